@@ -1,0 +1,1 @@
+"""Speed and memory of numopt over time (asv), and beside its peers (`benchmarks.peers`)."""

@@ -1,0 +1,88 @@
+"""Time a call honestly, and survive one that hangs or crashes."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+LIMIT = 60.0  # seconds a solver may take for one run
+REPEATS = 3
+
+
+class TimeLimit(BaseException):
+    """Raised inside a run at its limit; no Exception, lest a peer's `except Exception` swallow it."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Best CPU and wall seconds of `runs` runs; `value` is what the last one returned."""
+
+    cpu: float
+    wall: float
+    runs: int
+    value: Any
+
+
+@contextmanager
+def limit(seconds: float) -> Iterator[None]:
+    """Interrupt Python code after so many wall seconds (main thread; compiled code once it returns)."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def best_of(call: Callable[[], Any], repeats: int = REPEATS, seconds: float = LIMIT) -> Timing:
+    """Best of `repeats` runs after one to warm up.
+
+    Each run may take `seconds`, and so may all timed runs together: what needs more than a third of it
+    runs less often than asked, and `Timing.runs` says so.
+    """
+    with limit(seconds):
+        value = call()
+    cpu = wall = float("inf")
+    runs, spent = 0, 0.0
+    while runs < repeats and (runs == 0 or spent + spent / runs <= seconds):
+        value = None  # let the previous answer go before the next one is made
+        gc.collect()
+        with limit(seconds):
+            wall0, cpu0 = time.perf_counter(), time.process_time()
+            value = call()
+            wall1, cpu1 = time.perf_counter(), time.process_time()
+        cpu, wall = min(cpu, cpu1 - cpu0), min(wall, wall1 - wall0)
+        spent += wall1 - wall0
+        runs += 1
+    return Timing(cpu, wall, runs, value)
+
+
+def probe(call: Callable[[], Any], seconds: float = LIMIT) -> str:
+    """Run `call` once in a forked process; return what went wrong there, or "".
+
+    Fork before any thread pool has started in this process: OpenMP does not survive a fork.
+    """
+    process = multiprocessing.get_context("fork").Process(target=call, daemon=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside a thread
+        process.start()
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return f"over the limit of {seconds:g} s"
+    if process.exitcode < 0:
+        return f"crashed ({signal.Signals(-process.exitcode).name})"
+    return ""  # an exception there comes again here, with its text

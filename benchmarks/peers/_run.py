@@ -1,0 +1,65 @@
+"""Measure every solver of a family on every instance."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from types import ModuleType
+
+from benchmarks.peers import Instance, Row, Solver, Table
+from benchmarks.peers._measure import LIMIT, REPEATS, TimeLimit, best_of, probe
+
+
+def compare(
+    family: ModuleType,
+    *,
+    only: str = "",
+    seconds: float = LIMIT,
+    repeats: int = REPEATS,
+    report: Callable[[Row], None] = lambda row: None,
+) -> Table:
+    """Measure `family`; `only` keeps instances by a part of their name, `report` sees each row when done."""
+    pairs = [
+        (instance, solver)
+        for instance in family.instances()
+        if only in instance.name
+        for solver in family.solvers()
+        if solver.applies(instance)
+    ]
+    # Probes come first, while this process has not started a thread pool.
+    notes = [probe(lambda i=i, s=s: _quiet(s, i), seconds) if s.compiled else "" for i, s in pairs]
+    table = Table()
+    for (instance, solver), note in zip(pairs, notes, strict=True):
+        row = Row(instance.name, solver.name, solver.kind, instance.target, note=note)
+        if not note:
+            _measure(row, instance, solver, family, seconds, repeats)
+        table.rows.append(row)
+        report(row)
+    table.rate()
+    return table
+
+
+def _quiet(solver: Solver, instance: Instance) -> None:
+    with contextlib.suppress(Exception):  # comes again in the measured run, which reports it
+        solver.solve(instance)
+
+
+def _measure(
+    row: Row, instance: Instance, solver: Solver, family: ModuleType, seconds: float, repeats: int
+) -> None:
+    try:
+        timing = best_of(lambda: solver.solve(instance), repeats, seconds)
+        answer = timing.value
+        row.accuracy = float(family.ruler(instance, answer.point))
+    except TimeLimit:
+        row.note = f"over the limit of {seconds:g} s"
+        return
+    except Exception as error:  # a peer that fails gets a row that says so
+        row.note = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        return
+    row.cpu, row.wall, row.runs, row.nit = timing.cpu, timing.wall, timing.runs, answer.nit
+    if not math.isfinite(row.accuracy):
+        row.note = "answer is not finite"
+    elif not row.solved:
+        row.note = f"misses {row.target:.0e}"

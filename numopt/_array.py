@@ -1,0 +1,240 @@
+"""The door to arrays: the only questions asked about array libraries, devices and dtypes."""
+
+import array_api_compat as compat
+import numpy as np
+
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+_MAX_INDEX = 2**31 - 1
+
+
+def is_array(x):
+    """Say whether `x` is a dense array of a library that speaks the array standard."""
+    return compat.is_array_api_obj(x)
+
+
+def is_sparse(x):
+    """Say whether `x` is a SciPy or CuPy sparse array or matrix."""
+    return hasattr(x, "tocsr") and hasattr(x, "nnz") and type(x).__module__.startswith(("scipy.", "cupyx."))
+
+
+def namespace(*arrays, **named):
+    """Return the array-standard namespace that all arguments share.
+
+    Parameters
+    ----------
+    *arrays, **named : array_like, sparse or None
+        Lists, pandas objects and SciPy sparse arrays count as NumPy, CuPy's sparse arrays as CuPy;
+        None and scalars belong to every library. Arguments passed by keyword are named in messages.
+
+    Returns
+    -------
+    module
+        A namespace of array-api-compat; NumPy's if no argument decides.
+
+    Raises
+    ------
+    InvalidTypeError
+        Two arguments belong to different libraries.
+    """
+    arguments = _arguments(arrays, named)
+    found, owner = None, None
+    for name, x in arguments.items():
+        if x is None or np.isscalar(x):
+            continue
+        xp = _namespace_of(x)
+        if found is not None and xp is not found:
+            raise InvalidTypeError(
+                f"{owner} is a {_library(found)} array and {name} is a {_library(xp)} array: all arrays of a "
+                f"call must belong to one library; convert one of them, numopt never moves data silently"
+            )
+        found, owner = xp, name
+    return found or compat.array_namespace(np.empty(0))
+
+
+def _arguments(arrays, named):
+    return {f"array {i}": x for i, x in enumerate(arrays)} | named
+
+
+def _namespace_of(x):
+    if is_sparse(x):
+        x = getattr(x, "data", None)  # formats without one array of values (lil, dok) are SciPy's
+    return compat.array_namespace(x if is_array(x) else np.empty(0))
+
+
+def _library(xp):
+    return xp.__name__.removeprefix("array_api_compat.")
+
+
+def is_numpy(xp):
+    """Say whether the namespace is NumPy's."""
+    return compat.is_numpy_namespace(xp)
+
+
+def is_cupy(xp):
+    """Say whether the namespace is CuPy's."""
+    return compat.is_cupy_namespace(xp)
+
+
+def device(x):
+    """Return the device on which `x` lives; ``"cpu"`` for everything that counts as NumPy."""
+    if is_sparse(x):
+        return device(getattr(x, "data", None))
+    return compat.device(x) if is_array(x) else "cpu"
+
+
+def float_dtype(xp, *arrays, **named):
+    """Return the dtype to compute in: float32 if every array is float32, else float64.
+
+    Parameters
+    ----------
+    xp : module
+        The namespace of the arrays.
+    *arrays, **named : array, sparse or None
+        Integers and booleans count as float64; None has no say.
+
+    Raises
+    ------
+    InvalidTypeError
+        A dtype is neither real floating (32 or 64 bits), integer nor boolean.
+    """
+    arguments = _arguments(arrays, named)
+    dtypes = {name: str(x.dtype).rpartition(".")[2] for name, x in arguments.items() if x is not None}
+    for name, dtype in dtypes.items():
+        if not dtype.startswith(("float32", "float64", "int", "uint", "bool")):
+            raise InvalidTypeError(
+                f"{name} has dtype {dtype}: real numbers are expected; convert it to float32 or float64"
+            )
+    return xp.float32 if set(dtypes.values()) == {"float32"} else xp.float64
+
+
+def host(*values):
+    """Bring scalars and arrays to the host: the only door from a device.
+
+    Parameters
+    ----------
+    *values : array or scalar
+        Scalars and zero-dimensional arrays become Python floats; all device scalars of a call travel
+        in one transfer. Other arrays become NumPy arrays, one transfer each.
+
+    Returns
+    -------
+    tuple of (float or ndarray)
+        In the order of the arguments; the bare value for a single argument.
+    """
+    out = list(values)
+    waiting = []
+    for i, x in enumerate(values):
+        if getattr(x, "ndim", 0):
+            out[i] = _to_numpy(x)
+        elif is_array(x) and not isinstance(x, (np.ndarray, np.generic)):
+            waiting.append(i)
+        else:
+            out[i] = float(x)
+    if waiting:
+        xp = compat.array_namespace(values[waiting[0]])
+        stacked = xp.stack([xp.astype(values[i], xp.float64) for i in waiting])
+        for i, value in zip(waiting, _to_numpy(stacked).tolist(), strict=True):
+            out[i] = value
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def _to_numpy(x):
+    if compat.is_numpy_array(x):
+        return x
+    if compat.is_cupy_array(x):  # its default device is no host
+        return np.asarray(compat.to_device(x, "cpu"))
+    default = compat.array_namespace(x).__array_namespace_info__().default_device()
+    return np.asarray(compat.to_device(x, default))
+
+
+def like(xp, x, device, dtype):
+    """Return `x` as an array of `xp` on `device` with `dtype`, C-contiguous where that has a meaning.
+
+    `x` is host data (lists, NumPy arrays, which then move to the device) or an array of `xp`. Nothing
+    is copied if nothing changes, so the outcome may be the caller's own array: never write to it.
+    """
+    order = {"order": "C"} if is_numpy(xp) or is_cupy(xp) else {}
+    return xp.asarray(x, dtype=dtype, device=device, **order)
+
+
+def copied(state):
+    """Copy the arrays in `state`, an array or nested tuples, lists and dicts of arrays; share the rest."""
+    if is_array(state):
+        return compat.array_namespace(state).asarray(state, copy=True)
+    if isinstance(state, dict):
+        return {key: copied(value) for key, value in state.items()}
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return type(state)(*map(copied, state))
+    if isinstance(state, (tuple, list)):
+        return type(state)(map(copied, state))
+    return state.copy() if hasattr(state, "copy") else state
+
+
+def as_csr(A, dtype=None):
+    """Return `A` as a canonical CSR array: rows sorted, no duplicates, 32-bit indices.
+
+    Parameters
+    ----------
+    A : sparse array or matrix of shape (n, m)
+        Any SciPy or CuPy format. It is not written to.
+    dtype : dtype, optional
+        float32 or float64; None (default) keeps float32 and float64 and turns the rest into float64.
+
+    Returns
+    -------
+    csr_array
+        Of the same library (CuPy before version 14: csr_matrix). It may share memory with `A`.
+        Explicit zeros are kept.
+
+    Raises
+    ------
+    InvalidInputError
+        More than 2**31 - 1 non-zeros or columns: kernels and cuSPARSE use 32-bit indices.
+    InvalidTypeError
+        A complex or half-precision dtype.
+    """
+    if max(A.nnz, *A.shape) > _MAX_INDEX:
+        raise InvalidInputError(
+            f"sparse array of shape {A.shape} with nnz = {A.nnz}: sizes up to 2**31 - 1 are supported; "
+            f"split the array into blocks of rows"
+        )
+    xp = namespace(A)
+    dtype = dtype or float_dtype(xp, A)
+    if is_cupy(xp):
+        import cupyx.scipy.sparse as sparse
+    else:
+        import scipy.sparse as sparse
+    container = getattr(sparse, "csr_array", None) or sparse.csr_matrix
+    csr = container(A, dtype=dtype)
+    if not csr.has_canonical_format:
+        csr = csr.copy()  # summing works in place, and the arrays may be the caller's
+        csr.sum_duplicates()
+    if csr.indices.dtype != xp.int32 or csr.indptr.dtype != xp.int32:
+        parts = csr.data, xp.astype(csr.indices, xp.int32), xp.astype(csr.indptr, xp.int32)
+        csr = container(parts, shape=csr.shape)
+    return csr
+
+
+def default_rng(rng=None):
+    """Return a NumPy generator: a new one for None, an int or a SeedSequence, the given one otherwise.
+
+    Draws are made on the host and moved once, so that one seed means the same on every device.
+
+    Raises
+    ------
+    InvalidTypeError
+        `rng` is none of the above; legacy ``numpy.random.RandomState`` is refused too.
+    InvalidInputError
+        A negative seed.
+    """
+    if rng is None or isinstance(rng, (np.random.Generator, np.random.SeedSequence)):
+        return np.random.default_rng(rng)
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        if rng < 0:
+            raise InvalidInputError(f"rng is {rng}: a seed must be >= 0; take its absolute value")
+        return np.random.default_rng(rng)
+    raise InvalidTypeError(
+        f"rng is {type(rng).__name__}: expected None, an int, numpy.random.Generator or SeedSequence; "
+        f"pass numpy.random.default_rng(seed)"
+    )

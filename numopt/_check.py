@@ -1,0 +1,239 @@
+"""All input validation: small named checks that return clean values or raise uniform messages.
+
+A message reads "<argument>[<index>] is <value>: <what is expected>; <remedy>".
+"""
+
+import math
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+
+from numopt import _array
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+
+def scalar(name, value, *, low=-math.inf, high=math.inf, above=-math.inf, remedy="pass a number in range"):
+    """Return `value` as a finite float with ``low <= value <= high`` and ``value > above``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidTypeError(f"{name} is {value!r}: a real number is expected; {remedy}")
+    number = float(value)
+    if not (math.isfinite(number) and low <= number <= high and number > above):
+        raise InvalidInputError(f"{name} is {value}: {_range(low, high, above)} is expected; {remedy}")
+    return number
+
+
+def positive_scalar(name, value, *, high=math.inf, remedy="pass a positive number"):
+    """Return `value` as a finite float above 0."""
+    return scalar(name, value, above=0.0, high=high, remedy=remedy)
+
+
+def integer(name, value, *, low=0, high=math.inf, remedy="pass an integer in range"):
+    """Return `value` as an int with ``low <= value <= high``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise InvalidTypeError(f"{name} is {value!r}: an integer is expected; {remedy}")
+    if not low <= value <= high:
+        expected = _range(low, high, kind="an integer")
+        raise InvalidInputError(f"{name} is {value}: {expected} is expected; {remedy}")
+    return int(value)
+
+
+def one_of(name, value, options):
+    """Return `value` if it is one of the strings `options`."""
+    if not isinstance(value, str) or value not in options:
+        raise InvalidInputError(
+            f"{name} is {value!r}: one of {', '.join(map(repr, options))} is expected; choose one of them"
+        )
+    return value
+
+
+def controls(*, tol, max_iter, max_time=None, check_every=1, callback=None, on_failure="warn"):
+    """Check the keywords that all solvers share; the loop calls this for everybody."""
+    scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
+    integer("max_iter", max_iter, low=1, remedy="allow at least one iteration")
+    if max_time is not None:
+        scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
+    integer("check_every", check_every, low=1, remedy="check every iteration with 1")
+    if callback is not None and not callable(callback):
+        raise InvalidTypeError(f"callback is {callback!r}: a function of one argument is expected; pass one")
+    one_of("on_failure", on_failure, ("warn", "raise", "ignore"))
+
+
+def _range(low=-math.inf, high=math.inf, above=-math.inf, kind="a finite number"):
+    bounds = [f">= {low}"] * (low > -math.inf) + [f"> {above}"] * (above > -math.inf)
+    bounds += [f"<= {high}"] * (high < math.inf)
+    return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+class Extent(NamedTuple):
+    """Smallest and largest entry and, for weights, the sum; Python floats."""
+
+    low: float
+    high: float
+    total: float
+
+
+class _Test(NamedTuple):
+    """A value test that waits for `Checks.settle`."""
+
+    name: str
+    x: object
+    low: float
+    high: float
+    remedy: str
+    posinf: bool
+    total: bool
+
+
+class Checks:
+    """Checks the arrays of one call; all value tests are settled in one transfer to the host.
+
+    Parameters
+    ----------
+    arrays : dict of str to array_like or sparse
+        The caller's arrays by argument name. They must belong to one library and one device; None is
+        left out.
+    dtype : dtype, optional
+        To compute in. None (default) is float32 if every array is float32, else float64.
+
+    Attributes
+    ----------
+    xp, device, dtype
+        What all clean arrays share.
+
+    Examples
+    --------
+    >>> from numopt._check import Checks
+    >>> checks = Checks({"a": [0.25, 0.75], "C": [[1, 2, 3], [4, 5, 6]]})
+    >>> a = checks.weights("a")
+    >>> C = checks.matrix("C", shape=(a.size, None))
+    >>> checks.settle()["C"].high
+    6.0
+    """
+
+    def __init__(self, arrays, dtype=None):
+        arrays = {name: x for name, x in arrays.items() if x is not None}
+        self.xp = xp = _array.namespace(**arrays)
+        self._arrays = {name: _as_array(name, x) for name, x in arrays.items()}
+        first, *others = self._arrays
+        self.device = _array.device(self._arrays[first])
+        for name in others:
+            if _array.device(self._arrays[name]) != self.device:
+                raise InvalidTypeError(
+                    f"{first} is on {self.device} and {name} on {_array.device(self._arrays[name])}: all "
+                    f"arrays of a call must be on one device; move one of them"
+                )
+        self.dtype = dtype or _array.float_dtype(xp, **self._arrays)
+        self._tests = []
+
+    def vector(self, name, *, size=None, low=-math.inf, high=math.inf, remedy="remove or replace it"):
+        """Return a vector of finite numbers in [low, high]."""
+        x = self._dense(name, (size,), "a vector")
+        self._queue(name, x, low, high, remedy)
+        return x
+
+    def weights(self, name, *, size=None):
+        """Return a vector of finite numbers >= 0 with a positive sum."""
+        x = self._dense(name, (size,), "a vector of weights")
+        self._queue(name, x, 0.0, math.inf, "weights must be finite and not negative", total=True)
+        return x
+
+    def matrix(self, name, *, shape=(None, None), low=-math.inf, high=math.inf, posinf=False,
+               remedy="remove or replace it"):  # fmt: skip
+        """Return a matrix of finite numbers in [low, high]; `posinf` also allows +inf."""
+        x = self._dense(name, shape, "a matrix")
+        self._queue(name, x, low, high, remedy, posinf=posinf)
+        return x
+
+    def csr(self, name, *, shape=(None, None), remedy="remove or replace it"):
+        """Return a canonical CSR array of finite numbers, from any sparse format."""
+        A = self._arrays[name]
+        if not _array.is_sparse(A):
+            raise InvalidTypeError(
+                f"{name} is {type(A).__name__}: a sparse array is expected; wrap it in scipy.sparse.csr_array"
+            )
+        _expect_shape(name, A.shape, shape, "a sparse matrix")
+        A = _array.as_csr(A, dtype=self.dtype)
+        self._queue(name, A, -math.inf, math.inf, remedy)
+        return A
+
+    def settle(self):
+        """Run the queued value tests; return the extents by name or raise for the first bad entry."""
+        xp, scalars = self.xp, []
+        for t in self._tests:
+            data = t.x.data if _array.is_sparse(t.x) else t.x
+            empty = 0 in data.shape
+            scalars += [0.0, 0.0] if empty else [xp.min(data), xp.max(data)]  # NaN shows in both
+            scalars.append(xp.sum(data, dtype=xp.float64) if t.total else math.nan)
+        values = _array.host(*scalars, 0.0)
+        extents = {}
+        for i, t in enumerate(self._tests):
+            extents[t.name] = extent = Extent(*values[3 * i : 3 * i + 3])
+            good = t.low <= extent.low and extent.high <= t.high and extent.low > -math.inf
+            if not (good and (t.posinf or extent.high < math.inf)):
+                _raise_first(xp, t)
+            if t.total and not 0 < extent.total < math.inf:
+                raise InvalidInputError(
+                    f"{t.name} sums to {extent.total}: a positive finite sum is expected; "
+                    f"at least one weight must be positive"
+                )
+        self._tests = []
+        return extents
+
+    def _dense(self, name, shape, kind):
+        x = self._arrays[name]
+        if _array.is_sparse(x):
+            raise InvalidTypeError(f"{name} is sparse: {kind} is expected as a dense array; use toarray()")
+        _expect_shape(name, x.shape, shape, kind)
+        return _array.like(self.xp, x, self.device, self.dtype)
+
+    def _queue(self, name, x, low, high, remedy, posinf=False, total=False):
+        self._tests.append(_Test(name, x, low, high, remedy, posinf, total))
+
+
+def _as_array(name, x):
+    """Turn what counts as NumPy into an array; leave arrays and sparse arrays alone."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise InvalidTypeError(f"{name} is a masked array: masks are not supported; fill or drop the entries")
+    if _array.is_sparse(x) or _array.is_array(x):
+        return x
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{name} is no rectangular array: {error}; give all rows the same length"
+        ) from None
+
+
+def _expect_shape(name, shape, expected, kind):
+    if len(shape) != len(expected):
+        raise InvalidInputError(
+            f"{name} has shape {tuple(shape)}: {kind} ({len(expected)}-dimensional) is expected; reshape it"
+        )
+    if 0 in shape:
+        raise InvalidInputError(f"{name} has shape {tuple(shape)}: {kind} must not be empty; pass some data")
+    if any(e is not None and s != e for s, e in zip(shape, expected, strict=True)):
+        wanted = ", ".join("any" if e is None else str(e) for e in expected)
+        raise InvalidInputError(
+            f"{name} has shape {tuple(shape)}: {kind} of shape ({wanted}) is expected; "
+            f"make the sizes of the arguments agree"
+        )
+
+
+def _raise_first(xp, test):
+    """Raise for the first entry that fails; only on this path is a mask made."""
+    name, x = test.name, test.x
+    data = x.data if _array.is_sparse(x) else xp.reshape(x, (-1,))
+    bad = (data != data) | (data < test.low) | (data > test.high) | (data == -math.inf)
+    if not test.posinf:
+        bad = bad | (data == math.inf)
+    position = int(_array.host(xp.argmax(xp.astype(bad, xp.int8))))
+    value = _array.host(data[position])
+    if _array.is_sparse(x):
+        column, indptr = _array.host(x.indices[position : position + 1], x.indptr)
+        index = (int(np.searchsorted(indptr, position, side="right")) - 1, int(column[0]))
+    else:
+        index = tuple(int(i) for i in np.unravel_index(position, x.shape))
+    where = ", ".join(map(str, index))
+    expected = _range(test.low, test.high) + (" or +inf" if test.posinf else "")
+    raise InvalidInputError(f"{name}[{where}] is {value}: {expected} is expected; {test.remedy}")

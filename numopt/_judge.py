@@ -1,0 +1,87 @@
+"""Which iterate is the best so far, and is it good enough: measures propose, certificates decide."""
+
+import math
+
+from numopt._array import copied, host
+from numopt._status import Status
+
+_PATIENCE = 100  # checks that may pass without a gain of 0.1 %, or half of the run if that is longer
+
+
+class Judge:
+    """Judges the iterates of one run and keeps copies of the best.
+
+    Parameters
+    ----------
+    certify : callable
+        ``certify(state) -> dict of scalars`` from the problem data; the first value is judged.
+    tol : float
+        What it must reach.
+    """
+
+    def __init__(self, certify, tol):
+        self.certify, self.tol = certify, tol
+        self.promising = math.inf, None  # measure, copy of the state
+        self.certified = {"": math.inf}, None  # certificate, state: the best whose truth is known
+        self._doubt = math.inf  # the last certificate that contradicted a measure
+        self._trigger = tol  # the measure from which on a certificate is worth its cost
+        self._mark, self._marked, self._checks = math.inf, 0, 0  # for stagnation
+
+    def judge(self, state, measure):
+        """Judge an iterate by its measure, a float; return (status that ends the run or None, request)."""
+        if not math.isfinite(measure):
+            return Status.NONFINITE, None
+        if measure <= self._trigger or self._stagnant(measure):
+            return self._try(state, measure)
+        if measure > self.tol:  # the method has rebuilt its measure, which may be trusted again
+            self._trigger = self.tol
+        if measure < self.promising[0]:
+            self.promising = measure, copied(state)
+        return None, None
+
+    def best(self, state, start):
+        """Return (certificate, state) of the best iterate: `state`, a kept one, or at worst `start`."""
+        for candidate, claim in ((state, -math.inf), reversed(self.promising)):
+            known = first(self.certified[0])
+            if candidate is not None and known > self.tol and claim < known:
+                certificate = floats(self.certify(candidate))
+                if first(certificate) < known:  # false for NaN
+                    self.certified = certificate, candidate
+        if self.certified[1] is None and start is not None:
+            self.certified = floats(self.certify(start)), start
+        certificate, candidate = self.certified
+        return {k: math.inf if math.isnan(v) else v for k, v in certificate.items()}, candidate
+
+    def _stagnant(self, measure):
+        self._checks += 1
+        if measure < 0.999 * self._mark:
+            self._mark, self._marked = measure, self._checks
+        return self._checks - self._marked > max(_PATIENCE, self._checks // 2)
+
+    def _try(self, state, measure):
+        """Let the certificate decide: converged, worth a rebuild, or stalled."""
+        certificate = floats(self.certify(state))
+        value = first(certificate)
+        if not math.isfinite(value):
+            return Status.NONFINITE, None
+        if value <= self.tol:
+            self.certified = certificate, state  # the run ends here: no copy
+            return Status.CONVERGED, None
+        if value < first(self.certified[0]):
+            self.certified = certificate, copied(state)
+        if value > self._doubt / 2:
+            return Status.STALLED, None
+        # A measure in fixed proportion to the certificate gets the chance to fall as far as is missing.
+        self._doubt, self._trigger = value, measure * min(self.tol / value, 0.25)
+        self._mark, self._marked = math.inf, self._checks
+        return None, "rebuild"
+
+
+def first(certificate):
+    """Return the value that the tolerance judges."""
+    return next(iter(certificate.values()))
+
+
+def floats(named):
+    """Bring a dict of scalars to the host in one transfer."""
+    return dict(zip(named, host(*named.values(), 0.0)[:-1], strict=True))  # 0.0: always a tuple

@@ -1,0 +1,1 @@
+"""Kernels for CuPy arrays, where a device has measured that they pay."""

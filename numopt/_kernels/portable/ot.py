@@ -1,0 +1,275 @@
+"""Kernels of optimal transport in array-standard calls.
+
+A cost is the tuple ``(C, X, YT, kind)``: kind 0 is the matrix C; kinds 1, 2, 3 are the squared Euclidean,
+Euclidean and l1 distances between the rows of X and the columns of YT, computed on the fly. Passes take
+blocks of rows, of at most 64 MB in float64; a few such temporaries are alive at a time. Sums are float64.
+"""
+
+from numopt._array import device, host, namespace
+
+_BLOCK = 2**23  # entries of a block
+_STEPS = 16  # of conjugate gradients between two looks from the host
+_LANES = 16  # values added up at once, see `_adder`
+
+
+def cost_minima(cost):
+    """Return row minima r, column minima of C - r, and the largest finite and the smallest entry of C.
+
+    Infinite row minima count as 0. The last two are float64 scalars on the device; NaN anywhere in C shows
+    in the smallest entry.
+    """
+    xp = namespace(cost[1])
+    rows, columns, high, low = [], [], [], []
+    for _, D in _blocks(cost):
+        least = xp.min(D, axis=1)
+        finite = xp.where(xp.isfinite(least), least, xp.zeros_like(least))
+        rows.append(least)
+        columns.append(xp.min(D - finite[:, None], axis=0))
+        high.append(xp.max(xp.where(D < float("inf"), D, -float("inf"))))
+        low.append(xp.min(least))
+    return (
+        xp.concat(rows),
+        xp.min(xp.stack(columns), axis=0),
+        xp.astype(xp.max(xp.stack(high)), xp.float64),
+        xp.astype(xp.min(xp.stack(low)), xp.float64),
+    )
+
+
+def row_pass(cost, a, f, g, reg, single):
+    """Return (f', c): the rows' half step f' from g, so that P1 = a, and the column sums c of that plan.
+
+    `f` is a guess of f' that this room does not need; `single` allows exp in float32. Weights are positive,
+    and every row has a finite cost.
+    """
+    return _pass(cost, a, g, reg, single, None)
+
+
+def plan_pass(cost, a, f, g, reg, single):
+    """Return (f', c, P) where P is the plan in float32."""
+    xp = namespace(a)
+    P = xp.empty(_shape(cost), dtype=xp.float32, device=device(a))
+    return (*_pass(cost, a, g, reg, single, P), P)
+
+
+def groups(cost, f):
+    """Return a group for each column and the number of groups: all of them in one.
+
+    Other rooms precondition by groups; this one needs none.
+    """
+    xp, m = namespace(f), _shape(cost)[1]
+    return xp.zeros((m,), dtype=xp.int32, device=device(f)), 1
+
+
+def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan P by Jacobi-PCG; return (d, steps).
+
+    That is diag(P^T 1) - P^T diag(1 / P 1) P + regularization diag(b), where the first part is a graph
+    Laplacian however P was rounded.
+    """
+    xp = namespace(P)
+    b, right = _wide(b), _wide(rhs)
+    rows, columns = xp.sum(P, axis=1, dtype=xp.float64), xp.sum(P, axis=0, dtype=xp.float64)
+    scale = xp.astype(_inverse(rows), xp.float32)
+    squares = xp.zeros_like(columns)
+    for part in _slices(*P.shape):
+        squares = squares + xp.sum(P[part, :] ** 2 * scale[part, None], axis=0, dtype=xp.float64)
+    diagonal = columns + regularization * b
+
+    def product(p):
+        Lp = (scale * (P @ xp.astype(p, xp.float32))) @ P
+        return diagonal * p - xp.astype(Lp, xp.float64)
+
+    jacobi = _inverse(xp.maximum(diagonal - squares, 1e-7 * diagonal))
+    d, steps = _pcg(product, jacobi, right, rtol, max_iter)
+    return xp.astype(d, rhs.dtype), steps
+
+
+def extract(cost, f, g, reg, log_a, log_b, log_theta):
+    """Return the entries P_ij >= theta min(a_i, b_j) of the plan in CSR form: (data, indices, indptr).
+
+    These are float64, int32 and int64. Exponents are clamped to [-708, 709].
+    """
+    xp = namespace(f)
+    f, g, log_a, log_b = map(_wide, (f, g, log_a, log_b))
+    data, indices, counts = [], [], []
+    for rows, D in _blocks(cost):
+        E = ((f[rows, None] + g) - D) / reg
+        keep = E - log_theta >= xp.minimum(log_a[rows, None], log_b[None, :])
+        data.append(xp.exp(xp.clip(E[keep], -708.0, 709.0)))
+        indices.append(xp.astype(xp.nonzero(keep)[1], xp.int32))
+        counts.append(xp.sum(xp.astype(keep, xp.int64), axis=1))
+    return xp.concat(data), xp.concat(indices), xp.cumulative_sum(xp.concat(counts), include_initial=True)
+
+
+def pattern_eval(data, indices, indptr, a, w):
+    """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
+    xp = namespace(data)
+    row, add_rows, add_columns = _pattern(indices, indptr, w.shape[0])
+    w64 = _wide(w)
+    s = add_rows(data * xp.take(w64, indices)) / _wide(a)
+    c = w64 * add_columns(data * xp.take(1.0 / s, row))
+    return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
+
+
+def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan P = diag(1/s) K diag(w) by Jacobi-PCG; return (d, steps).
+
+    Entries P_ij < drop min(a_i, b_j) are left out and the diagonal is built from what stays, so that the
+    matrix is a graph Laplacian plus regularization diag(b).
+    """
+    xp = namespace(data)
+    a, b, w, s, right = map(_wide, (a, b, w, s, rhs))
+    row, add_rows, add_columns = _pattern(indices, indptr, b.shape[0])
+    p = data * xp.take(w, indices) / xp.take(s, row)
+    p = xp.where(p >= drop * xp.minimum(xp.take(a, row), xp.take(b, indices)), p, xp.zeros_like(p))
+    scale = _inverse(add_rows(p))
+    diagonal = add_columns(p) + regularization * b
+    squares = add_columns(p * p * xp.take(scale, row))
+
+    def product(y):
+        u = scale * add_rows(p * xp.take(y, indices))
+        return diagonal * y - add_columns(p * xp.take(u, row))
+
+    jacobi = 1.0 / xp.maximum(diagonal - squares, 1e-14 * b)
+    d, steps = _pcg(product, jacobi, right, rtol, max_iter)
+    return xp.astype(d, rhs.dtype), steps
+
+
+def _wide(x):
+    xp = namespace(x)
+    return xp.astype(x, xp.float64, copy=False)
+
+
+def _inverse(x):
+    """Return 1 / x, and 0 where x is 0."""
+    xp = namespace(x)
+    return xp.where(x > 0, 1.0 / xp.where(x > 0, x, xp.ones_like(x)), xp.zeros_like(x))
+
+
+def _shape(cost):
+    C, X, YT, kind = cost
+    return C.shape if kind == 0 else (X.shape[0], YT.shape[1])
+
+
+def _slices(n, m):
+    """Yield slices of rows, blocks of a matrix of shape (n, m)."""
+    height = max(1, _BLOCK // m)
+    for low in range(0, n, height):
+        yield slice(low, min(low + height, n))
+
+
+def _blocks(cost):
+    """Yield (slice of rows, these rows of the cost in its own dtype)."""
+    C, X, YT, kind = cost
+    for rows in _slices(*_shape(cost)):
+        yield rows, C[rows, :] if kind == 0 else _distances(X[rows, :], YT, kind)
+
+
+def _distances(X, YT, kind):
+    xp = namespace(X)
+    D = xp.zeros((X.shape[0], YT.shape[1]), dtype=X.dtype, device=device(X))
+    for k in range(X.shape[1]):
+        gap = X[:, k][:, None] - YT[k, :]
+        D += xp.abs(gap) if kind == 3 else gap * gap
+    return xp.sqrt(D) if kind == 2 else D
+
+
+def _pass(cost, a, g, reg, single, P):
+    """Return (f', c) and write the plan to P, if that is not None."""
+    xp = namespace(a)
+    a64, g = _wide(a), _wide(g)
+    f, c = [], xp.zeros_like(g)
+    for rows, D in _blocks(cost):
+        E = (g - D) / reg
+        top = xp.max(E, axis=1)
+        E = E - top[:, None]
+        T = xp.exp(xp.astype(E, xp.float32) if single else E)
+        weight = a64[rows] / xp.sum(T, axis=1, dtype=xp.float64)
+        f.append(reg * (xp.log(weight) - top))
+        T = T * xp.astype(weight, T.dtype)[:, None]
+        c = c + xp.sum(T, axis=0, dtype=xp.float64)
+        if P is not None:
+            P[rows, :] = xp.astype(T, xp.float32)
+    return xp.astype(xp.concat(f), a.dtype), xp.astype(c, a.dtype)
+
+
+def _pattern(indices, indptr, m):
+    """Return the row of each entry and the functions that add up values of the entries by row, by column."""
+    xp, where = namespace(indices), device(indices)
+    n, size = indptr.shape[0] - 1, indices.shape[0]
+    row = xp.searchsorted(indptr, xp.arange(size, dtype=indptr.dtype, device=where), side="right") - 1
+    order = xp.argsort(indices)  # by columns
+    columns = xp.arange(m + 1, dtype=indices.dtype, device=where)
+    start = xp.astype(xp.searchsorted(xp.take(indices, order), columns), xp.int64)
+    return row, _adder(indptr, m, size), _adder(start, n, size, order)
+
+
+def _adder(start, longest, size, order=None):
+    """Return a function that adds up runs of values, run i being start[i] to start[i + 1] in the `order`.
+
+    Each level of a tree adds up pieces of 16 values, gathered side by side. That is exact to rounding for
+    each run by itself: in differences of one cumulative sum, small runs drown in the error of large ones.
+    Indices depend on known sizes alone: there are never more than size // 16 + runs pieces.
+    """
+    xp, where = namespace(start), device(start)
+    runs, levels = start.shape[0] - 1, []
+    lane = xp.arange(_LANES, dtype=xp.int64, device=where)[:, None]
+    while longest > _LANES:
+        first = xp.cumulative_sum((start[1:] - start[:-1] + (_LANES - 1)) // _LANES, include_initial=True)
+        pieces = size // _LANES + runs
+        piece = xp.arange(pieces, dtype=xp.int64, device=where)
+        run = xp.clip(xp.searchsorted(first, piece, side="right") - 1, 0, runs - 1)
+        begin = xp.take(start, run) + _LANES * (piece - xp.take(first, run))
+        levels.append(_side_by_side(begin, xp.take(start[1:], run), lane, size))
+        start, size, longest = first, pieces, -(-longest // _LANES)
+    levels.append(_side_by_side(start[:-1], start[1:], lane, size))
+    if order is not None:
+        end = xp.full((1,), order.shape[0], dtype=order.dtype, device=where)
+        levels[0] = xp.take(xp.concat((order, end)), levels[0])
+
+    def add(values):
+        zero = xp.zeros((1,), dtype=values.dtype, device=where)
+        for index in levels:
+            gathered = xp.take(xp.concat((values, zero)), index)
+            values = xp.sum(xp.reshape(gathered, (_LANES, -1)), axis=0)
+        return values
+
+    return add
+
+
+def _side_by_side(begin, end, lane, size):
+    """Return the indices begin, begin + 1, ... below the end; `size`, where a zero is put, beyond it."""
+    xp = namespace(begin)
+    index = begin + lane
+    return xp.reshape(xp.where(index < end, index, size), (-1,))
+
+
+def _pcg(product, jacobi, rhs, rtol, max_iter):
+    """Solve product(d) = rhs from 0 until the preconditioned residual falls by rtol; return (d, steps).
+
+    The host looks at every 16th step only; between two looks, an iteration that is done stands still.
+    """
+    xp = namespace(rhs)
+    one = xp.ones((), dtype=rhs.dtype, device=device(rhs))
+
+    def ratio(valid, x, y):
+        return xp.where(valid, x, 0.0 * one) / xp.where(valid, y, one)
+
+    d, r = xp.zeros_like(rhs), rhs
+    z = jacobi * r
+    p, rz = z, xp.sum(r * z)
+    goal, running, steps = rtol**2 * rz, one > 0, 0.0 * one
+    for step in range(1, max_iter + 1):
+        Lp = product(p)
+        curvature = xp.sum(p * Lp)
+        moving = running & (curvature > 0)
+        alpha = ratio(moving, rz, curvature)
+        d, r = d + alpha * p, r - alpha * Lp
+        z = jacobi * r
+        before, rz = rz, xp.sum(r * z)
+        steps = steps + xp.astype(moving, steps.dtype)
+        running = moving & (rz > goal)
+        p = z + ratio(running, rz, before) * p
+        if step % _STEPS == 0 and not host(running):
+            break
+    return d, int(host(steps))

@@ -1,0 +1,180 @@
+"""The only iteration loop: it stops a method, records it, certifies it and returns the result."""
+
+import contextlib
+import math
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from numbers import Real
+from time import perf_counter
+
+import numpy as np
+
+from numopt._check import controls
+from numopt._judge import Judge, floats
+from numopt._status import Status
+from numopt.exceptions import ConvergenceWarning, SolverError, warn
+
+__all__ = ["Intermediate", "Iterate", "Status", "run"]
+
+_deadline = ContextVar("deadline", default=math.inf)
+
+
+@dataclass(slots=True)
+class Iterate:
+    """What a method yields: its state, a cheap measure of it, and counters.
+
+    `state` (an array, or nested tuples and dicts of arrays) stays valid until the next `Iterate` is
+    yielded. `measure` is a scalar on the device that estimates the first value of the certificate, or
+    None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``.
+    """
+
+    state: object
+    measure: object = None
+    info: dict = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Intermediate:
+    """What a callback is given; `state` belongs to the run: copy what you want to keep, write nothing."""
+
+    nit: int
+    measure: float
+    time: float
+    state: object
+    info: dict
+    tol: float
+
+
+def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=1, callback=None,
+        on_failure="warn", quiet=False, start=None):  # fmt: skip
+    """Advance a method until it is certified, stopped, or no longer makes progress.
+
+    Parameters
+    ----------
+    iterates : generator of Iterate
+        May return a `Status`, or ``(Status, reason)``; the state yielded last is then still valid.
+        It is sent ``"rebuild"`` when its measure met `tol` and the certificate did not: quantities
+        updated recursively should then be recomputed. Methods without any ignore it.
+    certify : callable
+        ``certify(state) -> dict of scalars`` computed from the problem data; `tol` judges the first.
+    finish : callable
+        ``finish(state, info, common) -> Result``; `info` is that of the last iterate and `common` holds
+        the fields of `Result`.
+    tol, max_iter, max_time, check_every, callback, on_failure
+        As in every solver. `max_time` in seconds, callbacks included.
+    quiet : bool, default False
+        For a run inside a method: no history, no warning, Ctrl-C goes to the outer run. The outer
+        deadline holds for all runs inside.
+    start : object, optional
+        The state to return if no iterate is finite. Without it that case is a `SolverError`.
+
+    Returns
+    -------
+    Result
+        At the iterate with the best certificate among those checked.
+
+    Raises
+    ------
+    SolverError
+        The run failed and ``on_failure="raise"``; or nothing finite was computed.
+    Exception
+        Whatever the caller's functions raise, with the best result so far as its attribute ``result``.
+    """
+    controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+             on_failure=on_failure)  # fmt: skip
+    loop = _Loop(iterates, Judge(certify, tol), callback, quiet)
+    until = min(_deadline.get(), math.inf if max_time is None else loop.began + max_time)
+    token = _deadline.set(until)
+    try:
+        try:
+            status, reason = loop.advance(until, max_iter, check_every)
+        except KeyboardInterrupt:
+            if quiet:
+                raise
+            status, reason = Status.INTERRUPTED, ""
+        except Exception as error:
+            if not quiet:
+                with contextlib.suppress(Exception):  # the function that failed may be needed here too
+                    error.result = loop.conclude(Status.EVALUATION_ERROR, repr(error), finish, start)
+            raise
+        result = loop.conclude(status, reason, finish, start)
+    finally:
+        _deadline.reset(token)
+        iterates.close()
+    if not (quiet or result.success or result.status == Status.CALLBACK_STOP or on_failure == "ignore"):
+        if on_failure == "raise":
+            raise SolverError(result.message, result)
+        warn(result.message, ConvergenceWarning)
+    return result
+
+
+class _Loop:
+    """The state of one run: the iterate at hand, the clock, the records."""
+
+    def __init__(self, iterates, judge, callback, quiet):
+        self.iterates, self.judge, self.callback, self.quiet = iterates, judge, callback, quiet
+        self.began, self.paused = perf_counter(), 0.0
+        self.nit, self.at, self.records = 0, Iterate(None), []
+
+    def advance(self, until, max_iter, check_every):
+        """Iterate to the end; return (status, reason)."""
+        request = None
+        while True:
+            try:
+                self.at = self.iterates.send(request)
+            except StopIteration as end:
+                status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
+                return (Status.STALLED if status is None else status), reason
+            self.nit, request = self.nit + 1, None
+            late = perf_counter() >= until
+            last = late or self.nit >= max_iter
+            if last or self.nit % check_every == 0:
+                verdict, request = self.check()
+                if verdict is not None:
+                    return verdict, ""
+            if last:
+                return (Status.TIME_LIMIT if late else Status.MAX_ITER), ""
+
+    def check(self):
+        """Record, judge and show the iterate; return (status that ends the run or None, request)."""
+        at, time = self.at, self.clock()
+        scalars = {k: v for k, v in at.info.items() if isinstance(v, Real) or getattr(v, "ndim", None) == 0}
+        shown = floats({"measure": math.nan if at.measure is None else at.measure} | scalars)
+        if not self.quiet:
+            self.records.append({"nit": self.nit, "time": time} | shown)
+        measure, verdict, request = shown["measure"], None, None
+        if at.measure is not None:
+            verdict, request = self.judge.judge(at.state, measure)
+        if self.callback is not None and verdict != Status.NONFINITE:
+            began = perf_counter()
+            try:
+                self.callback(Intermediate(self.nit, measure, time, at.state, at.info, self.judge.tol))
+            except StopIteration:
+                verdict = Status.CALLBACK_STOP if verdict is None else verdict
+            finally:
+                self.paused += perf_counter() - began
+        return verdict, request
+
+    def conclude(self, status, reason, finish, start):
+        """Build the result at the best iterate."""
+        certificate, state = self.judge.best(self.at.state, start)
+        if state is None:
+            raise SolverError(f"{status.sentence(reason)}; no finite iterate in {self.nit} iterations")
+        (name, value), tol = next(iter(certificate.items())), self.judge.tol
+        status = status.given(value <= tol)
+        message = f"{status.sentence(reason)}; {name} = {value:.3g}, tol = {tol:.3g}, {self.nit} iterations"
+        common = {"success": status == Status.CONVERGED, "status": status, "message": message}
+        common |= {
+            "nit": self.nit,
+            "time": self.clock(),
+            "certificate": certificate,
+            "history": self.history(),
+        }
+        return finish(state, self.at.info, common)
+
+    def history(self):
+        names = dict.fromkeys(name for record in self.records for name in record)
+        return {name: np.array([record.get(name, math.nan) for record in self.records]) for name in names}
+
+    def clock(self):
+        return perf_counter() - self.began - self.paused

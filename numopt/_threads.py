@@ -1,0 +1,71 @@
+"""Thread pools: BLAS, OpenMP and Numba are set together."""
+
+import os
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from numopt._check import integer
+
+_asked = ContextVar("threads", default=None)
+
+
+@contextmanager
+def threads(n):
+    """Limit BLAS, OpenMP and Numba to `n` threads inside a ``with`` block.
+
+    Results of numopt's kernels are the same, bit for bit, for every number of threads; results of BLAS
+    calls may differ in the last bits.
+
+    Parameters
+    ----------
+    n : int
+        At least 1. Numba cannot go beyond the number of threads it was started with
+        (``NUMBA_NUM_THREADS``, by default the number of cores).
+
+    Raises
+    ------
+    InvalidInputError
+        `n` is below 1.
+    InvalidTypeError
+        `n` is not an integer.
+
+    Notes
+    -----
+    The BLAS and OpenMP limits hold for the process, Numba's for the calling Python thread.
+
+    Examples
+    --------
+    >>> import numopt
+    >>> with numopt.threads(1):
+    ...     pass  # solve here
+    """
+    n = integer("n", n, low=1, remedy="pass a number of threads")
+    from threadpoolctl import threadpool_limits
+
+    outer = thread_count()
+    token = _asked.set(n)
+    try:
+        with threadpool_limits(limits=n):
+            set_numba_threads(n)
+            yield
+    finally:
+        _asked.reset(token)
+        set_numba_threads(outer)
+
+
+def thread_count():
+    """Return how many threads a parallel kernel may use at this point of the program."""
+    if _asked.get() is not None:
+        return _asked.get()
+    if "numba" in sys.modules:
+        return sys.modules["numba"].get_num_threads()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(os.environ.get("NUMBA_NUM_THREADS") or cores)
+
+
+def set_numba_threads(n):
+    """Set Numba's pool to `n` threads or as many as it has; Numba is never loaded for that."""
+    numba = sys.modules.get("numba")
+    if numba is not None:
+        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))

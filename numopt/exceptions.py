@@ -1,0 +1,74 @@
+"""Every error and warning of numopt, and the one way to warn."""
+
+import sys
+import warnings
+
+
+class NumoptError(Exception):
+    """Base class of all errors that numopt raises on purpose."""
+
+
+class InvalidInputError(NumoptError, ValueError):
+    """An argument has an inadmissible value; the message names it and the remedy."""
+
+
+class InvalidTypeError(NumoptError, TypeError):
+    """An argument has an inadmissible type, or arrays of two libraries or devices are mixed."""
+
+
+class BackendError(NumoptError, RuntimeError):
+    """An array library, its kernels or its device cannot do what was asked."""
+
+
+class SolverError(NumoptError, RuntimeError):
+    """A solver failed and ``on_failure="raise"`` was asked for.
+
+    Parameters
+    ----------
+    message : str
+        The message of the failed run.
+    result : numopt._result.Result or None, optional
+        What was reached: the best iterate with its certificate. None (default) when nothing finite
+        was ever computed.
+
+    Attributes
+    ----------
+    result : numopt._result.Result or None
+        As the parameter.
+    """
+
+    def __init__(self, message, result=None):
+        super().__init__(message)
+        self.result = result
+
+
+class NumoptWarning(UserWarning):
+    """Base class of all warnings of numopt."""
+
+
+class ConvergenceWarning(NumoptWarning):
+    """The returned point does not meet the tolerance."""
+
+
+class PrecisionWarning(NumoptWarning):
+    """The tolerance is below what the dtype can reach."""
+
+
+class PerformanceWarning(NumoptWarning):
+    """A slower path is taken, for example a copy or a missing compiler."""
+
+
+def warn(message, category):
+    """Warn at the line of the user's code that called into numopt, however deep we are.
+
+    Parameters
+    ----------
+    message : str
+        What happened and what to do.
+    category : type
+        A subclass of `NumoptWarning`.
+    """
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("numopt."):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)

@@ -1,0 +1,61 @@
+"""The command line."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+import numopt
+from numopt.__main__ import main
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert numopt.__version__ in out and "threads" in out and "blas" in out and "scikit-learn" in out
+
+
+@pytest.mark.parametrize(
+    ("cupy", "shown"),
+    [
+        (None, "not installed"),
+        (
+            "def broken(): raise OSError('no driver')\nclass cuda:\n class runtime: getDeviceCount = broken",
+            "no driver",
+        ),
+        (
+            "__version__ = '99'\nclass cuda:\n class runtime:\n  getDeviceCount = lambda: 1\n"
+            "  getDeviceProperties = lambda i: {'name': b'Big One'}",
+            "99, Big One",
+        ),
+    ],
+)
+def test_info_describes_any_cupy(monkeypatch, capsys, cupy, shown):
+    fake = None
+    if cupy is not None:
+        fake = ModuleType("cupy")
+        exec(cupy, fake.__dict__)
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    main(["info"])
+    assert shown in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_warmup(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(numopt, "warmup", seen.append)
+    assert main(["warmup", "--dtype", "float32"]) == 0 and main(["warmup"]) == 0
+    assert seen == ["float32", None] and "compiled" in capsys.readouterr().out
+
+
+def test_demo_is_handed_on(monkeypatch):
+    demo = ModuleType("numopt._demo")
+    demo.main = lambda: None
+    monkeypatch.setitem(sys.modules, "numopt._demo", demo)
+    assert main(["demo"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["warmup", "--dtype", "int8"]])
+def test_bad_commands_say_what_there_is(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "usage: python -m numopt" in capsys.readouterr().err

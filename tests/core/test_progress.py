@@ -1,0 +1,60 @@
+"""The progress bar: share of the way on a logarithmic scale, several runs, no tqdm."""
+
+import io
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import numopt
+
+
+def at(nit, measure, tol=1e-4):
+    return SimpleNamespace(nit=nit, measure=measure, tol=tol)
+
+
+def test_it_shows_the_share_of_the_way():
+    screen = io.StringIO()
+    with numopt.ProgressBar(file=screen, mininterval=0) as bar:
+        for nit, measure, percent in ((1, 1.0, 0.0), (2, 1e-3, 75.0), (3, 1e-2, 75.0), (4, 1e-9, 100.0)):
+            bar(at(nit, measure))
+            assert bar.percent == pytest.approx(percent)
+    assert "iteration 4" in screen.getvalue() and "100%" in screen.getvalue()
+
+
+def test_it_serves_several_runs():
+    bar = numopt.ProgressBar(file=io.StringIO())
+    bar(at(1, 1.0))
+    bar(at(9, 1e-4))
+    assert bar.percent == 100.0
+    bar(at(1, 1.0))
+    assert bar.percent == 0.0
+    bar.close()
+
+
+@pytest.mark.parametrize(
+    ("measures", "tol", "percent"),
+    [
+        ([float("nan"), 1.0, 1e-2], 1e-4, 50.0),
+        ([float("nan")], 1e-4, 0.0),
+        ([1.0, 0.0], 0.0, 100.0),
+        ([1.0, 0.5], 0.0, 0.0),
+        ([1e-5], 1e-4, 100.0),
+        ([1.0, 0.0], 1e-4, 100.0),
+    ],
+)
+def test_measures_at_the_edges(measures, tol, percent):
+    with numopt.ProgressBar(file=io.StringIO()) as bar:
+        for nit, measure in enumerate(measures, 1):
+            bar(at(nit, measure, tol))
+        assert bar.percent == pytest.approx(percent)
+
+
+def test_closing_an_unused_bar_is_harmless():
+    numopt.ProgressBar().close()
+
+
+def test_without_tqdm_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(ImportError, match=r'pip install "numopt\[progress\]"'):
+        numopt.ProgressBar()

@@ -1,0 +1,78 @@
+"""Thread pools are set together and set back."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import numopt
+from numopt._threads import thread_count
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_all_pools_follow_and_come_back():
+    before = thread_count(), numba.get_num_threads(), blas_threads()
+    with numopt.threads(2):
+        assert thread_count() == 2 and numba.get_num_threads() == min(2, numba.config.NUMBA_NUM_THREADS)
+        assert blas_threads() == {2}
+        with numopt.threads(np.int64(1)):
+            assert thread_count() == numba.get_num_threads() == 1 and blas_threads() == {1}
+        assert thread_count() == 2
+    assert (thread_count(), numba.get_num_threads(), blas_threads()) == before
+
+
+def test_pools_come_back_after_an_error():
+    before = numba.get_num_threads()
+    with pytest.raises(ZeroDivisionError), numopt.threads(2):
+        raise ZeroDivisionError
+    assert numba.get_num_threads() == before
+
+
+def test_more_threads_than_numba_has_are_allowed():
+    with numopt.threads(10**4):
+        assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
+
+
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, InvalidInputError), (-1, InvalidInputError), (1.5, InvalidTypeError)]
+)
+def test_bad_numbers(n, error):
+    with pytest.raises(error, match=f"n is {n}"), numopt.threads(n):
+        pass
+
+
+LATE = """
+import sys
+from types import ModuleType
+import numpy, numopt
+from numopt._kernels import kernels
+from numopt._threads import thread_count
+assert thread_count() == 3
+with numopt.threads(2):
+    assert thread_count() == 2 and "numba" not in sys.modules
+    for room in ("portable", "cpu"):
+        sys.modules[f"numopt._kernels.{room}.toy"] = ModuleType("toy")
+    import numba  # as a file of the cpu room would
+    kernels("toy", numpy)
+    assert numba.get_num_threads() == 2
+assert numba.get_num_threads() == 3
+"""
+
+
+def test_numba_loaded_inside_the_block_follows_too():
+    done = subprocess.run(
+        [sys.executable, "-c", LATE],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
+    )
+    assert done.returncode == 0, done.stderr
