@@ -148,13 +148,15 @@ def _to_numpy(x):
     return np.asarray(compat.to_device(x, default))
 
 
-def like(xp, x, device, dtype):
+def like(xp, x, device, dtype, ordered=True):
     """Return `x` as an array of `xp` on `device` with `dtype`, C-contiguous where that has a meaning.
+
+    ``ordered=False`` leaves the order of the memory alone.
 
     `x` is host data (lists, NumPy arrays, which then move to the device) or an array of `xp`. Nothing
     is copied if nothing changes, so the outcome may be the caller's own array: never write to it.
     """
-    order = {"order": "C"} if is_numpy(xp) or is_cupy(xp) else {}
+    order = {"order": "C"} if ordered and (is_numpy(xp) or is_cupy(xp)) else {}
     return xp.asarray(x, dtype=dtype, device=device, **order)
 
 

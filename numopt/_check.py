@@ -138,12 +138,23 @@ class Checks:
         self._queue(name, x, 0.0, math.inf, "weights must be finite and not negative", total=True)
         return x
 
-    def matrix(self, name, *, shape=(None, None), low=-math.inf, high=math.inf, posinf=False,
-               remedy="remove or replace it"):  # fmt: skip
-        """Return a matrix of finite numbers in [low, high]; `posinf` also allows +inf."""
-        x = self._dense(name, shape, "a matrix")
-        self._queue(name, x, low, high, remedy, posinf=posinf)
+    def matrix(self, name, *, shape=(None, None), low=-math.inf, high=math.inf, posinf=False, ordered=True,
+               tested=True, remedy="remove or replace it"):  # fmt: skip
+        """Return a matrix of finite numbers in [low, high]; `posinf` also allows +inf.
+
+        ``ordered=False`` keeps a column-major matrix as it is; ``tested=False`` leaves the values to a
+        kernel that reads them anyway, which calls `recheck` when it meets a bad one.
+        """
+        x = self._dense(name, shape, "a matrix", ordered)
+        if tested:
+            self._queue(name, x, low, high, remedy, posinf=posinf)
         return x
+
+    def recheck(self, name, *, posinf=False, remedy="remove or replace it"):
+        """Raise for the first bad entry of a matrix that was not tested."""
+        x = self._dense(name, (None, None), "a matrix", ordered=False)
+        self._queue(name, x, -math.inf, math.inf, remedy, posinf=posinf)
+        self.settle()
 
     def csr(self, name, *, shape=(None, None), remedy="remove or replace it"):
         """Return a canonical CSR array of finite numbers, from any sparse format."""
@@ -180,12 +191,12 @@ class Checks:
         self._tests = []
         return extents
 
-    def _dense(self, name, shape, kind):
+    def _dense(self, name, shape, kind, ordered=True):
         x = self._arrays[name]
         if _array.is_sparse(x):
             raise InvalidTypeError(f"{name} is sparse: {kind} is expected as a dense array; use toarray()")
         _expect_shape(name, x.shape, shape, kind)
-        return _array.like(self.xp, x, self.device, self.dtype)
+        return _array.like(self.xp, x, self.device, self.dtype, ordered)
 
     def _queue(self, name, x, low, high, remedy, posinf=False, total=False):
         self._tests.append(_Test(name, x, low, high, remedy, posinf, total))

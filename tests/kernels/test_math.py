@@ -67,7 +67,9 @@ def test_exact_values_and_clamping(kind):
     x = np.array([0, -0.0, -np.inf, low - 1, -1e30, np.inf, high + 1, 1e30], kind)
     ends = applied(np.array([low, high], kind))
     assert applied(x).tolist() == [1, 1, ends[0], ends[0], ends[0], ends[1], ends[1], ends[1]]
-    np.testing.assert_allclose(ends, np.exp(np.array([low, high])), rtol=1e-5 if kind is np.float32 else 1e-15)
+    np.testing.assert_allclose(
+        ends, np.exp(np.array([low, high])), rtol=1e-5 if kind is np.float32 else 1e-15
+    )
 
 
 @each

@@ -1,5 +1,6 @@
 """Kernels of optimal transport: every room gives what the naive twins give."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,11 +95,22 @@ def test_cost_minima_of_forbidden_pairs_and_bad_numbers(xp):
         r = C.min(axis=1)
         assert (rows == r).all() and rows[2] == np.inf
         assert (columns == (C - np.where(r < np.inf, r, 0)[:, None]).min(axis=0)).all()
-        assert high == C[C < np.inf].max() and low == -3.0
+        assert high == C[np.isfinite(C)].max() and low == -3.0
         for i, j in (0, 0), (8, 69), (4, 60):
             bad = C.copy()
             bad[i, j] = np.nan
             assert np.isnan(xp.to_numpy(k.cost_minima(moved(xp, (bad, *p.cost[1:])))[3]))
+
+
+@each_dtype
+@pytest.mark.parametrize("kind", [1, 2, 3])
+@each_shape
+def test_cost_block(xp, shape, kind, dtype):
+    p = problem(shape, kind, dtype)
+    for k in rooms(xp):
+        D = k.cost_block(moved(xp, p.cost))
+        assert D.dtype == getattr(xp.xp, dtype) and xp.owns(D)
+        np.testing.assert_allclose(xp.to_numpy(D), p.D, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 @each_dtype
@@ -135,6 +147,34 @@ def test_passes_with_forbidden_pairs(xp, single):
             found = k.row_pass(cost, *vectors, p.reg, single)
             check(xp, found[0], f, 2e-5 if single else 1e-12)
             check(xp, found[1], c, 2e-5 if single else 1e-12)
+
+
+def test_a_row_of_forbidden_pairs_leaves_the_others_alone(xp):
+    p = problem((40, 30))
+    p.D[7] = np.inf
+    others = np.arange(40) != 7
+    for k in rooms(xp):
+        f, _ = k.row_pass(*moved(xp, ((p.D, *p.cost[1:]), p.a, p.f, p.g)), p.reg, False)
+        wanted = oracle.half_step(p.D[others], p.a[others], p.g, p.reg)
+        np.testing.assert_allclose(xp.to_numpy(f)[others], wanted, rtol=1e-12, atol=1e-12)
+        assert not np.isfinite(xp.to_numpy(f)[7])
+
+
+@pytest.mark.parametrize("bad", ["C", "a", "g"])
+@pytest.mark.parametrize("single", [False, True])
+def test_nan_shows(xp, bad, single):
+    p = problem((40, 30))
+    {"C": p.D, "a": p.a, "g": p.g}[bad][3] = np.nan
+    for k in rooms(xp):
+        arguments = moved(xp, ((p.D, *p.cost[1:]), p.a, p.f, p.g))
+        f, c = k.row_pass(*arguments, p.reg, single)
+        assert np.isnan(xp.to_numpy(f)).any() and np.isnan(xp.to_numpy(c)).any()
+        f, c, _ = k.plan_pass(*arguments, p.reg, single)
+        assert np.isnan(xp.to_numpy(f)).any() and np.isnan(xp.to_numpy(c)).any()
+        if bad != "a":
+            assert all(
+                np.isnan(xp.to_numpy(v)).any() for v in k.plan_sums(*arguments[:1], *arguments[2:], p.reg)
+            )
 
 
 @pytest.mark.parametrize("single", [False, True])
@@ -177,6 +217,20 @@ def test_groups_part_the_columns(xp, shape, kind):
         assert (group >= 0).all() and (group < count).all()
 
 
+@each_shape
+def test_plan_density(xp, shape):
+    """An estimate from some rows: exact at both ends, near the truth between."""
+    p, P = fitted(shape, 1)
+    true = np.mean(np.minimum(p.a[:, None], p.b) * 1e-2 <= P)
+    for k in rooms(xp):
+        a, b, f, g = moved(xp, (p.a, p.b, p.f, p.g))
+        kept = k.plan_pass(moved(xp, p.cost), a, f, g, p.reg, False)[2]
+        ends = k.plan_density(kept, a, b, 0.0), k.plan_density(kept, a, b, 1e9)
+        assert ends == (1.0, 0.0)
+        density = k.plan_density(kept, a, b, 1e-2)
+        assert isinstance(density, float) and abs(density - true) <= (0.1 if shape[0] > 16 else 1e-12)
+
+
 @pytest.mark.parametrize("shape", [(7, 5), (33, 21), (130, 257)])
 @each_dtype
 def test_plan_direction(xp, shape, dtype):
@@ -208,6 +262,47 @@ def fitted(shape, kind=0, dtype="float64", reg=0.05):
 @each_dtype
 @each_cost
 @each_shape
+def test_certificates(xp, shape, kind, dtype):
+    """Sums over the whole plan and over the rounded plan, and the c-transform."""
+    p, P = fitted(shape, kind, dtype)
+    u, v = 0.01 * p.a, 0.01 * p.b
+    R = P + np.outer(u, v).astype(np.float64)
+    reduced = (p.D - p.g).min(axis=1)
+    tolerance = 10 * TOLERANCE[dtype]
+    for k in rooms(xp):
+        cost, f, g, u_, v_ = moved(xp, (p.cost, p.f, p.g, u, v))
+        found = k.plan_sums(cost, f, g, p.reg)
+        for x, wanted in zip(found, (P.sum(axis=1), P.sum(axis=0), oracle.paid(p.D, P)), strict=True):
+            check(xp, x, wanted, tolerance, "float64")
+        found = k.rounded_sums(cost, f, g, p.reg, u_, v_)
+        for x, wanted in zip(found, (oracle.paid(p.D, R), oracle.entropy(R)), strict=True):
+            check(xp, x, wanted, tolerance, "float64")
+        found = k.c_transform(cost, g)
+        assert found.dtype == getattr(xp.xp, dtype)
+        np.testing.assert_allclose(xp.to_numpy(found), reduced, rtol=tolerance, atol=tolerance)
+
+
+def test_certificates_with_forbidden_pairs(xp):
+    p, _ = fitted((40, 70))
+    C = p.D.copy()
+    C[np.random.default_rng(1).random(C.shape) < 0.6], C[3] = np.inf, np.inf
+    P = oracle.plan(C, p.f, p.g, p.reg)
+    zero = np.zeros(40), np.zeros(70)
+    for k in rooms(xp):
+        cost, f, g, u, v = moved(xp, ((C, *p.cost[1:]), p.f, p.g, *zero))
+        rows, columns, paid = k.plan_sums(cost, f, g, p.reg)
+        check(xp, rows, P.sum(axis=1), 1e-12)
+        check(xp, columns, P.sum(axis=0), 1e-12)
+        check(xp, paid, oracle.paid(C, P), 1e-12)
+        paid, entropy = k.rounded_sums(cost, f, g, p.reg, u, v)
+        check(xp, paid, oracle.paid(C, P), 1e-12)
+        check(xp, entropy, oracle.entropy(P), 1e-12)
+        assert (xp.to_numpy(k.c_transform(cost, g)) == (C - p.g).min(axis=1)).all()
+
+
+@each_dtype
+@each_cost
+@each_shape
 def test_extract(xp, shape, kind, dtype):
     p, P = fitted(shape, kind, dtype)
     theta = 1e-3
@@ -220,7 +315,7 @@ def test_extract(xp, shape, kind, dtype):
             assert v.dtype == getattr(xp.xp, name) and xp.owns(v)
         data, indices, indptr = (xp.to_numpy(v) for v in found)
         assert indptr[0] == 0 and len(indptr) == shape[0] + 1
-        assert all((np.diff(indices[i:j]) > 0).all() for i, j in zip(indptr, indptr[1:], strict=False))
+        assert all((np.diff(indices[i:j]) > 0).all() for i, j in itertools.pairwise(indptr))
         K = oracle.dense(data, indices, indptr, shape[1])
         assert ((K > 0) == (wanted > 0)).all()
         np.testing.assert_allclose(K, wanted, rtol=10 * TOLERANCE[dtype])
@@ -269,6 +364,14 @@ def test_pattern_eval_keeps_small_rows_and_columns_exact(xp):
         check(xp, found[0], s, 1e-14)
         check(xp, found[1], w * (K.T @ (1 / s)), 1e-14)
         assert xp.to_numpy(found[1])[13] == 0
+
+
+def test_pattern_eval_of_an_empty_row(xp):
+    K = np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
+    for k in rooms(xp):
+        s, c = k.pattern_eval(*moved(xp, csr(K)), *moved(xp, (np.full(3, 0.5), np.ones(3))))
+        check(xp, s, [4.0, 0.0, 8.0], 1e-14)
+        check(xp, c, [0.125, 0.875, 0.0], 1e-14)
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (33, 21), (130, 257)])
@@ -327,6 +430,8 @@ def test_conjugate_gradients_look_at_the_device_every_sixteenth_step(xp, transfe
     portable.row_pass(cost, a, f, g, p.reg, False)
     portable.extract(cost, f, g, p.reg, a, g, -5.0)
     portable.pattern_eval(*arguments[0], arguments[3], arguments[5])
+    portable.plan_sums(cost, f, g, p.reg)
+    portable.rounded_sums(cost, f, g, p.reg, a, g)
     assert not transfers
 
 
@@ -338,7 +443,10 @@ def test_portable_blocks_do_not_show(xp, kind, monkeypatch):
     def results():
         f_new, c, P = portable.plan_pass(cost, a, f, g, p.reg, False)
         d, _ = plan_direction(portable, P, cost, f, g * g, g - c, 1e-2, 1e-9, 100)
-        found = *portable.cost_minima(cost), f_new, c, P, d, *portable.extract(cost, f, g, p.reg, a, g, -5.0)
+        found = [f_new, c, P, d, *portable.cost_minima(cost), portable.c_transform(cost, g)]
+        found += portable.extract(cost, f, g, p.reg, a, g, -5.0)
+        found += portable.plan_sums(cost, f, g, p.reg)
+        found += portable.rounded_sums(cost, f, g, p.reg, a, g * g)
         return [xp.to_numpy(v) for v in found]
 
     whole = results()
@@ -382,10 +490,10 @@ def test_results_do_not_depend_on_the_number_of_threads(dtype, single):
             K = k.extract(p.cost, p.f, p.g, p.reg, np.log(p.a), np.log(p.b), -15.0)
             s, c_pattern = k.pattern_eval(*K, p.a, np.ones_like(p.b))
             found = [*k.cost_minima(p.cost), *k.row_pass(p.cost, p.a, p.f, p.g, p.reg, single)]
+            found += [*k.plan_sums(p.cost, p.f, p.g, p.reg), k.c_transform(p.cost, p.g)]
+            found += k.rounded_sums(p.cost, p.f, p.g, p.reg, p.a, p.b)
             vectors = p.a, p.b, np.ones_like(p.b), s
-            found += pattern_direction(
-                k, K, p.cost, p.f, *vectors, 1e-5, p.b - c_pattern, 1e-3, 1e-6, 300
-            )
+            found += pattern_direction(k, K, p.cost, p.f, *vectors, 1e-5, p.b - c_pattern, 1e-3, 1e-6, 300)
         return [*found, f, c, P, d, steps, *K, s, c_pattern]
 
     one = results(1)

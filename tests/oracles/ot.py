@@ -29,6 +29,17 @@ def half_step(C, a, g, reg):
     return reg * (np.log(a) - top - np.log(np.exp(E - top[:, None]).sum(axis=1)))
 
 
+def paid(C, P):
+    """Return <C, P>, where nothing is paid for forbidden pairs."""
+    return np.where(np.isfinite(C), C, 0.0).ravel() @ P.ravel()
+
+
+def entropy(P):
+    """Return sum P (log P - 1), 0 where P is 0."""
+    positive = P[P > 0]
+    return (positive * (np.log(positive) - 1)).sum()
+
+
 def newton_matrix(P, extra):
     """Return diag(P^T 1) - P^T diag(1 / P 1) P + diag(extra)."""
     r = P.sum(axis=1)
@@ -48,11 +59,3 @@ def dense(data, indices, indptr, m):
         for t in range(indptr[i], indptr[i + 1]):
             K[i, indices[t]] += data[t]
     return K
-
-
-def bipartite_laplacian(W, row_excess, column_excess):
-    """Return diag(sums of W + excess) - adjacency for the graph with weights W between rows and columns."""
-    n, m = W.shape
-    A = np.zeros((n + m, n + m))
-    A[:n, n:], A[n:, :n] = W, W.T
-    return np.diag(A.sum(axis=1) + np.concatenate((row_excess, column_excess))) - A

@@ -42,6 +42,42 @@ def plan_pass(cost, a, f, g, reg, single):
     return (*_pass(cost, a, f, g, reg, single, P), P)
 
 
+def cost_block(cost):
+    """Return the matrix of a cost given by points."""
+    C, X, YT, kind = cost
+    block = np.empty(_shape(cost), X.dtype)
+    _fill_cost(C, X, YT, kind, block)
+    return block
+
+
+def plan_sums(cost, f, g, reg):
+    """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
+    C, X, YT, kind = cost
+    n, m = _shape(cost)
+    k = _chunks(n, m, n * m)
+    rows, columns, parts, paid = np.empty(n), np.empty(m), np.empty((k, m)), np.empty(k)
+    _plan_totals(C, X, YT, kind, _wide(f), _wide(g), reg, rows, columns, parts, paid)
+    return rows, columns, paid.sum()
+
+
+def c_transform(cost, g):
+    """Return min_j (C_ij - g_j) for each row i."""
+    C, X, YT, kind = cost
+    n, m = _shape(cost)
+    rows = np.empty(n)
+    _c_transform(C, X, YT, kind, _wide(g), rows, _chunks(n, m, n * m))
+    return rows.astype(g.dtype)
+
+
+def rounded_sums(cost, f, g, reg, u, v):
+    """Return <C, R> and sum R (log R - 1) of R = exp((f + g - C) / reg) + u v^T, in float64."""
+    C, X, YT, kind = cost
+    k = _chunks(*_shape(cost), u.size * v.size)
+    paid, entropy = np.empty(k), np.empty(k)
+    _rounded_sums(C, X, YT, kind, _wide(f), _wide(g), reg, _wide(u), _wide(v), paid, entropy)
+    return paid.sum(), entropy.sum()
+
+
 def groups(cost, f):
     """Return a group for each column, the row among at most 128 landmarks whose reduced cost is least, and their number."""
     C, X, YT, kind = cost
@@ -59,6 +95,13 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     args = P, _chunks(n, m, n * m), group, count, _wide(b), _wide(rhs), regularization, rtol, max_iter, d
     steps = _plan_cg(*args)
     return d.astype(rhs.dtype), steps
+
+
+def plan_density(P, a, b, theta):
+    """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows."""
+    rows = np.linspace(0, P.shape[0] - 1, min(16, P.shape[0])).astype(np.int64)
+    sample = (P[rows].astype(np.uint32) << 16).view(_f32)
+    return float(np.mean(sample >= theta * np.minimum(a[rows, None], b)))
 
 
 def extract(cost, f, g, reg, log_a, log_b, log_theta):
@@ -140,6 +183,12 @@ def _cost_row(C, X, YT, kind, i, row):
         for j in range(row.size):
             row[j] = math.sqrt(row[j])
     return row
+
+
+@jit
+def _fill_cost(C, X, YT, kind, block):
+    for i in range(block.shape[0]):
+        _cost_row(C, X, YT, kind, i, block[i])
 
 
 @jit
@@ -271,6 +320,75 @@ def _row_pass(C, X, YT, kind, a, f, g, reg, single, P, f_new, c, parts):
         else:
             _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, parts[q])
     _gather(parts, c)
+
+
+@jit(fastmath=_SUM)
+def _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, part):
+    m = gs.size
+    row, buffer, paid = np.empty(m, X.dtype), np.empty(m), 0.0
+    part[:] = 0
+    for i in range(lo, hi):
+        ci = _cost_row(C, X, YT, kind, i, row)
+        shift, total = f[i] * inv, 0.0
+        for j in range(m):
+            buffer[j] = exp64(shift + (gs[j] - ci[j] * inv))
+        for j in range(m):
+            total += buffer[j]
+            part[j] += buffer[j]
+            paid += buffer[j] * (ci[j] if ci[j] < np.inf else 0.0)
+        rows[i] = total
+    return paid
+
+
+@jit(parallel=True)
+def _plan_totals(C, X, YT, kind, f, g, reg, rows, columns, parts, paid):
+    n, k, inv = f.size, paid.size, 1.0 / reg
+    gs = _scaled(g, inv)
+    for q in numba.prange(k):
+        lo, hi = q * n // k, (q + 1) * n // k
+        paid[q] = _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, parts[q])
+    _gather(parts, columns)
+
+
+@jit
+def _transform_rows(C, X, YT, kind, lo, hi, g, rows):
+    m = g.size
+    row, lanes, reduced = np.empty(m, X.dtype), np.empty(64), np.empty(m)
+    for i in range(lo, hi):
+        ci = _cost_row(C, X, YT, kind, i, row)
+        for j in range(m):
+            reduced[j] = ci[j] - g[j]
+        rows[i] = _least(reduced, lanes)
+
+
+@jit(parallel=True)
+def _c_transform(C, X, YT, kind, g, rows, k):
+    n = rows.size
+    for q in numba.prange(k):
+        _transform_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, g, rows)
+
+
+@jit(fastmath={"contract"})
+def _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v):
+    m = gs.size
+    row, paid, entropy = np.empty(m, X.dtype), 0.0, 0.0
+    for i in range(lo, hi):
+        ci = _cost_row(C, X, YT, kind, i, row)
+        for j in range(m):
+            p = exp64(f[i] * inv + (gs[j] - ci[j] * inv)) + u[i] * v[j]
+            if p > 1e-300:
+                paid += p * ci[j]
+                entropy += p * (math.log(p) - 1.0)
+    return paid, entropy
+
+
+@jit(parallel=True)
+def _rounded_sums(C, X, YT, kind, f, g, reg, u, v, paid, entropy):
+    n, k, inv = f.size, paid.size, 1.0 / reg
+    gs = _scaled(g, inv)
+    for q in numba.prange(k):
+        lo, hi = q * n // k, (q + 1) * n // k
+        paid[q], entropy[q] = _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v)
 
 
 @jit
@@ -649,3 +767,27 @@ def _pattern_cg(
         for j in range(m):
             p[j] = z[j] + rz / before * p[j]
     return max_iter
+
+
+def warmup(dtype):
+    """Compile every kernel for `dtype` on a small problem."""
+    rng = np.random.default_rng(1)
+    n, m = 40, 48
+    none = np.empty((0, 0), dtype)
+    C = rng.random((n, m)).astype(dtype)
+    a, b = np.full(n, 1 / n, dtype), np.full(m, 1 / m, dtype)
+    f, g = np.zeros(n, dtype), np.zeros(m, dtype)
+    cost = C, none, none, 0
+    cost_minima(cost)
+    for single in (True, False):
+        f, _ = row_pass(cost, a, f, g, 1.0, single)
+        _, c, P = plan_pass(cost, a, f, g, 1.0, single)
+    group, count = groups(cost, f)
+    plan_direction(P, group, count, b, b - c, 1e-3, 1e-2, 2)
+    K = extract(cost, f, g, 1.0, np.log(a), np.log(b), -20.0)
+    w = np.ones(m, dtype)
+    s, c = pattern_eval(*K, a, w)
+    pattern_direction(*K, a, b, w, s, group, count, 0.0, b - c, 1e-3, 1e-2, 2)
+    plan_sums(cost, f, g, 1.0)
+    c_transform(cost, g)
+    rounded_sums(cost, f, g, 1.0, a, b)

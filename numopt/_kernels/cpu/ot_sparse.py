@@ -22,7 +22,7 @@ def threshold(C, f, w):
 
 
 def screen(C, f, t, margin):
-    """Return the pattern of the entries with f_i - C_ij > t_j - margin; C is C-contiguous."""
+    """Return the pattern of the entries with f_i - C_ij >= t_j - margin; C is C-contiguous."""
     n, m = C.shape
     free = np.zeros((min(_CHUNKS, n) + 1, m), np.int64)
     _count(C, f, t - margin, free)
@@ -73,10 +73,10 @@ def entries(pattern, p):
     return rows[keep].astype(np.int64), columns[keep], p[keep]
 
 
-def direction(pattern, p, rhs, shift, rtol, max_cg):
+def direction(pattern, p, rhs, least, shift, rtol, max_cg):
     """Solve (L + shift I) d = rhs by Jacobi-PCG, the whole loop in one kernel; return (d, steps)."""
     start, rows, _, _ = pattern
-    return _direction(start, rows, p, rhs, shift, rtol, max_cg)
+    return _direction(start, rows, p, rhs, least, shift, rtol, max_cg)
 
 
 def warmup(dtype):
@@ -89,7 +89,7 @@ def warmup(dtype):
     p = project(pattern, f, w, 1.0, 2)[1]
     transpose(restrict(pattern, p))
     margins(pattern, p)
-    direction(pattern, p, f + 1.0, 1e-3, 0.1, 2)
+    direction(pattern, p, f + 1.0, 0.0, 1e-3, 0.1, 2)
 
 
 def _layout(C):
@@ -153,7 +153,7 @@ def _column_root(s, w, excess, room):
     for i in range(n):
         room[count] = s[i]
         count += s[i] > cut
-    t = _root(room[:count], w, cut)
+    t = min(_root(room[:count], w, cut), top)
     return t, top - t
 
 
@@ -173,19 +173,19 @@ def _threshold(D, by_column, f, w):
 # No fast-math here: both kernels must come to the same comparisons.
 @jit(parallel=True)
 def _count(C, f, cut, free):
-    """Write to free[k + 1, j] how many entries of column j lie above the cut in chunk k of the rows."""
+    """Write to free[k + 1, j] how many entries of column j reach the cut in chunk k of the rows."""
     n, chunks = f.size, free.shape[0] - 1
     for k in numba.prange(chunks):
         count = free[k + 1]
         for i in range(k * n // chunks, (k + 1) * n // chunks):
             row = C[i]
             for j in range(cut.size):
-                count[j] += f[i] - row[j] > cut[j]
+                count[j] += f[i] - row[j] >= cut[j]
 
 
 @jit(parallel=True)
 def _fill(C, f, cut, free, rows, cost):
-    """Write the entries above the cut; free[k, j] is the next place for column j in chunk k of the rows."""
+    """Write the entries that reach the cut; free[k, j] is the next place for column j in chunk k of the rows."""
     n, m, chunks = f.size, cut.size, free.shape[0] - 1
     for k in numba.prange(chunks):
         place, found = free[k], np.empty(m + 1, np.int32)
@@ -193,7 +193,7 @@ def _fill(C, f, cut, free, rows, cost):
             row, size = C[i], 0
             for j in range(m):  # branch-free
                 found[size] = j
-                size += f[i] - row[j] > cut[j]
+                size += f[i] - row[j] >= cut[j]
             for j in found[:size]:
                 rows[place[j]], cost[place[j]] = i, row[j]
                 place[j] += 1
@@ -252,7 +252,7 @@ def _project(start, rows, cost, f, w, reg, k):
         for q in range(s.size):
             s[q] = f[row[q]] - cost[start[j] + q]
             top = max(top, s[q])
-        t[j] = _root(s, w[j], top - w[j]) if top - w[j] < top else top
+        t[j] = min(_root(s, w[j], top - w[j]), top) if top - w[j] < top else top
         if k < s.size:
             _keep_largest(s, k, w[j], t, j)
         column = 0.0
@@ -297,15 +297,19 @@ def _margins(start, rows, n, p):
 
 
 @jit(fastmath=_SUM)
-def _direction(start, rows, p, rhs, shift, rtol, max_cg):
+def _direction(start, rows, p, rhs, least, shift, rtol, max_cg):
     n, m = rhs.size, start.size - 1
     begin, active, size = np.zeros(m + 1, np.int64), np.empty(rows.size, np.int32), 0
     degree, jacobi = np.full(n, shift), np.full(n, shift)
     for j in range(m):
+        total = 0.0
         for q in range(start[j], start[j + 1]):
             if p[q] > 0:
                 active[size] = rows[q]
                 size += 1
+                total += p[q]
+        if total <= least:
+            size = begin[j]
         begin[j + 1] = size
         for q in range(begin[j], size):
             degree[active[q]] += 1.0

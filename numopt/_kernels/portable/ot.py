@@ -9,6 +9,7 @@ from numopt._array import device, host, namespace
 
 _BLOCK = 2**23  # entries of a block
 _STEPS = 16  # of conjugate gradients between two looks from the host
+_CLAMP = -708.0, 709.0  # of exponents: no subnormal number, no overflow
 _LANES = 16  # values added up at once, see `_adder`
 
 
@@ -25,7 +26,7 @@ def cost_minima(cost):
         finite = xp.where(xp.isfinite(least), least, xp.zeros_like(least))
         rows.append(least)
         columns.append(xp.min(D - finite[:, None], axis=0))
-        high.append(xp.max(xp.where(D < float("inf"), D, -float("inf"))))
+        high.append(xp.max(xp.where(xp.isfinite(D), D, -float("inf"))))
         low.append(xp.min(least))
     return (
         xp.concat(rows),
@@ -35,11 +36,16 @@ def cost_minima(cost):
     )
 
 
+def cost_block(cost):
+    """Return the matrix of a cost given by points."""
+    return namespace(cost[1]).concat([D for _, D in _blocks(cost)])
+
+
 def row_pass(cost, a, f, g, reg, single):
     """Return (f', c): the rows' half step f' from g, so that P1 = a, and the column sums c of that plan.
 
-    `f` is a guess of f' that this room does not need; `single` allows exp in float32. Weights are positive,
-    and every row has a finite cost.
+    `f` is a guess of f' that this room does not need; `single` allows exp in float32. Weights are positive.
+    A row of nothing but forbidden pairs has f' = +inf and adds nothing to c.
     """
     return _pass(cost, a, g, reg, single, None)
 
@@ -51,6 +57,44 @@ def plan_pass(cost, a, f, g, reg, single):
     return (*_pass(cost, a, g, reg, single, P), P)
 
 
+def plan_sums(cost, f, g, reg):
+    """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64.
+
+    Forbidden pairs cost nothing; <C, P> is a scalar on the device.
+    """
+    xp = namespace(f)
+    rows, columns, paid = [], 0.0, 0.0
+    for _, D, E in _exponents(cost, f, g, reg):
+        P = xp.exp(xp.clip(E, *_CLAMP))
+        rows.append(xp.sum(P, axis=1))
+        columns = columns + xp.sum(P, axis=0)
+        paid = paid + xp.sum(P * xp.where(xp.isfinite(D), D, 0.0))
+    return xp.concat(rows), columns, paid
+
+
+def c_transform(cost, g):
+    """Return min_j (C_ij - g_j) for each row i."""
+    xp = namespace(g)
+    return xp.astype(xp.concat([xp.min(D - _wide(g), axis=1) for _, D in _blocks(cost)]), g.dtype)
+
+
+def rounded_sums(cost, f, g, reg, u, v):
+    """Return <C, R> and sum R (log R - 1) of R = exp((f + g - C) / reg) + u v^T, in float64.
+
+    Both are scalars on the device.
+    """
+    xp = namespace(f)
+    u, v = _wide(u), _wide(v)
+    paid, entropy = 0.0, 0.0
+    for rows, D, E in _exponents(cost, f, g, reg):
+        R = xp.exp(xp.clip(E, *_CLAMP)) + u[rows, None] * v
+        some = R > 1e-300
+        mass = xp.where(some, R, 0.0)
+        paid = paid + xp.sum(mass * xp.where(some, D, 0.0))
+        entropy = entropy + xp.sum(mass * (xp.log(xp.where(some, R, 1.0)) - 1.0))
+    return paid, entropy
+
+
 def groups(cost, f):
     """Return a group for each column and the number of groups: all of them in one.
 
@@ -58,6 +102,14 @@ def groups(cost, f):
     """
     xp, m = namespace(f), _shape(cost)[1]
     return xp.zeros((m,), dtype=xp.int32, device=device(f)), 1
+
+
+def plan_density(P, a, b, theta):
+    """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows at most."""
+    xp, n = namespace(P), P.shape[0]
+    step = -(-n // 16)
+    large = P[::step, :] >= theta * xp.minimum(a[::step, None], b)
+    return host(xp.mean(xp.astype(large, xp.float64)))
 
 
 def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
@@ -90,12 +142,11 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
     These are float64, int32 and int64. Exponents are clamped to [-708, 709].
     """
     xp = namespace(f)
-    f, g, log_a, log_b = map(_wide, (f, g, log_a, log_b))
+    log_a, log_b = _wide(log_a), _wide(log_b)
     data, indices, counts = [], [], []
-    for rows, D in _blocks(cost):
-        E = ((f[rows, None] + g) - D) / reg
+    for rows, _, E in _exponents(cost, f, g, reg):
         keep = E - log_theta >= xp.minimum(log_a[rows, None], log_b[None, :])
-        data.append(xp.exp(xp.clip(E[keep], -708.0, 709.0)))
+        data.append(xp.exp(xp.clip(E[keep], *_CLAMP)))
         indices.append(xp.astype(xp.nonzero(keep)[1], xp.int32))
         counts.append(xp.sum(xp.astype(keep, xp.int64), axis=1))
     return xp.concat(data), xp.concat(indices), xp.cumulative_sum(xp.concat(counts), include_initial=True)
@@ -107,11 +158,13 @@ def pattern_eval(data, indices, indptr, a, w):
     row, add_rows, add_columns = _pattern(indices, indptr, w.shape[0])
     w64 = _wide(w)
     s = add_rows(data * xp.take(w64, indices)) / _wide(a)
-    c = w64 * add_columns(data * xp.take(1.0 / s, row))
+    c = w64 * add_columns(data * xp.take(_inverse(s), row))
     return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
 
 
-def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
+def pattern_direction(
+    data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter
+):
     """Solve the Newton system of the plan P = diag(1/s) K diag(w) by Jacobi-PCG; return (d, steps).
 
     Entries P_ij < drop min(a_i, b_j) are left out and the diagonal is built from what stays, so that the
@@ -143,7 +196,8 @@ def _wide(x):
 def _inverse(x):
     """Return 1 / x, and 0 where x is 0."""
     xp = namespace(x)
-    return xp.where(x > 0, 1.0 / xp.where(x > 0, x, xp.ones_like(x)), xp.zeros_like(x))
+    zero = x == 0
+    return xp.where(zero, 0.0, 1.0 / xp.where(zero, 1.0, x))
 
 
 def _shape(cost):
@@ -165,6 +219,13 @@ def _blocks(cost):
         yield rows, C[rows, :] if kind == 0 else _distances(X[rows, :], YT, kind)
 
 
+def _exponents(cost, f, g, reg):
+    """Yield (slice of rows, these rows of the cost, those of (f + g - C) / reg in float64)."""
+    f, g = _wide(f), _wide(g)
+    for rows, D in _blocks(cost):
+        yield rows, D, ((f[rows, None] + g) - D) / reg
+
+
 def _distances(X, YT, kind):
     xp = namespace(X)
     D = xp.zeros((X.shape[0], YT.shape[1]), dtype=X.dtype, device=device(X))
@@ -182,10 +243,11 @@ def _pass(cost, a, g, reg, single, P):
     for rows, D in _blocks(cost):
         E = (g - D) / reg
         top = xp.max(E, axis=1)
-        E = E - top[:, None]
+        E = E - xp.where(top == -float("inf"), 0.0, top)[:, None]
         T = xp.exp(xp.astype(E, xp.float32) if single else E)
-        weight = a64[rows] / xp.sum(T, axis=1, dtype=xp.float64)
-        f.append(reg * (xp.log(weight) - top))
+        total = xp.sum(T, axis=1, dtype=xp.float64)
+        weight = a64[rows] * _inverse(total)
+        f.append(reg * (xp.log(xp.where(total == 0, 1.0, weight)) - top))
         T = T * xp.astype(weight, T.dtype)[:, None]
         c = c + xp.sum(T, axis=0, dtype=xp.float64)
         if P is not None:

@@ -1,0 +1,73 @@
+"""Weights that are zero or negligible: held out of the iteration, given their potentials at the end.
+
+A column whose weight is far below the tolerance cannot be told from rounding in the marginal error, yet
+it would stretch every exponent of the iteration. One half sweep in the log domain is exact enough there.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from numopt._array import device, host
+
+
+def hold_out(p, limit):
+    """Return `p` on the weights above `limit`; the subset of a dense cost is copied."""
+    rows, columns = (np.flatnonzero(host(w) > limit) for w in (p.a, p.b))
+    rows, columns = _index(p, rows), _index(p, columns)
+    a, b = p.xp.take(p.a, rows), p.xp.take(p.b, columns)
+    return replace(p, a=a, b=b, cost=_subset(p.xp, p.cost, rows, columns), rows=rows, columns=columns, whole=p)
+
+
+def expand(p, f, g):
+    """Return potentials for all weights: the c-transform where a weight is zero."""
+    xp, whole = p.xp, p.whole
+    held_rows, held_columns = _others(p, p.rows, whole.a), _others(p, p.columns, whole.b)
+    cost = _subset(xp, whole.cost, held_rows, p.columns)
+    f_held = _half_sweep(p, cost, xp.take(whole.a, held_rows), g)
+    cost = transposed(xp, _subset(xp, whole.cost, p.rows, held_columns))
+    g_held = _half_sweep(p, cost, xp.take(whole.b, held_columns), f)
+    return _merge(p, f, f_held, p.rows, held_rows), _merge(p, g, g_held, p.columns, held_columns)
+
+
+def visible(p, f, g):
+    """Return (f, g) with -inf where a weight is zero: the plan has no entries there."""
+    xp = p.xp
+    return xp.where(p.a > 0, f, -math.inf), xp.where(p.b > 0, g, -math.inf)
+
+
+def transposed(xp, cost):
+    """Return the cost from columns to rows; a dense cost is copied."""
+    C, X, YT, kind = cost
+    return xp.asarray(C.T, copy=True), xp.asarray(YT.T, copy=True), xp.asarray(X.T, copy=True), kind
+
+
+def _subset(xp, cost, rows, columns):
+    C, X, YT, kind = cost
+    if kind:
+        return C, xp.take(X, rows, axis=0), xp.take(YT, columns, axis=1), kind
+    return xp.take(xp.take(C, rows, axis=0), columns, axis=1), X, YT, kind
+
+
+def _half_sweep(p, cost, weights, g):
+    """Return reg (log w_i - LSE_j((g_j - C_ij) / reg)), or min_j (C_ij - g_j) where w_i = 0."""
+    xp = p.xp
+    if weights.shape[0] == 0:
+        return weights
+    ones = xp.where(weights > 0, weights, xp.ones_like(weights))
+    swept, _ = p.kernels.row_pass(cost, ones, xp.zeros_like(weights), g, p.reg, False)
+    return xp.where(weights > 0, swept, p.kernels.c_transform(cost, g))
+
+
+def _index(p, positions):
+    return p.xp.asarray(positions, dtype=p.xp.int64, device=device(p.a))
+
+
+def _others(p, kept, weights):
+    return _index(p, np.setdiff1d(np.arange(weights.shape[0]), host(kept)))
+
+
+def _merge(p, kept, held, kept_index, held_index):
+    order = np.argsort(np.concatenate([host(kept_index), host(held_index)]))
+    return p.xp.take(p.xp.concat([kept, held]), _index(p, order))

@@ -1,0 +1,134 @@
+"""A transport plan that is never formed unasked."""
+
+import math
+
+from numopt._array import device, host, is_cupy, like
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError
+
+_BLOCK = 2**22  # entries formed at a time by products
+
+
+class TransportPlan:
+    """The plan P_ij = exp((f_i + g_j - C_ij) / reg), kept as its potentials and the caller's cost.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        n and m.
+    dtype : dtype
+        float32 or float64, as the cost.
+
+    Notes
+    -----
+    Every method but `todense` and `tocsr` needs O(n + m) memory and blocks of 32 MiB; each costs one
+    pass over the cost. Rows and columns of zero weight are zero.
+
+    Examples
+    --------
+    >>> from numopt.ot import sinkhorn_newton
+    >>> plan = sinkhorn_newton([0.5, 0.5], [0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], reg=0.1).plan
+    >>> plan.todense().round(4)
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    >>> plan.matvec([1.0, 1.0])
+    array([0.5, 0.5])
+    """
+
+    def __init__(self, xp, cost, f, g, reg, a, b, turned):
+        self._xp, self._cost, self._f, self._g, self._reg = xp, cost, f, g, reg
+        self._a, self._b, self._turned = a, b, turned
+
+    @property
+    def shape(self):
+        n, m = self._a.shape[0], self._b.shape[0]
+        return (m, n) if self._turned else (n, m)
+
+    @property
+    def dtype(self):
+        return self._f.dtype
+
+    def __repr__(self):
+        return f"TransportPlan(shape={self.shape}, dtype={self.dtype}, reg={self._reg:.6g})"
+
+    def todense(self):
+        """Return P as an (n, m) array: the whole of it."""
+        P = self._xp.concat([block for _, block in self._blocks()], axis=0)
+        return P.T if self._turned else P
+
+    def tocsr(self, threshold=1e-12):
+        """Return the entries P_ij >= threshold * min(a_i, b_j) as a CSR array of SciPy or CuPy.
+
+        Parameters
+        ----------
+        threshold : float, default 1e-12
+            Relative to the smaller of the two weights; > 0.
+        """
+        if not threshold > 0:
+            raise InvalidInputError(f"threshold is {threshold}: a number > 0 is expected; use todense()")
+        xp = self._xp
+        if is_cupy(xp):
+            import cupyx.scipy.sparse as sparse
+        else:
+            import scipy.sparse as sparse
+        parts = kernels("ot", xp).extract(
+            self._cost, self._f, self._g, self._reg, xp.log(self._a), xp.log(self._b), math.log(threshold)
+        )
+        parts = parts if is_cupy(xp) else host(*parts)
+        n, m = self._a.shape[0], self._b.shape[0]
+        P = sparse.csr_array((parts[0].astype(str(self.dtype).rpartition(".")[2]), *parts[1:]), shape=(n, m))
+        return P.T.tocsr() if self._turned else P
+
+    def row(self, i):
+        """Return row i, a vector of length m."""
+        i = range(self.shape[0])[i]
+        if not self._turned:
+            return next(self._blocks(i, i + 1))[1][0, :]
+        return self._xp.concat([block[:, i] for _, block in self._blocks()])
+
+    def matvec(self, x):
+        """Return P x for x of shape (m,) or (m, k)."""
+        return self._right(x, "x") if not self._turned else self._left(x, "x")
+
+    def rmatvec(self, y):
+        """Return P^T y for y of shape (n,) or (n, k)."""
+        return self._left(y, "y") if not self._turned else self._right(y, "y")
+
+    def barycentric(self, Y):
+        """Return the mean of the points Y (m, d) to which each row sends its mass, an (n, d) array.
+
+        Rows of zero weight are sent nowhere: their result is the mean of Y under b.
+        """
+        sums = self.matvec(Y)
+        xp, weight = self._xp, self._b if self._turned else self._a
+        mean = xp.sum(sums, axis=0) / xp.sum(weight)
+        weight = weight[:, None]
+        return xp.where(weight > 0, sums / xp.where(weight > 0, weight, 1.0), mean)
+
+    def _blocks(self, first=0, end=None):
+        """Yield (slice of rows, rows of P)."""
+        xp, (C, X, YT, kind) = self._xp, self._cost
+        n, m = self._a.shape[0], self._b.shape[0]
+        step = max(1, _BLOCK // m)
+        f = xp.where(self._a > 0, self._f, -math.inf)
+        g = xp.where(self._b > 0, self._g, -math.inf)
+        for lo in range(first, n if end is None else end, step):
+            rows = slice(lo, min(lo + step, n if end is None else end))
+            block = kernels("ot", xp).cost_block((C, X[rows, ...], YT, kind)) if kind else C[rows, ...]
+            yield rows, xp.exp((f[rows, None] + (g[None, :] - block)) / self._reg)
+
+    def _right(self, x, name):
+        x = self._given(x, self._b.shape[0], name)
+        return self._xp.concat([block @ x for _, block in self._blocks()], axis=0)
+
+    def _left(self, y, name):
+        y = self._given(y, self._a.shape[0], name)
+        return sum(block.T @ y[rows, ...] for rows, block in self._blocks())
+
+    def _given(self, x, size, name):
+        x = like(self._xp, x, device(self._f), self.dtype)
+        if x.ndim not in (1, 2) or x.shape[0] != size:
+            raise InvalidInputError(
+                f"{name} has shape {tuple(x.shape)}: ({size},) or ({size}, k) is expected; the plan is {self.shape}"
+            )
+        return x

@@ -1,0 +1,206 @@
+"""The entropic transport problem: checked data, its scale, and the certificate that judges every solver."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from numopt._array import host, is_cupy, is_numpy, like
+from numopt._check import Checks, one_of, positive_scalar
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
+from numopt.ot._held import expand, hold_out, visible
+
+COSTS = {"sqeuclidean": 1, "euclidean": 2, "cityblock": 3}
+
+
+@dataclass(frozen=True)
+class TransportProblem:
+    """Minimise <C, P> + reg sum P (log P - 1) over plans with row sums a and column sums b.
+
+    `cost` is the tuple ``(C, X, YT, kind)`` of the kernels. `whole` is the problem before weights that are
+    zero or negligible were held out, `rows` and `columns` are the indices of those that stayed.
+    `transposed` says that a and b changed roles, so that a column-major C is read along its rows.
+    """
+
+    xp: object
+    a: object
+    b: object
+    cost: tuple
+    mass: float
+    tol: float = math.nan
+    reg: float = math.nan
+    extent: tuple = ()  # smallest and largest finite cost
+    start: tuple = ()  # row minima of C, and column minima of C minus these: a pair of potentials
+    scale: float = math.nan  # the median cost above the smallest: the unit of the annealing
+    transposed: bool = False
+    note: str = ""
+    rows: object = None
+    columns: object = None
+    whole: object = None
+
+    @property
+    def shape(self):
+        return self.a.shape[0], self.b.shape[0]
+
+    @property
+    def kernels(self):
+        return kernels("ot", self.xp)
+
+    @property
+    def floor(self):
+        """The marginal error, relative to the mass, that rounding of (f + g - C) / reg leaves.
+
+        Measured: 0.03 to 0.05 times the largest rounding error of an exponent.
+        """
+        low, high = self.extent
+        return 0.05 * float(self.xp.finfo(self.a.dtype).eps) * (high - low) / self.reg
+
+    def thinned(self, step):
+        """Return the problem on every `step`-th row, weights scaled to the whole mass: a rough copy."""
+        if step <= 1:
+            return self
+        a = self.a[::step]
+        C, X, YT, kind = self.cost
+        if kind:
+            X = self.xp.asarray(X[::step, ...], copy=True)
+        else:
+            C = self.xp.asarray(C[::step, ...], copy=True)  # 1 / step of C: the kernels read rows contiguously
+        return replace(self, a=a * (self.mass / host(self.xp.sum(a))), cost=(C, X, YT, kind))
+
+    def dot(self, x, y):
+        """Return the inner product of two vectors in float64."""
+        return self.xp.sum(self.xp.astype(x, self.xp.float64) * self.xp.astype(y, self.xp.float64))
+
+    def error(self, column_sums):
+        """Return the l1 violation of b relative to the mass, on the device; the rows are exact."""
+        return self.xp.sum(self.xp.abs(column_sums - self.b)) / self.mass
+
+    def certificate(self, state):
+        """Recompute the marginals and the values of the plan of (f, g) from every entry of the cost."""
+        xp, whole = self.xp, self.whole or self
+        f, g = self.potentials(state)
+        rows, columns, paid = self.kernels.plan_sums(whole.cost, *visible(whole, f, g), self.reg)
+        wide = [xp.astype(v, xp.float64) for v in (f, g, whole.a, whole.b)]
+        f, g, a, b = wide
+        total = self.reg * xp.sum(rows)
+        return {
+            "marginal_error": (xp.sum(xp.abs(rows - a)) + xp.sum(xp.abs(columns - b))) / self.mass,
+            "value": xp.sum(f * rows) + xp.sum(g * columns) - total,
+            "dual_value": xp.sum(f * a) + xp.sum(g * b) - total,
+            "cost": paid,
+        }
+
+    def potentials(self, state):
+        """Return potentials of all rows and columns of the whole problem; f = None stands for f(g)."""
+        f, g = state
+        if f is None:
+            f, _ = self.kernels.row_pass(self.cost, self.a, self.xp.zeros_like(self.a), g, self.reg, False)
+        return (f, g) if self.whole is None else expand(self, f, g)
+
+
+def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", reg_relative=False, tol=None):
+    """Check the data of a transport problem and measure the cost in one pass."""
+    one_of("cost", cost, tuple(COSTS))
+    positive_scalar("reg", reg, remedy="pass the regularisation in units of the cost")
+    if (C is None) == (X is None and Y is None) or (X is None) != (Y is None):
+        given = [name for name, x in (("C", C), ("X", X), ("Y", Y)) if x is not None]
+        raise InvalidInputError(
+            f"C, X, Y: {given or 'none of them'} given: a cost matrix C or two point clouds X and Y are "
+            f"expected; pass C alone, or X and Y"
+        )
+    checks = Checks({"a": a, "b": b, "C": C, "X": X, "Y": Y})
+    xp, a, b = checks.xp, checks.weights("a"), checks.weights("b")
+    n, m = a.shape[0], b.shape[0]
+    none = xp.empty((0, 0), dtype=checks.dtype, device=checks.device)
+    swap = False
+    if C is None:
+        X, Y = checks.matrix("X", shape=(n, None)), checks.matrix("Y", shape=(m, None))
+        if X.shape[1] != Y.shape[1]:
+            raise InvalidInputError(
+                f"X has shape {X.shape} and Y {Y.shape}: points of one dimension are expected; give both "
+                f"the same number of columns"
+            )
+        matrices = none, X, xp.asarray(Y.T, copy=True), COSTS[cost]
+    else:
+        C = checks.matrix("C", shape=(n, m), ordered=False, tested=False)
+        strided = is_numpy(xp) or is_cupy(xp)
+        swap = strided and C.flags.f_contiguous and not C.flags.c_contiguous
+        matrices = C.T if swap else like(xp, C, checks.device, checks.dtype), none, none, 0
+    extents = checks.settle()
+    mass, other = extents["a"].total, extents["b"].total
+    if abs(mass - other) > 1e-6 * mass:
+        raise InvalidInputError(
+            f"a sums to {mass:.9g} and b to {other:.9g}: equal masses are expected; normalise them, or use "
+            f"numopt.ot.unbalanced_sinkhorn_newton or numopt.ot.partial_transport"
+        )
+    note = ""
+    if abs(mass - other) > 1e-13 * mass:
+        b = b * (mass / other)
+        note = f"b was scaled by {mass / other!r} to the mass of a" if abs(mass - other) > 1e-12 * mass else ""
+    if swap:
+        a, b = b, a
+    p = TransportProblem(xp, a, b, matrices, mass, transposed=swap, note=note)
+    limit = 1e-3 * (1e-9 if tol is None else tol) * mass / (n + m)
+    if min(extents["a"].low, extents["b"].low) <= limit:
+        p = hold_out(p, limit)
+    return _measured(p, reg, reg_relative, tol, checks)
+
+
+def _measured(p, reg, reg_relative, tol, checks):
+    """Return the problem with its extent, start, scale and regularisation."""
+    rows, columns, high, low = p.kernels.cost_minima(p.cost)
+    high, low, worst_row, worst_column = host(high, low, p.xp.max(rows), p.xp.max(columns))
+    if not low > -math.inf:
+        checks.recheck("C", posinf=True)  # raises for the entry that is NaN or -inf
+    for name, worst, values in (("row", worst_row, rows), ("column", worst_column, columns)):
+        if not worst < math.inf:
+            index = _original_index(p, name, int(host(p.xp.argmax(values))))
+            if p.transposed:
+                name = "column" if name == "row" else "row"
+            raise InvalidInputError(
+                f"C[{index}] is +inf in the whole {name}, which has mass: an allowed pair is expected; "
+                f"set its weight to 0 or allow a pair"
+            )
+    if not high - low < 1e300:
+        raise InvalidInputError(
+            f"C has a range of {high - low}: one below 1e300 is expected; rescale C and reg by one factor"
+        )
+    median = sample_median(p)
+    reg = float(reg) * (median if reg_relative else 1.0)
+    eps = float(p.xp.finfo(p.a.dtype).eps)
+    if not reg >= 64 * eps * (high - low):
+        raise InvalidInputError(
+            f"reg is {reg:.3g}: at least {64 * eps * (high - low):.3g} is expected, 64 rounding errors of the "
+            f"range of the cost; raise it" + ("" if eps < 1e-10 else " or use float64")
+        )
+    scale = max(median - low, 0.0) or (high - low)
+    p = replace(p, reg=reg, extent=(low, high), start=(rows, columns), scale=scale)
+    if tol is None:
+        tol = max(1e-9, 4 * p.floor)
+    elif tol < p.floor:
+        warn(
+            f"tol = {tol:.3g} is below {p.floor:.2g}, the marginal error that rounding leaves for this range of "
+            f"costs and reg = {reg:.3g}: raise tol or reg" + ("" if eps < 1e-10 else ", or use float64"),
+            PrecisionWarning,
+        )
+    return replace(p, tol=float(tol))
+
+
+def sample_median(p):
+    """Return the median of a fixed sample of the finite costs, at most 65536 of them."""
+    n, m = p.shape
+    step = max(1, n // 128), max(1, m // 512)
+    C, X, YT, kind = p.cost
+    if kind:
+        sample = p.kernels.cost_block((C, X[:: step[0], ...], YT[:, :: step[1]], kind))
+    else:
+        sample = C[:: step[0], :: step[1]]
+    sample = host(sample)
+    finite = sample[np.isfinite(sample)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
+def _original_index(p, name, position):
+    kept = p.rows if name == "row" else p.columns
+    return position if kept is None else int(host(kept)[position])

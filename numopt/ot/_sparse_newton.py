@@ -1,0 +1,70 @@
+"""Semismooth Newton on the concave semi-dual, on the few entries of C that can be active."""
+
+from numopt._loop import Iterate, Status
+from numopt.ot._sparse_problem import State
+from numopt.ot._sparse_window import Window
+
+_ERROR, _UNEVEN, _STEPS = 2e-2, 0.1, 60  # what ends a level before the last
+_MAX_CG = 4000
+_IDLE = 1e-2  # share of the error that empty rows may have before a sweep fills them
+_PATIENCE = 3  # failed line searches, each followed by a sweep
+
+
+def ladder(problem):
+    """Return falling regularisations that end with the problem's; at the first, plans are dense."""
+    start = (problem.median - problem.low) / problem.top_b
+    levels = [problem.reg]
+    while 4 * levels[-1] < start:
+        levels.append(4 * levels[-1])
+    return levels[::-1]
+
+
+def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=True):
+    """Yield iterates at falling regularisations; return (the last point, a status if it is a dead end).
+
+    Parameters
+    ----------
+    counts : dict
+        Counters for history and result, updated here.
+    bound, support
+        As in `State`.
+    judged : bool
+        Whether the iterates of the last level are answers. If so, it is for the run to end it.
+    """
+    xp, window = problem.xp, Window(problem, counts, support)
+    window.move(f, levels[0], 0.0)
+    point = window.swept(window.at(f, levels[0]), levels[0])
+    for reg in levels:
+        last, steps, failures = reg == levels[-1], 0, 0
+        point = window.swept(window.at(point.f, reg), reg)
+        while True:
+            counts.update(reg=reg / problem.mass, violation=point.error)
+            measure = point.error if last and judged else None
+            yield Iterate(State(point.f, point.f if bound is None else bound, support), measure, dict(counts))
+            if problem.unreachable(point.dual, reg):
+                return point, Status.INFEASIBLE
+            if point.error <= tol if last else point.error <= _ERROR and point.uneven <= _UNEVEN:
+                if measure is None:
+                    break
+            steps += 1
+            if steps > _STEPS and not last:
+                break
+            shift, rtol = min(1e-3, 1e-2 * point.error), max(1e-4, min(0.1, point.error))
+            least = 0.1 * point.error / problem.C.shape[1]
+            rhs = reg * point.residual
+            d, cg = problem.kernels.direction(window.pattern, point.p, rhs, least, shift, rtol, _MAX_CG)
+            d = d - (xp.max(d) + xp.min(d)) / 2
+            counts["n_cg"] += cg
+            trial = window.search(point, d, reg, None, window.reach(point, d, reg, point.t))
+            failures = failures + 1 if trial is None else 0
+            point = point if trial is None else trial
+            if problem.forbids and point.slope > 0 and window.rises_forever(point, d, reg):
+                return point, Status.INFEASIBLE
+            if failures > _PATIENCE:
+                if last:
+                    return point, Status.STALLED
+                break
+            # A row without entries knows nothing of C: only a sweep, which reads C, brings it back.
+            if trial is None or point.idle > _IDLE * point.error:
+                point = window.swept(point, reg)
+    return point, None

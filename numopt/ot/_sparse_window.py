@@ -1,0 +1,143 @@
+"""The dual function of `sparse_plan` near a point: only the entries of C that can matter there."""
+
+from typing import NamedTuple
+
+from numopt._array import host
+
+_MARGIN = 4.0  # mean excesses of the best entries: how far around a point entries are kept at first ...
+_REACH = 8.0  # ... and at most
+_TRIALS = 20
+_NEGLIGIBLE = 1e-12  # share of the mass
+
+
+class Point(NamedTuple):
+    """The dual function at f; the last six are floats."""
+
+    f: object
+    t: object  # thresholds of the columns
+    p: object  # values on the pattern
+    residual: object  # a - P 1, the gradient
+    dual: float
+    error: float  # l1 norm of the residual
+    uneven: float  # mean of |residual| / a, at most 1 each: the error of light rows counts as well
+    peak: float  # mean over the columns of max_i f_i - C_ij - t_j
+    idle: float  # weight of the rows that are empty
+    slope: float  # along the direction that led here
+
+
+class Window:
+    """The entries of C that can be active near a point, and the dual function on them.
+
+    Thresholds move no further than potentials do: an entry with f_i - C_ij <= t_j - margin stays out
+    while max(f' - f) - min(f' - f) <= margin. Within the margin nothing is approximated. Finite k only
+    lowers thresholds of columns whose k entries were all inside before: the same entries suffice.
+    """
+
+    def __init__(self, problem, counts, fixed=None):
+        self.problem, self.counts = problem, counts
+        self.fixed, self.pattern = fixed is not None, fixed
+        self.center, self.margin = None, 0.0
+        self.stretch = 1.0  # of the reach: grows while steps end at the edge, as for a part without ties
+
+    def move(self, f, reg, margin, t=None):
+        """Put the window around f, where the thresholds without a limit are `t` if they are known."""
+        if self.fixed:
+            return
+        problem, kernels = self.problem, self.problem.kernels
+        if t is None:
+            t = kernels.threshold(problem.C, f, reg * problem.b)
+            self.counts["n_passes"] += 1
+        self.pattern = kernels.screen(problem.C, f, t, margin)
+        self.center, self.margin = f, margin
+        self.counts["n_passes"] += 2
+
+    def reach(self, point, d, reg, t=None):
+        """Return the longest step along d inside the window, which is moved if it ends too soon."""
+        spread = self._spread(d)
+        if self.fixed or spread == 0:
+            return 4.0**_TRIALS
+        room = self.margin - self._spread(point.f - self.center)
+        reach = self.stretch * _REACH * point.peak
+        if room < min(spread, reach / 2):
+            margin = min(max(2 * spread, _MARGIN * point.peak), reach)
+            self.move(point.f, reg, margin, t)
+            room = self.margin
+        return room / spread * (1 - 1e-9)
+
+    def rises_forever(self, point, d, reg):
+        """Say whether the dual, seen far along d, exceeds the value of every plan: then there is none."""
+        problem, xp, w = self.problem, self.problem.xp, reg * self.problem.b
+        scale = problem.high - problem.low + reg * problem.heaviest
+        f = point.f + (1e3 * scale / point.slope) * d
+        # f_i - C_ij <= t_j + w_j, so that <b, t + w> is no less than what the columns take from <a, f>.
+        t = problem.kernels.threshold(problem.C, f, w)
+        self.counts["n_passes"] += 1
+        return problem.unreachable(host(xp.sum(problem.a * f) - xp.sum(problem.b * (t + w))), reg)
+
+    def _spread(self, d):
+        return host(self.problem.xp.max(d) - self.problem.xp.min(d))
+
+    def at(self, f, reg, k=None, d=None):
+        """Evaluate the dual function, with at most k entries in a column, and its slope along d."""
+        problem, xp = self.problem, self.problem.xp
+        k = problem.C.shape[0] if k is None else k
+        t, p, r, square, peak = problem.kernels.project(self.pattern, f, reg * problem.b, reg, k)
+        residual = problem.a - r
+        numbers = host(
+            problem.dual(f, t, square, reg),
+            xp.sum(xp.abs(residual)),
+            xp.mean(xp.minimum(xp.abs(residual) / (problem.a + _NEGLIGIBLE), xp.ones_like(r))),
+            peak,
+            xp.sum(xp.where(r > 0, 0, problem.a)),
+            0.0 if d is None else xp.sum(residual * d),
+        )
+        return Point(f, t, p, residual, *numbers)
+
+    def swept(self, point, reg):
+        """Return the point where every row has its weight at the thresholds of `point`: no lower dual."""
+        problem, kernels = self.problem, self.problem.kernels
+        w = reg * problem.a
+        if self.fixed:
+            by_rows = kernels.transpose(self.pattern)
+            f = -kernels.project(by_rows, -point.t, w, reg, problem.C.shape[1])[0]
+            f = problem.xp.where(problem.xp.isfinite(f), f, point.f)  # a row may have no entry left
+        else:
+            f = -kernels.threshold(problem.C.T, -point.t, w)
+            self.counts["n_passes"] += 1
+        self.move(f, reg, _MARGIN * point.peak)
+        return self.at(f, reg)
+
+    def search(self, point, d, reg, k, longest):
+        """Return the point of a line search along the ascent direction d, or None.
+
+        Along d the slope falls: a step is good once it has lost half of it, or once the error is down by a
+        tenth, which decides where the dual changes by no more than rounding.
+        """
+        slope = host(self.problem.xp.sum(point.residual * d))
+        if not slope > 0:
+            return None
+        slack = 1e-13 * (abs(point.dual) + self.problem.high - self.problem.low)
+        low, high, low_slope, high_slope, side, best = 0.0, None, slope, 0.0, 0, None
+        t = min(1.0, longest)
+        for _ in range(_TRIALS):
+            trial = self.at(point.f + t * d, reg, k, d)
+            good = trial.error <= 0.9 * point.error or abs(trial.slope) <= 0.5 * slope
+            if good and trial.dual >= point.dual - slack:
+                self.stretch = max(1.0, self.stretch / 2)
+                return trial
+            # Regula falsi; the slope of an end that stays a second time counts half (Illinois).
+            if trial.slope > 0:
+                high_slope *= 0.5 if side > 0 else 1.0
+                low, low_slope, side, best = t, trial.slope, 1, trial
+                if t >= longest:
+                    self.stretch *= 2
+                    return best
+            else:
+                low_slope *= 0.5 if side < 0 else 1.0
+                high, high_slope, side = t, trial.slope, -1
+            if high is None:
+                t = min(4 * t, longest)
+            else:
+                part = low_slope / (low_slope - high_slope)
+                t = low + (high - low) * min(0.9, max(0.01, part))
+        return best
