@@ -40,7 +40,8 @@ def visible(p, f, g):
 def transposed(xp, cost):
     """Return the cost from columns to rows; a dense cost is copied."""
     C, X, YT, kind = cost
-    return xp.asarray(C.T, copy=True), xp.asarray(YT.T, copy=True), xp.asarray(X.T, copy=True), kind
+    C, X, YT = (xp.asarray(x.T, device=device(x), copy=True) for x in (C, YT, X))
+    return C, X, YT, kind
 
 
 def _subset(xp, cost, rows, columns):

@@ -17,8 +17,8 @@ FACTOR = 4.0  # between levels; 2 to 8 cost about the same
 ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 2e-2  # levels above this fraction of the scale are left to Sinkhorn's sweeps
 SPARSE = 0.3  # share of entries that matter below which they are extracted
-DEPTH = 1e-10  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
-REACH = 20.0  # ... as long as no potential moves by more than this many reg (log(1/DEPTH) is 23)
+DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
+REACH = 24.0  # ... as long as no potential moves by more than this many reg (log(1/DEPTH) is 23)
 LARGEST_PLAN = 2**26  # entries of the plan that Newton may keep in full
 RADIUS = 6.0  # of the first trial step, in reg
 
@@ -27,7 +27,8 @@ def annealed_newton(p, g=None):
     """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
-    coarse = p.thinned(max(1, min(4, n // 500)))
+    step = max(1, min(2, n // 500))
+    coarse = p.thinned(step)
     f, points, density = None, [], 0.0
     rungs = 0
     if g is None:
@@ -38,7 +39,7 @@ def annealed_newton(p, g=None):
         work["reg"] = reg
         f, g = _predict(points, reg, f, g)
         if reg > SMOOTH * p.scale and not last:
-            f, g = yield from _sweeps(coarse, g, reg, work)
+            f, g = yield from _sweeps(coarse, g, reg, work, 3)
         elif density > SPARSE and n * m <= LARGEST_PLAN:
             f, g, density = yield from _on_plan(p, f, g, reg, last, work)
         else:
@@ -56,13 +57,13 @@ def _predict(points, reg, f, g):
     return (None if f1 is None or f2 is None else f2 + t * (f2 - f1)), g2 + t * (g2 - g1)
 
 
-def _sweeps(p, g, reg, work):
-    """Two of Sinkhorn's sweeps on some of the rows."""
+def _sweeps(p, g, reg, work, number):
+    """Sinkhorn's sweeps, on some of the rows: enough where the plan is smooth."""
     f = p.xp.zeros_like(p.a)
-    for _ in range(2):
+    for _ in range(number):
         f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, True)
         g = g + reg * p.xp.log(p.b / c)
-    work["n_passes"] += 2
+    work["n_passes"] += number
     yield Iterate((None, g), None, dict(work))
     return None, g
 
@@ -71,35 +72,29 @@ def _on_plan(p, f, g, reg, last, work):
     """Newton on the whole plan: each pass over the cost is exact and leaves the plan for the next direction."""
     xp, k = p.xp, p.kernels
 
-    def evaluate(f, g, single):
-        f, c, P = k.plan_pass(p.cost, p.a, f, g, reg, single)
+    def evaluate(v):
+        f_v, c, P = k.plan_pass(p.cost, p.a, f, g + reg * v, reg, single)
         work["n_passes"] += 1
-        value, error = host(p.dot(p.a, f) + p.dot(p.b, g), p.error(c))
-        return f, c, P, value / reg, error
+        value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
+        return v, (f_v, P), c, value, error
 
-    f = xp.zeros_like(p.a) if f is None else f
-    f, c = k.row_pass(p.cost, p.a, f, g, reg, True)
-    work["n_passes"] += 1
-    g = g + reg * xp.log(p.b / c)
-    f, c, P, value, error = evaluate(f, g, True)
+    single = True
+    f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
+    v, (f, P), c, value, error = point = evaluate(xp.zeros_like(g))
     group, count = k.groups(p.cost, f)
     while last or error > ROUGH:
-        yield Iterate((f, g), error, dict(work)) if last else Iterate((None, g), None, dict(work))
-        regularization, rtol = min(1e-3, 1e-2 * error), max(1e-3, min(0.1, error))
-        d, steps = k.plan_direction(P, group, count, p.b, p.b - c, regularization, rtol, 400)
+        work["level_error"] = error
+        yield Iterate((f, g + reg * v), error, dict(work)) if last else Iterate((None, g + reg * v), None, dict(work))
+        d, steps = k.plan_direction(
+            P, group, count, p.b, p.b - c, min(1e-3, 1e-2 * error), max(1e-3, min(0.1, error)), 400
+        )
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
-        d, size = _centred(p, d)
-        single, t, slope = error > 1e-3, min(1.0, RADIUS / max(size, 1.0)), host(p.dot(p.b - c, d))
-        slack = (1e-6 if single else 1e-13) * max(1.0, abs(value))
-        for _ in range(12):
-            f_new, c_new, P, value_new, error_new = evaluate(f, g + reg * t * d, single)
-            if value_new - value >= 1e-4 * t * slope - slack or error_new <= 0.9 * error:
-                break
-            t *= 0.4
-        else:
+        single = error > 1e-3
+        better = _search(p, evaluate, point, d, single)
+        if better is None:
             break
-        f, g, c, value, error = f_new, g + reg * t * d, c_new, value_new, error_new
-    return f, g, k.plan_density(P, p.a, p.b, DEPTH)
+        v, (f, P), c, value, error = point = better
+    return f, g + reg * v, k.plan_density(P, p.a, p.b, DEPTH)
 
 
 def _on_entries(p, f, g, reg, last, work):
@@ -108,8 +103,8 @@ def _on_entries(p, f, g, reg, last, work):
     if f is None:
         f, g = _sinkhorn_step(p, xp.zeros_like(p.a), g, reg, work)
     group, count = k.groups(p.cost, f)
-    final = min(1e-2 * DEPTH, 3e-3 * p.tol)
-    depth = max(DEPTH, final) if last else DEPTH
+    final = min(DEPTH, 3e-3 * p.tol)
+    depth = DEPTH
     failures, fresh = 0, True
     while failures < 3:
         data, indices, indptr = k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(depth))
@@ -131,6 +126,7 @@ def _on_entries(p, f, g, reg, last, work):
         settled = last and depth <= 1.01 * final
         goal = ROUGH if not last else 0.0 if settled else max(100 * DEPTH, 0.1 * p.tol)
         while error > goal and not host(xp.max(xp.abs(v))) > REACH:
+            work["level_error"] = error
             rebuild = yield (
                 Iterate((f - reg * xp.log(s), g + reg * v), error, dict(work))
                 if settled
@@ -158,7 +154,7 @@ def _on_entries(p, f, g, reg, last, work):
 
 
 def _sinkhorn_step(p, f, g, reg, work):
-    f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, False)
+    f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, True)
     work["n_passes"] += 1
     return f, g + reg * p.xp.log(p.b / c)
 
@@ -169,7 +165,7 @@ def _centred(p, d):
     return d, host(p.xp.max(p.xp.abs(d)))
 
 
-def _search(p, evaluate, point, d):
+def _search(p, evaluate, point, d, single=None):
     """Return the best point along the direction d, or along what is left of it when it is too long.
 
     Parts of the plan that are nearly disconnected ask for a shift of log(flux needed / flux), of which Newton's step
@@ -178,23 +174,24 @@ def _search(p, evaluate, point, d):
     """
     xp, (v, _, c, value, error) = p.xp, point
     d, size = _centred(p, d)
+    cheap = single is None
     steps = [d * min(1.0, RADIUS / max(size, 1.0))]
-    if size > 1:
+    if cheap and size > 1:
         length = xp.abs(d)
         steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
-    if size > RADIUS:
+    if cheap and size > RADIUS:
         steps.append(xp.clip(d, -RADIUS, RADIUS))
     trials = [evaluate(v + step) for step in steps]
     best = max(range(len(steps)), key=lambda i: trials[i][3])
     step, trial = steps[best], trials[best]
-    slope, slack = host(p.dot(p.b - c, step)), 1e-13 * max(1.0, abs(value))
+    slope, slack = host(p.dot(p.b - c, step)), (1e-6 if single else 1e-13) * max(1.0, abs(value))
     t = 1.0
-    while not (trial[3] >= value + 1e-4 * t * slope or (trial[4] <= 0.9 * error and trial[3] >= value - slack)):
+    while not (trial[3] >= value + 1e-4 * t * slope - slack * (not cheap) or (trial[4] <= 0.9 * error and trial[3] >= value - slack)):
         t *= 0.4
         if t < 1e-3:
             return None
         trial = evaluate(v + t * step)
-    while 1 <= t < 8 and trial[4] > 0.1 * error:
+    while cheap and 1 <= t < 8 and trial[4] > 0.1 * error:
         further = evaluate(v + 2 * t * step)
         if not (further[3] > trial[3] and further[4] < trial[4]):
             break

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numopt._array import host, is_cupy, is_numpy, like
+from numopt._array import device, host, is_cupy, is_numpy, like
 from numopt._check import Checks, one_of, positive_scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
@@ -62,10 +62,8 @@ class TransportProblem:
             return self
         a = self.a[::step]
         C, X, YT, kind = self.cost
-        if kind:
-            X = self.xp.asarray(X[::step, ...], copy=True)
-        else:
-            C = self.xp.asarray(C[::step, ...], copy=True)  # 1 / step of C: the kernels read rows contiguously
+        # the kernels read rows contiguously: 1 / step of a dense C is copied
+        C, X = (self.xp.asarray(x[::step, ...], device=device(x), copy=True) for x in (C, X))
         return replace(self, a=a * (self.mass / host(self.xp.sum(a))), cost=(C, X, YT, kind))
 
     def dot(self, x, y):
@@ -121,7 +119,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
                 f"X has shape {X.shape} and Y {Y.shape}: points of one dimension are expected; give both "
                 f"the same number of columns"
             )
-        matrices = none, X, xp.asarray(Y.T, copy=True), COSTS[cost]
+        matrices = none, X, xp.asarray(Y.T, device=checks.device, copy=True), COSTS[cost]
     else:
         C = checks.matrix("C", shape=(n, m), ordered=False, tested=False)
         strided = is_numpy(xp) or is_cupy(xp)
@@ -166,8 +164,8 @@ def _measured(p, reg, reg_relative, tol, checks):
         raise InvalidInputError(
             f"C has a range of {high - low}: one below 1e300 is expected; rescale C and reg by one factor"
         )
-    median = sample_median(p)
-    reg = float(reg) * (median if reg_relative else 1.0)
+    median = sample_median(p, 2**12)
+    reg = float(reg) * (sample_median(p, 2**16) if reg_relative else 1.0)
     eps = float(p.xp.finfo(p.a.dtype).eps)
     if not reg >= 64 * eps * (high - low):
         raise InvalidInputError(
@@ -187,16 +185,13 @@ def _measured(p, reg, reg_relative, tol, checks):
     return replace(p, tol=float(tol))
 
 
-def sample_median(p):
-    """Return the median of a fixed sample of the finite costs, at most 65536 of them."""
+def sample_median(p, size):
+    """Return the median of a fixed sample of about `size` costs, without those that are infinite."""
     n, m = p.shape
-    step = max(1, n // 128), max(1, m // 512)
+    rows = min(n, max(math.isqrt(size), size // m))
+    i, j = slice(None, None, max(1, n // rows)), slice(None, None, max(1, m * rows // size))
     C, X, YT, kind = p.cost
-    if kind:
-        sample = p.kernels.cost_block((C, X[:: step[0], ...], YT[:, :: step[1]], kind))
-    else:
-        sample = C[:: step[0], :: step[1]]
-    sample = host(sample)
+    sample = host(p.kernels.cost_block((C, X[i, ...], YT[:, j], kind)) if kind else C[i, j])
     finite = sample[np.isfinite(sample)]
     return float(np.median(finite)) if finite.size else math.nan
 

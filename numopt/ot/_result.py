@@ -101,7 +101,7 @@ class TransportResult(Result):
 
 
 def _log_shrink(xp, target, found):
-    """log min(target / found, 1), 0 where nothing was found."""
+    """Log min(target / found, 1), 0 where nothing was found."""
     ratio = xp.where(found > 0, target / xp.where(found > 0, found, 1.0), 1.0)
     return xp.log(xp.where((ratio < 1) & (ratio > 0), ratio, 1.0))
 

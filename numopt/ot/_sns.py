@@ -30,7 +30,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
     while True:  # stage 2
         # a. M: the full diagonal of the Hessian and the `kept` largest entries of P
         flat = xp.sort(xp.reshape(P, (-1,)))
-        sparse = xp.where(P >= flat[n * m - kept], P, xp.zeros_like(P))
+        sparse = xp.where(flat[n * m - kept] <= P, P, xp.zeros_like(P))
         # b. (1 / reg) M dz = gradient, by conjugate gradients
         df, dg, steps = _cg(p, sparse, rows, columns, p.a - rows, p.b - columns)
         df, dg = p.reg * df, p.reg * dg

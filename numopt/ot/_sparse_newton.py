@@ -43,12 +43,13 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
             yield Iterate(State(point.f, point.f if bound is None else bound, support), measure, dict(counts))
             if problem.unreachable(point.dual, reg):
                 return point, Status.INFEASIBLE
-            if point.error <= tol if last else point.error <= _ERROR and point.uneven <= _UNEVEN:
-                if measure is None:
-                    break
-            steps += 1
-            if steps > _STEPS and not last:
+            if last:
+                done = point.error <= tol and not judged
+            else:
+                done = steps == _STEPS or (point.error <= _ERROR and point.uneven <= _UNEVEN)
+            if done:
                 break
+            steps += 1
             shift, rtol = min(1e-3, 1e-2 * point.error), max(1e-4, min(0.1, point.error))
             least = 0.1 * point.error / problem.C.shape[1]
             rhs = reg * point.residual

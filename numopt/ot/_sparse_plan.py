@@ -5,12 +5,13 @@ import math
 from numopt import _array
 from numopt._check import Checks, controls, integer, positive_scalar
 from numopt._kernels import kernels
-from numopt._loop import run
+from numopt._loop import Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._sparse_newton import ladder, newton
 from numopt.ot._sparse_problem import Outside, Problem, State
 from numopt.ot._sparse_topk import topk
+from numopt.ot._sparse_window import NotFiniteError
 
 _EPS = 2.0**-52
 _SAMPLE = 64  # rows that the median is taken from
@@ -134,9 +135,8 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     if tol < floor:
         warn(f"tol is {tol}: rounding allows about {floor:.1e}; raise tol or reg", PrecisionWarning)
     levels = ladder(problem) if init is None else [problem.reg]
-    method = topk if problem.k < problem.C.shape[0] else _exact
     return run(
-        method(problem, f, levels, tol, {"n_cg": 0, "n_passes": 0}),
+        _iterates(problem, f, levels, tol),
         certify=problem.certificate,
         finish=problem.finish,
         tol=tol,
@@ -149,10 +149,16 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     )
 
 
-def _exact(problem, f, levels, tol, counts):
-    """Yield iterates without a limit on the entries of a column."""
-    _, status = yield from newton(problem, f, levels, tol, counts)
-    return status
+def _iterates(problem, f, levels, tol):
+    """Yield iterates; return why there are no more."""
+    counts = {"n_cg": 0, "n_passes": 0}
+    try:
+        if problem.k < problem.C.shape[0]:
+            return (yield from topk(problem, f, levels, tol, counts))
+        _, status = yield from newton(problem, f, levels, tol, counts)
+        return status
+    except NotFiniteError:
+        return Status.NONFINITE
 
 
 def _problem(a, b, C, reg, max_nonzeros):
@@ -190,8 +196,8 @@ def _problem(a, b, C, reg, max_nonzeros):
         )
     return Problem(
         xp=xp, kernels=kernels("ot_sparse", xp), C=C, a=a, b=b, reg=reg, k=min(k, C.shape[0]), mass=mass,
-        low=low, high=high, forbids=forbids, median=_median(xp, C), top_b=top_b, heaviest=min(top_a, top_b), dtype=dtype,
-        outside=outside,
+        low=low, high=high, forbids=forbids, median=_median(xp, C), top_b=top_b,
+        heaviest=min(top_a, top_b), dtype=dtype, outside=outside,
     )  # fmt: skip
 
 

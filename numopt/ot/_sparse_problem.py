@@ -1,5 +1,6 @@
 """The problem of `sparse_plan`: its data without empty rows and columns, its dual, its certificate."""
 
+import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -93,6 +94,8 @@ class Problem:
         most = xp.max(kernels.margins(pattern, xp.astype(p > 0, xp.float64))[1])
         money = (cost, value, dual, rounded_cost, rounded_value - dual)
         error, most, *money = host(error, most, *money)
+        if any(map(math.isnan, money)):
+            error = math.nan
         named = zip(("cost", "value", "dual_value", "rounded_cost", "gap"), money, strict=True)
         found = {name: self.mass * number for name, number in named}
         found |= {"marginal_error": error, "max_nnz_per_column": int(most)}
@@ -102,7 +105,7 @@ class Problem:
         """Return (pattern, t, p, square) at f."""
         w = self.reg * self.b
         if support is None:
-            support = self.kernels.screen(self.C, f, self.kernels.threshold(self.C, f, w), 0.0)
+            support = self.kernels.screen(self.C, f, w, 0.0)
         t, p, _, square, _ = self.kernels.project(support, f, w, self.reg, k)
         return support, t, p, square
 

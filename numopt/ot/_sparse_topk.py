@@ -26,7 +26,8 @@ def topk(problem, f, levels, tol, counts):
     window.move(point.f, problem.reg, 4 * point.peak)
     point = window.at(point.f, problem.reg, problem.k)
     yield _iterate(point, counts, judged=True)
-    for point in _ascent(problem, window, point):
+    for better in _ascent(problem, window, point):
+        point = better
         yield _iterate(point, counts)
     point = window.at(point.f, problem.reg, problem.k)  # the window may have moved
     yield _iterate(point, counts, judged=True)

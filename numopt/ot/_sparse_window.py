@@ -1,5 +1,6 @@
 """The dual function of `sparse_plan` near a point: only the entries of C that can matter there."""
 
+import math
 from typing import NamedTuple
 
 from numopt._array import host
@@ -8,6 +9,10 @@ _MARGIN = 4.0  # mean excesses of the best entries: how far around a point entri
 _REACH = 8.0  # ... and at most
 _TRIALS = 20
 _NEGLIGIBLE = 1e-12  # share of the mass
+
+
+class NotFiniteError(ArithmeticError):
+    """A number of the dual function is not finite."""
 
 
 class Point(NamedTuple):
@@ -43,13 +48,10 @@ class Window:
         """Put the window around f, where the thresholds without a limit are `t` if they are known."""
         if self.fixed:
             return
-        problem, kernels = self.problem, self.problem.kernels
-        if t is None:
-            t = kernels.threshold(problem.C, f, reg * problem.b)
-            self.counts["n_passes"] += 1
-        self.pattern = kernels.screen(problem.C, f, t, margin)
+        problem = self.problem
+        self.pattern = problem.kernels.screen(problem.C, f, reg * problem.b, margin, t)
         self.center, self.margin = f, margin
-        self.counts["n_passes"] += 2
+        self.counts["n_passes"] += 3 if t is None else 2
 
     def reach(self, point, d, reg, t=None):
         """Return the longest step along d inside the window, which is moved if it ends too soon."""
@@ -72,10 +74,12 @@ class Window:
         # f_i - C_ij <= t_j + w_j, so that <b, t + w> is no less than what the columns take from <a, f>.
         t = problem.kernels.threshold(problem.C, f, w)
         self.counts["n_passes"] += 1
-        return problem.unreachable(host(xp.sum(problem.a * f) - xp.sum(problem.b * (t + w))), reg)
+        (dual,) = _finite(xp.sum(problem.a * f) - xp.sum(problem.b * (t + w)))
+        return problem.unreachable(dual, reg)
 
     def _spread(self, d):
-        return host(self.problem.xp.max(d) - self.problem.xp.min(d))
+        low, high = _finite(self.problem.xp.min(d), self.problem.xp.max(d))
+        return high - low
 
     def at(self, f, reg, k=None, d=None):
         """Evaluate the dual function, with at most k entries in a column, and its slope along d."""
@@ -83,7 +87,7 @@ class Window:
         k = problem.C.shape[0] if k is None else k
         t, p, r, square, peak = problem.kernels.project(self.pattern, f, reg * problem.b, reg, k)
         residual = problem.a - r
-        numbers = host(
+        numbers = _finite(
             problem.dual(f, t, square, reg),
             xp.sum(xp.abs(residual)),
             xp.mean(xp.minimum(xp.abs(residual) / (problem.a + _NEGLIGIBLE), xp.ones_like(r))),
@@ -95,12 +99,12 @@ class Window:
 
     def swept(self, point, reg):
         """Return the point where every row has its weight at the thresholds of `point`: no lower dual."""
-        problem, kernels = self.problem, self.problem.kernels
+        problem, kernels, xp = self.problem, self.problem.kernels, self.problem.xp
         w = reg * problem.a
         if self.fixed:
             by_rows = kernels.transpose(self.pattern)
             f = -kernels.project(by_rows, -point.t, w, reg, problem.C.shape[1])[0]
-            f = problem.xp.where(problem.xp.isfinite(f), f, point.f)  # a row may have no entry left
+            f = xp.where(xp.isfinite(f), f, point.f)  # a row may have no entry left
         else:
             f = -kernels.threshold(problem.C.T, -point.t, w)
             self.counts["n_passes"] += 1
@@ -113,7 +117,7 @@ class Window:
         Along d the slope falls: a step is good once it has lost half of it, or once the error is down by a
         tenth, which decides where the dual changes by no more than rounding.
         """
-        slope = host(self.problem.xp.sum(point.residual * d))
+        (slope,) = _finite(self.problem.xp.sum(point.residual * d))
         if not slope > 0:
             return None
         slack = 1e-13 * (abs(point.dual) + self.problem.high - self.problem.low)
@@ -141,3 +145,11 @@ class Window:
                 part = low_slope / (low_slope - high_slope)
                 t = low + (high - low) * min(0.9, max(0.01, part))
         return best
+
+
+def _finite(*numbers):
+    """Bring numbers to the host, where they must be finite."""
+    numbers = host(*numbers, 0.0)[:-1]
+    if not all(map(math.isfinite, numbers)):
+        raise NotFiniteError
+    return numbers

@@ -54,7 +54,7 @@ def marginal_error(P, a, b):
 
 
 def best_with_supports(C, a, b, reg, k):
-    """Return the least value of plans with at most k entries a column, by trying all supports; tiny C only."""
+    """Return the least value of plans with at most k entries a column, by trying all supports of a tiny C."""
     from scipy.optimize import minimize
 
     n, m = C.shape
@@ -75,7 +75,11 @@ def best_with_supports(C, a, b, reg, k):
             start,
             jac=lambda p, c=c: c + reg * p,
             bounds=[(0, None)] * rows.size,
-            constraints={"type": "eq", "fun": lambda p, A=A: (A @ p - np.r_[a, b])[:-1], "jac": lambda p, A=A: A[:-1]},
+            constraints={
+                "type": "eq",
+                "fun": lambda p, A=A: (A @ p - np.r_[a, b])[:-1],
+                "jac": lambda p, A=A: A[:-1],
+            },
             method="SLSQP",
             options={"ftol": 1e-12, "maxiter": 200},
         )

@@ -1,14 +1,14 @@
 """Kernels of sparse transport plans on the CPU: no temporary of the size of C.
 
-A pattern is ``(start, rows, cost, n)``: the entries of C that may carry mass, by columns (CSC). Column
-thresholds are Newton's iteration from the left on the few entries above ``max - w``, without sorting.
-Passes over C take columns in tiles, so that the rows of C are read in whole cache lines.
+A pattern is ``(start, rows, cost, n)``: the entries of C that may carry mass, by columns (CSC). Passes over
+C read its rows: in whole cache lines for tiles of columns, or one by one.
 """
 
 import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._simplex import column_root, keep_largest, root
 
 _SUM = {"contract", "reassoc", "nsz"}
 _TILE = 16  # columns
@@ -21,9 +21,10 @@ def threshold(C, f, w):
     return _threshold(D, by_column, f, w)
 
 
-def screen(C, f, t, margin):
+def screen(C, f, w, margin, t=None):
     """Return the pattern of the entries with f_i - C_ij >= t_j - margin; C is C-contiguous."""
     n, m = C.shape
+    t = threshold(C, f, w) if t is None else t
     free = np.zeros((min(_CHUNKS, n) + 1, m), np.int64)
     _count(C, f, t - margin, free)
     np.cumsum(free, axis=0, out=free)
@@ -84,8 +85,7 @@ def warmup(dtype):
     C = np.arange(6, dtype=dtype).reshape(2, 3) % 4
     f, w = np.zeros(2), np.full(3, 0.5)
     threshold(C.T, w, f + 1.0)
-    t = threshold(C, f, w)
-    pattern = screen(C, f, t, 1.0)
+    pattern = screen(C, f, w, 1.0)
     p = project(pattern, f, w, 1.0, 2)[1]
     transpose(restrict(pattern, p))
     margins(pattern, p)
@@ -111,52 +111,6 @@ def _shift(D, by_column, f, j, S):
                 S[c, i] = f[i] - D[i, j + c]
 
 
-@jit(fastmath=_SUM)
-def _step(s, w, t):
-    """Return Newton's step from t for sum [s - t]_+ = w, and how many entries lie above t."""
-    total, inside = 0.0, 0
-    for q in range(s.size):
-        if s[q] > t:
-            total += s[q]
-            inside += 1
-    return (total - w) / inside, inside
-
-
-@jit(fastmath=_SUM)
-def _root(s, w, t):
-    """Return the root of sum [s - t]_+ = w, from t at its left: the count of larger entries falls."""
-    count = s.size + 1
-    while True:
-        new, inside = _step(s, w, t)
-        if inside >= count or inside == 0:
-            return t
-        t, count = new, inside
-
-
-@jit(fastmath=_SUM)
-def _column_root(s, w, excess, room):
-    """Return the threshold of one column and how far the largest entry exceeds it.
-
-    The sum is convex in t: a step from anywhere, here from the excess of another column, ends at the left
-    of the root. Only the entries above that point matter.
-    """
-    n, top = s.size, -np.inf
-    for i in range(n):
-        top = max(top, s[i])
-    cut = top - w
-    if not cut < top:  # w is below the rounding of s
-        return top, 0.0
-    step, inside = _step(s, w, max(cut, top - excess))
-    if inside > 0:
-        cut = max(cut, step)
-    count = 0
-    for i in range(n):
-        room[count] = s[i]
-        count += s[i] > cut
-    t = min(_root(room[:count], w, cut), top)
-    return t, top - t
-
-
 @jit(fastmath=_SUM, parallel=True)
 def _threshold(D, by_column, f, w):
     n, m = f.size, w.size
@@ -166,7 +120,7 @@ def _threshold(D, by_column, f, w):
         S, room, excess = np.empty((min(_TILE, m - j), n)), np.empty(n + 1), np.inf
         _shift(D, by_column, f, j, S)
         for c in range(S.shape[0]):
-            t[j + c], excess = _column_root(S[c], w[j + c], excess, room)
+            t[j + c], excess = column_root(S[c], w[j + c], excess, room)
     return t
 
 
@@ -185,7 +139,7 @@ def _count(C, f, cut, free):
 
 @jit(parallel=True)
 def _fill(C, f, cut, free, rows, cost):
-    """Write the entries that reach the cut; free[k, j] is the next place for column j in chunk k of the rows."""
+    """Write the entries that reach the cut; free[k, j] is the next place in column j for chunk k."""
     n, m, chunks = f.size, cut.size, free.shape[0] - 1
     for k in numba.prange(chunks):
         place, found = free[k], np.empty(m + 1, np.int32)
@@ -216,30 +170,6 @@ def _transpose(start, rows, cost, n):
     return begin, columns, out
 
 
-@jit
-def _kth_largest(x, k):
-    """Return the k-th largest entry by quickselect; x is reordered."""
-    low, high, k = 0, x.size - 1, k - 1
-    while low < high:
-        pivot, i, j = x[(low + high) // 2], low, high
-        while i <= j:
-            while x[i] > pivot:
-                i += 1
-            while x[j] < pivot:
-                j -= 1
-            if i <= j:
-                x[i], x[j] = x[j], x[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    return x[k]
-
-
 @jit(fastmath=_SUM)
 def _project(start, rows, cost, f, w, reg, k):
     m = w.size
@@ -252,9 +182,9 @@ def _project(start, rows, cost, f, w, reg, k):
         for q in range(s.size):
             s[q] = f[row[q]] - cost[start[j] + q]
             top = max(top, s[q])
-        t[j] = min(_root(s, w[j], top - w[j]), top) if top - w[j] < top else top
+        t[j] = min(root(s, w[j], top - w[j]), top) if top - w[j] < top else top
         if k < s.size:
-            _keep_largest(s, k, w[j], t, j)
+            keep_largest(s, k, w[j], t, j)
         column = 0.0
         for q in range(s.size):
             v = max(0.0, (s[q] - t[j]) / reg)
@@ -264,26 +194,6 @@ def _project(start, rows, cost, f, w, reg, k):
             column = max(column, v)
         peak += reg * column
     return t, p, r, square, peak / m
-
-
-@jit
-def _keep_largest(s, k, w, t, j):
-    """If more than k entries lie above t[j], drop the others and correct t[j]; ties: the first ones stay."""
-    inside = s[s > t[j]]
-    if inside.size <= k:
-        return
-    kth = _kth_largest(inside, k)
-    above = 0
-    for q in range(s.size):
-        above += s[q] > kth
-    left, total = k - above, 0.0
-    for q in range(s.size):
-        if s[q] > kth or (s[q] == kth and left > 0):
-            left -= s[q] == kth
-            total += s[q]
-        else:
-            s[q] = -np.inf
-    t[j] = (total - w) / k  # all k are inside: t[j] was above what it is now
 
 
 @jit

@@ -5,12 +5,14 @@ Euclidean and l1 distances between the rows of X and the columns of YT, computed
 blocks of rows, of at most 64 MB in float64; a few such temporaries are alive at a time. Sums are float64.
 """
 
+import math
+
 from numopt._array import device, host, namespace
+from numopt._kernels.portable._runs import adder
 
 _BLOCK = 2**23  # entries of a block
 _STEPS = 16  # of conjugate gradients between two looks from the host
 _CLAMP = -708.0, 709.0  # of exponents: no subnormal number, no overflow
-_LANES = 16  # values added up at once, see `_adder`
 
 
 def cost_minima(cost):
@@ -23,10 +25,10 @@ def cost_minima(cost):
     rows, columns, high, low = [], [], [], []
     for _, D in _blocks(cost):
         least = xp.min(D, axis=1)
-        finite = xp.where(xp.isfinite(least), least, xp.zeros_like(least))
+        finite = xp.where(xp.isfinite(least), least, 0.0)
         rows.append(least)
         columns.append(xp.min(D - finite[:, None], axis=0))
-        high.append(xp.max(xp.where(xp.isfinite(D), D, -float("inf"))))
+        high.append(xp.max(xp.where(xp.isfinite(D), D, -math.inf)))
         low.append(xp.min(least))
     return (
         xp.concat(rows),
@@ -243,7 +245,7 @@ def _pass(cost, a, g, reg, single, P):
     for rows, D in _blocks(cost):
         E = (g - D) / reg
         top = xp.max(E, axis=1)
-        E = E - xp.where(top == -float("inf"), 0.0, top)[:, None]
+        E = E - xp.where(top == -math.inf, 0.0, top)[:, None]
         T = xp.exp(xp.astype(E, xp.float32) if single else E)
         total = xp.sum(T, axis=1, dtype=xp.float64)
         weight = a64[rows] * _inverse(total)
@@ -263,47 +265,7 @@ def _pattern(indices, indptr, m):
     order = xp.argsort(indices)  # by columns
     columns = xp.arange(m + 1, dtype=indices.dtype, device=where)
     start = xp.astype(xp.searchsorted(xp.take(indices, order), columns), xp.int64)
-    return row, _adder(indptr, m, size), _adder(start, n, size, order)
-
-
-def _adder(start, longest, size, order=None):
-    """Return a function that adds up runs of values, run i being start[i] to start[i + 1] in the `order`.
-
-    Each level of a tree adds up pieces of 16 values, gathered side by side. That is exact to rounding for
-    each run by itself: in differences of one cumulative sum, small runs drown in the error of large ones.
-    Indices depend on known sizes alone: there are never more than size // 16 + runs pieces.
-    """
-    xp, where = namespace(start), device(start)
-    runs, levels = start.shape[0] - 1, []
-    lane = xp.arange(_LANES, dtype=xp.int64, device=where)[:, None]
-    while longest > _LANES:
-        first = xp.cumulative_sum((start[1:] - start[:-1] + (_LANES - 1)) // _LANES, include_initial=True)
-        pieces = size // _LANES + runs
-        piece = xp.arange(pieces, dtype=xp.int64, device=where)
-        run = xp.clip(xp.searchsorted(first, piece, side="right") - 1, 0, runs - 1)
-        begin = xp.take(start, run) + _LANES * (piece - xp.take(first, run))
-        levels.append(_side_by_side(begin, xp.take(start[1:], run), lane, size))
-        start, size, longest = first, pieces, -(-longest // _LANES)
-    levels.append(_side_by_side(start[:-1], start[1:], lane, size))
-    if order is not None:
-        end = xp.full((1,), order.shape[0], dtype=order.dtype, device=where)
-        levels[0] = xp.take(xp.concat((order, end)), levels[0])
-
-    def add(values):
-        zero = xp.zeros((1,), dtype=values.dtype, device=where)
-        for index in levels:
-            gathered = xp.take(xp.concat((values, zero)), index)
-            values = xp.sum(xp.reshape(gathered, (_LANES, -1)), axis=0)
-        return values
-
-    return add
-
-
-def _side_by_side(begin, end, lane, size):
-    """Return the indices begin, begin + 1, ... below the end; `size`, where a zero is put, beyond it."""
-    xp = namespace(begin)
-    index = begin + lane
-    return xp.reshape(xp.where(index < end, index, size), (-1,))
+    return row, adder(indptr, m, size), adder(start, n, size, order)
 
 
 def _pcg(product, jacobi, rhs, rtol, max_iter):
@@ -320,7 +282,7 @@ def _pcg(product, jacobi, rhs, rtol, max_iter):
     d, r = xp.zeros_like(rhs), rhs
     z = jacobi * r
     p, rz = z, xp.sum(r * z)
-    goal, running, steps = rtol**2 * rz, one > 0, 0.0 * one
+    goal, running, steps, taken = rtol**2 * rz, one > 0, 0.0 * one, 0
     for step in range(1, max_iter + 1):
         Lp = product(p)
         curvature = xp.sum(p * Lp)
@@ -332,6 +294,8 @@ def _pcg(product, jacobi, rhs, rtol, max_iter):
         steps = steps + xp.astype(moving, steps.dtype)
         running = moving & (rz > goal)
         p = z + ratio(running, rz, before) * p
-        if step % _STEPS == 0 and not host(running):
-            break
-    return d, int(host(steps))
+        if step % _STEPS == 0 or step == max_iter:
+            more, taken = host(running, steps)
+            if not more:
+                break
+    return d, int(taken)

@@ -15,8 +15,11 @@ def threshold(C, f, w):
     return _thresholds(f[:, None] - C, w, C.shape[0])[0]
 
 
-def screen(C, f, t, margin):
-    """Return the pattern of the entries with f_i - C_ij >= t_j - margin; this room keeps them all."""
+def screen(C, f, w, margin, t=None):
+    """Return the pattern of the entries with f_i - C_ij >= t_j - margin; this room keeps them all.
+
+    `t` are the thresholds at f and w; None computes them.
+    """
     return (C,)
 
 
@@ -48,7 +51,7 @@ def project(pattern, f, w, reg, k):
     t, kth = _thresholds(S, w, k)
     p = xp.maximum(S - t, xp.zeros_like(S))
     if k < C.shape[0]:
-        above, level = S > kth, S == kth
+        above, level = kth < S, kth == S
         rank = xp.cumulative_sum(xp.astype(level, xp.int64), axis=0)
         left = k - xp.sum(xp.astype(above, xp.int64), axis=0)
         p = xp.where(above | (level & (rank <= left)), p, xp.zeros_like(p))

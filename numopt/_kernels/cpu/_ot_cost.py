@@ -1,0 +1,152 @@
+"""Reading a cost: rows, minima, and how the work is cut into chunks.
+
+A cost is the tuple ``(C, X, YT, kind)``: kind 0 is the matrix C; kinds 1, 2, 3 are the squared Euclidean, Euclidean and
+l1 distances between the rows of X and the columns of YT, computed on the fly.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+
+SUM = {"contract", "reassoc", "nsz"}
+
+
+def wide(x):
+    return np.array(x, np.float64)
+
+
+def opened(cost):
+    """Return the arrays of a cost as read-only views: one type for Numba, whatever the caller's flags."""
+    views = [x.view() for x in cost[:3]]
+    for view in views:
+        view.flags.writeable = False
+    return (*views, cost[3])
+
+
+def shape(cost):
+    return cost[0].shape if cost[3] == 0 else (cost[1].shape[0], cost[2].shape[1])
+
+
+def chunks(n, m, work):
+    """Count the chunks of rows: by sizes alone, so that results do not depend on the threads.
+
+    Adding up the chunks' column sums costs m a chunk: at most an eighth of `work`.
+    """
+    return int(max(1, min(32, n // 16, work // (8 * m))))
+
+
+@jit
+def cost_row(C, X, YT, kind, i, row):
+    """Return row i of the cost: a view of C, or `row` filled from the points."""
+    if kind == 0:
+        return C[i]
+    row[:] = 0
+    for k in range(X.shape[1]):
+        x, y = X[i, k], YT[k]
+        if kind == 3:
+            for j in range(row.size):
+                row[j] += abs(x - y[j])
+        else:
+            for j in range(row.size):
+                row[j] += (x - y[j]) * (x - y[j])
+    if kind == 2:
+        for j in range(row.size):
+            row[j] = math.sqrt(row[j])
+    return row
+
+
+@jit
+def fill_cost(C, X, YT, kind, block):
+    for i in range(block.shape[0]):
+        cost_row(C, X, YT, kind, i, block[i])
+
+
+@jit
+def least_of(x, lanes):
+    """Minimum of x, 64 lanes at a time: a plain reduction vectorises only with flags that hide NaN."""
+    lanes[:] = np.inf
+    whole = x.size // 64 * 64
+    for start in range(0, whole, 64):
+        part = x[start : start + 64]
+        for j in range(64):
+            lanes[j] = min(lanes[j], part[j])
+    least = np.inf
+    for j in range(64):
+        least = min(least, lanes[j])
+    for j in range(whole, x.size):
+        least = min(least, x[j])
+    return least
+
+
+@jit
+def _minima_rows(C, X, YT, kind, lo, hi, rows, columns):
+    m = columns.size
+    row, lanes, high = np.empty(m, X.dtype), np.empty(64), np.full(m, -np.inf)
+    columns[:] = np.inf
+    unordered = 0
+    for i in range(lo, hi):
+        ci = cost_row(C, X, YT, kind, i, row)
+        for j in range(m):
+            unordered += ci[j] != ci[j]
+        rows[i] = least = least_of(ci, lanes)
+        for j in range(m):
+            columns[j] = min(columns[j], ci[j] - least)
+        for j in range(m):
+            high[j] = max(high[j], ci[j] if ci[j] < np.inf else -np.inf)
+    return np.nan if unordered else rows[lo:hi].min(), high.max()
+
+
+@jit(parallel=True)
+def minima(C, X, YT, kind, rows, columns, low, high):
+    n, k = rows.size, low.size
+    for q in numba.prange(k):
+        low[q], high[q] = _minima_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, rows, columns[q])
+
+
+@jit
+def _transform_rows(C, X, YT, kind, lo, hi, g, rows):
+    m = g.size
+    row, lanes, reduced = np.empty(m, X.dtype), np.empty(64), np.empty(m)
+    for i in range(lo, hi):
+        ci = cost_row(C, X, YT, kind, i, row)
+        unordered = 0
+        for j in range(m):
+            reduced[j] = ci[j] - g[j]
+            unordered += reduced[j] != reduced[j]
+        rows[i] = np.nan if unordered else least_of(reduced, lanes)
+
+
+@jit(parallel=True)
+def transform(C, X, YT, kind, g, rows, k):
+    n = rows.size
+    for q in numba.prange(k):
+        _transform_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, g, rows)
+
+
+@jit
+def nearest(C, X, YT, kind, rows, f, group):
+    m = group.size
+    row, best = np.empty(m, X.dtype), np.full(m, -np.inf)
+    for q in range(rows.size):
+        ci = cost_row(C, X, YT, kind, rows[q], row)
+        for j in range(m):
+            v = f[rows[q]] - ci[j]
+            if v > best[j]:
+                best[j], group[j] = v, q
+
+
+@jit
+def gather(parts, out):
+    """Add the chunks' sums in order."""
+    out[:] = 0
+    for q in range(parts.shape[0]):
+        for j in range(out.size):
+            out[j] += parts[q, j]
+
+
+@jit
+def scaled(x, factor):
+    return x * factor

@@ -1,0 +1,179 @@
+"""The entries of the plan that matter, as CSR arrays: their selection and their products.
+
+A product costs 1.2 ns an entry: gathers and scatters, not arithmetic.
+"""
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._math import exp64
+from numopt._kernels.cpu._ot_cost import cost_row, gather
+
+
+@jit
+def _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits, counts):
+    """Set a bit for each entry that stays. One byte an entry, then eight bytes to one: both vectorise."""
+    m = g.size
+    row, hit = np.empty(m, X.dtype), np.zeros(bits.shape[1] * 8, np.uint8)
+    words, gs = hit.view(np.uint64), g * inv - log_theta
+    for i in range(lo, hi):
+        ci = cost_row(C, X, YT, kind, i, row)
+        fi, la, count = f[i] * inv, log_a[i], 0
+        for j in range(m):
+            hit[j] = fi + (gs[j] - ci[j] * inv) >= min(la, log_b[j])
+        for q in range(words.size):
+            word = words[q]
+            if word:
+                packed = np.uint8((word * np.uint64(0x0102040810204080)) >> np.uint64(56))
+                bits[i, q] = packed
+                while packed:
+                    packed &= np.uint8(packed - np.uint8(1))
+                    count += 1
+        counts[i + 1] = count
+
+
+@jit(parallel=True)
+def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
+    n = f.size
+    k = max(1, min(64, n // 8))
+    for q in numba.prange(k):
+        lo, hi = q * n // k, (q + 1) * n // k
+        _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits, counts)
+
+
+@jit
+def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
+    gs, row = g * inv, np.empty(g.size, X.dtype)
+    for i in range(lo, hi):
+        ci = cost_row(C, X, YT, kind, i, row)
+        fi, t = f[i] * inv, indptr[i]
+        for q in range(bits.shape[1]):
+            packed = bits[i, q]
+            if packed:
+                for bit in range(8):
+                    if packed >> np.uint8(bit) & np.uint8(1):
+                        j = 8 * q + bit
+                        indices[t] = j
+                        data[t] = fi + (gs[j] - ci[j] * inv)
+                        t += 1
+        for t in range(indptr[i], indptr[i + 1]):
+            data[t] = exp64(data[t])
+
+
+@jit(parallel=True)
+def fill(C, X, YT, kind, f, g, inv, bits, indptr, indices, data):
+    n = f.size
+    k = max(1, min(64, n // 8))
+    for q in numba.prange(k):
+        _fill_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, f, g, inv, bits, indptr, indices, data)
+
+
+@jit(fastmath={"contract"})
+def _dot_row(data, indices, lo, hi, y):
+    """Sparse dot product with four independent sums, to hide the latency of the gathers."""
+    s0, s1, s2, s3, t = 0.0, 0.0, 0.0, 0.0, lo
+    while t + 4 <= hi:
+        s0 += data[t] * y[indices[t]]
+        s1 += data[t + 1] * y[indices[t + 1]]
+        s2 += data[t + 2] * y[indices[t + 2]]
+        s3 += data[t + 3] * y[indices[t + 3]]
+        t += 4
+    while t < hi:
+        s0 += data[t] * y[indices[t]]
+        t += 1
+    return (s0 + s1) + (s2 + s3)
+
+
+@jit(fastmath={"contract"})
+def entry_rows(data, indices, indptr, lo, hi, scale, y, u, part, inverse):
+    """U = scale * (K y), or its inverse; add K^T u to `part`."""
+    part[:] = 0
+    for i in range(lo, hi):
+        first, last = indptr[i], indptr[i + 1]
+        value = scale[i] * _dot_row(data, indices, first, last, y)
+        u[i] = value
+        if inverse:
+            value = 1.0 / value
+        for t in range(first, last):
+            part[indices[t]] += data[t] * value
+
+
+@jit(parallel=True)
+def entry_product(data, indices, indptr, scale, y, u, parts, inverse):
+    n, k = u.size, parts.shape[0]
+    for q in numba.prange(k):
+        lo, hi = q * n // k, (q + 1) * n // k
+        entry_rows(data, indices, indptr, lo, hi, scale, y, u, parts[q], inverse)
+
+
+@jit
+def evaluate(data, indices, indptr, a, w, s, c, parts):
+    if parts.shape[0] == 1:  # no launch of threads
+        entry_rows(data, indices, indptr, 0, a.size, 1.0 / a, w, s, parts[0], True)
+    else:
+        entry_product(data, indices, indptr, 1.0 / a, w, s, parts, True)
+    gather(parts, c)
+    c *= w
+
+
+@jit(fastmath={"contract"})
+def strong(data, indices, indptr, a, b, w, s, threshold):
+    """Return the entries P_ij >= threshold min(a_i, b_j) of the plan in CSR form, and their row and column sums."""
+    n, m = a.size, b.size
+    start, count = np.zeros(n + 1, np.int64), 0
+    column, weight = np.empty(data.size, np.uint32), np.empty(data.size)
+    rows, columns = np.zeros(n), np.zeros(m)
+    for i in range(n):
+        scale = 1.0 / s[i]
+        for t in range(indptr[i], indptr[i + 1]):
+            j = indices[t]
+            p = data[t] * w[j] * scale
+            if p >= threshold * min(a[i], b[j]):
+                column[count], weight[count] = j, p
+                rows[i] += p
+                columns[j] += p
+                count += 1
+        start[i + 1] = count
+    return weight[:count].copy(), column[:count].copy(), start, rows, columns
+
+
+@jit(fastmath={"contract"})
+def entry_coarse(weight, column, start, scale, group, A):
+    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group."""
+    k = A.shape[0]
+    y, touched = np.zeros(k), np.empty(k, np.int64)
+    for i in range(scale.size):
+        count = 0
+        for t in range(start[i], start[i + 1]):
+            p = group[column[t]]
+            if y[p] == 0.0:
+                touched[count] = p
+                count += 1
+            y[p] += weight[t]
+        _add_row(A, y, touched, count, scale[i])
+
+
+@jit(fastmath={"contract"})
+def _add_row(A, y, touched, count, scale):
+    """Add diag(y) - scale y y^T on the groups touched, and clear y."""
+    for u in range(count):
+        p = touched[u]
+        A[p, p] += y[p]
+        ratio = y[p] * scale
+        for v in range(count):
+            A[p, touched[v]] -= ratio * y[touched[v]]
+    for u in range(count):
+        y[touched[u]] = 0.0
+
+
+@jit(fastmath={"contract"})
+def entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi):
+    jacobi[:] = 0
+    for i in range(scale.size):
+        for t in range(start[i], start[i + 1]):
+            jacobi[column[t]] += weight[t] * weight[t] * scale[i]
+    for j in range(b.size):
+        d = columns[j] + regularization * b[j]
+        jacobi[j] = 1.0 / max(d - jacobi[j], 1e-14 * b[j])
+        diagonal[j] = d

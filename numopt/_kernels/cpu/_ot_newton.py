@@ -1,0 +1,116 @@
+"""Two-level conjugate gradients for the Laplacian of a plan, whole or by entries.
+
+Jacobi's preconditioner damps what is local. What is slow, mass that must move between parts of the plan, is
+corrected on groups of columns: 2 to 4 times fewer steps.
+"""
+
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._ot_cost import SUM, gather
+from numopt._kernels.cpu._ot_entries import entry_coarse, entry_diagonal, entry_product, entry_rows
+from numopt._kernels.cpu._ot_plan import plan_coarse, plan_margins, plan_product
+
+_f32 = np.float32
+
+
+@jit(fastmath=SUM)
+def conjugate_gradients(
+    P, weight, column, start, scale, diagonal, jacobi, coarse, group, b, rhs, regularization, rtol, max_iter, x, parts
+):
+    """Solve (diag(diagonal) - A^T diag(scale) A) x = rhs, A the plan P or, where P is empty, the CSR entries."""
+    m, k = rhs.size, parts.shape[0]
+    short, u = np.empty((k if P.size else 0, m), _f32), np.empty(scale.size)
+    _invert(coarse, group, b, regularization)
+    r, z, Ap = rhs.copy(), np.empty(m), np.empty(m)
+    _precondition(jacobi, coarse, group, r, z)
+    p, rz = z.copy(), np.dot(z, r)
+    goal = rtol * rtol * rz
+    x[:] = 0
+    for step in range(max_iter):
+        if P.size:
+            plan_product(P, k, scale.astype(_f32), p.astype(_f32), short)
+            gather(short, Ap)
+        else:
+            if k == 1:  # no launch of threads
+                entry_rows(weight, column, start, 0, scale.size, scale, p, u, parts[0], False)
+            else:
+                entry_product(weight, column, start, scale, p, u, parts, False)
+            gather(parts, Ap)
+        for j in range(m):
+            Ap[j] = diagonal[j] * p[j] - Ap[j]
+        curvature = np.dot(p, Ap)
+        if not curvature > 0:
+            return step
+        alpha, before = rz / curvature, rz
+        for j in range(m):
+            x[j] += alpha * p[j]
+            r[j] -= alpha * Ap[j]
+        _precondition(jacobi, coarse, group, r, z)
+        rz = np.dot(z, r)
+        if not rz > goal:
+            return step + 1
+        for j in range(m):
+            p[j] = z[j] + rz / before * p[j]
+    return max_iter
+
+
+@jit(fastmath=SUM)
+def plan_system(P, k, group, b, regularization, scale, diagonal, jacobi, coarse):
+    """Fill the parts of the system for a whole plan, cut into k chunks."""
+    parts, inverse = np.empty((k, diagonal.size), _f32), np.empty(scale.size, _f32)
+    plan_margins(P, k, inverse, parts)
+    gather(parts, diagonal)
+    scale[:] = inverse
+    for j in range(b.size):
+        diagonal[j] += regularization * b[j]
+        jacobi[j] = 1.0 / diagonal[j]  # sum_i P_ij^2 / r_i is small next to it in a full plan
+    plan_coarse(P, inverse, group, coarse)
+
+
+@jit
+def entry_system(weight, column, start, rows, columns, group, b, regularization, scale, diagonal, jacobi, coarse):
+    """Fill the parts of the system for entries in CSR form with these row and column sums."""
+    for i in range(rows.size):
+        scale[i] = 1.0 / rows[i] if rows[i] > 0 else 0.0
+    entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi)
+    entry_coarse(weight, column, start, scale, group, coarse)
+
+
+@jit(fastmath=SUM)
+def _invert(A, group, b, regularization):
+    """Complete the coarse matrix by its regularisation and invert it in place, by Gauss-Jordan."""
+    k = A.shape[0]
+    for j in range(group.size):
+        A[group[j], group[j]] += (regularization + 1e-12) * b[j]
+    for p in range(k):
+        if not A[p, p] > 0:
+            A[p, p] = 1.0  # a group without columns
+    for p in range(k):
+        pivot = 1.0 / A[p, p]
+        A[p, p] = 1.0
+        for j in range(k):
+            A[p, j] *= pivot
+        for i in range(k):
+            if i != p:
+                ratio = A[i, p]
+                A[i, p] = 0.0
+                for j in range(k):
+                    A[i, j] -= ratio * A[p, j]
+
+
+@jit(fastmath=SUM)
+def _precondition(jacobi, inverse, group, r, z):
+    """Z = D^-1 r + Z A_c^-1 Z^T r: Jacobi for what is local, groups for what is slow."""
+    k = inverse.shape[0]
+    coarse = np.zeros(k)
+    for j in range(r.size):
+        coarse[group[j]] += r[j]
+    lift = np.zeros(k)
+    for p in range(k):
+        total = 0.0
+        for q in range(k):
+            total += inverse[p, q] * coarse[q]
+        lift[p] = total
+    for j in range(r.size):
+        z[j] = jacobi[j] * r[j] + lift[group[j]]

@@ -1,0 +1,99 @@
+"""The whole plan, kept as the upper halves of float32: its products, for Newton directions alone.
+
+Directions need two digits, and a product is bound by the bytes read: 0.07 ns an entry against 0.12 ns in float32.
+"""
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._ot_cost import SUM
+
+_f32 = np.float32
+
+
+@jit
+def _short(bits):
+    """Return the number of which `bits` are the upper half: bfloat16, eight bits of mantissa."""
+    return np.uint32(np.uint32(bits) << np.uint32(16)).view(_f32)
+
+
+@jit
+def shorten(x):
+    """Round a positive float32 to its upper 16 bits."""
+    return np.uint16((_f32(x).view(np.uint32) + np.uint32(0x8000)) >> np.uint32(16))
+
+
+@jit(fastmath=SUM)
+def _plan_rows(P, lo, hi, scale, y, part):
+    """Add rows lo..hi of P^T diag(scale) P y to `part`, two rows at a time: the vectors are read less often."""
+    m = y.size
+    part[:] = 0
+    for i in range(lo, hi - 1, 2):
+        p, q, dp, dq = P[i], P[i + 1], _f32(0), _f32(0)
+        for j in range(m):
+            dp += _short(p[j]) * y[j]
+            dq += _short(q[j]) * y[j]
+        dp *= scale[i]
+        dq *= scale[i + 1]
+        for j in range(m):
+            part[j] += dp * _short(p[j]) + dq * _short(q[j])
+    if (hi - lo) % 2:
+        p, dp = P[hi - 1], _f32(0)
+        for j in range(m):
+            dp += _short(p[j]) * y[j]
+        dp *= scale[hi - 1]
+        for j in range(m):
+            part[j] += dp * _short(p[j])
+
+
+@jit(fastmath=SUM)
+def _short_sums(P, lo, hi, inverse, columns):
+    """Inverse row sums and column sums: with them the shortened plan is an exact Laplacian."""
+    m = columns.size
+    columns[:] = 0
+    for i in range(lo, hi):
+        p, total = P[i], _f32(0)
+        for j in range(m):
+            v = _short(p[j])
+            total += v
+            columns[j] += v
+        inverse[i] = _f32(1) / total
+
+
+@jit(parallel=True)
+def plan_margins(P, k, inverse, columns):
+    n = P.shape[0]
+    for q in numba.prange(k):
+        _short_sums(P, q * n // k, (q + 1) * n // k, inverse, columns[q])
+
+
+@jit(parallel=True)
+def plan_product(P, k, scale, y, parts):
+    n = P.shape[0]
+    for q in numba.prange(k):
+        _plan_rows(P, q * n // k, (q + 1) * n // k, scale, y, parts[q])
+
+
+@jit(fastmath=SUM)
+def plan_coarse(P, scale, group, A):
+    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group.
+
+    Of a large plan one row in each stratum of 2 to 8 rows stands for the others; its place in the
+    stratum varies, lest it falls in step with an order of the points.
+    """
+    n, m = P.shape
+    k = A.shape[0]
+    step = max(1, min(8, n // 128))
+    y = np.empty(k)
+    for q in range(n // step):
+        i = q * step + q * 7919 % step
+        y[:] = 0
+        for j in range(m):
+            y[group[j]] += _short(P[i, j])
+        for p in range(k):
+            A[p, p] += step * y[p]
+            ratio = step * y[p] * scale[i]
+            row = A[p]
+            for r in range(k):
+                row[r] -= ratio * y[r]

@@ -1,0 +1,237 @@
+"""Annealed semi-dual Newton for penalised marginals.
+
+The rows are eliminated: f(g) = tau reg (log a - LSE_j((g_j - C_ij) / reg)) makes P 1 = r = a exp(-f / rho1), and
+what is left is concave in g, with gradient b exp(-g / rho2) - P^T 1 and Hessian -S / reg, where
+
+    S / tau = L + diag((reg / rho1) P^T 1 + (reg / (tau rho2)) b exp(-g / rho2)),   L = diag(P^T 1) - P^T diag(1 / r) P.
+
+L is the graph Laplacian of the balanced problem, so its kernels serve here: with r for the weights of the
+rows, and a diagonal on top. Every evaluation also maximises over constants added to g, in closed form:
+that sets the mass of the plan, the slowest part of Sinkhorn's iteration when reg is small against rho.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+from numopt._array import host
+from numopt._loop import Iterate, Status
+
+FACTOR = 4.0  # between levels of reg
+ROUGH = 2e-2  # error at which a level is left
+SMOOTH = 2e-2  # levels above this fraction of the scale are left to sweeps
+SPARSE = 0.3  # share of entries that matter below which they are extracted
+DEPTH = 1e-10  # what matters: P_ij >= DEPTH min(r_i, c_j) ...
+REACH = 20.0  # ... as long as no potential moves by more than this many reg
+LARGEST_PLAN = 2**26  # entries of the plan that Newton may keep in full
+RADIUS = 6.0  # of the first trial step, in reg
+TINY = 1e-30  # of the mass: rows below it are kept from underflow
+
+
+@dataclass
+class Point:
+    """Column potentials g and their half step f; the marginals r and c of their plan; what c should be."""
+
+    f: object
+    g: object
+    r: object
+    c: object
+    target: object
+    value: float  # of the dual, over reg
+    error: float
+    plan: object  # what the kernels need of the plan
+
+
+def unbalanced_newton(p, g=None):
+    """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
+    base = p.base
+    work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
+    coarse = p.thinned(max(1, min(4, base.a.shape[0] // 500)))
+    f, points, density, rungs = None, [], 0.0, 0
+    if g is None:
+        g, density = p.xp.astype(base.start[1], p.xp.float64), 1.0
+        rungs = max(0, int(math.log(min(base.scale, *p.rho) / p.reg) / math.log(FACTOR) + 0.3))
+    for rung in range(rungs, -1, -1):
+        reg, last = p.reg * FACTOR**rung, rung == 0
+        work["reg"] = reg
+        f, g = _predict(points, reg, f, g)
+        if reg > SMOOTH * base.scale and not last:
+            f, g = yield from _sweeps(coarse.at(reg), g, work)
+        elif density > SPARSE and base.a.shape[0] * base.b.shape[0] <= LARGEST_PLAN:
+            f, g, density = yield from _on_plan(p.at(reg), f, g, last, work)
+        else:
+            f, g = yield from _on_entries(p.at(reg), f, g, last, work)
+        points = [*points[-1:], (reg, f, g)]
+    return Status.STALLED
+
+
+def _predict(points, reg, f, g):
+    """Extrapolate the potentials of two levels linearly in reg."""
+    if len(points) < 2:
+        return f, g
+    (r1, f1, g1), (r2, f2, g2) = points
+    t = (reg - r2) / (r2 - r1)
+    return (None if f1 is None or f2 is None else f2 + t * (f2 - f1)), g2 + t * (g2 - g1)
+
+
+def _sweeps(p, g, work):
+    """Two of Sinkhorn's sweeps on some of the rows."""
+    f = None
+    for _ in range(2):
+        f, g = _sweep(p, f, g, work)
+    yield Iterate((None, g), None, dict(work))
+    return None, g
+
+
+def _sweep(p, f, g, work):
+    """Return the half step of the rows and, from there, that of the columns."""
+    point, columns = _evaluate(p, f, g, False, False, work), p.columns
+    step = p.reg * (columns.log_weight - p.xp.log(p.xp.clip(point.c, 1e-300, None)))
+    return point.f, columns.tau * (point.g + step)
+
+
+def _evaluate(p, f, g, single, keep, work):
+    """Return the `Point` of g, by two passes over the cost, or one if the marginal of the rows is prescribed.
+
+    `f` is a guess of the half step, or None; the plan is kept if asked for.
+    """
+    xp, cost, k, rows = p.xp, p.base.cost, p.base.kernels, p.rows
+    weight, r, relaxed = p.reg * rows.log_weight, rows.weight, rows.rho < math.inf
+    f = xp.zeros_like(weight) if f is None else f
+    if relaxed:
+        f, _ = k.row_pass(cost, xp.ones_like(f), f / rows.tau - weight, g, p.reg, single)
+        f, g, r = _balanced(p, rows.tau * (f + weight), g)
+    half, c, *plan = (k.plan_pass if keep else k.row_pass)(cost, r, f, g, p.reg, single)
+    if not relaxed:
+        f, g, _ = _balanced(p, half, g)
+    work["n_passes"] += 1 + relaxed
+    return _point(p, f, g, r, c, plan[0] if keep else half)
+
+
+def _balanced(p, f, g):
+    """Shift (f, g), f the half step of g, to where both sides want the same mass; return (f, g, r)."""
+    t = p.shift(p.xp.sum(p.rows.target(f)), p.xp.sum(p.columns.target(g)))
+    f, g = f - p.rows.tau * t, g + t
+    r = p.rows.target(f)
+    return f, g, p.xp.maximum(r, TINY * p.xp.sum(r))
+
+
+def _point(p, f, g, r, c, plan):
+    target, total = p.columns.target(g), p.xp.sum(r)
+    value = (p.rows.dual(f) + p.columns.dual(g)) / p.reg - total
+    return Point(f, g, r, c, target, *host(value, p.error(c, target, total)), plan)
+
+
+def _direction(p, kernel, point, rtol, work):
+    """Solve S d = gradient by a kernel of the balanced problem: its matrix L, and a diagonal as weights times a factor."""
+    tau = p.rows.tau
+    rows, columns = p.reg / p.rho[0], p.reg / p.rho[1] / tau + min(1e-3, 1e-2 * point.error)
+    weights = (rows * point.c + columns * point.target) / (rows + columns)
+    d, steps = kernel(weights, (point.target - point.c) / tau, rows + columns, rtol, 400)
+    work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
+    return d
+
+
+def _on_plan(p, f, g, last, work):
+    """Newton on the whole plan, which each evaluation leaves for the next direction."""
+    k, failures, group = p.base.kernels, 0, None
+    while failures < 3:
+        single = failures == 0
+        point = _evaluate(p, *_sweep(p, f, g, work), single, True, work)
+        if group is None:
+            group, count = k.groups(p.base.cost, point.f)
+        while last or point.error > ROUGH:
+            yield Iterate((point.f, point.g), point.error if last else None, dict(work))
+            kernel, rtol = partial(k.plan_direction, point.plan, group, count), max(1e-3, min(0.1, point.error))
+            d, noise = _direction(p, kernel, point, rtol, work), 1e-6 if single else 1e-13
+            single = point.error > 1e-3 and failures == 0
+
+            def evaluate(d, point=point, single=single):
+                return _evaluate(p, point.f, point.g + p.reg * d, single, True, work)
+
+            better = _search(p, evaluate, point, d, noise)
+            if better is None:
+                failures += 1
+                break
+            point = better
+        f, g = point.f, point.g
+        if not last and point.error <= ROUGH:
+            break
+    return f, g, k.plan_density(point.plan, point.r, point.c, DEPTH)
+
+
+def _on_entries(p, f, g, last, work):
+    """Newton on the entries that matter, K: the plan of g + reg v is diag(1 / s) K diag(exp(v)), without exp or cost."""
+    xp, k, cost = p.xp, p.base.kernels, p.base.cost
+    final = min(DEPTH, 3e-3 * p.base.tol)
+    depth, group, failures = DEPTH, None, 0
+    while failures < 3:
+        if failures:
+            f, g = _sweep(p, f, g, work)
+        start = _evaluate(p, f, g, False, False, work)
+        if group is None:
+            group, count = k.groups(cost, start.f)
+        logs = (xp.log(xp.clip(x, 1e-300, None)) for x in (start.r, start.c))
+        K = k.extract(cost, start.plan, start.g, p.reg, *logs, math.log(depth))
+        work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
+        point = _restricted(p, K, start, xp.zeros_like(start.g))
+        settled = last and depth <= 1.01 * final
+        goal = ROUGH if not last else 0.0 if settled else max(100 * DEPTH, 0.1 * p.base.tol)
+        while point.error > goal and not host(xp.max(xp.abs(point.plan[0]))) > REACH:
+            rebuild = yield Iterate((point.f, point.g), point.error if settled else None, dict(work))
+            if rebuild:
+                final *= 1e-3
+                break
+            v, w, s = point.plan
+            drop, rtol = min(1e-3, 0.1 * point.error), max(1e-3, min(0.05, point.error))
+
+            def kernel(weights, *rest, K=K, r=point.r, w=w, s=s, drop=drop):
+                return k.pattern_direction(*K, r, weights, w, s, group, count, drop, *rest)
+
+            d = _direction(p, kernel, point, rtol, work)
+            better = _search(p, lambda d, K=K, start=start, v=v: _restricted(p, K, start, v + d), point, d, 1e-13)
+            if better is None:
+                failures += 1
+                break
+            point = better
+        f, g = point.f, point.g
+        if not last and point.error <= ROUGH:
+            break
+        if last and point.error <= max(goal, 100 * DEPTH):
+            depth = final
+    return f, g
+
+
+def _restricted(p, K, start, v):
+    """Return the `Point` of g + reg v on the entries K of the plan of `start`."""
+    xp, k = p.xp, p.base.kernels
+    w = xp.exp(v)
+    s, c = k.pattern_eval(*K, start.r, w)
+    f, g, r = _balanced(p, start.f - p.rows.tau * p.reg * xp.log(s), start.g + p.reg * v)
+    if p.rows.rho < math.inf:  # r is not that of `start`
+        s, c = k.pattern_eval(*K, r, w)
+    return _point(p, f, g, r, c, (v, w, s))
+
+
+def _search(p, evaluate, point, d, noise):
+    """Return a point along the direction d that is better in value, or in error at an equal value.
+
+    Columns that are giving up their mass ask for steps of rho / reg: clipped, they do not hold up the others.
+    """
+    xp, slack = p.xp, noise * max(1.0, abs(point.value))
+    size = host(xp.max(xp.abs(d)))
+    steps = [d * min(1.0, RADIUS / max(size, 1.0))]
+    if size > RADIUS:
+        steps.append(xp.clip(d, -RADIUS, RADIUS))
+    trials = [evaluate(step) for step in steps]
+    best = max(range(len(steps)), key=lambda i: trials[i].value)
+    step, trial = steps[best], trials[best]
+    t, slope = 1.0, host(xp.sum((point.target - point.c) * step))
+    while True:
+        gain = trial.value - point.value
+        if gain >= 1e-4 * t * max(slope, 0.0) or (gain >= -slack and trial.error <= 0.9 * point.error):
+            return trial
+        t *= 0.4
+        if t < 1e-4:
+            return None
+        trial = evaluate(t * step)

@@ -1,0 +1,167 @@
+"""Sparse plans and Newton directions of optimal transport, against dense twins."""
+
+import numpy as np
+import pytest
+
+from numopt._kernels.portable import ot as portable
+from tests.kernels.ot_problems import (
+    TOLERANCE,
+    check,
+    csr,
+    each_cost,
+    each_dtype,
+    each_shape,
+    fitted,
+    moved,
+    pattern_direction,
+    plan_direction,
+    problem,
+    rooms,
+    weights,
+)
+from tests.oracles import ot as oracle
+
+# BLAS now and then raises this flag for products of finite numbers, with the right result.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
+
+
+@each_cost
+@each_shape
+def test_groups_part_the_columns(xp, shape, kind):
+    p = problem(shape, kind)
+    for k in rooms(xp):
+        group, count = k.groups(*moved(xp, (p.cost, p.f)))
+        assert isinstance(count, int) and xp.owns(group)
+        group = xp.to_numpy(group)
+        assert group.shape == shape[1:] and group.dtype == np.int32
+        assert (group >= 0).all() and (group < count).all()
+
+
+@each_shape
+def test_plan_density(xp, shape):
+    """An estimate from some rows: exact at both ends, near the truth between."""
+    p, P = fitted(shape, 1)
+    true = np.mean(np.minimum(p.a[:, None], p.b) * 1e-2 <= P)
+    for k in rooms(xp):
+        a, b, f, g = moved(xp, (p.a, p.b, p.f, p.g))
+        kept = k.plan_pass(moved(xp, p.cost), a, f, g, p.reg, False)[2]
+        ends = k.plan_density(kept, a, b, 0.0), k.plan_density(kept, a, b, 1e9)
+        assert ends == (1.0, 0.0)
+        density = k.plan_density(kept, a, b, 1e-2)
+        assert isinstance(density, float) and abs(density - true) <= (0.1 if shape[0] > 16 else 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (33, 21), (130, 257)])
+@each_dtype
+def test_plan_direction(xp, shape, dtype):
+    """Plans may be rounded to 2**-9: that changes the solution by as much in the norm of the matrix."""
+    p = problem(shape, 1, dtype)
+    a, b, g = (v.astype(np.float64) for v in (p.a, p.b, p.g))
+    P = oracle.plan(p.D, oracle.half_step(p.D, a, g, p.reg), g, p.reg)
+    S, rhs = oracle.newton_matrix(P, 1e-4 * b), b - P.sum(axis=0)
+    wanted = np.linalg.solve(S, rhs)
+    for k in rooms(xp):
+        cost, a, b, f, g = moved(xp, (p.cost, p.a, p.b, p.f, p.g))
+        kept = k.plan_pass(cost, a, f, g, p.reg, True)[2]
+        d, steps = plan_direction(k, kept, cost, f, b, moved(xp, rhs.astype(dtype)), 1e-4, 1e-4, 500)
+        assert d.dtype == getattr(xp.xp, dtype) and xp.owns(d)
+        assert isinstance(steps, int) and 0 < steps < 500
+        error = xp.to_numpy(d).astype(np.float64) - wanted
+        assert error @ S @ error <= 1e-4 * (wanted @ S @ wanted)
+
+
+@each_dtype
+@each_shape
+def test_pattern_eval(xp, shape, dtype):
+    p, P = fitted(shape)
+    K = oracle.large_entries(P, p.a, p.b, 1e-4)
+    a, w = p.a.astype(dtype), np.exp(3 * np.random.default_rng(1).normal(size=shape[1])).astype(dtype)
+    s = K @ w.astype(np.float64) / a.astype(np.float64)
+    c = w.astype(np.float64) * (K.T @ (1 / s))
+    for k in rooms(xp):
+        found = k.pattern_eval(*moved(xp, csr(K)), *moved(xp, (a, w)))
+        check(xp, found[0], s, TOLERANCE[dtype] / 20, dtype)
+        check(xp, found[1], c, TOLERANCE[dtype] / 20, dtype)
+
+
+def test_pattern_eval_keeps_small_rows_and_columns_exact(xp):
+    """What a cumulative sum over the rows would lose; also columns that nothing reaches."""
+    rng = np.random.default_rng(0)
+    K = rng.random((300, 700)) * (rng.random((300, 700)) < 0.4) * np.logspace(-30, 0, 300)[:, None]
+    K[:, 13], K[:, 0], K[7, 1] = 0.0, 1.0, 1.0
+    a, w = weights(rng, 300), np.exp(rng.uniform(-24, 24, 700))
+    s = K @ w / a
+    for k in rooms(xp):
+        found = k.pattern_eval(*moved(xp, csr(K)), *moved(xp, (a, w)))
+        check(xp, found[0], s, 1e-14)
+        check(xp, found[1], w * (K.T @ (1 / s)), 1e-14)
+        assert xp.to_numpy(found[1])[13] == 0
+
+
+def test_pattern_eval_of_an_empty_row(xp):
+    K = np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
+    for k in rooms(xp):
+        s, c = k.pattern_eval(*moved(xp, csr(K)), *moved(xp, (np.full(3, 0.5), np.ones(3))))
+        check(xp, s, [4.0, 0.0, 8.0], 1e-14)
+        check(xp, c, [0.125, 0.875, 0.0], 1e-14)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (33, 21), (130, 257)])
+@pytest.mark.parametrize("drop", [0.0, 1e-3])
+@each_dtype
+def test_pattern_direction(xp, shape, drop, dtype):
+    p, P = fitted(shape, 1, reg=0.02)
+    K = oracle.large_entries(P, p.a, p.b, 1e-6)
+    w = np.exp(0.3 * np.random.default_rng(1).normal(size=shape[1])).astype(dtype)
+    a, b = p.a.astype(dtype), p.b.astype(dtype)
+    s = (K @ w / a).astype(dtype)
+    rhs = (b - w * (K.T @ (1 / s))).astype(dtype)
+    kept = oracle.large_entries(w * K / s[:, None].astype(np.float64), a, b, drop)
+    wanted = np.linalg.solve(oracle.newton_matrix(kept, 1e-4 * b), rhs.astype(np.float64))
+    for k in rooms(xp):
+        graph, cost, f, *vectors, right = moved(xp, (csr(K), p.cost, p.f, a, b, w, s, rhs))
+        d, steps = pattern_direction(k, graph, cost, f, *vectors, drop, right, 1e-4, 1e-12, 2000)
+        assert isinstance(steps, int) and 0 < steps < 2000
+        check(xp, d, wanted, 1e-7 if dtype == "float64" else 1e-4, dtype)
+
+
+def test_directions_of_a_solved_problem_are_zero(xp):
+    p, P = fitted((33, 21))
+    for k in rooms(xp):
+        cost, a, b, f, g, K = moved(xp, (p.cost, p.a, p.b, p.f, p.g, csr(P)))
+        kept = k.plan_pass(cost, a, f, g, p.reg, False)[2]
+        d, steps = plan_direction(k, kept, cost, f, b, 0 * b, 1e-4, 0.1, 50)
+        assert steps == 0 and not xp.to_numpy(d).any()
+        ones = moved(xp, (np.ones(21), np.ones(33)))
+        d, steps = pattern_direction(k, K, cost, f, a, b, *ones, 0.0, 0 * b, 1e-4, 0.1, 50)
+        assert steps == 0 and not xp.to_numpy(d).any()
+
+
+def unsolved(xp):
+    """Return the arguments of `pattern_direction` up to the right-hand side, for any backend."""
+    p, P = fitted((33, 21))
+    ones = np.ones(21), np.ones(33)
+    return moved(xp, (csr(P), p.cost, p.f, p.a, p.b, *ones, 0.0, p.b - P.sum(axis=0)))
+
+
+def test_a_limit_of_steps_is_kept(xp):
+    for k in rooms(xp):
+        for limit in 1, 7, 17:
+            assert pattern_direction(k, *unsolved(xp), 1e-6, 0.0, limit)[1] == limit
+
+
+@pytest.mark.parametrize("xp", ["strict"], indirect=True)
+def test_conjugate_gradients_look_at_the_device_every_sixteenth_step(xp, transfers):
+    arguments = unsolved(xp)
+    pattern_direction(portable, *arguments, 1e-6, 0.0, 64)
+    assert len(transfers) == 64 // 16
+    transfers.clear()
+    p, _ = fitted((33, 21))
+    cost, a, f, g = moved(xp, (p.cost, p.a, p.f, p.g))
+    portable.cost_minima(cost)
+    portable.row_pass(cost, a, f, g, p.reg, False)
+    portable.extract(cost, f, g, p.reg, a, g, -5.0)
+    portable.pattern_eval(*arguments[0], arguments[3], arguments[5])
+    portable.plan_sums(cost, f, g, p.reg)
+    portable.rounded_sums(cost, f, g, p.reg, a, g)
+    assert not transfers
