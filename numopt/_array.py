@@ -125,7 +125,9 @@ def host(*values):
     out = list(values)
     waiting = []
     for i, x in enumerate(values):
-        if getattr(x, "ndim", 0):
+        if isinstance(x, (float, np.generic)):  # the common case, called often
+            out[i] = float(x)
+        elif getattr(x, "ndim", 0):
             out[i] = _to_numpy(x)
         elif is_array(x) and not isinstance(x, (np.ndarray, np.generic)):
             waiting.append(i)

@@ -26,7 +26,7 @@ def main(bits=5, folder="."):
 
     (X, a), (Y, b) = (_colours(picture, bits) for picture in pictures)
     problem = {"a": a, "b": b, "X": X, "Y": Y, "reg": REG, "reg_relative": True}
-    _say("problem", f"carry the {len(a)} colours of china.jpg onto the {len(b)} of flower.jpg, by number of pixels")
+    _say("problem", f"carry {len(a)} colours of china.jpg onto {len(b)} of flower.jpg, weighted by pixels")
     _say("", f"{len(a) * len(b) / 1e6:.1f} million pairs, squared distance, reg = {REG} of its median")
 
     began = perf_counter()

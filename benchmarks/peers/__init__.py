@@ -14,7 +14,7 @@ out what is not installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -46,7 +46,8 @@ class Solver:
 
     `kind` is "ours", "peer" (one of those we want to beat) or "context" (shown, but never the best peer).
     `compiled` says that the work happens outside Python, where a time limit cannot interrupt it: such a
-    solver is tried in a process of its own first.
+    solver is tried in a process of its own first. `easier` names what takes this solver less time than the
+    instance: pairs (instance, solver). After one of them ran into the limit, the solver is not tried.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Solver:
     kind: Literal["ours", "peer", "context"] = "peer"
     compiled: bool = False
     applies: Callable[[Instance], bool] = lambda instance: True
+    easier: Callable[[Instance], Iterable[tuple[str, str]]] = lambda instance: ()
 
 
 @dataclass

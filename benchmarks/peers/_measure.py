@@ -14,6 +14,7 @@ from typing import Any
 
 LIMIT = 60.0  # seconds a solver may take for one run
 REPEATS = 3
+LATE = "over the limit"  # how a note begins that tells of it
 
 
 class TimeLimit(BaseException):
@@ -46,27 +47,37 @@ def limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def best_of(call: Callable[[], Any], repeats: int = REPEATS, seconds: float = LIMIT) -> Timing:
+def best_of(
+    call: Callable[[], Any],
+    repeats: int = REPEATS,
+    seconds: float = LIMIT,
+    enough: float = float("inf"),
+) -> Timing:
     """Best of `repeats` runs after one to warm up.
 
     Each run may take `seconds`, and so may all timed runs together: what needs more than a third of it
-    runs less often than asked, and `Timing.runs` says so.
+    runs less often than asked, and `Timing.runs` says so. A first run of more than `enough` seconds is the
+    only one: nothing that long has to be warmed up, unless it compiles.
     """
-    with limit(seconds):
-        value = call()
+    value, cpu, wall = _timed(call, seconds)
+    if wall > enough:
+        return Timing(cpu, wall, 1, value)
     cpu = wall = float("inf")
     runs, spent = 0, 0.0
     while runs < repeats and (runs == 0 or spent + spent / runs <= seconds):
         value = None  # let the previous answer go before the next one is made
-        gc.collect()
-        with limit(seconds):
-            wall0, cpu0 = time.perf_counter(), time.process_time()
-            value = call()
-            wall1, cpu1 = time.perf_counter(), time.process_time()
-        cpu, wall = min(cpu, cpu1 - cpu0), min(wall, wall1 - wall0)
-        spent += wall1 - wall0
-        runs += 1
+        value, last_cpu, last_wall = _timed(call, seconds)
+        cpu, wall = min(cpu, last_cpu), min(wall, last_wall)
+        runs, spent = runs + 1, spent + last_wall
     return Timing(cpu, wall, runs, value)
+
+
+def _timed(call: Callable[[], Any], seconds: float) -> tuple[Any, float, float]:
+    gc.collect()
+    with limit(seconds):
+        wall, cpu = time.perf_counter(), time.process_time()
+        value = call()
+        return value, time.process_time() - cpu, time.perf_counter() - wall
 
 
 def probe(call: Callable[[], Any], seconds: float = LIMIT) -> str:
@@ -82,7 +93,7 @@ def probe(call: Callable[[], Any], seconds: float = LIMIT) -> str:
     if process.is_alive():
         process.kill()
         process.join()
-        return f"over the limit of {seconds:g} s"
+        return f"{LATE} of {seconds:g} s"
     if process.exitcode < 0:
         return f"crashed ({signal.Signals(-process.exitcode).name})"
     return ""  # an exception there comes again here, with its text

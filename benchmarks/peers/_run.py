@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from benchmarks.peers import Instance, Row, Solver, Table
-from benchmarks.peers._measure import LIMIT, REPEATS, TimeLimit, best_of, probe
+from benchmarks.peers._measure import LATE, LIMIT, REPEATS, TimeLimit, best_of, probe
 
 
 def compare(
@@ -27,17 +27,37 @@ def compare(
         for solver in family.solvers()
         if solver.applies(instance)
     ]
+    slow: set[tuple[str, str]] = set()  # what ran into the limit
     # Probes come first, while this process has not started a thread pool.
-    notes = [probe(lambda i=i, s=s: _quiet(s, i), seconds) if s.compiled else "" for i, s in pairs]
+    notes = [_probe(*pair, seconds, slow) if pair[1].compiled else "" for pair in pairs]
     table = Table()
     for (instance, solver), note in zip(pairs, notes, strict=True):
         row = Row(instance.name, solver.name, solver.kind, instance.target, note=note)
-        if not note:
+        row.note = row.note or _hopeless(instance, solver, slow)
+        if not row.note:
             _measure(row, instance, solver, family, seconds, repeats)
+        if row.note.startswith(LATE):
+            slow.add((row.instance, row.solver))
         table.rows.append(row)
         report(row)
     table.rate()
     return table
+
+
+def _hopeless(instance: Instance, solver: Solver, slow: set[tuple[str, str]]) -> str:
+    """Return why the solver need not be tried, or ""; what is not tried counts as slow itself."""
+    for name, other in solver.easier(instance):
+        if (name, other) in slow:
+            slow.add((instance.name, solver.name))
+            return f"not tried: {LATE} with {other} on {name}"
+    return ""
+
+
+def _probe(instance: Instance, solver: Solver, seconds: float, slow: set[tuple[str, str]]) -> str:
+    note = _hopeless(instance, solver, slow) or probe(lambda: _quiet(solver, instance), seconds)
+    if note.startswith(LATE):
+        slow.add((instance.name, solver.name))
+    return note
 
 
 def _quiet(solver: Solver, instance: Instance) -> None:
@@ -49,11 +69,12 @@ def _measure(
     row: Row, instance: Instance, solver: Solver, family: ModuleType, seconds: float, repeats: int
 ) -> None:
     try:
-        timing = best_of(lambda: solver.solve(instance), repeats, seconds)
+        enough = math.inf if solver.kind == "ours" else seconds / 3  # ours may compile in its first run
+        timing = best_of(lambda: solver.solve(instance), repeats, seconds, enough)
         answer = timing.value
         row.accuracy = float(family.ruler(instance, answer.point))
     except TimeLimit:
-        row.note = f"over the limit of {seconds:g} s"
+        row.note = f"{LATE} of {seconds:g} s"
         return
     except Exception as error:  # a peer that fails gets a row that says so
         row.note = f"{type(error).__name__}: {error}".splitlines()[0][:100]

@@ -68,7 +68,8 @@ class TransportProblem:
 
     def dot(self, x, y):
         """Return the inner product of two vectors in float64."""
-        return self.xp.sum(self.xp.astype(x, self.xp.float64) * self.xp.astype(y, self.xp.float64))
+        xp = self.xp
+        return xp.sum(xp.astype(x, xp.float64, copy=False) * xp.astype(y, xp.float64, copy=False))
 
     def error(self, column_sums):
         """Return the l1 violation of b relative to the mass, on the device; the rows are exact."""

@@ -24,6 +24,7 @@ SPARSE = 0.3  # share of entries that matter below which they are extracted
 DEPTH = 1e-10  # what matters: P_ij >= DEPTH min(r_i, c_j) ...
 REACH = 20.0  # ... as long as no potential moves by more than this many reg
 LARGEST_PLAN = 2**26  # entries of the plan that Newton may keep in full
+SWEEPS = 3  # before Newton's first step on entries: cheap, and they damp what is local
 RADIUS = 6.0  # of the first trial step, in reg
 TINY = 1e-30  # of the mass: rows below it are kept from underflow
 
@@ -85,9 +86,14 @@ def _sweeps(p, g, work):
 
 def _sweep(p, f, g, work):
     """Return the half step of the rows and, from there, that of the columns."""
-    point, columns = _evaluate(p, f, g, False, False, work), p.columns
-    step = p.reg * (columns.log_weight - p.xp.log(p.xp.clip(point.c, 1e-300, None)))
-    return point.f, columns.tau * (point.g + step)
+    point = _evaluate(p, f, g, False, False, work)
+    return point.f, _half_step(p, point)
+
+
+def _half_step(p, point):
+    """Return the half step of the columns from the row potentials of a point."""
+    step = p.reg * (p.columns.log_weight - p.xp.log(p.xp.clip(point.c, 1e-300, None)))
+    return p.columns.tau * (point.g + step)
 
 
 def _evaluate(p, f, g, single, keep, work):
@@ -95,12 +101,10 @@ def _evaluate(p, f, g, single, keep, work):
 
     `f` is a guess of the half step, or None; the plan is kept if asked for.
     """
-    xp, cost, k, rows = p.xp, p.base.cost, p.base.kernels, p.rows
-    weight, r, relaxed = p.reg * rows.log_weight, rows.weight, rows.rho < math.inf
-    f = xp.zeros_like(weight) if f is None else f
+    cost, k, r, relaxed = p.base.cost, p.base.kernels, p.rows.weight, p.rows.rho < math.inf
+    f = p.xp.zeros_like(r) if f is None else f
     if relaxed:
-        f, _ = k.row_pass(cost, xp.ones_like(f), f / rows.tau - weight, g, p.reg, single)
-        f, g, r = _balanced(p, rows.tau * (f + weight), g)
+        f, g, r = _balanced(p, p.half_step(f, g, single), g)
     half, c, *plan = (k.plan_pass if keep else k.row_pass)(cost, r, f, g, p.reg, single)
     if not relaxed:
         f, g, _ = _balanced(p, half, g)
@@ -123,7 +127,7 @@ def _point(p, f, g, r, c, plan):
 
 
 def _direction(p, kernel, point, rtol, work):
-    """Solve S d = gradient by a kernel of the balanced problem: its matrix L, and a diagonal as weights times a factor."""
+    """Solve S d = gradient by a kernel for L and a diagonal, which it takes as weights times a factor."""
     tau = p.rows.tau
     rows, columns = p.reg / p.rho[0], p.reg / p.rho[1] / tau + min(1e-3, 1e-2 * point.error)
     weights = (rows * point.c + columns * point.target) / (rows + columns)
@@ -141,7 +145,7 @@ def _on_plan(p, f, g, last, work):
         if group is None:
             group, count = k.groups(p.base.cost, point.f)
         while last or point.error > ROUGH:
-            yield Iterate((point.f, point.g), point.error if last else None, dict(work))
+            yield Iterate((point.f if last else None, point.g), point.error if last else None, dict(work))
             kernel, rtol = partial(k.plan_direction, point.plan, group, count), max(1e-3, min(0.1, point.error))
             d, noise = _direction(p, kernel, point, rtol, work), 1e-6 if single else 1e-13
             single = point.error > 1e-3 and failures == 0
@@ -151,20 +155,20 @@ def _on_plan(p, f, g, last, work):
 
             better = _search(p, evaluate, point, d, noise)
             if better is None:
-                failures += 1
                 break
             point = better
         f, g = point.f, point.g
-        if not last and point.error <= ROUGH:
+        if point.error <= ROUGH and not last:
             break
+        failures += 1
     return f, g, k.plan_density(point.plan, point.r, point.c, DEPTH)
 
 
 def _on_entries(p, f, g, last, work):
-    """Newton on the entries that matter, K: the plan of g + reg v is diag(1 / s) K diag(exp(v)), without exp or cost."""
+    """Newton on the entries that matter, K: the plan of g + reg v is diag(1 / s) K diag(exp(v))."""
     xp, k, cost = p.xp, p.base.kernels, p.base.cost
     final = min(DEPTH, 3e-3 * p.base.tol)
-    depth, group, failures = DEPTH, None, 0
+    depth, group, failures, fresh = DEPTH, None, 0, True
     while failures < 3:
         if failures:
             f, g = _sweep(p, f, g, work)
@@ -175,10 +179,14 @@ def _on_entries(p, f, g, last, work):
         K = k.extract(cost, start.plan, start.g, p.reg, *logs, math.log(depth))
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
         point = _restricted(p, K, start, xp.zeros_like(start.g))
+        for _ in range(SWEEPS if fresh else 0):
+            v = point.plan[0] + (_half_step(p, point) - point.g) / p.reg
+            point = _restricted(p, K, start, xp.clip(v, -REACH, REACH))
+        fresh = False
         settled = last and depth <= 1.01 * final
         goal = ROUGH if not last else 0.0 if settled else max(100 * DEPTH, 0.1 * p.base.tol)
         while point.error > goal and not host(xp.max(xp.abs(point.plan[0]))) > REACH:
-            rebuild = yield Iterate((point.f, point.g), point.error if settled else None, dict(work))
+            rebuild = yield Iterate((point.f if last else None, point.g), point.error if settled else None, dict(work))
             if rebuild:
                 final *= 1e-3
                 break
@@ -194,10 +202,12 @@ def _on_entries(p, f, g, last, work):
                 failures += 1
                 break
             point = better
+        if not point.error < math.inf:
+            return f, g
         f, g = point.f, point.g
-        if not last and point.error <= ROUGH:
+        if point.error <= ROUGH and not last:
             break
-        if last and point.error <= max(goal, 100 * DEPTH):
+        if point.error <= max(goal, 100 * DEPTH) and last:
             depth = final
     return f, g
 

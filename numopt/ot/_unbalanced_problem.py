@@ -138,9 +138,20 @@ class UnbalancedProblem:
         xp = self.xp
         return xp.sum(xp.abs(found - target)) / xp.clip(mass, _LEAST_MASS * self.base.mass, None)
 
+    def half_step(self, f, g, single):
+        """Return the best row potentials for g, tau reg (log a - LSE_j((g_j - C_ij) / reg)); `f` is a guess."""
+        xp, base, rows = self.xp, self.base, self.rows
+        shift, ones = self.reg * rows.log_weight, xp.ones_like(rows.log_weight)
+        f, _ = base.kernels.row_pass(base.cost, ones, f / rows.tau - shift, g, self.reg, single)
+        return rows.tau * (f + shift)
+
     def potentials(self, state):
-        """Return the potentials of all rows and columns in the dtype of the caller."""
-        f, g = state if self.base.whole is None else expand(self.base, *state)
+        """Return the potentials of all rows and columns in the dtype of the caller; f = None stands for f(g)."""
+        f, g = state
+        if f is None:
+            f = self.half_step(self.xp.zeros_like(self.base.a), self.xp.astype(g, self.xp.float64), False)
+        if self.base.whole is not None:
+            f, g = expand(self.base, f, g)
         return self.xp.astype(f, self.dtype), self.xp.astype(g, self.dtype)
 
     def wide(self, f, g):

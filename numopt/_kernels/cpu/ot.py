@@ -118,7 +118,7 @@ def pattern_eval(data, indices, indptr, a, w):
     """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
     n, m = a.size, w.size
     s, c = np.empty(n), np.empty(m)
-    parts = np.empty((chunks(n, m, 4 * indices.size), m))
+    parts = np.empty((_entry_chunks(n, m, indices.size), m))
     _ot_entries.evaluate(data, indices.view(np.uint32), indptr, wide(a), wide(w), s, c, parts)
     return s.astype(a.dtype), c.astype(a.dtype)
 
@@ -135,7 +135,7 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     )
     system = _system(n, m, count)
     entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system)
-    parts = np.empty((chunks(n, m, 4 * weight.size), m))
+    parts = np.empty((_entry_chunks(n, m, weight.size), m))
     return _solve(
         np.empty((0, 0), np.uint16), weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts
     )
@@ -147,6 +147,11 @@ _NO_ENTRIES = np.empty(0), np.empty(0, np.uint32), np.zeros(1, np.int64)
 def _system(n, m, count):
     """Return room for the inverse row sums, the diagonal, Jacobi's inverse and the coarse matrix."""
     return np.empty(n), np.empty(m), np.empty(m), np.zeros((count, count))
+
+
+def _entry_chunks(n, m, count):
+    """Count the chunks of rows for products with `count` entries; few of them are not worth a launch of threads."""
+    return chunks(n, m, 4 * count) if count >= 2**16 else 1
 
 
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):
