@@ -13,7 +13,7 @@ from sklearn.datasets import load_sample_image
 
 import numopt
 
-numopt.warmup("float64")  # compile now, so that the clock sees the solver alone
+numopt.warmup("float64")  # compile now: the clock is for the solver alone
 china = load_sample_image("china.jpg") / 255.0
 flower = load_sample_image("flower.jpg") / 255.0
 
@@ -29,9 +29,11 @@ def colours(picture, bits=5):
     """Return the points and the weights of a picture."""
     pixels = picture.reshape(-1, 3)
     cells = np.minimum(pixels * 2**bits, 2**bits - 1).astype(int)
-    _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
-    points = np.stack([np.bincount(cell.ravel(), channel) / count for channel in pixels.T], axis=1)
-    return points, count / count.sum()
+    _, cell, count = np.unique(
+        cells, axis=0, return_inverse=True, return_counts=True
+    )
+    sums = [np.bincount(cell.ravel(), channel) for channel in pixels.T]
+    return np.stack(sums, axis=1) / count[:, None], count / count.sum()
 
 
 X, a = colours(china)
@@ -45,7 +47,8 @@ print(f"{len(a)} colours of the palace, {len(b)} of the flower")
 # regularisation, 3 % of the median distance, decides how many colours each colour is mixed from: less gives
 # harder edges, more gives paler pictures.
 
-result = numopt.ot.sinkhorn_newton(a, b, X=X, Y=Y, reg=0.03, reg_relative=True)
+problem = dict(a=a, b=b, X=X, Y=Y, reg=0.03, reg_relative=True)
+result = numopt.ot.sinkhorn_newton(**problem)
 print(result)
 
 # %%
@@ -55,7 +58,8 @@ print(result)
 
 print(f"marginal error  {result.marginal_error:.1e}")
 print(f"gap             {result.gap:.1e}")
-print(f"exact cost      between {result.lp_lower_bound:.4f} and {result.rounded_cost:.4f}")
+print(f"exact cost      at least {result.lp_lower_bound:.4f}")
+print(f"                at most  {result.rounded_cost:.4f}")
 
 # %%
 # Map the pixels
@@ -63,17 +67,20 @@ print(f"exact cost      between {result.lp_lower_bound:.4f} and {result.rounded_
 # A colour :math:`x`, also one that was no point of the problem, goes to the mean of the points :math:`y_j`
 # under the weights :math:`\exp((g_j - |x - y_j|^2) / \operatorname{reg})`. The way back takes :math:`f` and
 # the points :math:`x_i`. Nothing is solved again, and blocks keep it small.
+# (:class:`numopt.estimators.TransportMap` packs solving and mapping into an estimator.)
 
 
 def carry(picture, points, potential, reg, block=2048):
-    """Return the picture with each pixel at the mean of the points it is sent to."""
-    old, where = np.unique(picture.reshape(-1, 3).astype("float32"), axis=0, return_inverse=True)
-    points, new = points.astype("float32"), np.empty_like(old)
+    """Return the picture with each pixel where the points send it."""
+    pixels, points = picture.reshape(-1, 3).astype("float32"), points.astype("float32")
+    old, where = np.unique(pixels, axis=0, return_inverse=True)
+    new = np.empty_like(old)
     height = (potential - np.sum(points**2, axis=1)).astype("float32")
     for lo in range(0, len(old), block):
-        exponent = (height + 2 * old[lo : lo + block] @ points.T) / np.float32(reg)
+        part = slice(lo, lo + block)
+        exponent = (height + 2 * old[part] @ points.T) / np.float32(reg)
         weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-        new[lo : lo + block] = weight @ points / weight.sum(axis=1, keepdims=True)
+        new[part] = weight @ points / weight.sum(axis=1, keepdims=True)
     return new[where.ravel()].reshape(picture.shape)
 
 
@@ -87,7 +94,7 @@ flower_as_china = carry(flower, X, result.f, result.reg)
 
 
 def smoothed(picture, mapped, radius=5, edge=0.01):
-    """Return the mapped picture with what was added fitted, near each pixel, to brightness."""
+    """Return the picture, and what was added as a local fit to brightness."""
 
     def mean(x):
         return uniform_filter(x, 2 * radius + 1, axes=(0, 1))
@@ -99,15 +106,18 @@ def smoothed(picture, mapped, radius=5, edge=0.01):
     return np.clip(picture + mean(slope) * bright + mean(level), 0, 1)
 
 
-pictures = {
+china_smoothed = smoothed(china, china_as_flower)
+flower_smoothed = smoothed(flower, flower_as_china)
+
+figure, axes = plt.subplots(3, 2, figsize=(9, 9.4), layout="constrained")
+rows = {
     "before": (china, flower),
-    "each colour carried to the other picture": (china_as_flower, flower_as_china),
-    "and smoothed": (smoothed(china, china_as_flower), smoothed(flower, flower_as_china)),
+    "each colour carried": (china_as_flower, flower_as_china),
+    "what was added, smoothed": (china_smoothed, flower_smoothed),
 }
-figure, axes = plt.subplots(2, 3, figsize=(12, 5.6), layout="constrained")
-for column, (title, pair) in zip(axes.T, pictures.items(), strict=True):
-    column[0].set_title(title)
-    for ax, picture in zip(column, pair, strict=True):
+for pair, (title, pictures) in zip(axes, rows.items(), strict=True):
+    pair[0].set_title(title, loc="left", fontsize=11)
+    for ax, picture in zip(pair, pictures, strict=True):
         ax.imshow(np.clip(picture, 0, 1))
         ax.set_axis_off()
 
@@ -119,14 +129,17 @@ for column, (title, pair) in zip(axes.T, pictures.items(), strict=True):
 # drawn, but counted.
 
 slow = numopt.ot.sinkhorn_newton(
-    a, b, X=X, Y=Y, reg=0.03, reg_relative=True, method="sinkhorn", max_iter=100, on_failure="ignore"
+    **problem, method="sinkhorn", max_iter=100, on_failure="ignore"
 )
 runs = {"annealed Newton": result, "Sinkhorn": slow}
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", sharey=True)
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3.6), layout="constrained", sharey=True
+)
 numopt.plot.convergence(runs, against="time", ax=left)
 for run, line in zip(runs.values(), left.lines[::2], strict=True):
-    right.semilogy(run.history["n_passes"], run.history["measure"], color=line.get_color())
+    passes, error = run.history["n_passes"], run.history["measure"]
+    right.semilogy(passes, error, color=line.get_color(), linewidth=1.8)
 right.set_xlabel("passes over all pairs")
 right.grid(True, color="#e3e3e3")
 right.spines[["top", "right"]].set_visible(False)

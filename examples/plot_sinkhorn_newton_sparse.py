@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 import numopt
 
 a, b, C = numopt.gallery.assignment(500)
-regs = {"1/10": 1 / 10, "1/100": 1 / 100, "1/1000": 1 / 1000, "1/1200": 1 / 1200}
+regs = {f"1/{k}": 1 / k for k in (10, 100, 1000, 1200)}
 
 # %%
 # What is recorded
@@ -27,7 +27,7 @@ regs = {"1/10": 1 / 10, "1/100": 1 / 100, "1/1000": 1 / 1000, "1/1200": 1 / 1200
 
 
 def recorded(reg, **options):
-    """Return the result, and for each iteration the dual value and the large entries for each row."""
+    """Return the result, and what is recorded of each iteration."""
     values, entries = [], []
 
     def callback(intermediate_result):
@@ -39,7 +39,9 @@ def recorded(reg, **options):
         carried = np.cumsum(np.sort(P, axis=None)[::-1])
         entries.append(np.searchsorted(carried, 0.999 * carried[-1]) / len(a))
 
-    result = numopt.ot.sinkhorn_newton(a, b, C, reg=reg, callback=callback, on_failure="ignore", **options)
+    result = numopt.ot.sinkhorn_newton(
+        a, b, C, reg=reg, callback=callback, on_failure="ignore", **options
+    )
     return result, np.array(values), np.array(entries)
 
 
@@ -49,16 +51,21 @@ def recorded(reg, **options):
 # All stop when the marginal error is below 1e-12, or after 60 iterations. The published algorithm opens
 # with 20 sweeps.
 
-methods = {"sinkhorn": "Sinkhorn", "sns": "Sinkhorn-Newton-Sparse", "auto": "annealed Newton (default)"}
+methods = {
+    "sinkhorn": "Sinkhorn",
+    "sns": "Sinkhorn-Newton-Sparse",
+    "auto": "annealed Newton (default)",
+}
 runs = {
     (label, method): recorded(reg, method=method, tol=1e-12, max_iter=60)
     for label, reg in regs.items()
     for method in methods
 }
 
-print(f"{'reg':>6} {'method':>9} {'iterations':>11} {'Newton steps':>13} {'marginal error':>15}")
-for (label, method), (result, *_) in runs.items():
-    print(f"{label:>6} {method:>9} {result.nit:11} {result.n_newton:13} {result.marginal_error:15.1e}")
+print("reg     method    iterations  Newton steps  marginal error")
+for (label, method), (run, *_) in runs.items():
+    counts = f"{run.nit:10}  {run.n_newton:12}"
+    print(f"{label:6}  {method:8}  {counts}  {run.marginal_error:14.1e}")
 
 # %%
 # How far from optimal
@@ -69,23 +76,24 @@ for (label, method), (result, *_) in runs.items():
 # were published. The default has no number of sweeps to tune: it comes down from larger regularisations,
 # and its iterates there are judged by the final one.
 
-figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), layout="constrained", sharex=True, sharey=True)
+figure, axes = plt.subplots(
+    2, 2, figsize=(9, 6.4), layout="constrained", sharex=True, sharey=True
+)
 colors = {"sinkhorn": "#888888", "sns": "#d1495b", "auto": "#1b6ca8"}
 for ax, label in zip(axes.flat, regs, strict=True):
     best = max(runs[label, method][1].max() for method in methods)
-    for method, name in methods.items():
+    for method, color in colors.items():
         gap = np.maximum(best - runs[label, method][1], 1e-18)
-        ax.semilogy(1 + np.arange(len(gap)), gap, ".-", color=colors[method], label=name, markersize=5)
+        at = 1 + np.arange(len(gap))
+        ax.semilogy(at, gap, ".-", color=color, label=methods[method], markersize=5)
     ax.axvline(20, color="#cccccc", linewidth=0.8, zorder=0)
     ax.set_title(f"reg = {label}", fontsize=11)
     ax.set_ylim(3e-19, 1)
     ax.grid(True, color="#eeeeee")
     ax.spines[["top", "right"]].set_visible(False)
-for ax in axes[:, 0]:
-    ax.set_ylabel("gap of the dual value")
-for ax in axes[1]:
-    ax.set_xlabel("iteration")
 axes[0, 1].legend(frameon=False)
+figure.supxlabel("iteration", fontsize=10)
+figure.supylabel("gap of the dual value", fontsize=10)
 
 # %%
 # How sparse
@@ -98,14 +106,14 @@ axes[0, 1].legend(frameon=False)
 figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 for label, color in zip(regs, ("#e09f3e", "#3c8d5a", "#1b6ca8", "#4a4e69"), strict=True):
     entries = runs[label, "sns"][2]
-    ax.semilogy(1 + np.arange(len(entries)), entries, ".-", color=color, markersize=5)
-    side = "top" if label == "1/1200" else "bottom"
-    ax.annotate(f"reg = {label}", (len(entries) + 0.6, entries[-1]), color=color, va=side)
+    at, side = 1 + np.arange(len(entries)), "top" if label == "1/1200" else "bottom"
+    ax.semilogy(at, entries, ".-", color=color, markersize=5)
+    ax.text(at[-1] + 0.6, entries[-1], f"reg = {label}", color=color, va=side)
 ax.axhline(4, color="#999999", linestyle="--", linewidth=1, zorder=0)
 ax.axhline(1, color="#999999", linewidth=1, zorder=0)
 ax.set_xlim(0, 40)
 ax.set_ylim(0.8, 1000)
 ax.set_xlabel("iteration")
 ax.set_ylabel("entries for each row")
-ax.grid(True, color="#eeeeee")
 ax.spines[["top", "right"]].set_visible(False)
+ax.grid(True, color="#eeeeee")

@@ -22,7 +22,7 @@ def main(bits=5, folder="."):
     pictures = _photographs()
     began = perf_counter()
     numopt.warmup("float64")
-    _say("ready", f"compiled kernels loaded in {perf_counter() - began:.1f} s")
+    _say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
 
     (X, a), (Y, b) = (_colours(picture, bits) for picture in pictures)
     problem = {"a": a, "b": b, "X": X, "Y": Y, "reg": REG, "reg_relative": True}

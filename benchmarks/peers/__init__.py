@@ -6,7 +6,8 @@ A family is one module `benchmarks/peers/<family>.py` that offers
 - `instances()`: the instances (`Instance`), in the order of the table;
 - `solvers()`: our solvers and theirs (`Solver`);
 - `ruler(instance, answer) -> float`: the one accuracy by which all are judged, recomputed from the point;
-- `figures(table)`: what the measurements are asked to reach (`Figure`).
+- `figures(table)`: what the measurements are asked to reach (`Figure`);
+- `prepare()`, if it likes: called once before anything is measured, to compile.
 
 Importing the module must not import a peer: that belongs inside `solvers()`, which leaves
 out what is not installed.

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.peers import Instance
 
-TARGET = 1e-9  # l1 violation of both marginals
+TARGET = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,11 @@ class Transport:
         return float(np.median(self.C) - self.C.min())
 
 
+def violation(p: Transport, P: np.ndarray) -> float:
+    """Return the l1 violation of both marginals of a plan: the accuracy by which all are judged."""
+    return float(np.abs(P.sum(axis=1) - p.a).sum() + np.abs(P.sum(axis=0) - p.b).sum())
+
+
 @lru_cache
 def instances() -> list[Instance]:
     """Return the nine of them, what is light for Sinkhorn's iteration before what is heavy."""
@@ -48,7 +53,8 @@ def instances() -> list[Instance]:
     return [Instance(name, problem, TARGET) for name, problem in problems.items()]
 
 
-# On the right what is lighter for Sinkhorn's iteration: its steps times n m, as measured.
+# On the right what is lighter for Sinkhorn's iteration, by its steps times n m: measured up to n = 1000 and reg
+# 1e-3, beyond that expected.
 LIGHTER = {
     "assignment 500": ("digits l2",),
     "digits l1": ("assignment 500",),

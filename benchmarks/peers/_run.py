@@ -30,6 +30,7 @@ def compare(
     slow: set[tuple[str, str]] = set()  # what ran into the limit
     # Probes come first, while this process has not started a thread pool.
     notes = [_probe(*pair, seconds, slow) if pair[1].compiled else "" for pair in pairs]
+    getattr(family, "prepare", lambda: None)()
     table = Table()
     for (instance, solver), note in zip(pairs, notes, strict=True):
         row = Row(instance.name, solver.name, solver.kind, instance.target, note=note)
@@ -69,7 +70,7 @@ def _measure(
     row: Row, instance: Instance, solver: Solver, family: ModuleType, seconds: float, repeats: int
 ) -> None:
     try:
-        enough = math.inf if solver.kind == "ours" else seconds / 3  # ours may compile in its first run
+        enough = math.inf if solver.kind == "ours" else seconds / 3  # ours may have to compile
         timing = best_of(lambda: solver.solve(instance), repeats, seconds, enough)
         answer = timing.value
         row.accuracy = float(family.ruler(instance, answer.point))

@@ -53,6 +53,8 @@ def annealed_newton(p, g=None):
             f, g = yield from _sweeps(coarse, g, reg, work)
         elif density > DENSE and n * m <= LARGEST:
             f, g, density = yield from _on_plan(p, f, g, reg, last, work)
+            if last:  # its directions no longer help: they are rounded
+                yield from _on_entries(p, f, g, reg, last, work)
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
         points = [*points[-1:], (reg, f, g)]
@@ -77,8 +79,8 @@ def _sweeps(p, g, reg, work):
     return None, g
 
 
-def _sinkhorn_step(p, f, g, reg, work):
-    f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, True)
+def _sinkhorn_step(p, f, g, reg, work, rough=True):
+    f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, rough)
     work["n_passes"] += 1
     return f, g + reg * p.xp.log(p.b / c)
 
@@ -103,8 +105,8 @@ def _on_plan(p, f, g, reg, last, work):
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
         d, steps = k.plan_direction(P, group, count, p.b, p.b - point.c, *_accuracy(point.error, 0.1))
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
-        rough = point.error > 1e-3
-        better = _search(p, evaluate, point, d, False, 1e-6 if rough else 1e-13)
+        rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
+        better = _search(p, evaluate, point, d, False, rounding) if steps else None
         if better is None:
             break
         point = better
@@ -131,7 +133,7 @@ def _on_entries(p, f, g, reg, last, work):
         point = evaluate(xp.zeros_like(p.b))
         if not min(host(xp.min(point.rows), xp.min(point.c))) > 0:  # the prediction left a row or a column empty
             failures += 1
-            f, g = _sinkhorn_step(p, f, g, reg, work)
+            f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)
             continue
         for _ in range(SWEEPS if fresh else 0):  # cheap here, and they damp what is local
             point = evaluate(point.v + xp.log(p.b / point.c))
@@ -148,7 +150,7 @@ def _on_entries(p, f, g, reg, last, work):
                 *K, p.a, p.b, xp.exp(v), s, group, count, min(1e-3, 0.1 * error), p.b - c, *_accuracy(error, 0.05)
             )
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
-            better = _search(p, evaluate, point, d, True, 1e-13)
+            better = _search(p, evaluate, point, d, True, 1e-13) if steps else None
             if better is None:
                 failures += 1
                 break

@@ -4,6 +4,7 @@ from numopt._check import Checks, integer, one_of
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
+from numopt.ot._feasible import explained
 from numopt.ot._newton import annealed_newton
 from numopt.ot._problem import transport_problem
 from numopt.ot._result import TransportResult
@@ -151,6 +152,7 @@ def _initial(p, init):
 
 def _finisher(p):
     def finish(state, info, common):
+        common = explained(p, common)
         f, g = p.potentials(state)
         if p.transposed:
             f, g = g, f

@@ -124,7 +124,7 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     >>> result.success, result.kind, result.marginal_error < 1e-9, result.gap < 1e-9
     (True, 'exact', True, True)
     >>> result.nnz, result.max_nnz_per_column
-    (170, 6)
+    (152, 6)
     """
     controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
              on_failure=on_failure)  # fmt: skip

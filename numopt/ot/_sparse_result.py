@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from numopt._array import device, is_cupy, is_numpy, namespace
+from numopt._array import device, host, is_cupy, is_numpy, namespace
 from numopt._result import Result, result_class
-from numopt.exceptions import BackendError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +61,16 @@ class SparsePlan:
         return xp.reshape(flat, (n, m))
 
     def tocsr(self):
-        """Return the plan as a SciPy or CuPy ``csr_array``.
-
-        Raises
-        ------
-        BackendError
-            The arrays' library has no sparse arrays.
-        """
-        xp = namespace(self.values)
-        if is_numpy(xp):
-            from scipy import sparse
-        elif is_cupy(xp):
-            from cupyx.scipy import sparse
+        """Return the plan as a CSR array of SciPy (on the host) or, from CuPy arrays, of CuPy."""
+        parts = self.values, self.rows, self.columns
+        if is_cupy(namespace(self.values)):
+            import cupyx.scipy.sparse as sparse
         else:
-            raise BackendError(f"{xp.__name__} has no sparse arrays: use todense(), or rows, columns, values")
+            import scipy.sparse as sparse
+
+            parts = host(*parts)
         container = getattr(sparse, "csr_array", None) or sparse.csr_matrix
-        return container((self.values, (self.rows, self.columns)), shape=self.shape)
+        return container((parts[0], parts[1:]), shape=self.shape)
 
     def __repr__(self):
         dtype = str(self.values.dtype).rpartition(".")[2]

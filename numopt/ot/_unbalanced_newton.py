@@ -19,6 +19,8 @@ from numopt._loop import Iterate, Status
 
 FACTOR = 4.0  # between levels of reg
 ROUGH = 2e-2  # error at which a level is left
+WORST = 1.0  # ... and the worst column, relative to its own mass: small ones cannot catch up later
+FAST = 8  # sweeps at once where each gains a factor of ten
 SMOOTH = 2e-2  # levels above this fraction of the scale are left to sweeps
 SPARSE = 0.3  # share of entries that matter below which they are extracted
 DEPTH = 1e-10  # what matters: P_ij >= DEPTH min(r_i, c_j) ...
@@ -26,7 +28,6 @@ REACH = 20.0  # ... as long as no potential moves by more than this many reg
 LARGEST_PLAN = 2**26  # entries of the plan that Newton may keep in full
 SWEEPS = 3  # before Newton's first step on entries: cheap, and they damp what is local
 RADIUS = 6.0  # of the first trial step, in reg
-TINY = 1e-30  # of the mass: rows below it are kept from underflow
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Point:
     target: object
     value: float  # of the dual, over reg
     error: float
+    worst: float  # error of a column relative to its target, where that matters to the error
     plan: object  # what the kernels need of the plan
 
 
@@ -51,7 +53,7 @@ def unbalanced_newton(p, g=None):
     f, points, density, rungs = None, [], 0.0, 0
     if g is None:
         g, density = p.xp.astype(base.start[1], p.xp.float64), 1.0
-        rungs = max(0, int(math.log(min(base.scale, *p.rho) / p.reg) / math.log(FACTOR) + 0.3))
+        rungs = int(math.log(max(min(base.scale, *p.rho) / p.reg, 1.0)) / math.log(FACTOR) + 0.3)
     for rung in range(rungs, -1, -1):
         reg, last = p.reg * FACTOR**rung, rung == 0
         work["reg"] = reg
@@ -101,13 +103,15 @@ def _evaluate(p, f, g, single, keep, work):
 
     `f` is a guess of the half step, or None; the plan is kept if asked for.
     """
-    cost, k, r, relaxed = p.base.cost, p.base.kernels, p.rows.weight, p.rows.rho < math.inf
+    cost, k, r, relaxed = p.base.cost, p.base.kernels, p.marginal(0.0), p.rows.rho < math.inf
     f = p.xp.zeros_like(r) if f is None else f
     if relaxed:
         f, g, r = _balanced(p, p.half_step(f, g, single), g)
     half, c, *plan = (k.plan_pass if keep else k.row_pass)(cost, r, f, g, p.reg, single)
     if not relaxed:
-        f, g, _ = _balanced(p, half, g)
+        floored = p.reg * (p.rows.log_weight - p.xp.log(r))
+        f, g, _ = _balanced(p, half + floored, g)
+        half = f - floored
     work["n_passes"] += 1 + relaxed
     return _point(p, f, g, r, c, plan[0] if keep else half)
 
@@ -116,14 +120,19 @@ def _balanced(p, f, g):
     """Shift (f, g), f the half step of g, to where both sides want the same mass; return (f, g, r)."""
     t = p.shift(p.xp.sum(p.rows.target(f)), p.xp.sum(p.columns.target(g)))
     f, g = f - p.rows.tau * t, g + t
-    r = p.rows.target(f)
-    return f, g, p.xp.maximum(r, TINY * p.xp.sum(r))
+    return f, g, p.marginal(f)
 
 
 def _point(p, f, g, r, c, plan):
     target, total = p.columns.target(g), p.xp.sum(r)
     value = (p.rows.dual(f) + p.columns.dual(g)) / p.reg - total
-    return Point(f, g, r, c, target, *host(value, p.error(c, target, total)), plan)
+    worst = p.xp.max(p.xp.abs(c - target) / (target + 1e-3 * p.base.tol * total))
+    return Point(f, g, r, c, target, *host(value, p.error(c, target, total), worst), plan)
+
+
+def _rough(point):
+    """Say whether a level has done its part."""
+    return point.error <= ROUGH and point.worst <= WORST
 
 
 def _direction(p, kernel, point, rtol, work):
@@ -141,10 +150,12 @@ def _on_plan(p, f, g, last, work):
     k, failures, group = p.base.kernels, 0, None
     while failures < 3:
         single = failures == 0
-        point = _evaluate(p, *_sweep(p, f, g, work), single, True, work)
+        for _ in range(1 if p.rows.tau * p.columns.tau > 0.1 else FAST):
+            f, g = _sweep(p, f, g, work)
+        point = _evaluate(p, f, g, single, True, work)
         if group is None:
             group, count = k.groups(p.base.cost, point.f)
-        while last or point.error > ROUGH:
+        while last or not _rough(point):
             yield Iterate((point.f if last else None, point.g), point.error if last else None, dict(work))
             kernel, rtol = partial(k.plan_direction, point.plan, group, count), max(1e-3, min(0.1, point.error))
             d, noise = _direction(p, kernel, point, rtol, work), 1e-6 if single else 1e-13
@@ -158,7 +169,7 @@ def _on_plan(p, f, g, last, work):
                 break
             point = better
         f, g = point.f, point.g
-        if point.error <= ROUGH and not last:
+        if _rough(point) and not last:
             break
         failures += 1
     return f, g, k.plan_density(point.plan, point.r, point.c, DEPTH)
@@ -184,8 +195,8 @@ def _on_entries(p, f, g, last, work):
             point = _restricted(p, K, start, xp.clip(v, -REACH, REACH))
         fresh = False
         settled = last and depth <= 1.01 * final
-        goal = ROUGH if not last else 0.0 if settled else max(100 * DEPTH, 0.1 * p.base.tol)
-        while point.error > goal and not host(xp.max(xp.abs(point.plan[0]))) > REACH:
+        goal = 0.0 if settled or not last else max(100 * DEPTH, 0.1 * p.base.tol)
+        while point.error > goal and (last or not _rough(point)) and not host(xp.max(xp.abs(point.plan[0]))) > REACH:
             rebuild = yield Iterate((point.f if last else None, point.g), point.error if settled else None, dict(work))
             if rebuild:
                 final *= 1e-3
@@ -205,7 +216,7 @@ def _on_entries(p, f, g, last, work):
         if not point.error < math.inf:
             return f, g
         f, g = point.f, point.g
-        if point.error <= ROUGH and not last:
+        if _rough(point) and not last:
             break
         if point.error <= max(goal, 100 * DEPTH) and last:
             depth = final
@@ -215,9 +226,10 @@ def _on_entries(p, f, g, last, work):
 def _restricted(p, K, start, v):
     """Return the `Point` of g + reg v on the entries K of the plan of `start`."""
     xp, k = p.xp, p.base.kernels
-    w = xp.exp(v)
+    w = xp.exp(xp.clip(v, -300.0, 300.0))
     s, c = k.pattern_eval(*K, start.r, w)
-    f, g, r = _balanced(p, start.f - p.rows.tau * p.reg * xp.log(s), start.g + p.reg * v)
+    log_s = xp.log(xp.clip(s, 1e-300, None))
+    f, g, r = _balanced(p, start.f - p.rows.tau * p.reg * log_s, start.g + p.reg * v)
     if p.rows.rho < math.inf:  # r is not that of `start`
         s, c = k.pattern_eval(*K, r, w)
     return _point(p, f, g, r, c, (v, w, s))
@@ -226,22 +238,34 @@ def _restricted(p, K, start, v):
 def _search(p, evaluate, point, d, noise):
     """Return a point along the direction d that is better in value, or in error at an equal value.
 
-    Columns that are giving up their mass ask for steps of rho / reg: clipped, they do not hold up the others.
+    Two first steps compete when d is long: shortened as a whole it is safe; clipped, columns that are giving
+    up their mass, at steps of rho / reg, do not hold up the others. A step that gains in value and
+    error is doubled, which moves parts of the plan that hardly any pair connects.
     """
     xp, slack = p.xp, noise * max(1.0, abs(point.value))
     size = host(xp.max(xp.abs(d)))
-    steps = [d * min(1.0, RADIUS / max(size, 1.0))]
+    step = d * min(1.0, RADIUS / max(size, 1.0))
+    trial = evaluate(step)
     if size > RADIUS:
-        steps.append(xp.clip(d, -RADIUS, RADIUS))
-    trials = [evaluate(step) for step in steps]
-    best = max(range(len(steps)), key=lambda i: trials[i].value)
-    step, trial = steps[best], trials[best]
+        clipped = xp.clip(d, -RADIUS, RADIUS)
+        other = evaluate(clipped)
+        gain = other.value - trial.value
+        if gain > slack or (gain >= -slack and other.error < trial.error):
+            step, trial = clipped, other
     t, slope = 1.0, host(xp.sum((point.target - point.c) * step))
-    while True:
-        gain = trial.value - point.value
-        if gain >= 1e-4 * t * max(slope, 0.0) or (gain >= -slack and trial.error <= 0.9 * point.error):
-            return trial
+    while not _better(trial, point, 1e-4 * t * max(slope, 0.0), slack):
         t *= 0.4
         if t < 1e-4:
             return None
         trial = evaluate(t * step)
+    while 1.0 <= t < 4.0 and t * RADIUS < size:
+        further = evaluate(2 * t * step)
+        if not (further.value > trial.value and further.error < trial.error):
+            break
+        t, trial = 2 * t, further
+    return trial
+
+
+def _better(trial, point, least, slack):
+    gain = trial.value - point.value
+    return gain >= least or (gain >= -slack and trial.error <= 0.9 * point.error)

@@ -10,9 +10,10 @@ from functools import cached_property
 
 from numopt._array import host
 from numopt.ot._held import expand, visible
-from numopt.ot._problem import TransportProblem
+from numopt.ot._problem import TransportProblem, transport_problem
 
-_HIGHEST = 600.0  # of exponents: no weight is meant to grow or to shrink by more
+_HIGHEST = 300.0  # of exponents: no weight is meant to grow or to shrink by more
+_TINY = 1e-30  # of the mass: no row is taken to have less
 _LEAST_MASS = 1e-9  # of the plan, relative to the weights, that errors are measured by
 
 
@@ -20,8 +21,8 @@ _LEAST_MASS = 1e-9  # of the plan, relative to the weights, that errors are meas
 class Side:
     """The weights w >= 0 of one side and the penalty on deviations from them, at one regularisation.
 
-    With the entropy relative to the product of the weights, potentials are shifted by reg log w: in those
-    of P = exp((f + g - C) / reg), the weight at f = 0 is w^(1 + reg / rho).
+    With the entropy relative to the product of the weights, the potential of the problem is f - reg log w
+    where P = exp((f + g - C) / reg).
     """
 
     xp: object
@@ -32,69 +33,75 @@ class Side:
 
     @property
     def tau(self):
-        """How far a half step goes: f = tau reg (log w - log Z) solves w exp(-f / rho) = exp(f / reg) Z."""
+        """How far a half step goes: f = tau reg (log_weight - log Z) solves target(f) = exp(f / reg) Z."""
         return 1.0 / (1.0 + self.reg / self.rho)
 
     @cached_property
-    def log_weight(self):
-        """Logarithm of the weight at potential 0; a weight that is zero counts as exp(-_HIGHEST)."""
-        positive = self.w > 0
-        log = self.xp.log(self.xp.where(positive, self.w, 1.0))
-        return self.xp.where(positive, log * (1.0 + self.reg / self.rho if self.product else 1.0), -_HIGHEST)
+    def log_w(self):
+        """Logarithm of the weights; 0 for those that are zero."""
+        return self.xp.log(self.xp.where(self.w > 0, self.w, 1.0))
 
     @cached_property
-    def weight(self):
-        return self.xp.where(self.w > 0, self.xp.exp(self.log_weight), 0.0)
+    def log_weight(self):
+        """Logarithm of the target at f = 0, bounded where a weight is zero."""
+        factor = 1.0 + self.reg / self.rho if self.product else 1.0
+        return self.xp.where(self.w > 0, factor * self.log_w, -_HIGHEST)
 
     def target(self, f):
         """Return w exp(-f / rho), the marginal that belongs to the potential f."""
-        return self.xp.exp(self.xp.clip(self.log_weight - f / self.rho, -_HIGHEST, _HIGHEST))
+        return self.xp.where(self.w > 0, self.xp.exp(self._log_target(f)), 0.0)
+
+    def _log_target(self, f):
+        return self.xp.clip(self.log_weight - f / self.rho, -_HIGHEST, _HIGHEST)
+
+    def shifted(self, f):
+        """Return the potential of the problem."""
+        return f - self.reg * self.log_w if self.product else f
 
     def dual(self, f):
         """Return the term of the dual, on the device."""
+        f = self.shifted(f)
         if self.rho == math.inf:
-            return self.xp.sum(self.weight * f)
-        exponent = self.xp.clip(-f / self.rho, -_HIGHEST, _HIGHEST)
-        return -self.rho * self.xp.sum(self.weight * self.xp.expm1(exponent))
+            return self.xp.sum(self.w * f)
+        return -self.rho * self.xp.sum(self.w * self.xp.expm1(self.xp.clip(-f / self.rho, -_HIGHEST, _HIGHEST)))
 
-    def penalty(self, marginal):
-        """Return rho KL(marginal | weight at potential 0), on the device; 0 for rho = inf."""
-        return 0.0 if self.rho == math.inf else self.rho * divergence(self.xp, marginal, self.weight)
+    def primal(self, f, marginal):
+        """Return <f, marginal> + rho KL(marginal | w), on the device; without the latter for rho = inf."""
+        penalty = 0.0 if self.rho == math.inf else self.rho * self.divergence(marginal, self.log_w)
+        return self.xp.sum(self.shifted(f) * marginal) + penalty
 
-    def offset(self):
-        """Return what is added to that penalty to make it one relative to w."""
-        if not self.product:
-            return 0.0
-        if self.rho == math.inf:
-            return -self.reg * self.xp.sum(self.w * self.log_weight)
-        return self.rho * self.xp.sum(self.w - self.weight)
+    def gap(self, f, marginal):
+        """Return rho KL(marginal | target(f)): what primal exceeds the dual by; 0 for rho = inf."""
+        return 0.0 if self.rho == math.inf else self.rho * self.divergence(marginal, self._log_target(f))
+
+    def divergence(self, x, log_y):
+        """Return KL(x | y) where w > 0, on the device."""
+        positive = self.w > 0
+        return _divergence(self.xp, self.xp.where(positive, x, 0.0), self.xp.where(positive, log_y, -_HIGHEST))
 
 
-def divergence(xp, x, y):
-    """Return KL(x | y) = sum x log(x / y) - x + y over y > 0, to full relative precision where x is near y."""
-    known = y > 0
-    y = xp.where(known, y, 1.0)
-    t = xp.where(known, (x - y) / y, 0.0)
-    near = xp.abs(t) < 1e-3
-    s = xp.where(near, t, 0.0)  # (1 + s) log(1 + s) - s = s^2 (1/2 - s/6 + s^2/12 - s^3/20 + ...)
-    series = s * s * (0.5 - s * (1 / 6 - s * (1 / 12 - s * (1 / 20 - s / 30))))
-    ratio = xp.where(near | (t <= -1.0), 1.0, 1.0 + t)
-    return xp.sum(y * xp.where(near, series, (1.0 + t) * xp.log(ratio) - t))
+def _divergence(xp, x, log_y):
+    """Return KL(x | y) = sum x log(x / y) - x + y, to full relative precision also where x is near y."""
+    y = xp.exp(log_y)
+    near = xp.abs(x - y) < 1e-3 * y
+    s = xp.where(near, x - y, 0.0) / xp.where(near, y, 1.0)
+    series = s * s * (0.5 - s * (1 / 6 - s * (1 / 12 - s * (1 / 20 - s / 30))))  # of (1 + s) log(1 + s) - s
+    log_x = xp.log(xp.where(x > 0, x, 1.0))
+    return xp.sum(xp.where(near, y * series, x * (log_x - log_y) - x + y))
 
 
 @dataclass(frozen=True)
 class UnbalancedProblem:
     """Minimise <C, P> + reg sum P (log P - 1) + rho1 KL(P 1 | a) + rho2 KL(P^T 1 | b).
 
-    `base` holds the cost and the weights in float64; its mass is the larger of their sums. `rho` is in
-    the order of the iteration, in which the sides have changed places if `base.transposed`. `product`
-    makes the entropy relative to a b^T.
+    `base` holds the cost and the weights, which need no equal sums; its mass is that of a. `rho` is in the
+    order of the iteration, in which the sides have changed places if `base.transposed`. `product` makes
+    the entropy relative to a b^T. Vectors are float64 until `potentials` returns them.
     """
 
     base: TransportProblem
     rho: tuple
     product: bool
-    dtype: object  # of the potentials that are returned
 
     @property
     def xp(self):
@@ -114,11 +121,11 @@ class UnbalancedProblem:
 
     @cached_property
     def rows(self):
-        return Side(self.xp, self.base.a, self.rho[0], self.reg, self.product)
+        return Side(self.xp, self.xp.astype(self.base.a, self.xp.float64), self.rho[0], self.reg, self.product)
 
     @cached_property
     def columns(self):
-        return Side(self.xp, self.base.b, self.rho[1], self.reg, self.product)
+        return Side(self.xp, self.xp.astype(self.base.b, self.xp.float64), self.rho[1], self.reg, self.product)
 
     @cached_property
     def whole(self):
@@ -138,6 +145,11 @@ class UnbalancedProblem:
         xp = self.xp
         return xp.sum(xp.abs(found - target)) / xp.clip(mass, _LEAST_MASS * self.base.mass, None)
 
+    def marginal(self, f):
+        """Return the marginal of the rows at their half step f, kept from underflow."""
+        r = self.rows.target(f)
+        return self.xp.maximum(r, _TINY * self.xp.sum(r))
+
     def half_step(self, f, g, single):
         """Return the best row potentials for g, tau reg (log a - LSE_j((g_j - C_ij) / reg)); `f` is a guess."""
         xp, base, rows = self.xp, self.base, self.rows
@@ -149,10 +161,11 @@ class UnbalancedProblem:
         """Return the potentials of all rows and columns in the dtype of the caller; f = None stands for f(g)."""
         f, g = state
         if f is None:
-            f = self.half_step(self.xp.zeros_like(self.base.a), self.xp.astype(g, self.xp.float64), False)
+            g = self.xp.astype(g, self.xp.float64)
+            f = self.half_step(self.xp.zeros_like(self.rows.w), g, False)
         if self.base.whole is not None:
             f, g = expand(self.base, f, g)
-        return self.xp.astype(f, self.dtype), self.xp.astype(g, self.dtype)
+        return self.xp.astype(f, self.base.a.dtype), self.xp.astype(g, self.base.a.dtype)
 
     def wide(self, f, g):
         """Return potentials in float64."""
@@ -169,14 +182,11 @@ class UnbalancedProblem:
         f, g = self.wide(*self.potentials(state))
         r, c, paid = self.sums(f, g)
         mass = xp.sum(r)
-        constant = a.offset() + b.offset()
-        if self.product:
-            constant = constant + self.reg * xp.sum(a.w) * xp.sum(b.w)
-        primal = xp.sum(f * r) + xp.sum(g * c) + a.penalty(r) + b.penalty(c)
+        constant = self.reg * ((xp.sum(a.w) * xp.sum(b.w) if self.product else 0.0) - mass)
         return {
             "marginal_error": self.error(r, a.target(f), mass) + self.error(c, b.target(g), mass),
-            "value": primal - self.reg * mass + constant,
-            "dual_value": a.dual(f) + b.dual(g) - self.reg * mass + constant,
+            "value": a.primal(f, r) + b.primal(g, c) + constant,
+            "dual_value": a.dual(f) + b.dual(g) + constant,
             "cost": paid,
             "mass": mass,
         }
@@ -195,10 +205,22 @@ class UnbalancedProblem:
             g = g + self.reg * _log_ratio(xp, b.w, c)
         if math.inf in self.rho:
             r, c, _ = self.sums(f, g)
-        sides = ((a, f, r), (b, g, c))
-        return host(sum(s.rho * divergence(xp, x, s.target(y)) for s, y, x in sides if s.rho < math.inf))
+        return host(a.gap(f, r) + b.gap(g, c))
 
 
 def _log_ratio(xp, wanted, found):
     some = (wanted > 0) & (found > 0)
     return xp.log(xp.where(some, wanted, 1.0) / xp.where(some, found, 1.0))
+
+
+def unequal_problem(xp, a, b, C, *, tol, **problem):
+    """Return the checked problem with the weights a and b, whatever their sums; only zeros are held out."""
+    marks = [xp.astype(w > 0, w.dtype) for w in (a, b)]
+    counts = host(*(xp.sum(mark, dtype=xp.float64) for mark in marks))
+    even = [mark / count for mark, count in zip(marks, counts, strict=True)]
+    p = transport_problem(*even, C, tol=tol if tol is None else min(tol, 1.0), **problem)
+    a, b = (b, a) if p.transposed else (a, b)
+    kept, whole = (a, b), None
+    if p.whole is not None:
+        kept, whole = (xp.take(a, p.rows), xp.take(b, p.columns)), replace(p.whole, a=a, b=b)
+    return replace(p, a=kept[0], b=kept[1], mass=host(xp.sum(a, dtype=xp.float64)), whole=whole, note="")

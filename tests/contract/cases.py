@@ -6,10 +6,12 @@ A family adds its entries to `CASES`; everything in ``test_contract.py`` then ru
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 import numopt
+import numopt.ot
 import tests.contract.tiny  # noqa: F401  (registers "tiny.richardson")
 from numopt.exceptions import InvalidInputError
 
@@ -58,6 +60,41 @@ def _longer(arguments):
     arguments["b"] = np.concatenate([arguments["b"], arguments["b"]])[None]
 
 
+def _transport(rng, dtype, method):
+    """Points in a square; the second source has no weight."""
+    X, Y, a, b = rng.random((24, 2)), rng.random((31, 2)), rng.random(24) + 0.1, rng.random(31) + 0.1
+    a[1] = 0.0
+    C = ((X[:, None] - Y) ** 2).sum(axis=2)
+    arrays = tuple(x.astype(dtype) for x in (a / a.sum(), b / b.sum(), C))
+    return arrays, {"reg": 0.05, "method": method, "tol": 1e-5 if dtype == "float32" else 1e-9}
+
+
+def _marginal_error(result, p):
+    a, b = p["a"], p["b"]
+    P = np.exp((result.f[:, None].astype(float) + result.g - p["C"]) / result.reg) * (a[:, None] > 0) * (b > 0)
+    return (abs(P.sum(axis=1) - a).sum() + abs(P.sum(axis=0) - b).sum()) / a.sum()
+
+
+def _spoil(name, value):
+    """Return a function that puts `value` in place of an argument, or what `value` makes of it."""
+
+    def change(arguments):
+        arguments[name] = value(arguments[name]) if callable(value) else value
+
+    return change
+
+
+_BAD_TRANSPORT = [
+    ("sizes disagree", _spoil("a", lambda a: a[:-1]), InvalidInputError, r"C has shape \(24, 31\)"),
+    ("a negative weight", _spoil("b", lambda b: b - 0.1), InvalidInputError, r"b\[\d+\] is -.*negative"),
+    ("no weight at all", _spoil("a", lambda a: 0 * a), InvalidInputError, "a sums to 0"),
+    ("unequal masses", _spoil("a", lambda a: 2 * a), InvalidInputError, "a sums to 2 .*b to 1.*normalise"),
+    ("reg of 0", _spoil("reg", 0.0), InvalidInputError, "reg is 0"),
+    ("reg below rounding", _spoil("reg", 1e-16), InvalidInputError, "reg is 1e-16: at least"),
+    ("a short start", _spoil("init", np.zeros(3)), InvalidInputError, r"init has shape \(3,\)"),
+]
+
+
 CASES = [
     Case(
         "tiny.richardson",
@@ -65,6 +102,17 @@ CASES = [
         lambda result, p: np.linalg.norm(p["b"] - p["A"] @ result.x) / np.linalg.norm(p["b"]),
         "residual",
         bad=[("a matrix for a vector", _longer, InvalidInputError, r"b has shape \(1, 24\)")],
+    ),
+    *(
+        Case(
+            "ot.sinkhorn_newton",
+            partial(_transport, method=method),
+            _marginal_error,
+            "marginal_error",
+            bad=_BAD_TRANSPORT,
+            label=method,
+        )
+        for method in ("auto", "sns", "sinkhorn")
     ),
 ]
 

@@ -341,12 +341,12 @@ def test_threads_do_not_change_a_bit():
         assert other.plan.values.tobytes() == plans[0].plan.values.tobytes()
 
 
-def test_plan_in_csr():
-    a, b, C = instance(9, 7)
-    plan = sparse_plan(a, b, C, reg=0.1).plan
-    np.testing.assert_array_equal(plan.tocsr().toarray(), plan.todense())
-    assert plan.tocsr().has_canonical_format and plan.dtype == np.float64
-    assert repr(plan).startswith("SparsePlan of shape (9, 7)")
+def test_plan_in_csr(xp):
+    plan = sparse_plan(*map(xp.asarray, instance(9, 7)), reg=0.1).plan
+    sparse = plan.tocsr()
+    assert sparse.shape == plan.shape and sparse.nnz == plan.nnz and sparse.has_canonical_format
+    np.testing.assert_array_equal(xp.to_numpy(sparse.toarray()), xp.to_numpy(plan.todense()))
+    assert plan.dtype == xp.xp.float64 and repr(plan).startswith("SparsePlan of shape (9, 7)")
 
 
 # ------------------ degenerate and bad input

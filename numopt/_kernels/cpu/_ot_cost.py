@@ -33,9 +33,10 @@ def shape(cost):
 def chunks(n, m, work):
     """Count the chunks of rows: by sizes alone, so that results do not depend on the threads.
 
-    Adding up the chunks' column sums costs m a chunk: at most an eighth of `work`.
+    Adding up the chunks' column sums costs m a chunk: at most an eighth of `work`. Little work is one chunk, for
+    which the kernels launch no threads.
     """
-    return int(max(1, min(32, n // 16, work // (8 * m))))
+    return int(max(1, min(32, n // 16, work // (8 * m)))) if work >= 2**15 else 1
 
 
 @jit
@@ -102,6 +103,9 @@ def _minima_rows(C, X, YT, kind, lo, hi, rows, columns):
 @jit(parallel=True)
 def minima(C, X, YT, kind, rows, columns, low, high):
     n, k = rows.size, low.size
+    if k == 1:  # no launch of threads
+        low[0], high[0] = _minima_rows(C, X, YT, kind, 0, n, rows, columns[0])
+        return
     for q in numba.prange(k):
         low[q], high[q] = _minima_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, rows, columns[q])
 
@@ -122,6 +126,9 @@ def _transform_rows(C, X, YT, kind, lo, hi, g, rows):
 @jit(parallel=True)
 def transform(C, X, YT, kind, g, rows, k):
     n = rows.size
+    if k == 1:
+        _transform_rows(C, X, YT, kind, 0, n, g, rows)
+        return
     for q in numba.prange(k):
         _transform_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, g, rows)
 

@@ -33,10 +33,17 @@ def _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits,
         counts[i + 1] = count
 
 
+@jit
+def _pieces(n, m):
+    return max(1, min(64, n // 8)) if n * m >= 2**15 else 1
+
+
 @jit(parallel=True)
 def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
-    n = f.size
-    k = max(1, min(64, n // 8))
+    n, k = f.size, _pieces(f.size, g.size)
+    if k == 1:  # no launch of threads
+        _mark_rows(C, X, YT, kind, 0, n, f, g, inv, log_a, log_b, log_theta, bits, counts)
+        return
     for q in numba.prange(k):
         lo, hi = q * n // k, (q + 1) * n // k
         _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits, counts)
@@ -63,8 +70,10 @@ def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
 
 @jit(parallel=True)
 def fill(C, X, YT, kind, f, g, inv, bits, indptr, indices, data):
-    n = f.size
-    k = max(1, min(64, n // 8))
+    n, k = f.size, _pieces(f.size, g.size)
+    if k == 1:
+        _fill_rows(C, X, YT, kind, 0, n, f, g, inv, bits, indptr, indices, data)
+        return
     for q in numba.prange(k):
         _fill_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, f, g, inv, bits, indptr, indices, data)
 

@@ -14,6 +14,7 @@ from numopt._kernels.cpu._ot_cost import SUM, cost_row, gather, scaled
 from numopt._kernels.cpu._ot_plan import shorten
 
 _f32 = np.float32
+_TINY = _f32(1e-30)  # far from subnormal numbers, which would slow every product with the plan
 
 
 @jit(fastmath=SUM)
@@ -39,7 +40,7 @@ def _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
             part[j] += weight * buffer[j]
         if P.size:
             for j in range(m):
-                P[i, j] = shorten(_f32(weight * buffer[j]))
+                P[i, j] = shorten(max(_f32(weight * buffer[j]), _TINY))
 
 
 @jit(fastmath=SUM)
@@ -65,9 +66,17 @@ def _rows32(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
             sums[j] += buffer[j]
         if P.size:
             for j in range(m):
-                P[i, j] = shorten(buffer[j])
+                P[i, j] = shorten(max(buffer[j], _TINY))
     for j in range(m):
         part[j] = sums[j]
+
+
+@jit
+def _rows(C, X, YT, kind, lo, hi, a, f, gs, inv, single, P, f_new, part):
+    if single:
+        _rows32(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part)
+    else:
+        _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part)
 
 
 @jit
@@ -82,12 +91,11 @@ def _largest(gs, ci, inv):
 def half_step(C, X, YT, kind, a, f, g, reg, single, P, f_new, c, parts):
     n, k, inv = a.size, parts.shape[0], 1.0 / reg
     gs = scaled(g, inv)
-    for q in numba.prange(k):
-        lo, hi = q * n // k, (q + 1) * n // k
-        if single:
-            _rows32(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, parts[q])
-        else:
-            _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, parts[q])
+    if k == 1:  # no launch of threads
+        _rows(C, X, YT, kind, 0, n, a, f, gs, inv, single, P, f_new, parts[0])
+    else:
+        for q in numba.prange(k):
+            _rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, a, f, gs, inv, single, P, f_new, parts[q])
     gather(parts, c)
 
 
@@ -113,9 +121,12 @@ def _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, part):
 def totals(C, X, YT, kind, f, g, reg, rows, columns, parts, paid):
     n, k, inv = f.size, paid.size, 1.0 / reg
     gs = scaled(g, inv)
-    for q in numba.prange(k):
-        lo, hi = q * n // k, (q + 1) * n // k
-        paid[q] = _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, parts[q])
+    if k == 1:
+        paid[0] = _total_rows(C, X, YT, kind, 0, n, f, gs, inv, rows, parts[0])
+    else:
+        for q in numba.prange(k):
+            lo, hi = q * n // k, (q + 1) * n // k
+            paid[q] = _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, parts[q])
     gather(parts, columns)
 
 
@@ -148,6 +159,9 @@ def _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v):
 def rounded(C, X, YT, kind, f, g, reg, u, v, paid, entropy):
     n, k, inv = f.size, paid.size, 1.0 / reg
     gs = scaled(g, inv)
+    if k == 1:
+        paid[0], entropy[0] = _rounded_rows(C, X, YT, kind, 0, n, f, gs, inv, u, v)
+        return
     for q in numba.prange(k):
         lo, hi = q * n // k, (q + 1) * n // k
         paid[q], entropy[q] = _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v)

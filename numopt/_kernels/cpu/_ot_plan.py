@@ -64,6 +64,9 @@ def _short_sums(P, lo, hi, inverse, columns):
 @jit(parallel=True)
 def plan_margins(P, k, inverse, columns):
     n = P.shape[0]
+    if k == 1:  # no launch of threads
+        _short_sums(P, 0, n, inverse, columns[0])
+        return
     for q in numba.prange(k):
         _short_sums(P, q * n // k, (q + 1) * n // k, inverse, columns[q])
 
@@ -71,6 +74,9 @@ def plan_margins(P, k, inverse, columns):
 @jit(parallel=True)
 def plan_product(P, k, scale, y, parts):
     n = P.shape[0]
+    if k == 1:
+        _plan_rows(P, 0, n, scale, y, parts[0])
+        return
     for q in numba.prange(k):
         _plan_rows(P, q * n // k, (q + 1) * n // k, scale, y, parts[q])
 
