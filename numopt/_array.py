@@ -205,11 +205,7 @@ def as_csr(A, dtype=None):
         )
     xp = namespace(A)
     dtype = dtype or float_dtype(xp, A)
-    if is_cupy(xp):
-        import cupyx.scipy.sparse as sparse
-    else:
-        import scipy.sparse as sparse
-    container = getattr(sparse, "csr_array", None) or sparse.csr_matrix
+    container = _csr_container(xp)
     csr = container(A, dtype=dtype)
     if not csr.has_canonical_format:
         csr = csr.copy()  # summing works in place, and the arrays may be the caller's
@@ -218,6 +214,21 @@ def as_csr(A, dtype=None):
         parts = csr.data, xp.astype(csr.indices, xp.int32), xp.astype(csr.indptr, xp.int32)
         csr = container(parts, shape=csr.shape)
     return csr
+
+
+def csr(values, rows, columns, shape):
+    """Return a CSR array of these entries: of CuPy if `values` is CuPy's, else of SciPy, on the host."""
+    xp = namespace(values)
+    parts = (values, rows, columns) if is_cupy(xp) else host(values, rows, columns)
+    return _csr_container(xp)((parts[0], parts[1:]), shape=shape)
+
+
+def _csr_container(xp):
+    if is_cupy(xp):
+        import cupyx.scipy.sparse as sparse
+    else:
+        import scipy.sparse as sparse
+    return getattr(sparse, "csr_array", None) or sparse.csr_matrix
 
 
 def default_rng(rng=None):

@@ -26,6 +26,10 @@ RADIUS = 6.0  # of the trial steps, in reg
 STRETCH = 3.0
 
 
+class NotFinite(ArithmeticError):
+    """A kernel returned NaN or infinity."""
+
+
 class Point(NamedTuple):
     """Where a search stands: v, in reg, from the base potentials, and what was computed there."""
 
@@ -38,6 +42,14 @@ class Point(NamedTuple):
 
 def annealed_newton(p, g=None):
     """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
+    try:
+        yield from _levels(p, g)
+    except NotFinite as error:
+        return Status.NONFINITE, str(error)
+    return Status.STALLED
+
+
+def _levels(p, g):
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
     coarse = p.thinned(2 if n >= 1000 else 1)
@@ -58,7 +70,6 @@ def annealed_newton(p, g=None):
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
         points = [*points[-1:], (reg, f, g)]
-    return Status.STALLED
 
 
 def _predict(points, reg, f, g):
@@ -93,7 +104,7 @@ def _on_plan(p, f, g, reg, last, work):
         f_v, c, P = k.plan_pass(p.cost, p.a, f, g + reg * v, reg, rough)
         work["n_passes"] += 1
         value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
-        return Point(v, (f_v, P), c, value, error)
+        return _finite(Point(v, (f_v, P), c, value, error))
 
     rough = True  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
@@ -111,7 +122,10 @@ def _on_plan(p, f, g, reg, last, work):
             break
         point = better
     f, P = point.rows
-    return f, g + reg * point.v, k.plan_density(P, p.a, p.b, 1e-10)
+    density = k.plan_density(P, p.a, p.b, 1e-10)
+    if not math.isfinite(density):
+        raise NotFinite(f"the density of the plan became {density}")
+    return f, g + reg * point.v, density
 
 
 def _on_entries(p, f, g, reg, last, work):
@@ -128,13 +142,14 @@ def _on_entries(p, f, g, reg, last, work):
 
         def evaluate(v, K=K):
             s, c = k.pattern_eval(*K, p.a, xp.exp(v))
-            return Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c)))
+            return _finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
 
-        point = evaluate(xp.zeros_like(p.b))
-        if not min(host(xp.min(point.rows), xp.min(point.c))) > 0:  # the prediction left a row or a column empty
+        least = [host(xp.min(sums)) for sums in k.pattern_eval(*K, p.a, xp.ones_like(p.b))]
+        if min(least) <= 0:  # the prediction left a row or a column without entries
             failures += 1
             f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)
             continue
+        point = evaluate(xp.zeros_like(p.b))
         for _ in range(SWEEPS if fresh else 0):  # cheap here, and they damp what is local
             point = evaluate(point.v + xp.log(p.b / point.c))
         fresh, settled = False, last and depth <= final
@@ -163,6 +178,12 @@ def _on_entries(p, f, g, reg, last, work):
     return f, g
 
 
+def _finite(point):
+    if not math.isfinite(point.error):
+        raise NotFinite(f"the marginal error became {point.error}")
+    return point
+
+
 def _shown(f, g, error, work, judged):
     """Return the iterate; `error` is its measure only at the target, by all entries that count."""
     work["level_error"] = error
@@ -186,6 +207,8 @@ def _search(p, evaluate, point, d, cheap, rounding):
     d = d - xp.sort(d)[d.shape[0] // 2]  # a constant changes nothing
     length = xp.abs(d)
     size = host(xp.max(length))
+    if not math.isfinite(size):
+        raise NotFinite(f"a Newton step became {size}")
     steps = [d * min(1.0, RADIUS / max(size, 1.0))]
     if cheap and size > 1:
         steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))

@@ -2,7 +2,7 @@
 
 import math
 
-from numopt._array import device, host, is_cupy, like
+from numopt._array import csr, device, like
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 
@@ -67,17 +67,13 @@ class TransportPlan:
         if not threshold > 0:
             raise InvalidInputError(f"threshold is {threshold}: a number > 0 is expected; use todense()")
         xp = self._xp
-        if is_cupy(xp):
-            import cupyx.scipy.sparse as sparse
-        else:
-            import scipy.sparse as sparse
-        parts = kernels("ot", xp).extract(
-            self._cost, self._f, self._g, self._reg, xp.log(self._a), xp.log(self._b), math.log(threshold)
+        f, g = xp.where(self._a > 0, self._f, -math.inf), xp.where(self._b > 0, self._g, -math.inf)
+        values, columns, start = kernels("ot", xp).extract(
+            self._cost, f, g, self._reg, _log(xp, self._a), _log(xp, self._b), math.log(threshold)
         )
-        parts = parts if is_cupy(xp) else host(*parts)
-        n, m = self._a.shape[0], self._b.shape[0]
-        P = sparse.csr_array((parts[0].astype(str(self.dtype).rpartition(".")[2]), *parts[1:]), shape=(n, m))
-        return P.T.tocsr() if self._turned else P
+        rows = xp.repeat(xp.arange(f.shape[0], dtype=columns.dtype, device=device(f)), xp.diff(start))
+        places = (columns, rows) if self._turned else (rows, columns)
+        return csr(xp.astype(values, self.dtype), *places, self.shape)
 
     def row(self, i):
         """Return row i, a vector of length m."""
@@ -132,3 +128,8 @@ class TransportPlan:
                 f"{name} has shape {tuple(x.shape)}: ({size},) or ({size}, k) is expected; the plan is {self.shape}"
             )
         return x
+
+
+def _log(xp, weights):
+    """Logarithm, +inf for a weight of zero: none of its entries counts."""
+    return xp.where(weights > 0, xp.log(xp.where(weights > 0, weights, 1.0)), math.inf)

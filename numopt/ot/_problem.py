@@ -1,12 +1,12 @@
 """The entropic transport problem: checked data, its scale, and the certificate that judges every solver."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from numopt._array import device, host, is_cupy, is_numpy, like
-from numopt._check import Checks, one_of, positive_scalar
+from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, visible
@@ -38,6 +38,7 @@ class TransportProblem:
     rows: object = None
     columns: object = None
     whole: object = None
+    memo: dict = field(default_factory=dict, compare=False)  # the last state judged, with its potentials
 
     @property
     def shape(self):
@@ -84,7 +85,9 @@ class TransportProblem:
         f, g, a, b = wide
         total = self.reg * xp.sum(rows)
         return {
-            "marginal_error": (xp.sum(xp.abs(rows - a)) + xp.sum(xp.abs(columns - b))) / self.mass,
+            # nothing is added by potentials that are finite
+            "marginal_error": (xp.sum(xp.abs(rows - a)) + xp.sum(xp.abs(columns - b))) / self.mass
+            + 0.0 * (xp.sum(f) + xp.sum(g)),
             "value": xp.sum(f * rows) + xp.sum(g * columns) - total,
             "dual_value": xp.sum(f * a) + xp.sum(g * b) - total,
             "cost": paid,
@@ -92,16 +95,21 @@ class TransportProblem:
 
     def potentials(self, state):
         """Return potentials of all rows and columns of the whole problem; f = None stands for f(g)."""
-        f, g = state
-        if f is None:
-            f, _ = self.kernels.row_pass(self.cost, self.a, self.xp.zeros_like(self.a), g, self.reg, False)
-        return (f, g) if self.whole is None else expand(self, f, g)
+        if self.memo.get("state") is not state:
+            f, g = state
+            if f is None:
+                f, _ = self.kernels.row_pass(self.cost, self.a, self.xp.zeros_like(self.a), g, self.reg, False)
+            self.memo["potentials"] = (f, g) if self.whole is None else expand(self, f, g)
+            self.memo["state"] = state
+        return self.memo["potentials"]
 
 
 def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", reg_relative=False, tol=None):
     """Check the data of a transport problem and measure the cost in one pass."""
     one_of("cost", cost, tuple(COSTS))
     positive_scalar("reg", reg, remedy="pass the regularisation in units of the cost")
+    if tol is not None:
+        scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0, or None")
     if (C is None) == (X is None and Y is None) or (X is None) != (Y is None):
         given = [name for name, x in (("C", C), ("X", X), ("Y", Y)) if x is not None]
         raise InvalidInputError(
@@ -130,7 +138,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
     mass, other = extents["a"].total, extents["b"].total
     if abs(mass - other) > 1e-6 * mass:
         raise InvalidInputError(
-            f"a sums to {mass:.9g} and b to {other:.9g}: equal masses are expected; normalise them, or use "
+            f"a sums to {mass:.7g} and b to {other:.7g}: equal masses are expected; normalise them, or use "
             f"numopt.ot.unbalanced_sinkhorn_newton or numopt.ot.partial_transport"
         )
     note = ""

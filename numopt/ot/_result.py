@@ -78,7 +78,7 @@ class TransportResult(Result):
         return self._cache["lower"]
 
     def _inner(self):
-        """The problem as it was solved, with the potentials in its order."""
+        """Return the problem as it was solved, with the potentials in its order."""
         p = self._problem
         return (p, self.g, self.f) if p.transposed else (p, self.f, self.g)
 

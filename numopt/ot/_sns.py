@@ -16,6 +16,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
     """Yield n_sinkhorn sweeps (stage 1), then Newton steps on the sparsified Hessian (stage 2)."""
     xp, k = p.xp, p.kernels
     n, m = p.shape
+    slack = 64 * float(xp.finfo(p.a.dtype).eps)
     kept = min(n * m, math.ceil(density * max(n, m)))
     work = {"n_passes": 0, "n_newton": 0, "n_cg": 0, "nnz": kept, "reg": p.reg}
     C = k.cost_block(p.cost) if p.cost[3] else p.cost[0]
@@ -39,7 +40,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
         for _ in range(HALVINGS):
             new = _evaluate(p, C, f + t * df, g + t * dg)
             work["n_passes"] += 1
-            if new[3] - F >= ARMIJO * t * slope or (new[4] < error and abs(new[3] - F) <= 1e-14 * abs(F)):
+            if new[3] - F >= ARMIJO * t * slope or (new[4] < error and abs(new[3] - F) <= slack * abs(F)):
                 break
             t /= 2
         else:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from numopt._array import device, host, is_cupy, is_numpy, namespace
+from numopt._array import csr, device, is_numpy, namespace
 from numopt._result import Result, result_class
 
 
@@ -62,15 +62,7 @@ class SparsePlan:
 
     def tocsr(self):
         """Return the plan as a CSR array of SciPy (on the host) or, from CuPy arrays, of CuPy."""
-        parts = self.values, self.rows, self.columns
-        if is_cupy(namespace(self.values)):
-            import cupyx.scipy.sparse as sparse
-        else:
-            import scipy.sparse as sparse
-
-            parts = host(*parts)
-        container = getattr(sparse, "csr_array", None) or sparse.csr_matrix
-        return container((parts[0], parts[1:]), shape=self.shape)
+        return csr(self.values, self.rows, self.columns, self.shape)
 
     def __repr__(self):
         dtype = str(self.values.dtype).rpartition(".")[2]

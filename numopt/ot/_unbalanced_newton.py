@@ -62,6 +62,8 @@ def unbalanced_newton(p, g=None):
             f, g = yield from _sweeps(coarse.at(reg), g, work)
         elif density > SPARSE and base.a.shape[0] * base.b.shape[0] <= LARGEST_PLAN:
             f, g, density = yield from _on_plan(p.at(reg), f, g, last, work)
+            if last:  # its directions no longer help: they are rounded
+                yield from _on_entries(p.at(reg), f, g, last, work)
         else:
             f, g = yield from _on_entries(p.at(reg), f, g, last, work)
         points = [*points[-1:], (reg, f, g)]

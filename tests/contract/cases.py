@@ -84,6 +84,19 @@ def _spoil(name, value):
     return change
 
 
+def _sparse_plan(rng, dtype, max_nonzeros):
+    a, b, C = rng.random(9) + 0.5, rng.random(11) + 0.5, rng.random((9, 11))
+    arrays = tuple(x.astype(dtype) for x in (a / a.sum(), b / b.sum(), C))
+    return arrays, {"reg": 0.5, "tol": 1e-5, "max_nonzeros": max_nonzeros}
+
+
+def _sparse_plan_error(result, p):
+    """The l1 violation of the plan that the potentials stand for, relative to the mass."""
+    f, g, a, b, C = (np.asarray(x, float) for x in (result.f, result.g, p["a"], p["b"], p["C"]))
+    P = np.maximum(f[:, None] + g - C, 0) / p["reg"]
+    return (np.abs(P.sum(axis=1) - a).sum() + np.abs(P.sum(axis=0) - b * a.sum() / b.sum()).sum()) / a.sum()
+
+
 _BAD_TRANSPORT = [
     ("sizes disagree", _spoil("a", lambda a: a[:-1]), InvalidInputError, r"C has shape \(24, 31\)"),
     ("a negative weight", _spoil("b", lambda b: b - 0.1), InvalidInputError, r"b\[\d+\] is -.*negative"),
@@ -113,6 +126,16 @@ CASES = [
             label=method,
         )
         for method in ("auto", "sns", "sinkhorn")
+    ),
+    Case(
+        "ot.sparse_plan",
+        partial(_sparse_plan, max_nonzeros=None),
+        _sparse_plan_error,
+        "marginal_error",
+        bad=[
+            ("a negative weight", _spoil("a", lambda a: -a), InvalidInputError, r"a\[0\] is -"),
+            ("unequal masses", _spoil("b", lambda b: 2 * b), InvalidInputError, "normalise both"),
+        ],
     ),
 ]
 

@@ -108,7 +108,7 @@ def test_plan_and_potentials_are_the_derivatives_of_the_value(problem, reg):
     da, db = rng.standard_normal(30), rng.standard_normal(40)
     da, db = a * (da - a @ da), b * (db - b @ db)  # the masses stay equal
     dC = rng.standard_normal(C.shape)
-    step = 1e-2 * reg
+    step = 1e-3 * reg
     for value, derivative in (
         (lambda t: solve(a, b, C + t * dC, reg).value, (P * dC).sum()),
         (lambda t: solve(a + t * da, b, C, reg).value, result.f @ da),

@@ -1,0 +1,5 @@
+"""Estimators in the manner of scikit-learn: thin coats over the solvers."""
+
+from numopt.estimators._transport_map import TransportMap
+
+__all__ = ["TransportMap"]
