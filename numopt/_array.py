@@ -162,6 +162,12 @@ def like(xp, x, device, dtype, ordered=True):
     return xp.asarray(x, dtype=dtype, device=device, **order)
 
 
+def turned(xp, x):
+    """Return a copy of x.T whose rows are contiguous where that has a meaning."""
+    order = {"order": "C"} if is_numpy(xp) or is_cupy(xp) else {}
+    return xp.asarray(x.T, device=device(x), copy=True, **order)
+
+
 def copied(state):
     """Copy the arrays in `state`, an array or nested tuples, lists and dicts of arrays; share the rest."""
     if is_array(state):

@@ -6,6 +6,8 @@ from numopt._check import one_of
 from numopt._result import Result
 from numopt.exceptions import InvalidInputError
 
+__all__ = ["convergence"]
+
 _COLORS = "#1b6ca8", "#d1495b", "#3c8d5a", "#e09f3e", "#6d597a", "#4a4e69"
 _AXES = {"nit": "iteration", "time": "seconds"}
 

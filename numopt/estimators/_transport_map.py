@@ -1,14 +1,24 @@
 """The map between two clouds of points that an entropic plan defines."""
 
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+import math
 
-from numopt._array import is_array, is_numpy, namespace
-from numopt._check import Checks, positive_scalar
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    validate_data,
+)
+
+from numopt._array import device, host, is_array, is_numpy, like, namespace
+from numopt._check import Checks, one_of, positive_scalar
 from numopt._kernels import kernels
 from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import InvalidInputError, InvalidTypeError, warn
+from numopt.exceptions import InvalidInputError, warn
 from numopt.ot import TransportPlan, sinkhorn_newton
+from numopt.ot._problem import COSTS
 
 _FLOATS = ("float64", "float32")
 
@@ -128,3 +138,85 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not self.result_.success:
             warn(self.result_.message, ConvergenceWarning)
         return self
+
+    def transform(self, X):
+        """Map points.
+
+        Parameters
+        ----------
+        X : array_like of shape (k, d)
+            Points of the source, seen by `fit` or not.
+
+        Returns
+        -------
+        ndarray of shape (k, d)
+            Their images, in the convex hull of the target points that have weight.
+        """
+        check_is_fitted(self)
+        Y, b = self._target
+        xp = namespace(Y)
+        if _is_foreign(X) or not is_numpy(xp):
+            checks = Checks({"X": X, "the target of fit": Y}, dtype=Y.dtype)
+            X = checks.matrix("X", shape=(None, Y.shape[1]))
+            checks.settle()
+        else:
+            X = validate_data(self, X, reset=False, dtype=Y.dtype)
+        k, cost = kernels("ot", xp), _point_cost(X, Y, self.cost)
+        ones, reg, g = xp.ones_like(X[:, 0]), self.result_.reg, self.potentials_[1]
+        f, _ = k.row_pass(cost, ones, 0.0 * ones, xp.where(b > 0, g, -math.inf), reg, False)
+        return TransportPlan(xp, cost, f, g, reg, ones, b, False).matvec(Y)
+
+    def _clouds(self, X, Y, sample_weight, target_weight):
+        """Return points and weights of one library, dtype and device."""
+        if _is_foreign(X) or _is_foreign(Y):
+            named = {"X": X, "Y": Y, "sample_weight": sample_weight, "target_weight": target_weight}
+            checks = Checks(named)
+            X = checks.matrix("X")
+            Y = checks.matrix("Y", shape=(None, X.shape[1]))
+            weights = [
+                checks.xp.ones_like(Z[:, 0]) if named[name] is None else checks.weights(name, size=Z.shape[0])
+                for Z, name in ((X, "sample_weight"), (Y, "target_weight"))
+            ]
+            checks.settle()
+            self.n_features_in_ = X.shape[1]
+            return X, Y, *(w / checks.xp.sum(w) for w in weights)
+        X = validate_data(self, X, dtype=_FLOATS)
+        names = Y
+        Y = check_array(Y, dtype=_FLOATS, estimator=self, input_name="Y")
+        if Y.shape[1] != X.shape[1]:
+            raise InvalidInputError(
+                f"X has {X.shape[1]} columns and Y {Y.shape[1]}: points of one dimension are expected; give both "
+                f"the same columns"
+            )
+        _check_feature_names(self, names, reset=False)
+        if X.dtype != Y.dtype:
+            X, Y = X.astype("float64"), Y.astype("float64")
+        return X, Y, _normalised("sample_weight", sample_weight, X), _normalised("target_weight", target_weight, Y)
+
+
+def _is_foreign(x):
+    """Say whether `x` is an array that scikit-learn would convert or refuse."""
+    return is_array(x) and not is_numpy(namespace(x))
+
+
+def _normalised(name, weight, points):
+    weight = _check_sample_weight(weight, points, dtype=points.dtype, ensure_non_negative=True)
+    total = weight.sum(dtype="float64")
+    if not total > 0:
+        raise InvalidInputError(f"{name} sums to {total}: a positive sum is expected; one weight must be positive")
+    return weight / points.dtype.type(total)
+
+
+def _point_cost(X, Y, cost):
+    """Return the cost between points as kernels take it."""
+    xp, where = namespace(X), device(X)
+    contiguous = (like(xp, Z, where, X.dtype) for Z in (X, Y.T))
+    return xp.empty((0, 0), dtype=X.dtype, device=where), *contiguous, COSTS[cost]
+
+
+def _typical(X, Y, cost):
+    """Return the median of a sample of costs, or their mean if that is 0, or 1."""
+    one_of("cost", cost, tuple(COSTS))
+    sample = (Z[:: max(1, Z.shape[0] // 256), ...] for Z in (X, Y))
+    costs = host(kernels("ot", namespace(X)).cost_block(_point_cost(*sample, cost)))
+    return float(np.median(costs) or np.mean(costs) or 1.0)

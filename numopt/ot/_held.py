@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from numopt._array import device, host
+from numopt._array import device, host, turned
 
 
 def hold_out(p, limit):
@@ -40,8 +40,7 @@ def visible(p, f, g):
 def transposed(xp, cost):
     """Return the cost from columns to rows; a dense cost is copied."""
     C, X, YT, kind = cost
-    C, X, YT = (xp.asarray(x.T, device=device(x), copy=True) for x in (C, YT, X))
-    return C, X, YT, kind
+    return turned(xp, C), turned(xp, YT), turned(xp, X), kind
 
 
 def _subset(xp, cost, rows, columns):

@@ -12,12 +12,22 @@ _BLOCK = 2**22  # entries formed at a time by products
 class TransportPlan:
     """The plan P_ij = exp((f_i + g_j - C_ij) / reg), kept as its potentials and the caller's cost.
 
-    Attributes
+    It is made by `TransportResult.plan`, not by hand.
+
+    Parameters
     ----------
-    shape : (int, int)
-        n and m.
-    dtype : dtype
-        float32 or float64, as the cost.
+    xp : module
+        Namespace of the arrays.
+    cost : tuple
+        The cost as the kernels read it.
+    f, g : array of shape (n,), (m,)
+        Potentials, in units of the cost.
+    reg : float
+        Regularisation, in units of the cost.
+    a, b : array of shape (n,), (m,)
+        The weights.
+    turned : bool
+        Whether `cost`, `f` and `a` belong to the columns of the plan.
 
     Notes
     -----
@@ -41,18 +51,26 @@ class TransportPlan:
 
     @property
     def shape(self):
+        """The numbers of rows and columns, n and m."""
         n, m = self._a.shape[0], self._b.shape[0]
         return (m, n) if self._turned else (n, m)
 
     @property
     def dtype(self):
+        """The dtype of the entries: float32 or float64, as the cost."""
         return self._f.dtype
 
     def __repr__(self):
         return f"TransportPlan(shape={self.shape}, dtype={self.dtype}, reg={self._reg:.6g})"
 
     def todense(self):
-        """Return P as an (n, m) array: the whole of it."""
+        """Return the whole of P.
+
+        Returns
+        -------
+        array of shape (n, m)
+            All entries: O(n m) memory.
+        """
         P = self._xp.concat([block for _, block in self._blocks()], axis=0)
         return P.T if self._turned else P
 
@@ -63,6 +81,11 @@ class TransportPlan:
         ----------
         threshold : float, default 1e-12
             Relative to the smaller of the two weights; > 0.
+
+        Returns
+        -------
+        csr_array of shape (n, m)
+            Of CuPy for CuPy arrays, else of SciPy.
         """
         if not threshold > 0:
             raise InvalidInputError(f"threshold is {threshold}: a number > 0 is expected; use todense()")
@@ -76,24 +99,65 @@ class TransportPlan:
         return csr(xp.astype(values, self.dtype), *places, self.shape)
 
     def row(self, i):
-        """Return row i, a vector of length m."""
+        """Return one row of P.
+
+        Parameters
+        ----------
+        i : int
+            From -n to n - 1.
+
+        Returns
+        -------
+        array of shape (m,)
+            Its entries.
+        """
         i = range(self.shape[0])[i]
         if not self._turned:
             return next(self._blocks(i, i + 1))[1][0, :]
         return self._xp.concat([block[:, i] for _, block in self._blocks()])
 
     def matvec(self, x):
-        """Return P x for x of shape (m,) or (m, k)."""
+        """Return P x.
+
+        Parameters
+        ----------
+        x : array_like of shape (m,) or (m, k)
+            One vector or k of them.
+
+        Returns
+        -------
+        array of shape (n,) or (n, k)
+            The product.
+        """
         return self._right(x, "x") if not self._turned else self._left(x, "x")
 
     def rmatvec(self, y):
-        """Return P^T y for y of shape (n,) or (n, k)."""
+        """Return P^T y.
+
+        Parameters
+        ----------
+        y : array_like of shape (n,) or (n, k)
+            One vector or k of them.
+
+        Returns
+        -------
+        array of shape (m,) or (m, k)
+            The product.
+        """
         return self._left(y, "y") if not self._turned else self._right(y, "y")
 
     def barycentric(self, Y):
-        """Return the mean of the points Y (m, d) to which each row sends its mass, an (n, d) array.
+        """Return the mean of the points to which each row sends its mass.
 
-        Rows of zero weight are sent nowhere: their result is the mean of Y under b.
+        Parameters
+        ----------
+        Y : array_like of shape (m, d)
+            The points of the columns.
+
+        Returns
+        -------
+        array of shape (n, d)
+            The means. Rows of zero weight are sent nowhere: theirs is the mean of Y under b.
         """
         sums = self.matvec(Y)
         xp, weight = self._xp, self._b if self._turned else self._a

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from numopt._array import device, host, is_cupy, is_numpy, like
+from numopt._array import device, host, is_cupy, is_numpy, like, turned
 from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
@@ -128,7 +128,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
                 f"X has shape {X.shape} and Y {Y.shape}: points of one dimension are expected; give both "
                 f"the same number of columns"
             )
-        matrices = none, X, xp.asarray(Y.T, device=checks.device, copy=True), COSTS[cost]
+        matrices = none, X, turned(xp, Y), COSTS[cost]
     else:
         C = checks.matrix("C", shape=(n, m), ordered=False, tested=False)
         strided = is_numpy(xp) or is_cupy(xp)

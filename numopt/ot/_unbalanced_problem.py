@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from numopt._array import host
+from numopt._array import host, namespace
 from numopt.ot._held import expand, visible
 from numopt.ot._problem import TransportProblem, transport_problem
 
@@ -25,11 +25,14 @@ class Side:
     where P = exp((f + g - C) / reg).
     """
 
-    xp: object
     w: object  # float64
     rho: float
     reg: float
     product: bool
+
+    @property
+    def xp(self):
+        return namespace(self.w)
 
     @property
     def tau(self):
@@ -121,11 +124,11 @@ class UnbalancedProblem:
 
     @cached_property
     def rows(self):
-        return Side(self.xp, self.xp.astype(self.base.a, self.xp.float64), self.rho[0], self.reg, self.product)
+        return Side(self.xp.astype(self.base.a, self.xp.float64), self.rho[0], self.reg, self.product)
 
     @cached_property
     def columns(self):
-        return Side(self.xp, self.xp.astype(self.base.b, self.xp.float64), self.rho[1], self.reg, self.product)
+        return Side(self.xp.astype(self.base.b, self.xp.float64), self.rho[1], self.reg, self.product)
 
     @cached_property
     def whole(self):
@@ -165,7 +168,12 @@ class UnbalancedProblem:
             f = self.half_step(self.xp.zeros_like(self.rows.w), g, False)
         if self.base.whole is not None:
             f, g = expand(self.base, f, g)
-        return self.xp.astype(f, self.base.a.dtype), self.xp.astype(g, self.base.a.dtype)
+        return tuple(self._finite(x) for x in (f, g))
+
+    def _finite(self, x):
+        """Return a potential in the dtype of the caller, 0 where no pair is allowed and no weight asks for one."""
+        xp = self.xp
+        return xp.astype(xp.where(x == math.inf, 0.0, x), self.base.a.dtype)
 
     def wide(self, f, g):
         """Return potentials in float64."""
@@ -184,7 +192,9 @@ class UnbalancedProblem:
         mass = xp.sum(r)
         constant = self.reg * ((xp.sum(a.w) * xp.sum(b.w) if self.product else 0.0) - mass)
         return {
-            "marginal_error": self.error(r, a.target(f), mass) + self.error(c, b.target(g), mass),
+            "marginal_error": self.error(r, a.target(f), mass)
+            + self.error(c, b.target(g), mass)
+            + 0.0 * (xp.sum(f) + xp.sum(g)),  # nothing, by potentials that are finite
             "value": a.primal(f, r) + b.primal(g, c) + constant,
             "dual_value": a.dual(f) + b.dual(g) + constant,
             "cost": paid,

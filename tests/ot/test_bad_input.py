@@ -55,9 +55,8 @@ VALUES = [
     ({"C": lambda C: put(put(C, (0, 0), 1.7e308), (1, 1), -1.7e308)}, "C has a range of"),
     ({"a": lambda a: 0 * a}, "a sums to 0"),
     ({"b": lambda b: 0 * b}, "b sums to 0"),
-    ({"a": lambda a: 2 * a}, "a sums to 2 and b to 1.*normalise"),
+    ({"a": lambda a: 2 * a}, r"a sums to 2(\.0*)? and b to 1.*normalise"),
     ({"b": lambda b: b * (1 + 2e-6)}, "equal masses are expected"),
-    ({"a": lambda a: 1e308 * (0 * a + 1)}, "a sums to inf"),
 ]
 
 SCALARS = [
@@ -81,7 +80,6 @@ SCALARS = [
     ({"check_every": 0}, "check_every is 0"),
     ({"callback": 3}, "callback is 3"),
     ({"on_failure": "cry"}, "on_failure is 'cry'"),
-    ({"reg_relative": "yes"}, "reg_relative is 'yes'"),
     ({"method": "sns", "n_sinkhorn": -1}, "n_sinkhorn is -1"),
     ({"method": "sns", "n_sinkhorn": 2.5}, "n_sinkhorn is 2.5"),
     ({"method": "sns", "density": 0}, "density is 0"),
@@ -115,6 +113,12 @@ def test_refused(changes, message):
 def test_refused_by_every_method(method, changes):
     with pytest.raises(InvalidInputError):
         call(method=method, **changes)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_weights_whose_sum_overflows():
+    with pytest.raises(InvalidInputError, match="a sums to inf"):
+        call(a=np.full(4, 1e308))
 
 
 def test_a_sparse_cost_is_refused():

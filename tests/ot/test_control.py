@@ -156,7 +156,7 @@ def test_max_time(method):
         a, b, C, reg=0.01, method=method, max_time=0.05, on_failure="ignore",
         callback=lambda at: time.sleep(0.03), tol=1e-12,
     )  # fmt: skip
-    assert result.status == Status.TIME_LIMIT and result.nit == 2
+    assert result.status == Status.TIME_LIMIT and result.nit <= 3
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -179,18 +179,25 @@ def test_check_every(method, check_every):
     assert (result.history["nit"] % check_every == 0).all()
 
 
-@pytest.mark.parametrize("tol", [1e-15, 1e-16, 1e-300, 0.0])
+@pytest.mark.parametrize("tol", [1e-16, 1e-300, 0.0])
 @pytest.mark.parametrize("reg", [0.1, 1e-3])
 def test_a_tolerance_below_rounding(tol, reg):
     a, b, C = squares(60, 70)
     with pytest.warns((PrecisionWarning, ConvergenceWarning)) as caught:
         result = sinkhorn_newton(a, b, C, reg=reg, tol=tol)
-    if reg == 1e-3:
-        assert PrecisionWarning in {w.category for w in caught}
+    assert {w.category for w in caught} == {PrecisionWarning, ConvergenceWarning}
     assert result.success is False
     assert result.status in (Status.STALLED, Status.PRECISION)
     assert result.marginal_error <= 1e-13
     assert result.n_passes <= 150
+
+
+@pytest.mark.parametrize("reg", [1.0, 1e-3])
+def test_a_tolerance_just_above_rounding(reg):
+    a, b, C = squares(60, 70)
+    tol = 2e-15 + 0.2 * 2.3e-16 * (C.max() - C.min()) / reg
+    result = sinkhorn_newton(a, b, C, reg=reg, tol=tol)
+    assert result.success and result.marginal_error <= tol
 
 
 def test_a_coarse_tolerance_stops_early():
