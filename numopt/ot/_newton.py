@@ -17,7 +17,7 @@ from numopt._loop import Iterate, Status
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
 ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 2e-2  # levels above this fraction of the scale are left to Sinkhorn
-SWEEPS = 3  # on each of those, on every second row if there are a thousand
+SWEEPS = 4  # on each of those, on every second row if there are a thousand
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
 LARGEST = 2**26  # ... if it has no more entries than this
 DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
@@ -150,7 +150,7 @@ def _on_entries(p, f, g, reg, last, work):
             f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)
             continue
         point = evaluate(xp.zeros_like(p.b))
-        for _ in range(SWEEPS if fresh else 0):  # cheap here, and they damp what is local
+        for _ in range(3 if fresh else 0):  # cheap here, and they damp what is local
             point = evaluate(point.v + xp.log(p.b / point.c))
         fresh, settled = False, last and depth <= final
         goal = ROUGH if not last else 0.0 if settled else 1e-8

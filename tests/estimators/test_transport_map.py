@@ -39,7 +39,6 @@ _NO_SECOND_CLOUD_NEEDED = {
     "check_estimator_cloneable",
     "check_estimator_repr",
     "check_estimator_tags_renamed",
-    "check_fit_score_takes_y",
     "check_get_params_invariance",
     "check_mixin_order",
     "check_no_attributes_set_in_init",

@@ -82,24 +82,37 @@ def plan_product(P, k, scale, y, parts):
 
 
 @jit(fastmath=SUM)
-def plan_coarse(P, scale, group, A):
-    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group.
+def _by_group(p, group, y):
+    y[:] = 0
+    for j in range(p.size):
+        y[group[j]] += _short(p[j])
 
-    Of a large plan one row in each stratum of 2 to 8 rows stands for the others; its place in the
-    stratum varies, lest it falls in step with an order of the points.
+
+@jit(parallel=True)
+def _sample(P, step, group, Y):
+    """Fill Y with the masses by group of one row in each stratum of `step` rows.
+
+    Its place in the stratum varies, lest it falls in step with an order of the points.
     """
-    n, m = P.shape
-    k = A.shape[0]
+    if P.size < 2**15:  # no launch of threads
+        for q in range(Y.shape[0]):
+            _by_group(P[q * step + q * 7919 % step], group, Y[q])
+        return
+    for q in numba.prange(Y.shape[0]):
+        _by_group(P[q * step + q * 7919 % step], group, Y[q])
+
+
+@jit(fastmath=SUM)
+def plan_coarse(P, inverse, group, A):
+    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group, from a sample of the rows."""
+    n, k = P.shape[0], A.shape[0]
     step = max(1, min(8, n // 128))
-    y = np.empty(k)
-    for q in range(n // step):
-        i = q * step + q * 7919 % step
-        y[:] = 0
-        for j in range(m):
-            y[group[j]] += _short(P[i, j])
+    Y = np.empty((n // step, k))
+    _sample(P, step, group, Y)
+    for q in range(Y.shape[0]):
+        y, weight = Y[q], step * inverse[q * step + q * 7919 % step]
         for p in range(k):
             A[p, p] += step * y[p]
-            ratio = step * y[p] * scale[i]
-            row = A[p]
+            ratio, row = weight * y[p], A[p]
             for r in range(k):
                 row[r] -= ratio * y[r]
