@@ -1,6 +1,8 @@
 """The public entropic solver."""
 
-from numopt._check import Checks, integer, one_of
+from dataclasses import replace
+
+from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
@@ -10,8 +12,6 @@ from numopt.ot._problem import transport_problem
 from numopt.ot._result import TransportResult
 from numopt.ot._sinkhorn import sinkhorn
 from numopt.ot._sns import sinkhorn_newton_sparse
-
-METHODS = {"auto": annealed_newton, "sns": sinkhorn_newton_sparse, "sinkhorn": sinkhorn}
 
 
 @solver(family="ot", arrays=("a", "b", "C"))
@@ -87,8 +87,8 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     -----
     Cost: "auto" makes 15 to 25 passes over the cost of about the time of ``exp`` of n m numbers each, and
     about as much again in Newton steps. Memory beyond the data: 2 n m bytes while the plan is dense (only
-    up to 2**26 pairs), 16 bytes for each entry kept later, n m / 8 bytes while entries are selected,
-    n m / 4 numbers for the first levels of a dense cost with n >= 1000, and O(n + m).
+    up to 2**26 pairs), 12 bytes for each entry kept later and as much for its Newton matrix, n m / 8 bytes while
+    entries are selected, and O(n + m). `C` is not copied.
 
     Certified: the marginals and hence feasibility to `tol`; `gap` bounds the distance from the optimal
     value and ``[lp_lower_bound, rounded_cost]`` holds the value of the unregularised problem.
@@ -114,15 +114,15 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     >>> res.lp_lower_bound <= res.rounded_cost
     True
     """
-    one_of("method", method, tuple(METHODS))
+    one_of("method", method, ("auto", "sns", "sinkhorn"))
+    sweeps = integer("n_sinkhorn", n_sinkhorn, remedy="pass the number of sweeps")
+    density = positive_scalar("density", density, remedy="pass the number of entries kept for each point")
     if max_iter is None:
         max_iter = 100_000 if method == "sinkhorn" else 300
     p = transport_problem(a, b, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
-    g = _initial(p, init)
+    g = _start(p, init)
     if method == "sns":
-        iterates = sinkhorn_newton_sparse(
-            p, p.start[1] * 0 if g is None else g, integer("n_sinkhorn", n_sinkhorn), float(density)
-        )
+        iterates = sinkhorn_newton_sparse(p, p.xp.zeros_like(p.b) if g is None else g, sweeps, density)
     elif method == "sinkhorn":
         iterates = sinkhorn(p, p.start[1] if g is None else g)
     else:
@@ -133,44 +133,36 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     )  # fmt: skip
 
 
-def _initial(p, init):
+def _start(p, init):
     """Return the column potentials to start from, in the order and on the weights of the iteration."""
     if init is None:
         return None
-    whole = p.whole or p
-    name, size = ("f", whole.b.shape[0]) if p.transposed else ("g", whole.b.shape[0])
-    g = getattr(init, name, None) if hasattr(init, "marginal_error") else init
-    if p.transposed and not hasattr(init, "marginal_error"):
+    if isinstance(init, TransportResult):
+        init = init.f if p.transposed else init.g
+    elif p.transposed:
         raise InvalidInputError(
-            "init is an array and C is column-major: a result is expected then; pass the previous result"
+            "init is an array and C is column-major: a result is expected then; pass the previous result, or C as "
+            "numpy.ascontiguousarray(C)"
         )
-    g = Checks({"init": g}, dtype=p.a.dtype)
-    vector = g.vector("init", size=size)
-    g.settle()
-    return vector if p.columns is None else p.xp.take(vector, p.columns)
+    checks = Checks({"init": init}, dtype=p.a.dtype)
+    g = checks.vector("init", size=(p.whole or p).shape[1])
+    checks.settle()
+    return g if p.columns is None else p.xp.take(g, p.columns)
 
 
 def _finisher(p):
+    """Return the function that builds the result of a run."""
+
     def finish(state, info, common):
-        common = explained(p, common)
         f, g = p.potentials(state)
         if p.transposed:
             f, g = g, f
+        common = explained(p, common)
         if p.note:
             common = common | {"message": f"{common['message']}; {p.note}"}
-        certificate = common["certificate"]
-        names = ("value", "dual_value", "cost", "marginal_error")
+        values = {name: common["certificate"][name] for name in ("value", "dual_value", "cost", "marginal_error")}
         counts = {name: int(info.get(name, 0)) for name in ("n_passes", "n_newton", "n_cg", "nnz")}
-        whole = p.whole or p
-        return TransportResult(
-            **common, f=f, g=g, reg=p.reg, **{name: certificate[name] for name in names}, **counts,
-            _problem=_restored(p, whole), _cache={},
-        )  # fmt: skip
+        whole = replace(p.whole or p, reg=p.reg, memo={})
+        return TransportResult(**common, f=f, g=g, reg=p.reg, **values, **counts, _problem=whole, _cache={})
 
     return finish
-
-
-def _restored(p, whole):
-    from dataclasses import replace
-
-    return replace(whole, reg=p.reg, tol=p.tol, extent=p.extent)

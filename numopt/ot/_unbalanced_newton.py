@@ -197,7 +197,7 @@ def _on_entries(p, f, g, last, work):
             point = _restricted(p, K, start, xp.clip(v, -REACH, REACH))
         fresh = False
         settled = last and depth <= 1.01 * final
-        goal = 0.0 if settled or not last else max(100 * DEPTH, 0.1 * p.base.tol)
+        goal = -1.0 if settled or not last else max(100 * DEPTH, 0.1 * p.base.tol)
         while point.error > goal and (last or not _rough(point)) and not host(xp.max(xp.abs(point.plan[0]))) > REACH:
             rebuild = yield Iterate((point.f if last else None, point.g), point.error if settled else None, dict(work))
             if rebuild:

@@ -19,11 +19,21 @@ def wide(x):
 
 
 def opened(cost):
-    """Return the arrays of a cost as read-only views: one type for Numba, whatever the caller's flags."""
-    views = [x.view() for x in cost[:3]]
+    """Return the arrays of a cost as read-only views: one type for Numba, whatever the caller's flags.
+
+    A matrix of every second row, say, becomes one with longer rows, of which the kernels read the beginning.
+    """
+    C, X, YT, kind = cost
+    if not C.flags.c_contiguous:
+        row, entry = C.strides
+        if entry == C.itemsize and row % entry == 0 and row >= C.shape[1] * entry:
+            C = np.lib.stride_tricks.as_strided(C, (C.shape[0], row // entry), writeable=False)
+        else:
+            C = np.ascontiguousarray(C)
+    views = [x.view() for x in (C, X, YT)]
     for view in views:
         view.flags.writeable = False
-    return (*views, cost[3])
+    return (*views, kind)
 
 
 def shape(cost):
