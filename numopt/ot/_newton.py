@@ -153,8 +153,8 @@ def _on_entries(p, f, g, reg, last, work):
         for _ in range(3 if fresh else 0):  # cheap here, and they damp what is local
             point = evaluate(point.v + xp.log(p.b / point.c))
         fresh, settled = False, last and depth <= final
-        goal = ROUGH if not last else 0.0 if settled else 1e-8
-        while point.error > goal and not host(xp.max(xp.abs(point.v))) > REACH:
+        goal = 1e-8 if last else ROUGH
+        while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > REACH:
             v, s, c, _, error = point
             f_v = f - reg * xp.log(s) if settled else None
             if (yield _shown(f_v, g + reg * v, error, work, settled)):  # the certificate saw more: look deeper

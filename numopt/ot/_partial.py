@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+from numopt._array import host
 from numopt._check import Checks, controls, positive_scalar
 from numopt._loop import Iterate, run
 from numopt._result import Result, result_class
@@ -25,6 +26,9 @@ class PartialResult(Result):
         Potentials in units of the cost; the plan is exp((f_i + g_j - C_ij) / reg).
     reg : float
         The regularisation used, in units of the cost.
+    stay_rows, stay_columns : float
+        Potentials of what stays: exp((f_i + stay_rows) / reg) of row i and exp((g_j + stay_columns) / reg) of
+        column j; -inf if nothing does.
     mass : float
         sum P, which differs from the mass asked for by the marginal error at most.
     cost : float
@@ -43,6 +47,8 @@ class PartialResult(Result):
     f: object
     g: object
     reg: float
+    stay_rows: float
+    stay_columns: float
     mass: float
     cost: float
     value: float
@@ -215,27 +221,27 @@ class _PartialProblem:
             request = yield Iterate(at.state, measure, at.info)
 
     def split(self, f, g):
-        """Return (f, g, the potential of the dummy row, that of the dummy column) for the given cost."""
-        return f[:-1] + self.least, g[:-1], f[-1], g[-1] - self.least
+        """Return (f, g, stay_rows, stay_columns) for the given cost."""
+        return f[:-1] + self.least, g[:-1], g[-1] - self.least, f[-1]
 
     def certificate(self, state):
         """Recompute the marginals, the mass and the values from every entry of the given cost."""
         base, xp = self.base, self.base.xp
-        f, g = (xp.astype(x, xp.float64) for x in self.inner.potentials(state))
-        f, g, dummy_row, dummy_column = self.split(f, g)
+        parts = self.split(*self.inner.potentials(state))
+        f, g, stay_rows, stay_columns = (xp.astype(x, xp.float64) for x in parts)
         rows, columns, paid = base.kernels.plan_sums(base.cost, *visible(base, f, g), base.reg)
-        a, b = base.a, base.b
-        x = _stays(xp, a, (f + dummy_column) / base.reg, self.stay[0])
-        y = _stays(xp, b, (g + dummy_row) / base.reg, self.stay[1])
+        a, b = (xp.astype(w, xp.float64) for w in (base.a, base.b))
+        x = _stays(xp, a, (f + stay_rows) / base.reg, self.stay[0])
+        y = _stays(xp, b, (g + stay_columns) / base.reg, self.stay[1])
         off = [xp.sum(xp.abs(rows + x - a)), xp.sum(xp.abs(columns + y - b))]
         off += [xp.abs(xp.sum(s) - stay) for s, stay in zip((x, y), self.stay, strict=True)]
         total = base.reg * (xp.sum(rows) + xp.sum(x) + xp.sum(y))
-        dummies = dummy_column * self.stay[0] + dummy_row * self.stay[1]
-        entropies = dummy_column * xp.sum(x) + dummy_row * xp.sum(y)
+        asked = stay_rows * self.stay[0] + stay_columns * self.stay[1]
+        found = stay_rows * xp.sum(x) + stay_columns * xp.sum(y)
         return {
-            "marginal_error": sum(off) / self.mass,
-            "value": xp.sum(f * (rows + x)) + xp.sum(g * (columns + y)) + entropies - total,
-            "dual_value": xp.sum(f * a) + xp.sum(g * b) + dummies - total,
+            "marginal_error": sum(off) / self.mass + 0.0 * (xp.sum(f) + xp.sum(g)),  # nothing, if they are finite
+            "value": xp.sum(f * (rows + x)) + xp.sum(g * (columns + y)) + found - total,
+            "dual_value": xp.sum(f * a) + xp.sum(g * b) + asked - total,
             "cost": paid,
             "mass": xp.sum(rows),
         }
@@ -256,7 +262,7 @@ def _with_dummies(base, mass, sums, tol):
     low, high = base.extent
     if tol is None:  # potentials are as large as costs, and their rounding errors do not average out here
         eps = float(xp.finfo(base.a.dtype).eps)
-        tol = max(1e-9, eps * (high - low + max(abs(low), abs(high))) / base.reg * ratio)
+        tol = max(1e-9, 4 * eps * (high - low + max(abs(low), abs(high))) / base.reg * ratio)
     whole = base.whole or base
     C = base.kernels.cost_block(whole.cost) if whole.cost[3] else whole.cost[0]
     C = xp.concat([C - low, xp.zeros_like(C[:1, :])], axis=0)
@@ -290,14 +296,15 @@ def _initial(p, init):
 def _finisher(p):
     def finish(state, info, common):
         potentials = p.inner.potentials(state)
-        f, g, _, _ = p.split(*potentials)
+        f, g, *stay = p.split(*potentials)
+        stay = [x if mass > 0 else -math.inf for x, mass in zip(host(*stay), p.stay, strict=True)]
         if p.base.transposed:
-            f, g = g, f
+            f, g, stay = g, f, stay[::-1]
         certificate = common["certificate"]
         names = ("mass", "cost", "value", "dual_value", "marginal_error")
         counts = {name: int(info.get(name, 0)) for name in ("n_passes", "n_newton", "n_cg", "nnz")}
         return PartialResult(
-            **common, f=f, g=g, reg=p.base.reg, **{name: certificate[name] for name in names}, **counts,
+            **common, f=f, g=g, reg=p.base.reg, stay_rows=stay[0], stay_columns=stay[1], **{name: certificate[name] for name in names}, **counts,
             _problem=p, _potentials=potentials,
         )  # fmt: skip
 

@@ -54,8 +54,8 @@ def round_plan(P, a, b):
     --------
     >>> from numopt.ot import round_plan
     >>> round_plan([[0.5, 0.1], [0.0, 0.3]], [0.5, 0.5], [0.5, 0.5])
-    array([[0.45..., 0.04...],
-           [0.04..., 0.45...]])
+    array([[0.41666667, 0.08333333],
+           [0.08333333, 0.41666667]])
     """
     checks = Checks({"P": P, "a": a, "b": b})
     xp, a, b = checks.xp, checks.weights("a"), checks.weights("b")

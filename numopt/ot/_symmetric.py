@@ -19,5 +19,6 @@ def symmetric_sinkhorn(p):
     while True:
         f, c = k.row_pass(p.cost, p.a, f, g, p.reg, False)
         passes += 1
-        yield Iterate((f, g), p.error(c), {"n_passes": passes, "reg": p.reg})
+        middle = 0.5 * (f + g)  # f and g may differ by constants on parts of the cloud that are far apart
+        yield Iterate((middle, middle), p.error(c), {"n_passes": passes, "reg": p.reg})
         g = g + RELAXATION * (f - g)

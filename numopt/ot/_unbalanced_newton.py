@@ -16,6 +16,7 @@ from functools import partial
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
+from numopt.ot._newton import NotFinite
 
 FACTOR = 4.0  # between levels of reg
 ROUGH = 2e-2  # error at which a level is left
@@ -47,6 +48,14 @@ class Point:
 
 def unbalanced_newton(p, g=None):
     """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
+    try:
+        yield from _levels(p, g)
+    except NotFinite:
+        return Status.NONFINITE
+    return Status.STALLED
+
+
+def _levels(p, g):
     base = p.base
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
     coarse = p.thinned(max(1, min(4, base.a.shape[0] // 500)))
@@ -67,7 +76,6 @@ def unbalanced_newton(p, g=None):
         else:
             f, g = yield from _on_entries(p.at(reg), f, g, last, work)
         points = [*points[-1:], (reg, f, g)]
-    return Status.STALLED
 
 
 def _predict(points, reg, f, g):
@@ -129,7 +137,10 @@ def _point(p, f, g, r, c, plan):
     target, total = p.columns.target(g), p.xp.sum(r)
     value = (p.rows.dual(f) + p.columns.dual(g)) / p.reg - total
     worst = p.xp.max(p.xp.abs(c - target) / (target + 1e-3 * p.base.tol * total))
-    return Point(f, g, r, c, target, *host(value, p.error(c, target, total), worst), plan)
+    numbers = host(value, p.error(c, target, total), worst)
+    if not all(map(math.isfinite, numbers)):
+        raise NotFinite
+    return Point(f, g, r, c, target, *numbers, plan)
 
 
 def _rough(point):
@@ -215,8 +226,6 @@ def _on_entries(p, f, g, last, work):
                 failures += 1
                 break
             point = better
-        if not point.error < math.inf:
-            return f, g
         f, g = point.f, point.g
         if _rough(point) and not last:
             break

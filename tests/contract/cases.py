@@ -14,6 +14,7 @@ import numopt
 import numopt.ot
 import tests.contract.tiny  # noqa: F401  (registers "tiny.richardson")
 from numopt.exceptions import InvalidInputError
+from tests.oracles import unbalanced
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,27 @@ def _sparse_plan_error(result, p):
     return (np.abs(P.sum(axis=1) - a).sum() + np.abs(P.sum(axis=0) - b * a.sum() / b.sum()).sum()) / a.sum()
 
 
+def _loose_transport(rng, dtype, **relaxed):
+    """The same points with unequal masses."""
+    (a, b, C), common = _transport(rng, dtype, "auto")
+    common.pop("method")
+    return (a, (1.5 * b).astype(dtype), C), common | relaxed
+
+
+def _unbalanced_error(result, p):
+    f, g, a, b, C = (np.asarray(x, float) for x in (result.f, result.g, p["a"], p["b"], p["C"]))
+    rho = p["rho"], p["rho_columns"]
+    return unbalanced.error(f, g, a, b, C, result.reg, rho, p["reg_type"])
+
+
+def _partial_error(result, p):
+    f, g, a, b = (np.asarray(x, float) for x in (result.f, result.g, p["a"], p["b"]))
+    P = np.exp((f[:, None] + g - p["C"]) / result.reg) * (a[:, None] > 0)
+    x, y = np.exp((f + result.stay_rows) / result.reg) * (a > 0), np.exp((g + result.stay_columns) / result.reg)
+    off = abs(P.sum(axis=1) + x - a).sum() + abs(P.sum(axis=0) + y - b).sum()
+    return (off + sum(abs(z.sum() - w.sum() + p["mass"]) for z, w in ((x, a), (y, b)))) / p["mass"]
+
+
 _BAD_TRANSPORT = [
     ("sizes disagree", _spoil("a", lambda a: a[:-1]), InvalidInputError, r"C has shape \(24, 31\)"),
     ("a negative weight", _spoil("b", lambda b: b - 0.1), InvalidInputError, r"b\[\d+\] is -.*negative"),
@@ -135,6 +157,30 @@ CASES = [
         bad=[
             ("a negative weight", _spoil("a", lambda a: -a), InvalidInputError, r"a\[0\] is -"),
             ("unequal masses", _spoil("b", lambda b: 2 * b), InvalidInputError, "normalise both"),
+        ],
+    ),
+    *(
+        Case(
+            "ot.unbalanced_sinkhorn_newton",
+            partial(_loose_transport, rho=rho, rho_columns=0.8, reg_type=kind),
+            _unbalanced_error,
+            "marginal_error",
+            bad=[
+                *(bad for bad in _BAD_TRANSPORT if bad[0] != "unequal masses"),
+                ("rho of 0", _spoil("rho", 0.0), InvalidInputError, "rho is 0"),
+            ],
+            label=kind,
+        )
+        for rho, kind in ((0.3, "entropy"), (np.inf, "kl"))
+    ),
+    Case(
+        "ot.partial_transport",
+        partial(_loose_transport, mass=0.6),
+        _partial_error,
+        "marginal_error",
+        bad=[
+            *(bad for bad in _BAD_TRANSPORT if bad[0] not in ("unequal masses", "a short start")),
+            ("too much mass", _spoil("mass", 2.0), InvalidInputError, "mass is 2: at most "),
         ],
     ),
 ]

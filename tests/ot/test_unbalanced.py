@@ -1,0 +1,248 @@
+"""Unbalanced transport: the solution, its limits, the certificate, degenerate and bad input."""
+
+import numpy as np
+import pytest
+
+import numopt
+from numopt import Status
+from numopt.exceptions import ConvergenceWarning, InvalidInputError, PrecisionWarning
+from numopt.ot import sinkhorn_newton, unbalanced_sinkhorn_newton
+from tests.oracles import unbalanced as oracle
+
+INF = np.inf
+
+
+def problem(n=30, m=40, seed=0, ratio=1.7):
+    """Return (a, b, C): points of two squares that overlap, uneven weights of unequal mass."""
+    rng = np.random.default_rng(seed)
+    X, Y = rng.random((n, 2)), rng.random((m, 2)) + 0.3
+    a, b = rng.random(n) + 0.1, rng.random(m) + 0.1
+    return a / a.sum(), ratio * b / b.sum(), ((X[:, None] - Y) ** 2).sum(axis=2)
+
+
+def check(res, a, b, C, rho, kind="entropy", tol=1e-9):
+    """Recompute in plain NumPy what a result claims; return the plan."""
+    P = res.plan.todense()
+    assert res.success is True and res.status == Status.CONVERGED and res.marginal_error <= tol
+    assert np.isfinite(res.f).all() and np.isfinite(res.g).all()
+    assert oracle.error(res.f, res.g, a, b, C, res.reg, rho, kind) == pytest.approx(
+        res.marginal_error, rel=0.05, abs=1e-9 * max(1.0, 1e-3 / res.reg)
+    )
+    scale = abs(res.value) + res.reg + max(r for r in (*rho, 1.0) if r < INF) * (a.sum() + b.sum())
+    assert res.value == pytest.approx(oracle.value(P, a, b, C, res.reg, rho, kind), abs=1e-12 * scale)
+    assert res.value - res.dual_value == pytest.approx(0, abs=1e-8 * scale)
+    assert 0 <= res.gap <= 1e-8 * scale
+    assert res.mass == pytest.approx(P.sum(), rel=1e-9)
+    assert res.cost == pytest.approx((np.where(P > 0, C, 0) * P).sum(), rel=1e-9, abs=1e-15)
+    return P
+
+
+@pytest.mark.parametrize("kind", ["entropy", "kl"])
+@pytest.mark.parametrize("reg", [1.0, 0.1, 0.02])
+@pytest.mark.parametrize("rho", [(0.05, 0.05), (0.3, 2.0), (INF, 0.2), (0.2, INF)], ids=str)
+def test_it_agrees_with_the_plain_iteration(reg, rho, kind):
+    a, b, C = problem()
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=reg, rho=rho[0], rho_columns=rho[1], reg_type=kind, tol=1e-12)
+    check(res, a, b, C, rho, kind)
+    f, g = oracle.sinkhorn(a, b, C, reg, rho, kind)
+    assert res.f == pytest.approx(f, abs=1e-9) and res.g == pytest.approx(g, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["entropy", "kl"])
+@pytest.mark.parametrize("reg", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("rho", [(0.01, 0.01), (10.0, 0.1), (INF, 1.0), (1.0, INF), (1e3, 1e3)], ids=str)
+def test_small_reg_is_certified(reg, rho, kind):
+    a, b, C = problem(80, 90)
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=reg, rho=rho[0], rho_columns=rho[1], reg_type=kind)
+    check(res, a, b, C, rho, kind, tol=1e-8)
+    assert res.rho == rho and res.nit < 100
+
+
+def test_one_pair_has_a_closed_form():
+    # rho log(p / a) + rho log(p / b) + c + reg log p = 0
+    a, b, c, reg, rho = 2.0, 3.0, 0.7, 0.1, 0.5
+    res = unbalanced_sinkhorn_newton([a], [b], [[c]], reg=reg, rho=rho, tol=1e-13)
+    p = np.exp((rho * np.log(a * b) - c) / (2 * rho + reg))
+    assert res.mass == pytest.approx(p, rel=1e-13)
+
+
+def test_large_penalties_give_the_balanced_plan():
+    a, b, C = problem(ratio=1.0)
+    P = sinkhorn_newton(a, b, C, reg=0.01, tol=1e-12).plan.todense()
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=1e7)
+    assert res.plan.todense() == pytest.approx(P, abs=1e-7)
+
+
+def test_what_is_dearer_than_both_penalties_is_given_up():
+    a, b, C = problem()
+    near, far = (unbalanced_sinkhorn_newton(a, b, C + d, reg=1e-3, rho=0.1, reg_type="kl").mass for d in (0, 2))
+    assert 0.1 < near < 1.7 and far < 1e-3
+    res = unbalanced_sinkhorn_newton(a, b, C + 1000, reg=1e-3, rho=0.1, reg_type="kl")
+    assert res.success and res.mass < 1e-100 and np.isfinite(res.f).all()
+
+
+def test_the_kl_regulariser_does_not_create_mass():
+    a, b, C = problem(ratio=1.0)
+    masses = [unbalanced_sinkhorn_newton(a, b, C, reg=1.0, rho=0.1, reg_type=kind).mass for kind in ("kl", "entropy")]
+    assert masses[0] < 1 < 10 < masses[1]
+
+
+def test_the_derivatives_of_the_value_are_the_marginals_and_the_plan():
+    a, b, C = problem(8, 9)
+    kw = {"reg": 0.1, "rho": 0.5, "rho_columns": 0.8, "tol": 1e-13}
+    res, h = unbalanced_sinkhorn_newton(a, b, C, **kw), 1e-5
+
+    def slope(da, db, dC):
+        values = [unbalanced_sinkhorn_newton(a + s * da, b + s * db, C + s * dC, **kw).value for s in (h, -h)]
+        return (values[0] - values[1]) / (2 * h)
+
+    zero = np.zeros_like
+    dC = zero(C)
+    dC[2, 3] = 1
+    assert slope(zero(a), zero(b), dC) == pytest.approx(res.plan.todense()[2, 3], rel=1e-5)
+    da = zero(a)
+    da[2] = 1
+    assert slope(da, zero(b), zero(C)) == pytest.approx(0.5 * (1 - np.exp(-res.f[2] / 0.5)), rel=1e-5)
+
+
+def test_exchanging_the_sides_transposes_the_plan():
+    a, b, C = problem()
+    one = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.2, rho_columns=INF, tol=1e-12)
+    for D in (C.T, np.ascontiguousarray(C.T)):
+        two = unbalanced_sinkhorn_newton(b, a, D, reg=0.01, rho=INF, rho_columns=0.2, tol=1e-12)
+        assert two.plan.todense().T == pytest.approx(one.plan.todense(), abs=1e-11)
+        assert two.f == pytest.approx(one.g, abs=1e-9) and two.rho == (INF, 0.2)
+        assert two.value == pytest.approx(one.value, abs=1e-12)
+
+
+def test_units_of_cost_do_not_matter():
+    a, b, C = problem()
+    one = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.2, tol=1e-12)
+    two = unbalanced_sinkhorn_newton(a, b, 1e6 * C, reg=1e4, rho=2e5, tol=1e-12)
+    assert two.plan.todense() == pytest.approx(one.plan.todense(), abs=1e-11)
+
+
+def test_points_and_their_costs_agree():
+    rng = np.random.default_rng(3)
+    X, Y, a, b = rng.random((20, 3)), rng.random((25, 3)), rng.random(20), rng.random(25)
+    for kind, C in (
+        ("sqeuclidean", ((X[:, None] - Y) ** 2).sum(axis=2)),
+        ("cityblock", abs(X[:, None] - Y).sum(axis=2)),
+    ):
+        one = unbalanced_sinkhorn_newton(a, b, C, reg=0.05, rho=0.3, reg_relative=True, tol=1e-12)
+        two = unbalanced_sinkhorn_newton(
+            a, b, X=X, Y=Y, cost=kind, reg=0.05, rho=0.3, reg_relative=True, tol=1e-12
+        )
+        assert two.reg == pytest.approx(one.reg, rel=1e-12)
+        assert two.plan.todense() == pytest.approx(one.plan.todense(), abs=1e-11)
+
+
+def test_weights_of_zero_are_absent():
+    a, b, C = problem()
+    a[:4], b[[2, 7]] = 0, 0
+    C[0] = INF
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.2, tol=1e-12)
+    P = check(res, a, b, C, (0.2, 0.2))
+    kept = np.ix_(a > 0, b > 0)
+    some = unbalanced_sinkhorn_newton(a[a > 0], b[b > 0], C[kept], reg=0.01, rho=0.2, tol=1e-12)
+    assert P[kept] == pytest.approx(some.plan.todense(), abs=1e-12) and P.sum() == P[kept].sum()
+
+
+def test_forbidden_pairs_stay_empty():
+    a, b, C = problem()
+    C[:10, 10:] = INF
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.3)
+    assert not check(res, a, b, C, (0.3, 0.3))[:10, 10:].any()
+
+
+@pytest.mark.parametrize("C", [np.zeros((4, 5)), np.full((1, 3), 2.0), np.ones((3, 1)) * [[7.0]]], ids=str)
+def test_constant_costs(C):
+    a, b = np.arange(1.0, C.shape[0] + 1), np.arange(1.0, C.shape[1] + 1)
+    P = check(unbalanced_sinkhorn_newton(a, b, C, reg=0.1, rho=1.0), a, b, C, (1.0, 1.0))
+    assert np.linalg.matrix_rank(P, tol=1e-8 * P.max()) == 1
+
+
+def test_dirichlet_weights_and_random_shapes():
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        n, m = rng.integers(1, 60, 2)
+        a, b = 3 * rng.dirichlet(np.full(n, 0.1)), rng.dirichlet(np.full(m, 0.1))
+        C, reg, rho = rng.random((n, m)), 10 ** rng.uniform(-4, 0), tuple(10 ** rng.uniform(-2, 1, 2))
+        kind = ("kl", "entropy")[int(rng.integers(2))]
+        res = unbalanced_sinkhorn_newton(a, b, C, reg=reg, rho=rho[0], rho_columns=rho[1], reg_type=kind)
+        assert res.success and res.gap >= 0 and np.isfinite(res.f).all() and np.isfinite(res.g).all()
+
+
+def test_float32_reaches_its_default_tolerance():
+    a, b, C = problem()
+    for reg in (0.1, 1e-3):
+        wide = unbalanced_sinkhorn_newton(a, b, C, reg=reg, rho=0.3)
+        res = unbalanced_sinkhorn_newton(*(x.astype(np.float32) for x in (a, b, C)), reg=reg, rho=0.3)
+        assert res.success and res.f.dtype == res.g.dtype == np.float32
+        assert res.value == pytest.approx(wide.value, rel=1e-5)
+
+
+def test_a_previous_result_is_a_start():
+    a, b, C = problem()
+    for D in (C, np.asfortranarray(C)):
+        first = unbalanced_sinkhorn_newton(a, b, D, reg=1e-3, rho=0.3)
+        again = unbalanced_sinkhorn_newton(a, b, D, reg=1e-3, rho=0.3, init=first)
+        near = unbalanced_sinkhorn_newton(a, b, D, reg=1e-3, rho=0.31, init=first)
+        assert again.nit <= 2 and near.success and near.nit < first.nit
+    array = unbalanced_sinkhorn_newton(a, b, C, reg=1e-3, rho=0.3, init=first.g)
+    assert array.success and array.nit <= 2
+
+
+def test_the_plain_kernels_reach_the_same_plan():
+    a, b, C = problem()
+    one = unbalanced_sinkhorn_newton(a, b, C, reg=1e-3, rho=0.3, tol=1e-12)
+    with numopt.use_kernels("portable"):
+        two = unbalanced_sinkhorn_newton(a, b, C, reg=1e-3, rho=0.3, tol=1e-12)
+    assert two.success and two.plan.todense() == pytest.approx(one.plan.todense(), abs=1e-10)
+
+
+def test_the_barycentric_map_divides_by_what_is_transported():
+    a, b, C = problem()
+    res, Y = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.1), np.random.default_rng(0).random((40, 2))
+    P = res.plan.todense()
+    assert res.plan.barycentric(Y) == pytest.approx(P @ Y / P.sum(axis=1, keepdims=True), abs=1e-7)
+
+
+def test_a_tolerance_below_rounding_is_said_to_be():
+    a, b, C = problem()
+    with pytest.warns(PrecisionWarning, match=r"tol = 1e-12 is below .* ratio of the masses"):
+        unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=INF, rho_columns=1e4, tol=1e-12, on_failure="ignore")
+    assert unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=INF, rho_columns=1e4).success
+
+
+def test_failure_is_honest():
+    a, b, C = problem()
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        res = unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=1.0, max_iter=2)
+    assert res.success is False and res.marginal_error > 1e-9
+    assert oracle.error(res.f, res.g, a, b, C, 1e-4, (1.0, 1.0)) == pytest.approx(res.marginal_error, rel=1e-6)
+
+
+BAD = [
+    ({"rho": 0.0}, "rho is 0"),
+    ({"rho": -INF}, "rho is -inf"),
+    ({"rho": INF}, "rho and rho_columns are inf: .* use numopt.ot.sinkhorn_newton"),
+    ({"rho_columns": np.nan}, "rho_columns is nan"),
+    ({"reg": 0.0}, "reg is 0"),
+    ({"reg": 1e-17}, "reg is 1e-17: at least"),
+    ({"reg_type": "l2"}, "reg_type is 'l2'"),
+    ({"rho": 1e-3, "C": -np.ones((30, 40))}, "C has entries down to -1 .* shift C, or raise rho"),
+    ({"init": np.ones(3)}, r"init has shape \(3,\)"),
+    ({"init": np.full(40, np.nan)}, r"init\[0\] is nan"),
+    ({"C": np.ones((30, 41))}, r"C has shape \(30, 41\)"),
+    ({"a": np.zeros(30)}, "a sums to 0"),
+    ({"b": -np.ones(40)}, r"b\[0\] is -1"),
+    ({"C": None}, "C, X, Y: none of them given"),
+]
+
+
+@pytest.mark.parametrize(("bad", "match"), BAD, ids=lambda x: str(x)[:40])
+def test_bad_input_is_refused(bad, match):
+    a, b, C = problem()
+    with pytest.raises(InvalidInputError, match=match):
+        unbalanced_sinkhorn_newton(**{"a": a, "b": b, "C": C, "reg": 0.01, "rho": 0.3} | bad)
