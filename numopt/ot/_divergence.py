@@ -12,7 +12,6 @@ from numopt.ot._problem import transport_problem
 from numopt.ot._solve import _finisher, sinkhorn_newton
 from numopt.ot._symmetric import symmetric_sinkhorn
 
-
 _PARTS = {"xy": "X to Y", "xx": "X to X", "yy": "Y to Y"}
 
 

@@ -25,10 +25,13 @@ def expand(p, f, g):
     xp, whole = p.xp, p.whole
     held_rows, held_columns = _others(p, p.rows, whole.a), _others(p, p.columns, whole.b)
     cost = _subset(xp, whole.cost, held_rows, p.columns)
-    f_held = _half_sweep(p, cost, xp.take(whole.a, held_rows), g)
-    cost = transposed(xp, _subset(xp, whole.cost, p.rows, held_columns))
-    g_held = _half_sweep(p, cost, xp.take(whole.b, held_columns), f)
-    return _merge(p, f, f_held, p.rows, held_rows), _merge(p, g, g_held, p.columns, held_columns)
+    f = _merge(p, f, _half_sweep(p, cost, xp.take(whole.a, held_rows), g), p.rows, held_rows)
+    # from all rows, lest the entry of two held weights that are close be made twice
+    all_rows = _index(p, np.arange(whole.a.shape[0]))
+    cost = transposed(xp, _subset(xp, whole.cost, all_rows, held_columns))
+    seen = xp.where(whole.a > 0, f, -math.inf)
+    g_held = _half_sweep(p, cost, xp.take(whole.b, held_columns), seen)
+    return f, _merge(p, g, g_held, p.columns, held_columns)
 
 
 def visible(p, f, g):

@@ -11,7 +11,7 @@ ends the run is a pass over every entry.
 import math
 from typing import NamedTuple
 
-from numopt._array import host
+from numopt._array import device, host
 from numopt._loop import Iterate, Status
 
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
@@ -23,7 +23,8 @@ LARGEST = 2**26  # ... if it has no more entries than this
 DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
 REACH = 24.0  # ... as long as no potential moves by more than this many reg; log(1 / DEPTH) is 27
 RADIUS = 6.0  # of the trial steps, in reg
-STRETCH = 3.0
+STRETCH = 3.0  # of the parts of a step that ask for less flux
+ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
 class NotFinite(ArithmeticError):
@@ -43,21 +44,21 @@ class Point(NamedTuple):
 def annealed_newton(p, g=None):
     """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
     try:
-        yield from _levels(p, g)
+        if g is not None:
+            yield from _levels(p, g, 0)
+        yield from _levels(p, p.start[1], int(math.log(p.scale / p.reg) / math.log(FACTOR) + 0.3))
     except NotFinite as error:
         return Status.NONFINITE, str(error)
     return Status.STALLED
 
 
-def _levels(p, g):
+def _levels(p, g, rungs):
+    """Descend this many rungs to the target."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
     coarse = p.thinned(2 if n >= 1000 else 1)
-    f, points, density, rungs = None, [], 0.0, 0
-    if g is None:
-        g, density = p.start[1], 1.0
-        rungs = max(0, int(math.log(p.scale / p.reg) / math.log(FACTOR) + 0.3))
-    for rung in range(rungs, -1, -1):
+    f, points, density = None, [], float(g is p.start[1])
+    for rung in range(max(rungs, 0), -1, -1):
         reg, last = p.reg * FACTOR**rung, rung == 0
         work["reg"] = reg
         f, g = _predict(points, reg, f, g)
@@ -93,7 +94,14 @@ def _sweeps(p, g, reg, work):
 def _sinkhorn_step(p, f, g, reg, work, rough=True):
     f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, rough)
     work["n_passes"] += 1
-    return f, g + reg * p.xp.log(p.b / c)
+    return f, g + reg * _log_ratio(p, c)
+
+
+def _log_ratio(p, c):
+    """Return log(b / c), Sinkhorn's step; where c has underflowed, a long one."""
+    xp = p.xp
+    least = 1e3 * float(xp.finfo(c.dtype).smallest_normal)
+    return xp.log(p.b / xp.where(c < least, xp.asarray(least, dtype=c.dtype, device=device(c)), c))
 
 
 def _on_plan(p, f, g, reg, last, work):
@@ -106,7 +114,7 @@ def _on_plan(p, f, g, reg, last, work):
         value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
         return _finite(Point(v, (f_v, P), c, value, error))
 
-    rough = True  # exp in float32
+    rough, slow = True, 0  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
     point = evaluate(xp.zeros_like(g))
     f, P = point.rows
@@ -118,7 +126,8 @@ def _on_plan(p, f, g, reg, last, work):
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
         better = _search(p, evaluate, point, d, False, rounding) if steps else None
-        if better is None:
+        slow = slow + 1 if better and better.error > 0.95 * point.error else 0
+        if better is None or slow > 3:  # what is far from its place is better moved by entries
             break
         point = better
     f, P = point.rows
@@ -134,9 +143,9 @@ def _on_entries(p, f, g, reg, last, work):
     if f is None:
         f, g = _sinkhorn_step(p, xp.zeros_like(p.a), g, reg, work)
     group, count = k.groups(p.cost, f)
-    depth, final = DEPTH, min(DEPTH, 3e-3 * p.tol)
-    failures, fresh = 0, True
-    while failures < 3:
+    depth, final = DEPTH, min(DEPTH, max(3e-3 * p.tol, 1e-18))
+    failures, slow, fresh = 0, 0, True
+    while failures < ATTEMPTS:
         K = k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(depth))
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
 
@@ -151,9 +160,10 @@ def _on_entries(p, f, g, reg, last, work):
             continue
         point = evaluate(xp.zeros_like(p.b))
         for _ in range(3 if fresh else 0):  # cheap here, and they damp what is local
-            point = evaluate(point.v + xp.log(p.b / point.c))
+            point = evaluate(point.v + _log_ratio(p, point.c))
         fresh, settled = False, last and depth <= final
         goal = 1e-8 if last else ROUGH
+        damping = 1.0
         while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > REACH:
             v, s, c, _, error = point
             f_v = f - reg * xp.log(s) if settled else None
@@ -162,20 +172,50 @@ def _on_entries(p, f, g, reg, last, work):
                 depth = final
                 break
             d, steps = k.pattern_direction(
-                *K, p.a, p.b, xp.exp(v), s, group, count, min(1e-3, 0.1 * error), p.b - c, *_accuracy(error, 0.05)
+                *K, p.a, p.b, xp.exp(v), s, group, count, min(1e-3, 0.1 * error), p.b - c,
+                *_accuracy(error, 0.05, damping),
             )
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
             better = _search(p, evaluate, point, d, True, 1e-13) if steps else None
             if better is None:
                 failures += 1
                 break
+            slow = slow + 1 if better.error > 0.8 * error else 0
+            damping = max(1e-8, damping * 0.1) if slow else min(1.0, 10 * damping)
             point = better
+            if slow > 3:
+                break
         f, g = f - reg * xp.log(point.rows), g + reg * point.v
+        if slow > 3:  # a part of the plan has far to go, to entries that do not matter yet
+            f, g = _far(p, f, g, reg, _centred(p, d), work)
+            slow = 0
         if not last and point.error <= ROUGH:
             break
         if last and point.error <= 1e-8:
             depth = final
     return f, g
+
+
+def _far(p, f, g, reg, d, work):
+    """Return the potentials where the dual value is largest along d, by passes over all entries.
+
+    Along a direction in which the plan at hand hardly changes, the value rises in a straight line up to where other
+    entries begin to count: with integer costs and a small reg, thousands of reg away. Bisection on the slope.
+    """
+    s = d / max(host(p.xp.max(p.xp.abs(d))), 1.0)
+
+    def slope(t):
+        f_t, c = p.kernels.row_pass(p.cost, p.a, f, g + reg * t * s, reg, False)
+        work["n_passes"] += 1
+        return f_t, host(p.dot(p.b - c, s))
+
+    low, high = 0.0, REACH
+    while high < 2 * (p.extent[1] - p.extent[0]) / reg and slope(high)[1] > 0:
+        low, high = high, 2 * high
+    while high - low > RADIUS:
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle)[1] > 0 else (low, middle)
+    return slope(low)[0], g + reg * low * s
 
 
 def _finite(point):
@@ -190,9 +230,14 @@ def _shown(f, g, error, work, judged):
     return Iterate((f, g), error if judged else None, dict(work))
 
 
-def _accuracy(error, most):
+def _accuracy(error, most, damping=1.0):
     """Return the regularisation and the tolerance of conjugate gradients at this error, and their limit."""
-    return min(1e-3, 1e-2 * error), max(1e-3, min(most, error)), 400
+    return damping * min(1e-3, 1e-2 * error), max(1e-3, min(most, error)), 400
+
+
+def _centred(p, d):
+    """Return the direction with median 0: a constant changes nothing."""
+    return d - p.xp.sort(d)[d.shape[0] // 2]
 
 
 def _search(p, evaluate, point, d, cheap, rounding):
@@ -204,7 +249,7 @@ def _search(p, evaluate, point, d, cheap, rounding):
     that helps.
     """
     xp = p.xp
-    d = d - xp.sort(d)[d.shape[0] // 2]  # a constant changes nothing
+    d = _centred(p, d)
     length = xp.abs(d)
     size = host(xp.max(length))
     if not math.isfinite(size):

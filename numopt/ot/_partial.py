@@ -1,18 +1,17 @@
 """Partial entropic transport: a fixed amount of mass, wherever it is cheapest."""
 
 import math
-from dataclasses import dataclass, replace
 
 from numopt._array import host
 from numopt._check import Checks, controls, positive_scalar
-from numopt._loop import Iterate, run
+from numopt._loop import run
 from numopt._result import Result, result_class
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.ot._held import visible
 from numopt.ot._newton import annealed_newton
+from numopt.ot._partial_problem import with_dummies
 from numopt.ot._plan import TransportPlan
-from numopt.ot._problem import TransportProblem, transport_problem
 from numopt.ot._unbalanced_problem import unequal_problem
 
 
@@ -185,94 +184,12 @@ def partial_transport(a, b, C=None, *, mass, reg, X=None, Y=None, cost="sqeuclid
             f"and of b, {sums[1]:.9g}; lower it"
         )
     base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
-    p = _with_dummies(base, min(mass, *sums), sums[::-1] if base.transposed else sums, tol)
+    p = with_dummies(base, min(mass, *sums), sums[::-1] if base.transposed else sums, tol)
     return run(
         p.scaled(annealed_newton(p.inner, _initial(p, init))), certify=p.certificate, finish=_finisher(p), tol=p.tol,
         max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
         start=p.inner.start,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _PartialProblem:
-    """The problem as given, and the balanced one with a dummy row and a dummy column, both last."""
-
-    base: TransportProblem  # with the weights that are zero
-    inner: TransportProblem
-    least: float  # cost, which is subtracted there from all
-    mass: float  # transported
-    stay: tuple  # the masses that stay in the rows and in the columns
-    tol: float
-
-    @property
-    def ratio(self):
-        """The mass of the balanced problem over what is transported: the two measures of errors."""
-        return self.inner.mass / self.mass
-
-    def scaled(self, iterates):
-        """Yield the iterates of the balanced problem with measures relative to what is transported."""
-        request = None
-        while True:
-            try:
-                at = iterates.send(request)
-            except StopIteration as end:
-                return end.value
-            measure = None if at.measure is None else at.measure * self.ratio
-            request = yield Iterate(at.state, measure, at.info)
-
-    def split(self, f, g):
-        """Return (f, g, stay_rows, stay_columns) for the given cost."""
-        return f[:-1] + self.least, g[:-1], g[-1] - self.least, f[-1]
-
-    def certificate(self, state):
-        """Recompute the marginals, the mass and the values from every entry of the given cost."""
-        base, xp = self.base, self.base.xp
-        parts = self.split(*self.inner.potentials(state))
-        f, g, stay_rows, stay_columns = (xp.astype(x, xp.float64) for x in parts)
-        rows, columns, paid = base.kernels.plan_sums(base.cost, *visible(base, f, g), base.reg)
-        a, b = (xp.astype(w, xp.float64) for w in (base.a, base.b))
-        x = _stays(xp, a, (f + stay_rows) / base.reg, self.stay[0])
-        y = _stays(xp, b, (g + stay_columns) / base.reg, self.stay[1])
-        off = [xp.sum(xp.abs(rows + x - a)), xp.sum(xp.abs(columns + y - b))]
-        off += [xp.abs(xp.sum(s) - stay) for s, stay in zip((x, y), self.stay, strict=True)]
-        total = base.reg * (xp.sum(rows) + xp.sum(x) + xp.sum(y))
-        asked = stay_rows * self.stay[0] + stay_columns * self.stay[1]
-        found = stay_rows * xp.sum(x) + stay_columns * xp.sum(y)
-        return {
-            "marginal_error": sum(off) / self.mass + 0.0 * (xp.sum(f) + xp.sum(g)),  # nothing, if they are finite
-            "value": xp.sum(f * (rows + x)) + xp.sum(g * (columns + y)) + found - total,
-            "dual_value": xp.sum(f * a) + xp.sum(g * b) + asked - total,
-            "cost": paid,
-            "mass": xp.sum(rows),
-        }
-
-
-def _stays(xp, weight, exponent, stay):
-    """Return exp(exponent) where there is weight, and nothing if nothing stays."""
-    if stay == 0:
-        return xp.zeros_like(weight)
-    return xp.where(weight > 0, xp.exp(xp.clip(exponent, -700.0, 700.0)), 0.0)
-
-
-def _with_dummies(base, mass, sums, tol):
-    """Return the problem with dummies; masses that differ from 0 by rounding only are 0."""
-    xp = base.xp
-    stay = tuple(0.0 if s - mass <= 1e-12 * s else s - mass for s in sums)
-    ratio = (mass + sum(stay)) / mass
-    low, high = base.extent
-    if tol is None:  # potentials are as large as costs, and their rounding errors do not average out here
-        eps = float(xp.finfo(base.a.dtype).eps)
-        tol = max(1e-9, 4 * eps * (high - low + max(abs(low), abs(high))) / base.reg * ratio)
-    whole = base.whole or base
-    C = base.kernels.cost_block(whole.cost) if whole.cost[3] else whole.cost[0]
-    C = xp.concat([C - low, xp.zeros_like(C[:1, :])], axis=0)
-    last = xp.concat([xp.zeros_like(C[:-1, :1]), xp.ones_like(C[:1, :1]) * math.inf], axis=0)
-    a, b = (
-        xp.concat([w, other * xp.ones_like(w[:1])]) for w, other in ((whole.a, stay[1]), (whole.b, stay[0]))
-    )
-    C = xp.concat([C, last], axis=1)
-    inner = transport_problem(a, b, C, reg=base.reg, tol=max(tol / ratio, 1.01 * base.floor))
-    return _PartialProblem(replace(whole, reg=base.reg, mass=base.mass), inner, low, mass, stay, tol)
 
 
 def _initial(p, init):
@@ -304,8 +221,8 @@ def _finisher(p):
         names = ("mass", "cost", "value", "dual_value", "marginal_error")
         counts = {name: int(info.get(name, 0)) for name in ("n_passes", "n_newton", "n_cg", "nnz")}
         return PartialResult(
-            **common, f=f, g=g, reg=p.base.reg, stay_rows=stay[0], stay_columns=stay[1], **{name: certificate[name] for name in names}, **counts,
-            _problem=p, _potentials=potentials,
+            **common, f=f, g=g, reg=p.base.reg, stay_rows=stay[0], stay_columns=stay[1],
+            **{name: certificate[name] for name in names}, **counts, _problem=p, _potentials=potentials,
         )  # fmt: skip
 
     return finish

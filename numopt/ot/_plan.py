@@ -2,7 +2,8 @@
 
 import math
 
-from numopt._array import csr, device, like
+from numopt._array import csr, device, like, namespace
+from numopt._check import positive_scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 
@@ -49,6 +50,12 @@ class TransportPlan:
         self._xp, self._cost, self._f, self._g, self._reg = xp, cost, f, g, reg
         self._a, self._b, self._turned = a, b, turned
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_xp"}
+
+    def __setstate__(self, state):
+        vars(self).update(state, _xp=namespace(state["_f"]))
+
     @property
     def shape(self):
         """The numbers of rows and columns, n and m."""
@@ -87,8 +94,7 @@ class TransportPlan:
         csr_array of shape (n, m)
             Of CuPy for CuPy arrays, else of SciPy.
         """
-        if not threshold > 0:
-            raise InvalidInputError(f"threshold is {threshold}: a number > 0 is expected; use todense()")
+        threshold = positive_scalar("threshold", threshold, remedy="pass a positive one, or use todense()")
         xp = self._xp
         f, g = xp.where(self._a > 0, self._f, -math.inf), xp.where(self._b > 0, self._g, -math.inf)
         values, columns, start = kernels("ot", xp).extract(
@@ -129,7 +135,7 @@ class TransportPlan:
         array of shape (n,) or (n, k)
             The product.
         """
-        return self._right(x, "x") if not self._turned else self._left(x, "x")
+        return (self._left if self._turned else self._right)(x, "x")
 
     def rmatvec(self, y):
         """Return P^T y.
@@ -144,7 +150,7 @@ class TransportPlan:
         array of shape (m,) or (m, k)
             The product.
         """
-        return self._left(y, "y") if not self._turned else self._right(y, "y")
+        return (self._right if self._turned else self._left)(y, "y")
 
     def barycentric(self, Y):
         """Return the mean of the points to which each row sends its mass.
@@ -159,7 +165,7 @@ class TransportPlan:
         array of shape (n, d)
             The means. Rows of zero weight are sent nowhere: theirs is the mean of Y under b.
         """
-        sums = self.matvec(Y)
+        sums = (self._left if self._turned else self._right)(Y, "Y", (2,))
         xp, weight = self._xp, self._b if self._turned else self._a
         mean = xp.sum(sums, axis=0) / xp.sum(weight)
         weight = weight[:, None]
@@ -177,19 +183,21 @@ class TransportPlan:
             block = kernels("ot", xp).cost_block((C, X[rows, ...], YT, kind)) if kind else C[rows, ...]
             yield rows, xp.exp((f[rows, None] + (g[None, :] - block)) / self._reg)
 
-    def _right(self, x, name):
-        x = self._given(x, self._b.shape[0], name)
+    def _right(self, x, name, dimensions=(1, 2)):
+        x = self._given(x, self._b.shape[0], name, dimensions)
         return self._xp.concat([block @ x for _, block in self._blocks()], axis=0)
 
-    def _left(self, y, name):
-        y = self._given(y, self._a.shape[0], name)
+    def _left(self, y, name, dimensions=(1, 2)):
+        y = self._given(y, self._a.shape[0], name, dimensions)
         return sum(block.T @ y[rows, ...] for rows, block in self._blocks())
 
-    def _given(self, x, size, name):
+    def _given(self, x, size, name, dimensions):
+        namespace(**{name: x, "the plan": self._f})  # refuses arrays of two libraries
         x = like(self._xp, x, device(self._f), self.dtype)
-        if x.ndim not in (1, 2) or x.shape[0] != size:
+        if x.ndim not in dimensions or x.shape[0] != size:
+            shapes = " or ".join((f"({size},)", f"({size}, k)")[d - 1] for d in dimensions)
             raise InvalidInputError(
-                f"{name} has shape {tuple(x.shape)}: ({size},) or ({size}, k) is expected; the plan is {self.shape}"
+                f"{name} has shape {tuple(x.shape)}: {shapes} is expected; the plan has shape {self.shape}"
             )
         return x
 

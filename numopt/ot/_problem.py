@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from numopt._array import device, host, is_cupy, is_numpy, like, turned
+from numopt._array import device, host, is_cupy, is_numpy, like, namespace, turned
 from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
@@ -28,6 +28,7 @@ class TransportProblem:
     b: object
     cost: tuple
     mass: float
+    units: float = 1.0  # what the caller's masses were divided by
     tol: float = math.nan
     reg: float = math.nan
     extent: tuple = ()  # smallest and largest finite cost
@@ -40,6 +41,12 @@ class TransportProblem:
     whole: object = None
     memo: dict = field(default_factory=dict, compare=False)  # the last state judged, with its potentials
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name not in ("xp", "memo")}
+
+    def __setstate__(self, state):
+        vars(self).update(state, xp=namespace(state["a"]), memo={})
+
     @property
     def shape(self):
         return self.a.shape[0], self.b.shape[0]
@@ -50,12 +57,18 @@ class TransportProblem:
 
     @property
     def floor(self):
-        """The marginal error, relative to the mass, that rounding of (f + g - C) / reg leaves.
+        """The marginal error, relative to the mass, that rounding leaves: of the sums, and of (f + g - C) / reg.
 
-        Measured: 0.03 to 0.05 times the largest rounding error of an exponent.
+        Measured: 0.03 to 0.05 times the largest rounding error of an exponent; a constant in the cost is felt whole.
         """
-        low, high = self.extent
-        return 0.05 * float(self.xp.finfo(self.a.dtype).eps) * (high - low) / self.reg
+        (low, high), eps = self.extent, float(self.xp.finfo(self.a.dtype).eps)
+        constant = max(0.0, min(abs(low), abs(high)) - (high - low))
+        return eps * (0.6 + (0.05 * (high - low) + 0.3 * constant) / self.reg)
+
+    def of_unit_mass(self):
+        """Return the problem with weights that sum to 1."""
+        parts = {"a": self.a / self.mass, "b": self.b / self.mass, "mass": 1.0, "units": self.mass, "memo": {}}
+        return replace(self, whole=self.whole and self.whole.of_unit_mass(), **parts)
 
     def thinned(self, step):
         """Return the problem on every `step`-th row, weights scaled to the whole mass: a rough copy."""
@@ -83,13 +96,14 @@ class TransportProblem:
         wide = [xp.astype(v, xp.float64) for v in (f, g, whole.a, whole.b)]
         f, g, a, b = wide
         total = self.reg * xp.sum(rows)
+        units, shift = self.units, math.log(self.units)
         return {
             # nothing is added by potentials that are finite
             "marginal_error": (xp.sum(xp.abs(rows - a)) + xp.sum(xp.abs(columns - b))) / self.mass
             + 0.0 * (xp.sum(f) + xp.sum(g)),
-            "value": xp.sum(f * rows) + xp.sum(g * columns) - total,
-            "dual_value": xp.sum(f * a) + xp.sum(g * b) - total,
-            "cost": paid,
+            "value": units * (xp.sum(f * rows) + xp.sum(g * columns) + (shift - 1) * total),
+            "dual_value": units * (xp.sum(f * a) + xp.sum(g * b) + shift * self.reg * self.mass - total),
+            "cost": units * paid,
         }
 
     def potentials(self, state):
@@ -103,7 +117,8 @@ class TransportProblem:
         return self.memo["potentials"]
 
 
-def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", reg_relative=False, tol=None):
+def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", reg_relative=False, tol=None,
+                      turn=True):  # fmt: skip
     """Check the data of a transport problem and measure the cost in one pass."""
     one_of("cost", cost, tuple(COSTS))
     positive_scalar("reg", reg, remedy="pass the regularisation in units of the cost")
@@ -131,7 +146,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
     else:
         C = checks.matrix("C", shape=(n, m), ordered=False, tested=False)
         strided = is_numpy(xp) or is_cupy(xp)
-        swap = strided and C.flags.f_contiguous and not C.flags.c_contiguous
+        swap = turn and strided and C.flags.f_contiguous and not C.flags.c_contiguous
         matrices = C.T if swap else like(xp, C, checks.device, checks.dtype), none, none, 0
     extents = checks.settle()
     mass, other = extents["a"].total, extents["b"].total
@@ -140,14 +155,16 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
             f"a sums to {mass:.7g} and b to {other:.7g}: equal masses are expected; normalise them, or use "
             f"numopt.ot.unbalanced_sinkhorn_newton or numopt.ot.partial_transport"
         )
+    if swap:
+        a, b, mass, other = b, a, other, mass
     note = ""
     if abs(mass - other) > 1e-13 * mass:
         b = b * (mass / other)
-        note = f"b was scaled by {mass / other!r} to the mass of a" if abs(mass - other) > 1e-12 * mass else ""
-    if swap:
-        a, b = b, a
+        rounding = max(1e-12, 16 * float(xp.finfo(checks.dtype).eps))
+        if abs(mass - other) > rounding * mass:
+            note = f"{'a' if swap else 'b'} was scaled by {mass / other!r} to the mass of {'b' if swap else 'a'}"
     p = TransportProblem(xp, a, b, matrices, mass, transposed=swap, note=note)
-    limit = 1e-3 * (1e-9 if tol is None else tol) * mass / (n + m)
+    limit = 1e-3 * min(1e-6, 1e-9 if tol is None else tol) * mass / (n + m)
     if min(extents["a"].low, extents["b"].low) <= limit:
         p = hold_out(p, limit)
     return _measured(p, reg, reg_relative, tol, checks)
@@ -173,14 +190,19 @@ def _measured(p, reg, reg_relative, tol, checks):
             f"C has a range of {high - low}: one below 1e300 is expected; rescale C and reg by one factor"
         )
     median = sample_median(p, 2**12)
-    reg = float(reg) * (sample_median(p, 2**16) if reg_relative else 1.0)
+    unit = sample_median(p, 2**16) if reg_relative else 1.0
+    if not unit > 0:
+        raise InvalidInputError(
+            f"reg_relative is True and the median cost is {unit:.3g}: a positive one is expected; pass reg itself"
+        )
+    reg = float(reg) * unit
     eps = float(p.xp.finfo(p.a.dtype).eps)
     if not reg >= 64 * eps * (high - low):
         raise InvalidInputError(
             f"reg is {reg:.3g}: at least {64 * eps * (high - low):.3g} is expected, 64 rounding errors of the "
             f"range of the cost; raise it" + ("" if eps < 1e-10 else " or use float64")
         )
-    scale = max(median - low, 0.0) or (high - low)
+    scale = max(median - low, 0.0) or (high - low) or reg
     p = replace(p, reg=reg, extent=(low, high), start=(rows, columns), scale=scale)
     if tol is None:
         tol = max(1e-9, 4 * p.floor)

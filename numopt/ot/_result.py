@@ -54,7 +54,8 @@ class TransportResult(Result):
     def plan(self):
         """`TransportPlan`: rows, products and conversions; never formed unasked."""
         p, f, g = self._inner()
-        return TransportPlan(p.xp, p.cost, f, g, p.reg, p.a, p.b, p.transposed)
+        f = f + p.reg * math.log(p.units)
+        return TransportPlan(p.xp, p.cost, f, g, p.reg, p.a * p.units, p.b * p.units, p.transposed)
 
     @property
     def rounded_cost(self):
@@ -74,13 +75,14 @@ class TransportResult(Result):
             g = p.xp.where(p.b > 0, g, -math.inf)
             f = p.kernels.c_transform(p.cost, g)
             g = p.xp.where(p.b > 0, g, 0.0)
-            self._cache["lower"] = host(p.dot(p.a, f) + p.dot(p.b, g))
+            self._cache["lower"] = p.units * host(p.dot(p.a, f) + p.dot(p.b, g))
         return self._cache["lower"]
 
     def _inner(self):
-        """Return the problem as it was solved, with the potentials in its order."""
+        """Return the problem as it was solved, of unit mass, with its potentials."""
         p = self._problem
-        return (p, self.g, self.f) if p.transposed else (p, self.f, self.g)
+        f, g = (self.g, self.f) if p.transposed else (self.f, self.g)
+        return p, f - p.reg * math.log(p.units), g
 
     def _rounded(self):
         """Round to the feasible plan diag(x) P diag(y) + u v^T of Altschuler, Weed and Rigollet (2017)."""
@@ -108,4 +110,4 @@ def _log_shrink(xp, target, found):
 
 def _rounded_value(p, sums):
     cost, entropy = host(*sums)
-    return cost, cost + p.reg * entropy
+    return p.units * cost, p.units * (cost + p.reg * (entropy + math.log(p.units)))

@@ -69,9 +69,7 @@ def round_plan(P, a, b):
         raise InvalidInputError(f"P[{i:.0f}, {j:.0f}] is {extents['P'].low}: >= 0 is expected; {remedy}")
     mass, other = extents["a"].total, extents["b"].total
     if abs(mass - other) > 1e-6 * mass:
-        raise InvalidInputError(
-            f"a sums to {mass:.9g} and b to {other:.9g}: equal masses are expected; normalise them"
-        )
+        raise InvalidInputError(f"a sums to {mass:.9g} and b to {other:.9g}: equal masses are expected; normalise them")
     a, b = xp.astype(a, xp.float64), xp.astype(b, xp.float64) * (mass / other)
     return _rounded_sparse(xp, P, a, b) if sparse else _rounded(xp, P, a, b)
 

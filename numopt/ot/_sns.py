@@ -54,7 +54,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
 def _evaluate(p, C, f, g):
     """Return P, P1, P^T 1, F(f, g) = <a, f> + <b, g> - reg sum P, and the marginal error."""
     xp = p.xp
-    P = xp.exp((f[:, None] + (g[None, :] - C)) / p.reg)
+    P = xp.exp(xp.clip((f[:, None] + (g[None, :] - C)) / p.reg, None, 50.0))
     rows, columns = xp.sum(P, axis=1), xp.sum(P, axis=0)
     total = xp.sum(rows, dtype=xp.float64)
     F = p.dot(p.a, f) + p.dot(p.b, g) - p.reg * total
@@ -65,6 +65,7 @@ def _evaluate(p, C, f, g):
 def _cg(p, P, rows, columns, rf, rg):
     """Solve [[diag(P1), P], [P^T, diag(P^T 1)]] (x, y) = (rf, rg), with P sparsified, by Jacobi-PCG."""
     xp = p.xp
+    rows, columns = (xp.where(sums > 0, sums, 1.0) for sums in (rows, columns))
     x, y = xp.zeros_like(rf), xp.zeros_like(rg)
     zf, zg = rf / rows, rg / columns
     pf, pg, rz = zf, zg, host(p.dot(rf, zf) + p.dot(rg, zg))

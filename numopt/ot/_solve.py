@@ -1,11 +1,11 @@
 """The public entropic solver."""
 
+import math
 from dataclasses import replace
 
 from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
-from numopt.exceptions import InvalidInputError
 from numopt.ot._feasible import explained
 from numopt.ot._newton import annealed_newton
 from numopt.ot._problem import transport_problem
@@ -48,7 +48,8 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     max_time : float, optional
         Seconds.
     init : TransportResult or array_like of shape (m,), optional
-        A result of a similar problem, or column potentials: the annealing is skipped.
+        A result of a similar problem, or column potentials: the annealing is skipped unless they lead nowhere.
+        With an array, a column-major C is copied.
     n_sinkhorn : int, default 20
         Sweeps before Newton's method, for ``"sns"`` alone.
     density : float, default 4
@@ -119,7 +120,10 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     density = positive_scalar("density", density, remedy="pass the number of entries kept for each point")
     if max_iter is None:
         max_iter = 100_000 if method == "sinkhorn" else 300
-    p = transport_problem(a, b, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
+    p = transport_problem(
+        a, b, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol,
+        turn=init is None or isinstance(init, TransportResult),
+    ).of_unit_mass()  # fmt: skip
     g = _start(p, init)
     if method == "sns":
         iterates = sinkhorn_newton_sparse(p, p.xp.zeros_like(p.b) if g is None else g, sweeps, density)
@@ -139,11 +143,6 @@ def _start(p, init):
         return None
     if isinstance(init, TransportResult):
         init = init.f if p.transposed else init.g
-    elif p.transposed:
-        raise InvalidInputError(
-            "init is an array and C is column-major: a result is expected then; pass the previous result, or C as "
-            "numpy.ascontiguousarray(C)"
-        )
     checks = Checks({"init": init}, dtype=p.a.dtype)
     g = checks.vector("init", size=(p.whole or p).shape[1])
     checks.settle()
@@ -155,6 +154,7 @@ def _finisher(p):
 
     def finish(state, info, common):
         f, g = p.potentials(state)
+        f = f + p.reg * math.log(p.units)
         if p.transposed:
             f, g = g, f
         common = explained(p, common)

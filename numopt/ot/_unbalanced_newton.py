@@ -11,12 +11,12 @@ that sets the mass of the plan, the slowest part of Sinkhorn's iteration when re
 """
 
 import math
-from dataclasses import dataclass
 from functools import partial
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._newton import NotFinite
+from numopt.ot._unbalanced_points import evaluated, half_step, restricted
 
 FACTOR = 4.0  # between levels of reg
 ROUGH = 2e-2  # error at which a level is left
@@ -29,21 +29,6 @@ REACH = 20.0  # ... as long as no potential moves by more than this many reg
 LARGEST_PLAN = 2**26  # entries of the plan that Newton may keep in full
 SWEEPS = 3  # before Newton's first step on entries: cheap, and they damp what is local
 RADIUS = 6.0  # of the first trial step, in reg
-
-
-@dataclass
-class Point:
-    """Column potentials g and their half step f; the marginals r and c of their plan; what c should be."""
-
-    f: object
-    g: object
-    r: object
-    c: object
-    target: object
-    value: float  # of the dual, over reg
-    error: float
-    worst: float  # error of a column relative to its target, where that matters to the error
-    plan: object  # what the kernels need of the plan
 
 
 def unbalanced_newton(p, g=None):
@@ -98,49 +83,8 @@ def _sweeps(p, g, work):
 
 def _sweep(p, f, g, work):
     """Return the half step of the rows and, from there, that of the columns."""
-    point = _evaluate(p, f, g, False, False, work)
-    return point.f, _half_step(p, point)
-
-
-def _half_step(p, point):
-    """Return the half step of the columns from the row potentials of a point."""
-    step = p.reg * (p.columns.log_weight - p.xp.log(p.xp.clip(point.c, 1e-300, None)))
-    return p.columns.tau * (point.g + step)
-
-
-def _evaluate(p, f, g, single, keep, work):
-    """Return the `Point` of g, by two passes over the cost, or one if the marginal of the rows is prescribed.
-
-    `f` is a guess of the half step, or None; the plan is kept if asked for.
-    """
-    cost, k, r, relaxed = p.base.cost, p.base.kernels, p.marginal(0.0), p.rows.rho < math.inf
-    f = p.xp.zeros_like(r) if f is None else f
-    if relaxed:
-        f, g, r = _balanced(p, p.half_step(f, g, single), g)
-    half, c, *plan = (k.plan_pass if keep else k.row_pass)(cost, r, f, g, p.reg, single)
-    if not relaxed:
-        floored = p.reg * (p.rows.log_weight - p.xp.log(r))
-        f, g, _ = _balanced(p, half + floored, g)
-        half = f - floored
-    work["n_passes"] += 1 + relaxed
-    return _point(p, f, g, r, c, plan[0] if keep else half)
-
-
-def _balanced(p, f, g):
-    """Shift (f, g), f the half step of g, to where both sides want the same mass; return (f, g, r)."""
-    t = p.shift(p.xp.sum(p.rows.target(f)), p.xp.sum(p.columns.target(g)))
-    f, g = f - p.rows.tau * t, g + t
-    return f, g, p.marginal(f)
-
-
-def _point(p, f, g, r, c, plan):
-    target, total = p.columns.target(g), p.xp.sum(r)
-    value = (p.rows.dual(f) + p.columns.dual(g)) / p.reg - total
-    worst = p.xp.max(p.xp.abs(c - target) / (target + 1e-3 * p.base.tol * total))
-    numbers = host(value, p.error(c, target, total), worst)
-    if not all(map(math.isfinite, numbers)):
-        raise NotFinite
-    return Point(f, g, r, c, target, *numbers, plan)
+    point = evaluated(p, f, g, False, False, work)
+    return point.f, half_step(p, point)
 
 
 def _rough(point):
@@ -149,13 +93,16 @@ def _rough(point):
 
 
 def _direction(p, kernel, point, rtol, work):
-    """Solve S d = gradient by a kernel for L and a diagonal, which it takes as weights times a factor."""
+    """Solve S d = gradient by a kernel for L and a diagonal, which it takes as weights times a factor.
+
+    None stands for a system that rounding has made indefinite.
+    """
     tau = p.rows.tau
     rows, columns = p.reg / p.rho[0], p.reg / p.rho[1] / tau + min(1e-3, 1e-2 * point.error)
     weights = (rows * point.c + columns * point.target) / (rows + columns)
     d, steps = kernel(weights, (point.target - point.c) / tau, rows + columns, rtol, 400)
     work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
-    return d
+    return d if steps else None
 
 
 def _on_plan(p, f, g, last, work):
@@ -165,17 +112,17 @@ def _on_plan(p, f, g, last, work):
         single = failures == 0
         for _ in range(1 if p.rows.tau * p.columns.tau > 0.1 else FAST):
             f, g = _sweep(p, f, g, work)
-        point = _evaluate(p, f, g, single, True, work)
+        point = evaluated(p, f, g, single, True, work)
         if group is None:
-            group, count = k.groups(p.base.cost, point.f)
+            group = k.groups(p.base.cost, point.f)
         while last or not _rough(point):
             yield Iterate((point.f if last else None, point.g), point.error if last else None, dict(work))
-            kernel, rtol = partial(k.plan_direction, point.plan, group, count), max(1e-3, min(0.1, point.error))
+            kernel, rtol = partial(k.plan_direction, point.plan, *group), max(1e-3, min(0.1, point.error))
             d, noise = _direction(p, kernel, point, rtol, work), 1e-6 if single else 1e-13
             single = point.error > 1e-3 and failures == 0
 
             def evaluate(d, point=point, single=single):
-                return _evaluate(p, point.f, point.g + p.reg * d, single, True, work)
+                return evaluated(p, point.f, point.g + p.reg * d, single, True, work)
 
             better = _search(p, evaluate, point, d, noise)
             if better is None:
@@ -191,21 +138,21 @@ def _on_plan(p, f, g, last, work):
 def _on_entries(p, f, g, last, work):
     """Newton on the entries that matter, K: the plan of g + reg v is diag(1 / s) K diag(exp(v))."""
     xp, k, cost = p.xp, p.base.kernels, p.base.cost
-    final = min(DEPTH, 3e-3 * p.base.tol)
+    final = min(DEPTH, max(3e-3 * p.base.tol, 1e-30))
     depth, group, failures, fresh = DEPTH, None, 0, True
     while failures < 3:
         if failures:
             f, g = _sweep(p, f, g, work)
-        start = _evaluate(p, f, g, False, False, work)
+        start = evaluated(p, f, g, False, False, work)
         if group is None:
-            group, count = k.groups(cost, start.f)
+            group = k.groups(cost, start.f)
         logs = (xp.log(xp.clip(x, 1e-300, None)) for x in (start.r, start.c))
         K = k.extract(cost, start.plan, start.g, p.reg, *logs, math.log(depth))
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
-        point = _restricted(p, K, start, xp.zeros_like(start.g))
+        point = restricted(p, K, start, xp.zeros_like(start.g))
         for _ in range(SWEEPS if fresh else 0):
-            v = point.plan[0] + (_half_step(p, point) - point.g) / p.reg
-            point = _restricted(p, K, start, xp.clip(v, -REACH, REACH))
+            v = point.plan[0] + (half_step(p, point) - point.g) / p.reg
+            point = restricted(p, K, start, xp.clip(v, -REACH, REACH))
         fresh = False
         settled = last and depth <= 1.01 * final
         goal = -1.0 if settled or not last else max(100 * DEPTH, 0.1 * p.base.tol)
@@ -217,11 +164,13 @@ def _on_entries(p, f, g, last, work):
             v, w, s = point.plan
             drop, rtol = min(1e-3, 0.1 * point.error), max(1e-3, min(0.05, point.error))
 
-            def kernel(weights, *rest, K=K, r=point.r, w=w, s=s, drop=drop):
-                return k.pattern_direction(*K, r, weights, w, s, group, count, drop, *rest)
+            def kernel(weights, *rest, K=K, r=point.r, w=w, s=s, group=group, drop=drop):
+                return k.pattern_direction(*K, r, weights, w, s, *group, drop, *rest)
 
-            d = _direction(p, kernel, point, rtol, work)
-            better = _search(p, lambda d, K=K, start=start, v=v: _restricted(p, K, start, v + d), point, d, 1e-13)
+            def evaluate(d, K=K, start=start, v=v):
+                return restricted(p, K, start, v + d)
+
+            better = _search(p, evaluate, point, _direction(p, kernel, point, rtol, work), 1e-13)
             if better is None:
                 failures += 1
                 break
@@ -234,18 +183,6 @@ def _on_entries(p, f, g, last, work):
     return f, g
 
 
-def _restricted(p, K, start, v):
-    """Return the `Point` of g + reg v on the entries K of the plan of `start`."""
-    xp, k = p.xp, p.base.kernels
-    w = xp.exp(xp.clip(v, -300.0, 300.0))
-    s, c = k.pattern_eval(*K, start.r, w)
-    log_s = xp.log(xp.clip(s, 1e-300, None))
-    f, g, r = _balanced(p, start.f - p.rows.tau * p.reg * log_s, start.g + p.reg * v)
-    if p.rows.rho < math.inf:  # r is not that of `start`
-        s, c = k.pattern_eval(*K, r, w)
-    return _point(p, f, g, r, c, (v, w, s))
-
-
 def _search(p, evaluate, point, d, noise):
     """Return a point along the direction d that is better in value, or in error at an equal value.
 
@@ -253,6 +190,8 @@ def _search(p, evaluate, point, d, noise):
     up their mass, at steps of rho / reg, do not hold up the others. A step that gains in value and
     error is doubled, which moves parts of the plan that hardly any pair connects.
     """
+    if d is None:
+        return None
     xp, slack = p.xp, noise * max(1.0, abs(point.value))
     size = host(xp.max(xp.abs(d)))
     step = d * min(1.0, RADIUS / max(size, 1.0))

@@ -76,6 +76,5 @@ class UnbalancedResult(Result):
         return self._cache["gap"]
 
     def _ordered(self):
-        """The potentials in the order of the problem."""
+        """Return the potentials in the order of the problem."""
         return (self.g, self.f) if self._problem.base.transposed else (self.f, self.g)
-

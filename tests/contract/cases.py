@@ -171,7 +171,7 @@ CASES = [
             ],
             label=kind,
         )
-        for rho, kind in ((0.3, "entropy"), (np.inf, "kl"))
+        for rho, kind in ((0.5, "entropy"), (np.inf, "kl"))
     ),
     Case(
         "ot.partial_transport",

@@ -14,6 +14,8 @@ import numopt.exceptions
 from numopt.estimators import TransportMap
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
+SHIFT = np.array([2.0, -1.0])
+
 
 class OntoItself(TransportMap):
     """A map of a cloud onto itself: what scikit-learn's checks, which know one cloud and labels, can fit.
@@ -93,9 +95,9 @@ def test_new_points_go_by_the_entropic_map(clouds):
 
 def test_a_translation_is_found(clouds):
     X, _ = clouds
-    ot = TransportMap(1e-3).fit(X, X + [2.0, -1.0])
-    assert ot.transform(X).mean(axis=0) == pytest.approx(X.mean(axis=0) + [2.0, -1.0], abs=1e-8)
-    assert abs(ot.transform(X) - X - [2.0, -1.0]).mean() < 0.02
+    ot = TransportMap(1e-3).fit(X, X + SHIFT)
+    assert ot.transform(X).mean(axis=0) == pytest.approx(X.mean(axis=0) + SHIFT, abs=1e-8)
+    assert abs(ot.transform(X) - X - SHIFT).mean() < 0.02
 
 
 def test_reg_is_relative_to_the_median_cost_unless_told(clouds):

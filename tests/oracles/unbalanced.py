@@ -23,9 +23,7 @@ def targets(f, g, a, b, reg, rho, kind="entropy"):
     """Return the marginals that potentials ask for."""
     shift = reg if kind == "kl" else 0.0
     logs = [np.log(np.where(w > 0, w, 1)) for w in (a, b)]
-    return tuple(
-        w * np.exp(-(x - shift * log) / r) for w, x, log, r in zip((a, b), (f, g), logs, rho, strict=True)
-    )
+    return tuple(w * np.exp(-(x - shift * log) / r) for w, x, log, r in zip((a, b), (f, g), logs, rho, strict=True))
 
 
 def error(f, g, a, b, C, reg, rho, kind="entropy"):
@@ -54,7 +52,5 @@ def partial_cost(a, b, C, mass):
     """Return the least cost of transporting `mass`, by linear programming."""
     n, m = C.shape
     rows, columns = np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))
-    found = linprog(
-        C.ravel(), A_ub=np.vstack([rows, columns]), b_ub=np.r_[a, b], A_eq=np.ones((1, n * m)), b_eq=[mass]
-    )
+    found = linprog(C.ravel(), A_ub=np.vstack([rows, columns]), b_ub=np.r_[a, b], A_eq=np.ones((1, n * m)), b_eq=[mass])
     return found.fun

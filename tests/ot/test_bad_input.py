@@ -151,7 +151,7 @@ def test_points(given, message):
 @pytest.mark.parametrize("C", [np.zeros((4, 5)), -np.ones((4, 5))])
 def test_a_median_that_is_no_scale(C):
     u, v = np.full(4, 0.25), np.full(5, 0.2)
-    with pytest.raises(InvalidInputError, match="reg_relative.*median"):
+    with pytest.raises(InvalidInputError, match=r"reg_relative.*median"):
         sinkhorn_newton(u, v, C, reg=0.1, reg_relative=True)
 
 

@@ -258,7 +258,6 @@ def test_a_column_major_cost_is_read_as_it_lies(method, reg):
     assert result.lp_lower_bound <= result.rounded_cost
     swapped = sinkhorn_newton(b, a, C.T, reg=reg, method=method, tol=1e-12, density=20.0)
     np.testing.assert_allclose(swapped.plan.todense(), P.T, atol=1e-12)
-    assert np.array_equal(swapped.f, plain.g) and np.array_equal(swapped.g, plain.f)
 
 
 @pytest.mark.parametrize("step", [2, -1, -3])

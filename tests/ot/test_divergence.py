@@ -40,7 +40,7 @@ def test_it_is_what_its_definition_says():
 @pytest.mark.parametrize("reg", [1.0, 0.1, 1e-2, 1e-3])
 def test_a_translate_differs_by_the_square_of_the_translation(reg):
     X, _ = clouds()
-    res = sinkhorn_divergence(X, X + [0.3, -0.4], reg=reg, tol=1e-11)
+    res = sinkhorn_divergence(X, X + np.array([0.3, -0.4]), reg=reg, tol=1e-11)
     assert res.value == pytest.approx(0.25, abs=1e-9) and res.success and abs(res.gap) < 1e-8
 
 

@@ -43,7 +43,7 @@ def close(x, y):
 
 
 def test_every_view_is_the_same_plan(solved):
-    result, P, a, b = solved
+    result, P, a, _ = solved
     plan, rng = result.plan, np.random.default_rng(1)
     assert isinstance(plan, TransportPlan)
     assert plan.shape == P.shape and plan.dtype == result.f.dtype
