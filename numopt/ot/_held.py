@@ -53,6 +53,19 @@ def _subset(xp, cost, rows, columns):
     return xp.take(xp.take(C, rows, axis=0), columns, axis=1), X, YT, kind
 
 
+def columns_in_log_domain(p, lost, f, g, reg):
+    """Return g with the half step from f, in the log domain, for the columns that are `lost`."""
+    xp = p.xp
+    columns = _index(p, np.flatnonzero(host(lost)))
+    if columns.shape[0] == 0:
+        return g
+    rows = _index(p, np.arange(p.a.shape[0]))
+    cost = transposed(xp, _subset(xp, p.cost, rows, columns))
+    b = xp.take(p.b, columns)
+    new, _ = p.kernels.row_pass(cost, b, xp.zeros_like(b), f, reg, False)
+    return _merge(p, xp.take(g, _others(p, columns, g)), new, _others(p, columns, g), columns)
+
+
 def _half_sweep(p, cost, weights, g):
     """Return reg (log w_i - LSE_j((g_j - C_ij) / reg)), or min_j (C_ij - g_j) where w_i = 0."""
     xp = p.xp

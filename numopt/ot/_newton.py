@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from numopt._array import device, host
 from numopt._loop import Iterate, Status
+from numopt.ot._held import columns_in_log_domain
 
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
 ROUGH = 2e-2  # marginal error at which a level is left
@@ -94,7 +95,8 @@ def _sweeps(p, g, reg, work):
 def _sinkhorn_step(p, f, g, reg, work, rough=True):
     f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, rough)
     work["n_passes"] += 1
-    return f, g + reg * _log_ratio(p, c)
+    new = g + reg * _log_ratio(p, c)
+    return f, new if rough else columns_in_log_domain(p, c < 1e-30 * p.b, f, new, reg)
 
 
 def _log_ratio(p, c):

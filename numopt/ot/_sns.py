@@ -35,6 +35,8 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
         # b. (1 / reg) M dz = gradient, by conjugate gradients
         df, dg, steps = _cg(p, sparse, rows, columns, p.a - rows, p.b - columns)
         df, dg = p.reg * df, p.reg * dg
+        if not host(xp.max(xp.abs(df)) + xp.max(xp.abs(dg))) < 1e20 * p.scale:
+            return Status.BREAKDOWN, "the sparsified Hessian is singular: no plan fits, or density is too small"
         # c. backtracking on F
         slope, t = host(p.dot(df, p.a - rows) + p.dot(dg, p.b - columns)), 1.0
         for _ in range(HALVINGS):
@@ -69,11 +71,11 @@ def _cg(p, P, rows, columns, rf, rg):
     x, y = xp.zeros_like(rf), xp.zeros_like(rg)
     zf, zg = rf / rows, rg / columns
     pf, pg, rz = zf, zg, host(p.dot(rf, zf) + p.dot(rg, zg))
-    goal = CG_TOL**2 * rz
+    goal, lost = CG_TOL**2 * rz, 1e20 * rz
     for step in range(CG_STEPS):
         qf, qg = rows * pf + P @ pg, P.T @ pf + columns * pg
         curvature = host(p.dot(pf, qf) + p.dot(pg, qg))
-        if not (rz > goal and curvature > 0):
+        if not (goal < rz < lost and curvature > 0):
             return x, y, step
         t = rz / curvature
         x, y, rf, rg = x + t * pf, y + t * pg, rf - t * qf, rg - t * qg

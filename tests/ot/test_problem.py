@@ -147,11 +147,9 @@ def test_thinned_problems_keep_the_mass():
 @pytest.mark.parametrize("kind", ["C", "points"])
 def test_any_backend(xp, kind):
     a, b, C = squares(9, 11)
-    rng = np.random.default_rng(0)
-    data = {"C": xp.asarray(C)} if kind == "C" else {
-        "X": xp.asarray(rng.random((9, 2))),
-        "Y": xp.asarray(rng.random((11, 2))),
-    }
+    X, Y = np.random.default_rng(0).random((2, 11, 2))
+    points = {"X": xp.asarray(X[:9]), "Y": xp.asarray(Y)}
+    data = {"C": xp.asarray(C)} if kind == "C" else points
     p = transport_problem(xp.asarray(a), xp.asarray(b), **data, reg=0.1)
     assert all(xp.owns(x) for x in (p.a, p.b, *p.start))
     assert all(type(x) is float for x in (p.mass, p.reg, p.tol, p.scale, *p.extent, p.floor))

@@ -84,9 +84,7 @@ def test_small_reg_finds_the_assignment(n):
 @pytest.mark.parametrize("reg", [1.0, 0.05, 0.01])
 def test_the_methods_agree(reg):
     a, b, C = squares(30, 40, 4)
-    plans = [
-        sinkhorn_newton(a, b, C, reg=reg, method=method, density=20.0).plan.todense() for method in METHODS
-    ]
+    plans = [sinkhorn_newton(a, b, C, reg=reg, method=method, density=20.0).plan.todense() for method in METHODS]
     for P in plans[1:]:
         np.testing.assert_allclose(P, plans[0], atol=1e-9)
 
