@@ -27,7 +27,7 @@ exclude_patterns = [
     "auto_examples/*.ipynb",
     "auto_examples/*.py",
     "**/*.codeobj.json",
-    "ot_sparse.rst",  # a part of ot.rst
+    "ot_sparse.rst", "ot_more.rst",  # a part of ot.rst
 ]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # the gallery's options hold functions

@@ -156,6 +156,8 @@ def _on_entries(p, f, g, reg, last, work):
             return _finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
 
         least = [host(xp.min(sums)) for sums in k.pattern_eval(*K, p.a, xp.ones_like(p.b))]
+        if not math.isfinite(sum(least)):
+            raise NotFinite(f"the sums of the entries became {least}")
         if min(least) <= 0:  # the prediction left a row or a column without entries
             failures += 1
             f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)

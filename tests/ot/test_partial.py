@@ -1,5 +1,7 @@
 """Partial transport: bracketed by linear programming, its constraints, degenerate and bad input."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,13 @@ def test_a_previous_result_is_a_start():
         again = partial_transport(a, b, D, mass=3.01, reg=1e-2, init=first)
         assert again.success and again.nit < first.nit
         check(again, a, b, C, 3.01)
+
+
+def test_pickles_keep_the_plan():
+    a, b, C = problem()
+    res = partial_transport(a, b, C, mass=2.0, reg=0.01)
+    again = pickle.loads(pickle.dumps(res))
+    assert again.plan.todense().tobytes() == res.plan.todense().tobytes() and again.message == res.message
 
 
 BAD = [

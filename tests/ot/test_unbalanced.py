@@ -1,5 +1,7 @@
 """Unbalanced transport: the solution, its limits, the certificate, degenerate and bad input."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -219,6 +221,13 @@ def test_failure_is_honest():
         res = unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=1.0, max_iter=2)
     assert res.success is False and res.marginal_error > 1e-9
     assert oracle.error(res.f, res.g, a, b, C, 1e-4, (1.0, 1.0)) == pytest.approx(res.marginal_error, rel=1e-6)
+
+
+def test_pickles_keep_the_plan():
+    a, b, C = problem()
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=0.01, rho=0.3)
+    again = pickle.loads(pickle.dumps(res))
+    assert again.plan.todense().tobytes() == res.plan.todense().tobytes() and again.message == res.message
 
 
 BAD = [
