@@ -73,7 +73,8 @@ def _half_sweep(p, cost, weights, g):
         return weights
     ones = xp.where(weights > 0, weights, xp.ones_like(weights))
     swept, _ = p.kernels.row_pass(cost, ones, xp.zeros_like(weights), g, p.reg, False)
-    return xp.where(weights > 0, swept, p.kernels.c_transform(cost, g))
+    bound = p.kernels.c_transform(cost, g)
+    return xp.where(weights > 0, swept, xp.where(bound < math.inf, bound, 0.0))  # 0 where no pair is allowed
 
 
 def _index(p, positions):
