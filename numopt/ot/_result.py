@@ -73,7 +73,7 @@ class TransportResult(Result):
         if "lower" not in self._cache:
             p, _, g = self._inner()
             g = p.xp.where(p.b > 0, g, -math.inf)
-            f = p.kernels.c_transform(p.cost, g)
+            f = p.xp.where(p.a > 0, p.kernels.c_transform(p.cost, g), 0.0)
             g = p.xp.where(p.b > 0, g, 0.0)
             self._cache["lower"] = p.units * host(p.dot(p.a, f) + p.dot(p.b, g))
         return self._cache["lower"]
