@@ -20,7 +20,9 @@ ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 2e-2  # levels above this fraction of the scale are left to Sinkhorn
 SWEEPS = 4  # on each of those, on every second row if there are a thousand
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
-LARGEST = 2**26  # ... if it has no more entries than this
+LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
+MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
+STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
 DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
 REACH = 24.0  # ... as long as no potential moves by more than this many reg; log(1 / DEPTH) is 27
 RADIUS = 6.0  # of the trial steps, in reg
@@ -57,7 +59,7 @@ def _levels(p, g, rungs):
     """Descend this many rungs to the target."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
-    coarse = p.thinned(2 if n >= 1000 else 1)
+    coarse = p.thinned(1 if n < 1000 else 2 if n < 8000 else 8)
     f, points, density = None, [], float(g is p.start[1])
     for rung in range(max(rungs, 0), -1, -1):
         reg, last = p.reg * FACTOR**rung, rung == 0
@@ -66,9 +68,11 @@ def _levels(p, g, rungs):
         if reg > SMOOTH * p.scale and not last:
             f, g = yield from _sweeps(coarse, g, reg, work)
         elif density > DENSE and n * m <= LARGEST:
-            f, g, density = yield from _on_plan(p, f, g, reg, last, work)
+            f, g, density = yield from _on_passes(p, f, g, reg, last, work)
             if last:  # its directions no longer help: they are rounded
                 yield from _on_entries(p, f, g, reg, last, work)
+        elif n * m > LARGEST and _matter(p, g, reg) > MOST:
+            f, g, _ = yield from _on_passes(p, f, g, reg, last, work)
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
         points = [*points[-1:], (reg, f, g)]
@@ -106,12 +110,24 @@ def _log_ratio(p, c):
     return xp.log(p.b / xp.where(c < least, xp.asarray(least, dtype=c.dtype, device=device(c)), c))
 
 
-def _on_plan(p, f, g, reg, last, work):
-    """Newton on the whole plan: each pass over the cost is exact and leaves the plan for the next direction."""
+def _matter(p, g, reg, depth=DEPTH):
+    """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
+    xp, step = p.xp, max(1, p.shape[0] // 64)
+    cost, a = p.thinned(step).cost, p.a[::step]
+    f, _ = p.kernels.row_pass(cost, a, xp.zeros_like(a), g, reg, False)
+    return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
+
+
+def _on_passes(p, f, g, reg, last, work):
+    """Newton with exact passes over the cost; for directions, the whole plan or, of a large one, some of it."""
     xp, k = p.xp, p.kernels
+    whole = p.shape[0] * p.shape[1] <= LARGEST
 
     def evaluate(v):
-        f_v, c, P = k.plan_pass(p.cost, p.a, f, g + reg * v, reg, rough)
+        if whole:
+            f_v, c, P = k.plan_pass(p.cost, p.a, f, g + reg * v, reg, rough)
+        else:
+            (f_v, c), P = k.row_pass(p.cost, p.a, f, g + reg * v, reg, rough), None
         work["n_passes"] += 1
         value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
         return _finite(Point(v, (f_v, P), c, value, error))
@@ -124,7 +140,19 @@ def _on_plan(p, f, g, reg, last, work):
     while last or point.error > ROUGH:
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
-        d, steps = k.plan_direction(P, group, count, p.b, p.b - point.c, *_accuracy(point.error, 0.1))
+        rest = p.b - point.c, *_accuracy(point.error, 0.1)
+        if not whole and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
+            some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
+            _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g + reg * point.v, reg, True)
+            work["n_passes"] += 1
+        if P is not None:
+            d, steps = k.plan_direction(P, group, count, p.b, *rest)
+        else:
+            K = k.extract(p.cost, f, g + reg * point.v, reg, xp.log(p.a), xp.log(p.b), math.log(STRONG))
+            ones = xp.ones_like(p.b)
+            s, _ = k.pattern_eval(*K, p.a, ones)
+            work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
+            d, steps = k.pattern_direction(*K, p.a, p.b, ones, s, group, count, 0.0, *rest)
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
         better = _search(p, evaluate, point, d, False, rounding) if steps else None
@@ -133,7 +161,7 @@ def _on_plan(p, f, g, reg, last, work):
             break
         point = better
     f, P = point.rows
-    density = k.plan_density(P, p.a, p.b, 1e-10)
+    density = k.plan_density(P, p.a, p.b, 1e-10) if whole else 1.0
     if not math.isfinite(density):
         raise NotFinite(f"the density of the plan became {density}")
     return f, g + reg * point.v, density

@@ -87,8 +87,8 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     Notes
     -----
     Cost: "auto" makes 15 to 25 passes over the cost of about the time of ``exp`` of n m numbers each, and
-    about as much again in Newton steps. Memory beyond the data: 2 n m bytes while the plan is dense (only
-    up to 2**26 pairs), 12 bytes for each entry kept later and as much for its Newton matrix, n m / 8 bytes while
+    about as much again in Newton steps. Memory beyond the data: 2 n m bytes while the plan is dense (128 MiB
+    at most), 12 bytes for each entry kept later and as much for its Newton matrix, n m / 8 bytes while
     entries are selected, and O(n + m). `C` is not copied.
 
     Certified: the marginals and hence feasibility to `tol`; `gap` bounds the distance from the optimal

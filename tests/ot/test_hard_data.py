@@ -177,6 +177,25 @@ def test_more_infeasible_patterns_never_succeed():
         assert np.isfinite(result.f).all() and np.isfinite(result.g).all()
 
 
+def test_negligible_weights_that_may_only_go_to_each_other():
+    a = np.array([0.5, 0.5, 1e-20])
+    C = np.array([[0.0, 1.0, np.inf], [1.0, 0.0, np.inf], [np.inf, np.inf, 0.3]])
+    result = sinkhorn_newton(a, a, C, reg=0.1)
+    certified(result, a, a, C)
+    assert np.isfinite([result.value, result.dual_value, result.lp_lower_bound]).all()
+
+
+def test_a_weight_of_zero_may_have_no_allowed_pair():
+    a, b, C = squares(6, 7)
+    a[2] = 0.0
+    a /= a.sum()
+    C[2] = np.inf
+    result = sinkhorn_newton(a, b, C, reg=0.1)
+    assert result.success and not result.plan.todense()[2].any()
+    numbers = [result.value, result.dual_value, result.cost, result.lp_lower_bound, result.rounded_cost, result.gap]
+    assert np.isfinite(numbers).all() and not np.isnan(result.f).any()
+
+
 # ------------------ masses and costs
 
 
