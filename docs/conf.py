@@ -27,7 +27,8 @@ exclude_patterns = [
     "auto_examples/*.ipynb",
     "auto_examples/*.py",
     "**/*.codeobj.json",
-    "ot_sparse.rst", "ot_more.rst",  # a part of ot.rst
+    "ot_sparse.rst",  # parts of ot.rst
+    "ot_more.rst",
 ]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # the gallery's options hold functions
@@ -85,3 +86,13 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
+
+
+def _without_routing(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn adds to every estimator and describes in its own documentation."""
+    return skip or name == "get_metadata_routing" or (name.startswith("set_") and name.endswith("_request"))
+
+
+def setup(app):
+    """Connect what autodoc leaves out."""
+    app.connect("autodoc-skip-member", _without_routing)

@@ -10,7 +10,7 @@ from numopt._result import Result, result_class
 class SparsePlan:
     """A transport plan held as its positive entries, in row-major order.
 
-    Attributes
+    Parameters
     ----------
     rows, columns : int64 array of shape (nnz,)
         Where the entries are.
@@ -48,7 +48,13 @@ class SparsePlan:
         return self.values.dtype
 
     def todense(self):
-        """Return the plan as an array of shape (n, m); O(n m) memory."""
+        """Return the plan as a matrix.
+
+        Returns
+        -------
+        array of shape (n, m)
+            All entries: O(n m) memory.
+        """
         xp, (n, m) = namespace(self.values), self.shape
         if is_numpy(xp):
             return self.tocsr().toarray()
@@ -61,7 +67,13 @@ class SparsePlan:
         return xp.reshape(flat, (n, m))
 
     def tocsr(self):
-        """Return the plan as a CSR array of SciPy (on the host) or, from CuPy arrays, of CuPy."""
+        """Return the plan as a sparse array.
+
+        Returns
+        -------
+        csr_array of shape (n, m)
+            Of CuPy for CuPy arrays, else of SciPy, on the host.
+        """
         return csr(self.values, self.rows, self.columns, self.shape)
 
     def __repr__(self):
