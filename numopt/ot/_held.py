@@ -20,6 +20,19 @@ def hold_out(p, limit):
     return replace(p, a=a, b=b, cost=_subset(p.xp, p.cost, rows, columns), rows=rows, columns=columns, whole=p)
 
 
+def stranded(p):
+    """Say whether forbidden pairs leave a weight that was held out, but is not zero, only to others of its kind."""
+    xp, whole = p.xp, p.whole
+    for axis, kept, weights in ((0, p.rows, whole.a), (1, p.columns, whole.b)):
+        held = _others(p, kept, weights)
+        held = _index(p, host(held)[host(xp.take(weights, held)) > 0])
+        if held.shape[0]:
+            C = xp.take(xp.take(whole.cost[0], held, axis=axis), p.rows if axis else p.columns, axis=1 - axis)
+            if host(xp.max(xp.min(C, axis=1 - axis))) == math.inf:
+                return True
+    return False
+
+
 def expand(p, f, g):
     """Return potentials for all weights: the c-transform where a weight is zero."""
     xp, whole = p.xp, p.whole

@@ -11,7 +11,7 @@ ends the run is a pass over every entry.
 import math
 from typing import NamedTuple
 
-from numopt._array import device, host
+from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
 
@@ -99,15 +99,8 @@ def _sweeps(p, g, reg, work):
 def _sinkhorn_step(p, f, g, reg, work, rough=True):
     f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, rough)
     work["n_passes"] += 1
-    new = g + reg * _log_ratio(p, c)
+    new = g + reg * p.log_ratio(c)
     return f, new if rough else columns_in_log_domain(p, c < 1e-30 * p.b, f, new, reg)
-
-
-def _log_ratio(p, c):
-    """Return log(b / c), Sinkhorn's step; where c has underflowed, a long one."""
-    xp = p.xp
-    least = 1e3 * float(xp.finfo(c.dtype).smallest_normal)
-    return xp.log(p.b / xp.where(c < least, xp.asarray(least, dtype=c.dtype, device=device(c)), c))
 
 
 def _matter(p, g, reg, depth=DEPTH):
@@ -175,11 +168,13 @@ def _on_entries(p, f, g, reg, last, work):
     group, count = k.groups(p.cost, f)
     depth, final = DEPTH, min(DEPTH, max(3e-3 * p.tol, 1e-18))
     failures, slow, fresh = 0, 0, True
+    limit = 0.3 * math.log(float(xp.finfo(p.a.dtype).max))  # exp(v) must not overflow
     while failures < ATTEMPTS:
         K = k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(depth))
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
 
         def evaluate(v, K=K):
+            v = xp.clip(v, -limit, limit)
             s, c = k.pattern_eval(*K, p.a, xp.exp(v))
             return _finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
 
@@ -192,7 +187,7 @@ def _on_entries(p, f, g, reg, last, work):
             continue
         point = evaluate(xp.zeros_like(p.b))
         for _ in range(3 if fresh else 0):  # cheap here, and they damp what is local
-            point = evaluate(point.v + _log_ratio(p, point.c))
+            point = evaluate(point.v + p.log_ratio(point.c))
         fresh, settled = False, last and depth <= final
         goal = 1e-8 if last else ROUGH
         damping = 1.0
@@ -290,7 +285,7 @@ def _search(p, evaluate, point, d, cheap, rounding):
     if cheap and size > 1:
         steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
     if cheap and 0.5 < size <= RADIUS:
-        steps.append(d * xp.where(length > 0.5, STRETCH, 1.0))
+        steps.append(xp.where(length > 0.5, STRETCH * d, d))
     if cheap and size > RADIUS:
         steps.append(xp.clip(d, -RADIUS, RADIUS))
     trials = [evaluate(point.v + step) for step in steps]

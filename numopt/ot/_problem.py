@@ -9,7 +9,7 @@ from numopt._array import device, host, is_cupy, is_numpy, like, namespace, turn
 from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
-from numopt.ot._held import expand, hold_out, visible
+from numopt.ot._held import expand, hold_out, stranded, visible
 
 COSTS = {"sqeuclidean": 1, "euclidean": 2, "cityblock": 3}
 
@@ -83,6 +83,12 @@ class TransportProblem:
         """Return the inner product of two vectors in float64."""
         xp = self.xp
         return xp.sum(xp.astype(x, xp.float64, copy=False) * xp.astype(y, xp.float64, copy=False))
+
+    def log_ratio(self, column_sums):
+        """Return log(b / c), Sinkhorn's step; where c has underflowed, a long one."""
+        xp = self.xp
+        least = 1e3 * float(xp.finfo(column_sums.dtype).smallest_normal)
+        return xp.log(self.b / xp.clip(column_sums, least, None))
 
     def error(self, column_sums):
         """Return the l1 violation of b relative to the mass, on the device; the rows are exact."""
@@ -166,7 +172,9 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
     p = TransportProblem(xp, a, b, matrices, mass, transposed=swap, note=note)
     limit = 1e-3 * min(1e-6, 1e-9 if tol is None else tol) * mass / (n + m)
     if min(extents["a"].low, extents["b"].low) <= limit:
-        p = hold_out(p, limit)
+        small, p = p, hold_out(p, limit)
+        if C is not None and stranded(p):
+            p = hold_out(small, 0.0)
     return _measured(p, reg, reg_relative, tol, checks)
 
 
@@ -216,14 +224,28 @@ def _measured(p, reg, reg_relative, tol, checks):
 
 
 def sample_median(p, size):
-    """Return the median of a fixed sample of about `size` costs, without those that are infinite."""
-    n, m = p.shape
-    rows = min(n, max(math.isqrt(size), size // m))
-    i, j = slice(None, None, max(1, n // rows)), slice(None, None, max(1, m * rows // size))
-    C, X, YT, kind = p.cost
-    sample = host(p.kernels.cost_block((C, X[i, ...], YT[:, j], kind)) if kind else C[i, j])
+    """Return the median of a fixed sample of at most `size` costs, without those that are infinite."""
+    (n, m), (C, X, YT, kind) = p.shape, p.cost
+    step = -(-n * m // size)
+    while math.gcd(step, m) > 1:  # every row and every column has its turn
+        step += 1
+    if kind:
+        at = np.arange(0, n * m, step)
+        i, j = (p.xp.asarray(index, device=device(p.a)) for index in np.divmod(at, m))
+        sample = _distance(p.xp, p.xp.take(X, i, axis=0) - p.xp.take(YT, j, axis=1).T, kind)
+    else:
+        sample = p.xp.reshape(C, (-1,))[::step]
+    sample = host(sample)
     finite = sample[np.isfinite(sample)]
     return float(np.median(finite)) if finite.size else math.nan
+
+
+def _distance(xp, difference, kind):
+    """Return the cost of pairs of points from their differences, one a row."""
+    if kind == COSTS["cityblock"]:
+        return xp.sum(xp.abs(difference), axis=1)
+    squares = xp.sum(difference * difference, axis=1)
+    return xp.sqrt(squares) if kind == COSTS["euclidean"] else squares
 
 
 def _original_index(p, name, position):

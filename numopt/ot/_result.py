@@ -59,7 +59,10 @@ class TransportResult(Result):
 
     @property
     def rounded_cost(self):
-        """<C, R> of the rounded plan R, which is feasible: an upper bound of the unregularised value."""
+        """<C, R> of the rounded plan R, which is feasible: an upper bound of the unregularised value.
+
+        R completes the plan by a little mass everywhere: infinite where pairs are forbidden and mass is missing.
+        """
         return self._rounded()[0]
 
     @property
@@ -91,10 +94,12 @@ class TransportResult(Result):
             xp, k = p.xp, p.kernels
             f, g = visible(p, f, g)
             a, b = xp.astype(p.a, xp.float64), xp.astype(p.b, xp.float64)
+            # a little less than enough: rounding of the shifted exponents must not bring P above a or b
+            spare = float(xp.finfo(f.dtype).eps) * (p.reg + max(map(abs, p.extent)))
             rows, _, _ = k.plan_sums(p.cost, f, g, p.reg)
-            f = xp.where(p.a > 0, f + p.reg * _log_shrink(xp, a, rows), f)
+            f = xp.where(p.a > 0, f + p.reg * _log_shrink(xp, a, rows) - spare, f)
             _, columns, _ = k.plan_sums(p.cost, f, g, p.reg)
-            g = xp.where(p.b > 0, g + p.reg * _log_shrink(xp, b, columns), g)
+            g = xp.where(p.b > 0, g + p.reg * _log_shrink(xp, b, columns) - spare, g)
             rows, columns, _ = k.plan_sums(p.cost, f, g, p.reg)
             u, v = xp.clip(a - rows, 0.0, None), xp.clip(b - columns, 0.0, None)
             missing = max(host(xp.sum(u)), 1e-300)

@@ -23,7 +23,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
     f = xp.zeros_like(p.a)
     for _ in range(n_sinkhorn):  # stage 1: x += (log r - log P1) / eta, then y += (log c - log P^T 1) / eta
         f, c = k.row_pass(p.cost, p.a, f, g, p.reg, False)
-        g = g + p.reg * (xp.log(p.b) - xp.log(c))
+        g = g + p.reg * p.log_ratio(c)
         work["n_passes"] += 1
         P, rows, columns, F, error = _evaluate(p, C, f, g)
         yield Iterate((f, g), error, dict(work))
@@ -67,7 +67,7 @@ def _evaluate(p, C, f, g):
 def _cg(p, P, rows, columns, rf, rg):
     """Solve [[diag(P1), P], [P^T, diag(P^T 1)]] (x, y) = (rf, rg), with P sparsified, by Jacobi-PCG."""
     xp = p.xp
-    rows, columns = (xp.where(sums > 0, sums, 1.0) for sums in (rows, columns))
+    rows, columns = (xp.where(sums > 1e-30, sums, xp.ones_like(sums)) for sums in (rows, columns))
     x, y = xp.zeros_like(rf), xp.zeros_like(rg)
     zf, zg = rf / rows, rg / columns
     pf, pg, rz = zf, zg, host(p.dot(rf, zf) + p.dot(rg, zg))

@@ -120,7 +120,8 @@ def pattern_eval(data, indices, indptr, a, w):
     s, c = np.empty(n), np.empty(m)
     parts = np.empty((_entry_chunks(n, m, indices.size), m))
     _ot_entries.evaluate(data, indices.view(np.uint32), indptr, wide(a), wide(w), s, c, parts)
-    return s.astype(a.dtype), c.astype(a.dtype)
+    largest = np.finfo(a.dtype).max  # a prediction may miss by more than float32 can say
+    return np.minimum(s, largest).astype(a.dtype), np.minimum(c, largest).astype(a.dtype)
 
 
 def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
