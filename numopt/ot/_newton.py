@@ -9,11 +9,11 @@ ends the run is a pass over every entry.
 """
 
 import math
-from typing import NamedTuple
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
+from numopt.ot._search import REACH, NotFinite, Point, centred, far, finite, search
 
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
 ROUGH = 2e-2  # marginal error at which a level is left
@@ -23,25 +23,8 @@ DENSE = 0.3  # share of entries that matter above which the whole plan is kept .
 LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
 MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
 STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
-DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j) ...
-REACH = 24.0  # ... as long as no potential moves by more than this many reg; log(1 / DEPTH) is 27
-RADIUS = 6.0  # of the trial steps, in reg
-STRETCH = 3.0  # of the parts of a step that ask for less flux
+DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j), as long as no potential moves by more than REACH
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
-
-
-class NotFinite(ArithmeticError):
-    """A kernel returned NaN or infinity."""
-
-
-class Point(NamedTuple):
-    """Where a search stands: v, in reg, from the base potentials, and what was computed there."""
-
-    v: object
-    rows: object  # the row potentials or scalings, and the plan if it is kept
-    c: object  # column sums
-    value: float  # G / reg
-    error: float  # marginal error
 
 
 def annealed_newton(p, g=None):
@@ -123,7 +106,7 @@ def _on_passes(p, f, g, reg, last, work):
             (f_v, c), P = k.row_pass(p.cost, p.a, f, g + reg * v, reg, rough), None
         work["n_passes"] += 1
         value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
-        return _finite(Point(v, (f_v, P), c, value, error))
+        return finite(Point(v, (f_v, P), c, value, error))
 
     rough, slow = True, 0  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
@@ -148,7 +131,7 @@ def _on_passes(p, f, g, reg, last, work):
             d, steps = k.pattern_direction(*K, p.a, p.b, ones, s, group, count, 0.0, *rest)
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
-        better = _search(p, evaluate, point, d, False, rounding) if steps else None
+        better = search(p, evaluate, point, d, False, rounding) if steps else None
         slow = slow + 1 if better and better.error > 0.95 * point.error else 0
         if better is None or slow > 3:  # what is far from its place is better moved by entries
             break
@@ -176,7 +159,7 @@ def _on_entries(p, f, g, reg, last, work):
         def evaluate(v, K=K):
             v = xp.clip(v, -limit, limit)
             s, c = k.pattern_eval(*K, p.a, xp.exp(v))
-            return _finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
+            return finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
 
         least = [host(xp.min(sums)) for sums in k.pattern_eval(*K, p.a, xp.ones_like(p.b))]
         if not math.isfinite(sum(least)):
@@ -203,7 +186,7 @@ def _on_entries(p, f, g, reg, last, work):
                 *_accuracy(error, 0.05, damping),
             )
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
-            better = _search(p, evaluate, point, d, True, 1e-13) if steps else None
+            better = search(p, evaluate, point, d, True, 1e-13) if steps else None
             if better is None:
                 failures += 1
                 break
@@ -214,41 +197,13 @@ def _on_entries(p, f, g, reg, last, work):
                 break
         f, g = f - reg * xp.log(point.rows), g + reg * point.v
         if slow > 3:  # a part of the plan has far to go, to entries that do not matter yet
-            f, g = _far(p, f, g, reg, _centred(p, d), work)
+            f, g = far(p, f, g, reg, centred(p, d), work)
             slow = 0
         if not last and point.error <= ROUGH:
             break
         if last and point.error <= 1e-8:
             depth = final
     return f, g
-
-
-def _far(p, f, g, reg, d, work):
-    """Return the potentials where the dual value is largest along d, by passes over all entries.
-
-    Along a direction in which the plan at hand hardly changes, the value rises in a straight line up to where other
-    entries begin to count: with integer costs and a small reg, thousands of reg away. Bisection on the slope.
-    """
-    s = d / max(host(p.xp.max(p.xp.abs(d))), 1.0)
-
-    def slope(t):
-        f_t, c = p.kernels.row_pass(p.cost, p.a, f, g + reg * t * s, reg, False)
-        work["n_passes"] += 1
-        return f_t, host(p.dot(p.b - c, s))
-
-    low, high = 0.0, REACH
-    while high < 2 * (p.extent[1] - p.extent[0]) / reg and slope(high)[1] > 0:
-        low, high = high, 2 * high
-    while high - low > RADIUS:
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle)[1] > 0 else (low, middle)
-    return slope(low)[0], g + reg * low * s
-
-
-def _finite(point):
-    if not math.isfinite(point.error):
-        raise NotFinite(f"the marginal error became {point.error}")
-    return point
 
 
 def _shown(f, g, error, work, judged):
@@ -260,51 +215,3 @@ def _shown(f, g, error, work, judged):
 def _accuracy(error, most, damping=1.0):
     """Return the regularisation and the tolerance of conjugate gradients at this error, and their limit."""
     return damping * min(1e-3, 1e-2 * error), max(1e-3, min(most, error)), 400
-
-
-def _centred(p, d):
-    """Return the direction with median 0: a constant changes nothing."""
-    return d - p.xp.sort(d)[d.shape[0] // 2]
-
-
-def _search(p, evaluate, point, d, cheap, rounding):
-    """Return the best point along the direction d, or along what is left of it when it is too long; None if none is.
-
-    Parts of the plan that are nearly disconnected ask for a shift of log(flux needed / flux), of which Newton's step
-    is the exponential, or, where the flux is to shrink, at most 1. So where trials are cheap, a compressed, a clipped
-    and a stretched step compete with the shorter one for the largest dual value, and the winner is doubled while
-    that helps.
-    """
-    xp = p.xp
-    d = _centred(p, d)
-    length = xp.abs(d)
-    size = host(xp.max(length))
-    if not math.isfinite(size):
-        raise NotFinite(f"a Newton step became {size}")
-    steps = [d * min(1.0, RADIUS / max(size, 1.0))]
-    if cheap and size > 1:
-        steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
-    if cheap and 0.5 < size <= RADIUS:
-        steps.append(xp.where(length > 0.5, STRETCH * d, d))
-    if cheap and size > RADIUS:
-        steps.append(xp.clip(d, -RADIUS, RADIUS))
-    trials = [evaluate(point.v + step) for step in steps]
-    best = max(range(len(steps)), key=lambda i: trials[i].value)
-    step, trial = steps[best], trials[best]
-    slope, slack = host(p.dot(p.b - point.c, step)), rounding * max(1.0, abs(point.value))
-    t = 1.0
-    # Near the end the value changes below its own rounding: then the error decides.
-    while not (
-        trial.value >= point.value + 1e-4 * t * slope - (0.0 if cheap else slack)
-        or (trial.error <= 0.9 * point.error and trial.value >= point.value - slack)
-    ):
-        t *= 0.4
-        if t < 1e-3:
-            return None
-        trial = evaluate(point.v + t * step)
-    while cheap and 1 <= t < 8 and trial.error > 0.1 * point.error:  # no sign yet of quadratic convergence
-        further = evaluate(point.v + 2 * t * step)
-        if not (further.value > trial.value and further.error < trial.error):
-            break
-        t, trial = 2 * t, further
-    return trial

@@ -15,7 +15,7 @@ from functools import partial
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
-from numopt.ot._newton import NotFinite
+from numopt.ot._search import NotFinite
 from numopt.ot._unbalanced_points import evaluated, half_step, restricted
 
 FACTOR = 4.0  # between levels of reg

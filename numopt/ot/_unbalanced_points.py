@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from numopt._array import host
-from numopt.ot._newton import NotFinite
+from numopt.ot._search import NotFinite
 
 
 @dataclass
