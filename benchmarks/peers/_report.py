@@ -98,7 +98,7 @@ def rst(head: dict[str, Any], table: Table, figures: list[Figure]) -> str:
     return "\n".join(
         [
             f"Measured on {head['date']}: {where}; {about}; {head['threads']} thread(s).",
-            "Best of three runs after one to warm up; the ratio is CPU time over that of the best peer that",
+            "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of the best peer that",
             "solved the instance.",
             "",
             *grid((*HEAD[:-1], "note"), measured),
