@@ -98,8 +98,8 @@ def rst(head: dict[str, Any], table: Table, figures: list[Figure]) -> str:
     return "\n".join(
         [
             f"Measured on {head['date']}: {where}; {about}; {head['threads']} thread(s).",
-            "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of the best peer that",
-            "solved the instance.",
+            "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
+            "the best peer that solved the instance.",
             "",
             *grid((*HEAD[:-1], "note"), measured),
             *grid(("figure", "asked", "seen", "verdict"), promised),
