@@ -61,7 +61,8 @@ class TransportResult(Result):
     def rounded_cost(self):
         """<C, R> of the rounded plan R, which is feasible: an upper bound of the unregularised value.
 
-        R completes the plan by a little mass everywhere: infinite where pairs are forbidden and mass is missing.
+        R completes the plan by a little mass everywhere: infinite where pairs are forbidden and mass is missing. Exact
+        up to the rounding of the exponents, about u max|C| / reg of the mass.
         """
         return self._rounded()[0]
 
@@ -95,7 +96,7 @@ class TransportResult(Result):
             f, g = visible(p, f, g)
             a, b = xp.astype(p.a, xp.float64), xp.astype(p.b, xp.float64)
             # a little less than enough: rounding of the shifted exponents must not bring P above a or b
-            spare = float(xp.finfo(f.dtype).eps) * (p.reg + max(map(abs, p.extent)))
+            spare = 2 * float(xp.finfo(f.dtype).eps) * (p.reg + max(map(abs, p.extent)))
             rows, _, _ = k.plan_sums(p.cost, f, g, p.reg)
             f = xp.where(p.a > 0, f + p.reg * _log_shrink(xp, a, rows) - spare, f)
             _, columns, _ = k.plan_sums(p.cost, f, g, p.reg)

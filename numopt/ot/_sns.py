@@ -35,7 +35,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
         # b. (1 / reg) M dz = gradient, by conjugate gradients
         df, dg, steps = _cg(p, sparse, rows, columns, p.a - rows, p.b - columns)
         df, dg = p.reg * df, p.reg * dg
-        if not host(xp.max(xp.abs(df)) + xp.max(xp.abs(dg))) < 1e20 * p.scale:
+        if not host(xp.max(xp.abs(df)) + xp.max(xp.abs(dg))) < 1e6 * (p.scale + 100 * p.reg):
             return Status.BREAKDOWN, "the sparsified Hessian is singular: no plan fits, or density is too small"
         # c. backtracking on F
         slope, t = host(p.dot(df, p.a - rows) + p.dot(dg, p.b - columns)), 1.0
