@@ -86,6 +86,6 @@ def test_where_it_gives_up_it_says_so_and_nothing_else(reg):
     with pytest.warns(ConvergenceWarning) as caught:
         result = sinkhorn_newton(a, b, C, reg=reg, method="sns", max_iter=40)
     assert {w.category for w in caught} == {ConvergenceWarning}  # no overflow, no log of 0
-    assert not result.success and result.status in (Status.STALLED, Status.MAX_ITER)
+    assert not result.success and result.status in (Status.STALLED, Status.MAX_ITER, Status.BREAKDOWN)
     assert np.isfinite(result.f).all() and np.isfinite(result.g).all()
     assert violation(plan_of(result, a, b, C), a, b) == pytest.approx(result.marginal_error, rel=1e-6)
