@@ -18,7 +18,7 @@ from pathlib import Path
 CREATE = {"arange", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros"}
 COMPILE = {"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"}
 HEAVY = ("numba", "sklearn", "cupy", "cupyx", "scipy.optimize")
-MAY_PRINT = ("numopt/__main__.py", "numopt/_demo.py")
+MAY_PRINT = ("numopt/__main__.py", "numopt/_demo/__init__.py")
 MAY_IMPORT = {
     "numopt/_kernels/cpu/": ("numba",),
     "numopt/_kernels/cuda/": ("cupy", "cupyx"),

@@ -76,7 +76,9 @@ html_static_path = ["_static"]
 html_css_files = ["math.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {page: [] for page in ("index", "choose", "ot", "support", "contributing/*")}
+_WIDE = ("index", "choose", "support", "contributing/*")
+_FAMILIES = ("ot*", "relax", "constrained", "monotone", "completion", "clustering")
+html_sidebars = {page: [] for page in (*_WIDE, *_FAMILIES)}
 html_theme_options = {
     "show_prev_next": False,
     "navbar_end": ["theme-switcher"],

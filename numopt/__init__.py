@@ -7,7 +7,19 @@ import importlib
 
 __version__ = "0.1.0"
 
-_ROOMS = ("estimators", "exceptions", "gallery", "ot", "plot", "progress")
+_ROOMS = (
+    "clustering",
+    "completion",
+    "constrained",
+    "estimators",
+    "exceptions",
+    "gallery",
+    "monotone",
+    "ot",
+    "plot",
+    "progress",
+    "relax",
+)
 _NAMES = {
     "ProgressBar": "progress",
     "Status": "_status",

@@ -21,7 +21,8 @@ def main(arguments=None):
     commands.add_parser("info", help="versions, array libraries, threads and GPUs seen here")
     warm = commands.add_parser("warmup", help="compile the CPU kernels and fill their disk cache")
     warm.add_argument("--dtype", choices=("float32", "float64"), help="for this dtype only")
-    commands.add_parser("demo", help="solve a real problem and show what came out")
+    demo = commands.add_parser("demo", help="solve a real problem and show what came out")
+    demo.add_argument("family", nargs="?", default="ot", choices=_demos(), help="of which family (default: ot)")
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
         _write(_info())
@@ -30,8 +31,12 @@ def main(arguments=None):
         numopt.warmup(chosen.dtype)
         _write(f"kernels are compiled ({perf_counter() - began:.1f} s)")
     else:
-        return importlib.import_module("numopt._demo").main() or 0
+        return importlib.import_module("numopt._demo").main(chosen.family) or 0
     return 0
+
+
+def _demos():
+    return importlib.import_module("numopt._demo").FAMILIES
 
 
 def _write(text):

@@ -49,12 +49,12 @@ def test_warmup(monkeypatch, capsys):
 
 def test_demo_is_handed_on(monkeypatch):
     demo = ModuleType("numopt._demo")
-    demo.main = lambda: None
+    demo.FAMILIES, demo.main, seen = ("ot", "relax"), lambda family: seen.append(family), []
     monkeypatch.setitem(sys.modules, "numopt._demo", demo)
-    assert main(["demo"]) == 0
+    assert main(["demo"]) == main(["demo", "relax"]) == 0 and seen == ["ot", "relax"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["warmup", "--dtype", "int8"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["warmup", "--dtype", "int8"], ["demo", "dance"]])
 def test_bad_commands_say_what_there_is(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

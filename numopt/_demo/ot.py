@@ -1,4 +1,4 @@
-"""``python -m numopt demo``: the colours of two photographs exchanged, in short form.
+"""The colours of two photographs exchanged, in short form.
 
 The example ``plot_color_transfer.py`` of the documentation does the same at length.
 """
@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 
 import numopt
+from numopt._demo import say
 from numopt._threads import thread_count
 
 REG = 0.03  # of the median squared distance: hard enough for clear colours, soft enough for smooth skies
@@ -23,37 +24,33 @@ def main(bits=5, folder="."):
     began = perf_counter()
     numopt.warmup("float64")
     _ = numopt.ot.sinkhorn_newton(**_problem(pictures, bits=2)).gap  # rehearsed, so that the clock sees no loading
-    _say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
+    say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
 
     problem = _problem(pictures, bits)
     a, b, X, Y = (problem[name] for name in ("a", "b", "X", "Y"))
-    _say("problem", f"carry {len(a)} colours of china.jpg onto {len(b)} of flower.jpg, weighted by pixels")
-    _say("", f"{len(a) * len(b) / 1e6:.1f} million pairs, squared distance, reg = {REG} of its median")
+    say("problem", f"carry {len(a)} colours of china.jpg onto {len(b)} of flower.jpg, weighted by pixels")
+    say("", f"{len(a) * len(b) / 1e6:.1f} million pairs, squared distance, reg = {REG} of its median")
 
     began = perf_counter()
     result = numopt.ot.sinkhorn_newton(**problem)
     seconds, threads = perf_counter() - began, thread_count()
-    _say("solved", f"in {seconds:.2f} s on {threads} thread{'s' if threads > 1 else ''}: {result.message}")
-    _say("", f"{result.n_passes} passes over the pairs, {result.n_newton} Newton steps")
+    say("solved", f"in {seconds:.2f} s on {threads} thread{'s' if threads > 1 else ''}: {result.message}")
+    say("", f"{result.n_passes} passes over the pairs, {result.n_newton} Newton steps")
 
     low, high = result.lp_lower_bound, result.rounded_cost
-    _say("certain", f"marginal error {result.marginal_error:.1e}, recomputed from every pair")
-    _say("", f"entropic value {result.value:.6f}, optimal to {result.gap:.1e}")
-    _say("", f"exact transport cost in [{low:.4f}, {high:.4f}], {(high - low) / high:.1%} wide")
+    say("certain", f"marginal error {result.marginal_error:.1e}, recomputed from every pair")
+    say("", f"entropic value {result.value:.6f}, optimal to {result.gap:.1e}")
+    say("", f"exact transport cost in [{low:.4f}, {high:.4f}], {(high - low) / high:.1%} wide")
 
     passes = {"max_iter": result.n_passes, "on_failure": "ignore"}
     slow = numopt.ot.sinkhorn_newton(**problem, method="sinkhorn", **passes)
-    _say("beside", f"Sinkhorn's iteration, given as many passes: marginal error {slow.marginal_error:.1e}")
+    say("beside", f"Sinkhorn's iteration, given as many passes: marginal error {slow.marginal_error:.1e}")
 
     mapped = _carry(pictures[0], Y, result.g, result.reg), _carry(pictures[1], X, result.f, result.reg)
     path = Path(folder).resolve() / "numopt-demo.png"
     _draw(pictures, mapped, path)
-    _say("picture", path)
+    say("picture", path)
     return 0 if result.success else 1
-
-
-def _say(topic, text):
-    print(f"{topic:<9}{text}", flush=True)
 
 
 def _photographs():

@@ -1,0 +1,3 @@
+"""Clustering with certificates."""
+
+__all__ = []

@@ -1,0 +1,3 @@
+"""Smooth optimisation under equality and inequality constraints."""
+
+__all__ = []

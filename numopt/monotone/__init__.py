@@ -1,0 +1,3 @@
+"""Monotone inclusions, games, saddle points and fixed points."""
+
+__all__ = []

@@ -1,0 +1,3 @@
+"""Relaxation whose parameter learns along a sequence of systems."""
+
+__all__ = []
