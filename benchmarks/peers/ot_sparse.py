@@ -36,7 +36,7 @@ def instances() -> list[Instance]:
         ("images l2", digit_images("l2"), (196.0, 1.96)),
         ("images l1", digit_images("l1"), (196.0, 1.96)),
         ("mixture 1000", gaussian_mixtures(1000), (250.0, 25.0, 2.5)),
-        ("mixture 2000", gaussian_mixtures(2000, seed=1), (500.0, 5.0)),
+        ("mixture 2000", gaussian_mixtures(2000, rng=1), (500.0, 5.0)),
     ):
         found += [Instance(f"{name} reg {reg:g}", Problem(*data, reg, None), 1e-9) for reg in regs]
     for n, limit in ((200, 4), (1000, 8)):

@@ -2,20 +2,21 @@
 
 import numpy as np
 
+from numopt._array import default_rng
 from numopt._check import integer, one_of
 
 _SIDE = 28  # pixels a side of a digit
 
 
-def assignment(n=500, seed=0):
+def assignment(n=500, rng=0):
     """Return a random assignment problem: independent uniform costs, uniform weights.
 
     Parameters
     ----------
     n : int, default 500
         Number of sources and of targets, at least 1.
-    seed : int, default 0
-        Seed of ``numpy.random.default_rng``.
+    rng : int, numpy.random.Generator or SeedSequence, default 0
+        Source of the draws, for ``numpy.random.default_rng``; None draws afresh each time.
 
     Returns
     -------
@@ -27,7 +28,7 @@ def assignment(n=500, seed=0):
     Raises
     ------
     InvalidInputError, InvalidTypeError
-        `n` or `seed` is out of range or no integer.
+        `n` is out of range or no integer, or `rng` no source of random numbers.
 
     Notes
     -----
@@ -49,7 +50,7 @@ def assignment(n=500, seed=0):
     (4, 4)
     """
     n = integer("n", n, low=1, remedy="ask for at least one point")
-    C = _rng(seed).random((n, n))
+    C = default_rng(rng).random((n, n))
     return np.full(n, 1.0 / n), np.full(n, 1.0 / n), C
 
 
@@ -105,15 +106,15 @@ def digit_images(metric="l2", i=0, j=1):
     return *weights, C / C.max()
 
 
-def gaussian_clouds(n, seed=0, dim=2):
+def gaussian_clouds(n, rng=0, dim=2):
     """Return points of two Gaussian mixtures, of four and of five components.
 
     Parameters
     ----------
     n : int
         Number of points of either cloud, at least 1.
-    seed : int, default 0
-        Seed of ``numpy.random.default_rng``.
+    rng : int, numpy.random.Generator or SeedSequence, default 0
+        Source of the draws, for ``numpy.random.default_rng``; None draws afresh each time.
     dim : int, default 2
         Dimension of the space, at least 1.
 
@@ -142,7 +143,7 @@ def gaussian_clouds(n, seed=0, dim=2):
     """
     n = integer("n", n, low=1, remedy="ask for at least one point")
     dim = integer("dim", dim, low=1, remedy="ask for at least one dimension")
-    rng = _rng(seed)
+    rng = default_rng(rng)
 
     def cloud(components, shift):
         centres = 2.0 * rng.normal(size=(components, dim)) + shift
@@ -154,15 +155,15 @@ def gaussian_clouds(n, seed=0, dim=2):
     return X, Y, np.full(n, 1.0 / n), b / b.sum()
 
 
-def gaussian_mixtures(n, seed=0, dim=2):
+def gaussian_mixtures(n, rng=0, dim=2):
     """Return the transport between two Gaussian mixtures with squared Euclidean cost.
 
     Parameters
     ----------
     n : int
         Number of points of either cloud, at least 1.
-    seed : int, default 0
-        Seed of ``numpy.random.default_rng``.
+    rng : int, numpy.random.Generator or SeedSequence, default 0
+        Source of the draws, for ``numpy.random.default_rng``; None draws afresh each time.
     dim : int, default 2
         Dimension of the space, at least 1.
 
@@ -191,13 +192,10 @@ def gaussian_mixtures(n, seed=0, dim=2):
     >>> float(np.median(C))
     1.0
     """
-    X, Y, a, b = gaussian_clouds(n, seed, dim)
+    X, Y, a, b = gaussian_clouds(n, rng, dim)
     C = _distances(X, Y, np.square)
     return a, b, C / np.median(C)
 
-
-def _rng(seed):
-    return np.random.default_rng(integer("seed", seed, remedy="pass a seed >= 0"))
 
 
 def _distances(X, Y, term):

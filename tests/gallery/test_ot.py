@@ -44,7 +44,7 @@ PROBLEMS = {
         (1.4453730998e06, 4.0223291146e06, 2.3692306162e01),
     ),
     "mixture 2000, seed 1": (
-        lambda: gallery.gaussian_mixtures(2000, seed=1),
+        lambda: gallery.gaussian_mixtures(2000, rng=1),
         (1.0, 5.0e-4, 7.6747136066e-04),
         (1.0, 5.4124050447e-04, 4.0501789328e-04),
         (4.7694752290e06, 8.3633026359e06, -8.3386875027e02),
@@ -67,8 +67,8 @@ def test_the_same_seeds_give_the_same_arrays(name):
 
 
 def test_clouds_are_the_points_of_the_mixtures():
-    X, Y, a, b = gallery.gaussian_clouds(60, seed=2, dim=3)
-    same_a, same_b, C = gallery.gaussian_mixtures(60, seed=2, dim=3)
+    X, Y, a, b = gallery.gaussian_clouds(60, rng=2, dim=3)
+    same_a, same_b, C = gallery.gaussian_mixtures(60, rng=2, dim=3)
     distances = ((X[:, None] - Y) ** 2).sum(axis=2)
     np.testing.assert_allclose(C, distances / np.median(distances), rtol=1e-14)
     assert (a == same_a).all() and (b == same_b).all()
@@ -78,7 +78,7 @@ def test_clouds_are_the_points_of_the_mixtures():
     ("call", "error", "message"),
     [
         (lambda: gallery.assignment(0), InvalidInputError, "n is 0"),
-        (lambda: gallery.assignment(5, seed=-1), InvalidInputError, "seed is -1"),
+        (lambda: gallery.assignment(5, rng=-1), InvalidInputError, "rng is -1"),
         (lambda: gallery.gaussian_clouds(2.5), InvalidTypeError, r"n is 2\.5"),
         (lambda: gallery.gaussian_mixtures(5, dim=0), InvalidInputError, "dim is 0"),
         (lambda: gallery.digit_images("l3"), InvalidInputError, "metric is 'l3'"),

@@ -27,9 +27,9 @@ INSTANCES = {
     "mixture 1000, 1e-2": (lambda: gallery.gaussian_mixtures(1000), 1e-2),
     "mixture 1000, 1e-3": (lambda: gallery.gaussian_mixtures(1000), 1e-3),
     "mixture 1000, 1e-4": (lambda: gallery.gaussian_mixtures(1000), 1e-4),
-    "mixture 2000, 1e-2": (lambda: gallery.gaussian_mixtures(2000, seed=1), 1e-2),
-    "mixture 2000, 1e-3": (lambda: gallery.gaussian_mixtures(2000, seed=1), 1e-3),
-    "mixture 2000, 1e-4": (lambda: gallery.gaussian_mixtures(2000, seed=1), 1e-4),
+    "mixture 2000, 1e-2": (lambda: gallery.gaussian_mixtures(2000, rng=1), 1e-2),
+    "mixture 2000, 1e-3": (lambda: gallery.gaussian_mixtures(2000, rng=1), 1e-3),
+    "mixture 2000, 1e-4": (lambda: gallery.gaussian_mixtures(2000, rng=1), 1e-4),
 }
 
 
@@ -72,7 +72,7 @@ def test_the_bracket_holds_while_the_marginals_are_rough(tol):
 
 @pytest.mark.parametrize("n", [30, 200])
 def test_small_reg_finds_the_assignment(n):
-    a, b, C = gallery.assignment(n, seed=3)
+    a, b, C = gallery.assignment(n, rng=3)
     result = sinkhorn_newton(a, b, C, reg=1e-5)
     rows, columns = linear_sum_assignment(C)
     best = C[rows, columns].mean()

@@ -27,7 +27,7 @@ def steps(a, b, C, reg, **settings):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_figures_of_the_assignment_case(seed):
-    a, b, C = gallery.assignment(500, seed=seed)
+    a, b, C = gallery.assignment(500, rng=seed)
     reg = 1 / 1200
     seen = steps(a, b, C, reg, tol=1e-12)
     best = sinkhorn_newton(a, b, C, reg=reg, tol=2e-14)
