@@ -43,7 +43,7 @@ def tuned(solve: Callable, policy: str = "auto", rng: int = 0, record: list | No
         tuner = new_tuner(solve, policy, rng)
         bound = partial(tuner.solve, rtol=RTOL)
 
-        def step(A: sp.csr_matrix, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
+        def step(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
             result = bound(A, b, x0, context=context)
             if record is not None:
                 record.append(result)

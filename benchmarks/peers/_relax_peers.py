@@ -29,9 +29,9 @@ ENDLESS = 10**6
 PATIENCE = 50
 
 # (matrix, right-hand side, start, context) -> (solution, iterations)
-Step = Callable[[sp.csr_matrix, np.ndarray, Any, float], tuple[np.ndarray, int]]
+Step = Callable[[sp.csr_array, np.ndarray, Any, float], tuple[np.ndarray, int]]
 # the same with omega in place of the context
-Solve = Callable[[sp.csr_matrix, np.ndarray, Any, float], tuple[np.ndarray, int]]
+Solve = Callable[[sp.csr_array, np.ndarray, Any, float], tuple[np.ndarray, int]]
 
 
 def along(start: Callable[[Sequence], Step]) -> Callable[[Instance], Answer]:
@@ -50,7 +50,7 @@ def along(start: Callable[[Sequence], Step]) -> Callable[[Instance], Answer]:
 
 
 def conjugate_gradients(
-    A: sp.csr_matrix, b: np.ndarray, x0: np.ndarray | None, M: LinearOperator | None = None, most: int = ENDLESS
+    A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, M: LinearOperator | None = None, most: int = ENDLESS
 ) -> tuple[np.ndarray, int]:
     """Return SciPy's solution and its iterations."""
     nit = 0
@@ -63,7 +63,7 @@ def conjugate_gradients(
     return x, nit
 
 
-def factored(A: sp.csr_matrix, b: np.ndarray) -> np.ndarray:
+def factored(A: sp.csr_array, b: np.ndarray) -> np.ndarray:
     """Return the solution by SciPy's sparse LU, its options set for positive definite matrices."""
     options = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     return splu(A.T, **options).solve(b)  # the transpose is the matrix itself, by columns
@@ -82,19 +82,19 @@ def ssor(omega: float) -> Callable[[Sequence], Step]:
 class Triangles:
     """The SSOR preconditioner, swept by PyAMG over the two triangles of matrices of one pattern."""
 
-    def __init__(self, A: sp.csr_matrix) -> None:
+    def __init__(self, A: sp.csr_array) -> None:
         rows = np.repeat(np.arange(A.shape[0], dtype=A.indices.dtype), np.diff(A.indptr))
         self.diagonal_at = np.flatnonzero(A.indices == rows)
         self.parts = [self._part(A, keep) for keep in (A.indices <= rows, A.indices >= rows)]
 
     @staticmethod
-    def _part(A: sp.csr_matrix, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _part(A: sp.csr_array, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return row pointers and indices of the entries that are kept, and where these are."""
         before = np.zeros(keep.size + 1, A.indptr.dtype)
         np.cumsum(keep, out=before[1:])
         return before[A.indptr], A.indices[keep], np.flatnonzero(keep)
 
-    def ssor(self, A: sp.csr_matrix, omega: float) -> LinearOperator:
+    def ssor(self, A: sp.csr_array, omega: float) -> LinearOperator:
         """Return the preconditioner for this matrix."""
         from pyamg import amg_core
 
@@ -122,7 +122,7 @@ def multigrid(method: str, reuse: bool) -> Callable[[Sequence], Step]:
     def start(sequence: Sequence) -> Step:
         M, fresh, last = None, 0, 0
 
-        def step(A: sp.csr_matrix, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
+        def step(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
             nonlocal M, fresh, last
             wasted = 0
             if reuse and M is not None and last <= 1.5 * fresh:
@@ -140,7 +140,7 @@ def multigrid(method: str, reuse: bool) -> Callable[[Sequence], Step]:
     return start
 
 
-def learning(make: Callable[[Bounds], Learner], bind: Callable[[sp.csr_matrix], Solve]) -> Callable[[Sequence], Step]:
+def learning(make: Callable[[Bounds], Learner], bind: Callable[[sp.csr_array], Solve]) -> Callable[[Sequence], Step]:
     """Return a solver whose omega another package chooses; `bind` is given the first matrix for its pattern."""
 
     def start(sequence: Sequence) -> Step:
@@ -148,7 +148,7 @@ def learning(make: Callable[[Bounds], Learner], bind: Callable[[sp.csr_matrix], 
         learner = make((min(contexts), max(contexts)))
         solve = bind(next(iter(sequence))[1])
 
-        def step(A: sp.csr_matrix, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
+        def step(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
             omega = learner.ask(context)
             x, nit = solve(A, b, x0, omega)
             learner.tell(context, omega, max(nit, 1))
@@ -181,7 +181,7 @@ def solvers() -> list[Solver]:
     return found
 
 
-def _bind_ssor(A: sp.csr_matrix) -> Solve:
+def _bind_ssor(A: sp.csr_array) -> Solve:
     triangles = Triangles(A)
     return lambda A, b, x0, omega: conjugate_gradients(A, b, x0, triangles.ssor(A, omega))
 
@@ -195,13 +195,13 @@ def ours_is_here() -> bool:
     return True
 
 
-def bind_sor(A: sp.csr_matrix) -> Solve:
+def bind_sor(A: sp.csr_array) -> Solve:
     """Return our SOR for matrices of this pattern."""
     from numopt.relax import relax_plan, sor
 
     plan = relax_plan(A)
 
-    def solve(A: sp.csr_matrix, b: np.ndarray, x0: np.ndarray | None, omega: float) -> tuple[np.ndarray, int]:
+    def solve(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, omega: float) -> tuple[np.ndarray, int]:
         result = sor(A, b, x0, omega=omega, rtol=RTOL, plan=plan)
         return result.x, result.nit
 
@@ -216,4 +216,3 @@ def small(instance: Instance) -> bool:
 def large(instance: Instance) -> bool:
     """Whether it is one of the sequences of preconditioned CG."""
     return not small(instance)
-

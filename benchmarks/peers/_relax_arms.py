@@ -1,0 +1,93 @@
+"""Whole solvers as the arms of a tuner: sparse LU, multigrid, SSOR-PCG."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.peers import Figure
+from benchmarks.peers._relax_instances import RTOL, Sequence, finite_elements, heat
+from benchmarks.peers._relax_peers import factored
+
+LENGTH = 100
+SAMPLE = 10  # every 10th system tells what an arm costs
+
+
+class Solved(NamedTuple):
+    """What a tuner is to know of a solve."""
+
+    x: np.ndarray
+    cost: float
+    success: bool = True
+
+
+def arms() -> Iterator[Figure]:
+    """Yield one figure for each sequence."""
+    try:
+        import pyamg  # noqa: F401
+    except ImportError:
+        return
+    sequences = {
+        "heat, n 39 601": lambda: heat(200, LENGTH),
+        "anisotropic, n 90 000": lambda: finite_elements("anisotropic", LENGTH),
+        "elasticity, n 28 800": lambda: finite_elements("elasticity", LENGTH),
+    }
+    for name, make in sequences.items():
+        yield _figure(f"4, {name}, T {LENGTH}", make())
+
+
+def _figure(name: str, sequence: Sequence) -> Figure:
+    from numopt.relax import Tuner
+
+    solve = _solver(sequence)
+    # Each arm on some of the systems; then the best of them on all, and the tuner.
+    sampled = {arm: SAMPLE * sum(_seconds(sequence, solve, arm, step=SAMPLE)) for arm in ("LU", "AMG", "SSOR-PCG")}
+    best = min(sampled, key=sampled.get)
+    whole = sum(_seconds(sequence, solve, best))
+    tuner = Tuner(solve, {"arm": list(sampled)}, cost="seconds", context=1, rng=0)
+    spent, chosen, x = 0.0, [], None
+    for context, A, b in sequence:
+        before = time.process_time()
+        result = tuner.solve(A, b, x, context=context)
+        spent += time.process_time() - before
+        x = result.x if sequence.warm else None
+        chosen.append(result.params["arm"])
+    counts = ", ".join(f"{arm} {chosen.count(arm)}" for arm in sampled)
+    others = ", ".join(f"{arm} {seconds:.3g} s" for arm, seconds in sampled.items() if arm != best)
+    seen = f"{spent / whole:.3g}: {spent:.3g} s ({counts} times), {best} {whole:.3g} s; by {SAMPLE} systems {others}"
+    return Figure(name, "at most 1.1 of the best arm's CPU time", seen, spent <= 1.1 * whole)
+
+
+def _solver(sequence: Sequence) -> Callable[..., Any]:
+    """Return what solves a system by the arm asked for; the pattern is analysed once."""
+    import pyamg
+
+    from numopt.relax import relax_plan, ssor_pcg
+
+    plan = relax_plan(next(iter(sequence))[1])
+    elastic = {"B": pyamg.gallery.linear_elasticity((120, 120))[1]} if sequence.n == 28_800 else {}
+
+    def solve(A: Any, b: np.ndarray, x0: np.ndarray | None = None, *, arm: str) -> Any:
+        if arm == "SSOR-PCG":
+            return ssor_pcg(A, b, x0, rtol=RTOL, plan=plan)
+        if arm == "LU":
+            return Solved(factored(A, b), 1.0)
+        hierarchy = pyamg.smoothed_aggregation_solver(A.tobsr((2, 2)) if elastic else A, **elastic)
+        return Solved(hierarchy.solve(b, x0=x0, tol=RTOL, accel="cg", maxiter=200), 1.0)
+
+    return solve
+
+
+def _seconds(sequence: Sequence, solve: Callable[..., Any], arm: str, step: int = 1) -> list[float]:
+    """Return CPU seconds of the arm for every `step`-th system."""
+    spent, x = [], None
+    for _, A, b in islice(sequence, 0, None, step):
+        before = time.process_time()
+        result = solve(A, b, x, arm=arm)
+        spent.append(time.process_time() - before)
+        x = result.x if sequence.warm else None
+    return spent

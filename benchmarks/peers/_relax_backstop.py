@@ -1,0 +1,52 @@
+"""Sequences that mislead a learner, and what the worst run costs then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.peers import Figure
+from benchmarks.peers._relax_instances import RTOL, Sequence, shifted
+from benchmarks.peers._relax_ours import new_tuner
+from benchmarks.peers._relax_peers import bind_sor
+
+LENGTH = 300
+GRID = np.linspace(1.0, 1.98, 40)
+
+
+def backstop() -> Iterator[Figure]:
+    """Yield one figure for each sequence and policy."""
+    from numopt.relax import sor
+
+    for name, sequence in sequences().items():
+        solve = bind_sor(next(iter(sequence))[1])
+        best = [min(solve(A, b, None, omega)[1] for omega in GRID) for _, A, b in sequence]
+        for policy in ("auto", "surface"):
+            tuner, worst, ratio = new_tuner(sor, policy), -np.inf, 0.0
+            for (context, A, b), least in zip(sequence, best, strict=True):
+                predicted, _ = tuner.predict(context, tuner.best(context))
+                cost = tuner.solve(A, b, context=context, rtol=RTOL).cost
+                known = max(least, predicted) if np.isfinite(predicted) else least
+                worst, ratio = max(worst, cost - 4 * known - 20), max(ratio, cost / least)
+            seen = f"at most {ratio:.3g} times the best of {GRID.size} omegas; bound kept by {-worst:.0f} iterations"
+            yield Figure(f"7, {name}, {policy}", "4 max(predicted, best) + 20 iterations", seen, worst <= 0)
+
+
+def sequences() -> dict[str, Sequence]:
+    """Return shifted Laplacians whose contexts lie, swing, or jump."""
+    systems = list(shifted(LENGTH, "high"))
+    rng = np.random.default_rng(0)
+    contexts = rng.permutation([context for context, _, _ in systems])
+    ordered = sorted(systems, key=lambda system: -system[0])  # the hardest last
+    half = LENGTH // 2
+    variants = {
+        "contexts shuffled": [(float(c), A, b) for c, (_, A, b) in zip(contexts, systems, strict=True)],
+        "contexts negated halfway": [*systems[:half], *((-c, A, b) for c, A, b in systems[half:])],
+        "harder and harder": ordered,
+        "easy, then the hardest": [*ordered[:half], *ordered[: half - 1 : -1]],
+        "context says nothing": [(float(rng.random()), A, b) for _, A, b in systems],
+    }
+    first = shifted(1, "high")
+    return {name: replace(first, length=LENGTH, make=lambda v=v: v) for name, v in variants.items()}
