@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from benchmarks.peers._relax_instances import Sequence
 from benchmarks.peers._relax_ours import tuned
-from benchmarks.peers._relax_peers import OMEGAS, Step, conjugate_gradients, ssor
+from benchmarks.peers._relax_peers import OMEGAS, Step, bind_ssor_pcg, conjugate_gradients, ssor
 
 CELLS = 100
 STEPS = 5000
@@ -35,16 +34,10 @@ def methods() -> dict[str, Callable[[Sequence], Step]]:
 
 def fixed(omega: float) -> Callable[[Sequence], Step]:
     """Return our SSOR-PCG at one omega."""
-    from numopt.relax import relax_plan, ssor_pcg
 
     def start(sequence: Sequence) -> Step:
-        plan = relax_plan(next(iter(sequence))[1])
-
-        def step(A: Any, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
-            result = ssor_pcg(A, b, x0, omega=omega, plan=plan)
-            return result.x, result.nit
-
-        return step
+        solve = bind_ssor_pcg(next(iter(sequence))[1])
+        return lambda A, b, x0, context: solve(A, b, x0, omega)
 
     return start
 

@@ -197,12 +197,21 @@ def ours_is_here() -> bool:
 
 def bind_sor(A: sp.csr_array) -> Solve:
     """Return our SOR for matrices of this pattern."""
-    from numopt.relax import relax_plan, sor
+    return _bind("sor", A)
 
-    plan = relax_plan(A)
+
+def bind_ssor_pcg(A: sp.csr_array) -> Solve:
+    """Return our SSOR-PCG for matrices of this pattern."""
+    return _bind("ssor_pcg", A)
+
+
+def _bind(name: str, A: sp.csr_array) -> Solve:
+    from numopt import relax
+
+    plan = relax.relax_plan(A)
 
     def solve(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, omega: float) -> tuple[np.ndarray, int]:
-        result = sor(A, b, x0, omega=omega, rtol=RTOL, plan=plan)
+        result = getattr(relax, name)(A, b, x0, omega=omega, rtol=RTOL, plan=plan)
         return result.x, result.nit
 
     return solve
