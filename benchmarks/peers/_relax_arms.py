@@ -18,11 +18,9 @@ SAMPLE = 10  # every 10th system tells what an arm costs
 
 
 class Solved(NamedTuple):
-    """What a tuner is to know of a solve."""
+    """A solve as a tuner by seconds wants it."""
 
     x: np.ndarray
-    cost: float
-    success: bool = True
 
 
 def arms() -> Iterator[Figure]:
@@ -52,10 +50,10 @@ def _figure(name: str, sequence: Sequence) -> Figure:
     spent, chosen, x = 0.0, [], None
     for context, A, b in sequence:
         before = time.process_time()
-        result = tuner.solve(A, b, x, context=context)
+        done = tuner.run([((A, b, x), context)])
         spent += time.process_time() - before
-        x = result.x if sequence.warm else None
-        chosen.append(result.params["arm"])
+        x = done.results[0].x if sequence.warm else None
+        chosen.append(done.params[0]["arm"])
     counts = ", ".join(f"{arm} {chosen.count(arm)}" for arm in sampled)
     others = ", ".join(f"{arm} {seconds:.3g} s" for arm, seconds in sampled.items() if arm != best)
     seen = f"{spent / whole:.3g}: {spent:.3g} s ({counts} times), {best} {whole:.3g} s; by {SAMPLE} systems {others}"
@@ -75,9 +73,9 @@ def _solver(sequence: Sequence) -> Callable[..., Any]:
         if arm == "SSOR-PCG":
             return ssor_pcg(A, b, x0, rtol=RTOL, plan=plan)
         if arm == "LU":
-            return Solved(factored(A, b), 1.0)
+            return Solved(factored(A, b))
         hierarchy = pyamg.smoothed_aggregation_solver(A.tobsr((2, 2)) if elastic else A, **elastic)
-        return Solved(hierarchy.solve(b, x0=x0, tol=RTOL, accel="cg", maxiter=200), 1.0)
+        return Solved(hierarchy.solve(b, x0=x0, tol=RTOL, accel="cg", maxiter=200))
 
     return solve
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.peers import Figure
-from benchmarks.peers._relax_instances import RTOL, Sequence, shifted
+from benchmarks.peers._relax_instances import Sequence, shifted
 from benchmarks.peers._relax_ours import new_tuner
 from benchmarks.peers._relax_peers import bind_sor
 
@@ -24,10 +24,10 @@ def backstop() -> Iterator[Figure]:
         solve = bind_sor(next(iter(sequence))[1])
         best = [min(solve(A, b, None, omega)[1] for omega in GRID) for _, A, b in sequence]
         for policy in ("auto", "surface"):
-            tuner, worst, ratio = new_tuner(sor, policy), -np.inf, 0.0
+            tuner, worst, ratio = new_tuner(sor, sequence, policy), -np.inf, 0.0
             for (context, A, b), least in zip(sequence, best, strict=True):
-                predicted, _ = tuner.predict(context, tuner.best(context))
-                cost = tuner.solve(A, b, context=context, rtol=RTOL).cost
+                predicted, _ = tuner.predict(context)
+                cost = tuner.run([((A, b), context)]).total
                 known = max(least, predicted) if np.isfinite(predicted) else least
                 worst, ratio = max(worst, cost - 4 * known - 20), max(ratio, cost / least)
             seen = f"at most {ratio:.3g} times the best of {GRID.size} omegas; bound kept by {-worst:.0f} iterations"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.peers import Instance, Solver
-from benchmarks.peers._relax_instances import RTOL, Sequence
+from benchmarks.peers._relax_instances import Sequence
 from benchmarks.peers._relax_peers import Step, along, bind_sor, large, ours_is_here, small
 
 TOP = 2 - 2e-3  # omega closer to 2 only where asked for
@@ -36,31 +35,34 @@ def ours() -> list[Solver]:
     ]
 
 
-def tuned(solve: Callable, policy: str = "auto", rng: int = 0, record: list | None = None) -> Callable:
-    """Return a start of `along`: a `Tuner` of omega that has seen nothing; results are appended to `record`."""
+def tuned(
+    solve: Callable, policy: str = "auto", rng: int = 0, record: list[float] | None = None
+) -> Callable[[Sequence], Step]:
+    """Return a start of `along`: a `Tuner` of omega that has seen nothing; what it plays is appended to `record`."""
 
     def start(sequence: Sequence) -> Step:
-        tuner = new_tuner(solve, policy, rng)
-        bound = partial(tuner.solve, rtol=RTOL)
+        tuner = new_tuner(solve, sequence, policy, rng)
 
         def step(A: sp.csr_array, b: np.ndarray, x0: np.ndarray | None, context: float) -> tuple[np.ndarray, int]:
-            result = bound(A, b, x0, context=context)
+            done = tuner.run([((A, b, x0), context)])
             if record is not None:
-                record.append(result)
-            return result.x, int(result.cost)
+                record.append(done.results[0].omega)
+            return done.results[0].x, round(done.total)
 
         return step
 
     return start
 
 
-def new_tuner(solve: Callable, policy: str = "auto", rng: int = 0) -> Any:
-    """Return a tuner of omega by iterations; the paper's policies have the paper's grid."""
+def new_tuner(solve: Callable, sequence: Sequence, policy: str = "auto", rng: int = 0) -> Any:
+    """Return a tuner of omega by iterations; the paper's policies get the paper's grid and the contexts' bounds."""
     from numopt.relax import Tuner
 
-    papers = policy.startswith(("tsallis", "cheb"))
-    space = {"omega": list(np.linspace(1.0, 1.95, 20)) if papers else (1.0, TOP, "sor")}
-    return Tuner(solve, space, policy=policy, cost="nit", context=1, rng=rng)
+    if not policy.startswith(("tsallis", "cheb")):
+        return Tuner(solve, {"omega": (1.0, TOP, "sor")}, policy=policy, cost="nit", context=1, rng=rng)
+    contexts = [context for context, _, _ in sequence]
+    space = {"omega": list(np.linspace(1.0, 1.95, 20))}
+    return Tuner(solve, space, policy=policy, cost="nit", context=[(min(contexts), max(contexts))], rng=rng)
 
 
 def youngs(sequence: Sequence) -> Step:

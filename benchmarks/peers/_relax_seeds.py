@@ -102,9 +102,9 @@ def overheads() -> Figure:
 
     sequence, found = shifted(1000, "low"), {}
     for policy in ("auto", *POLICIES):
-        results: list = []
-        with_it = _seconds(tuned(sor, policy, record=results), sequence)
-        omegas = iter([result.params["omega"] for result in results])
+        played: list[float] = []
+        with_it = _seconds(tuned(sor, policy, record=played), sequence)
+        omegas = iter(played)
 
         def again(sequence: Sequence, omegas: Iterator[float] = omegas) -> Step:
             solve = bind_sor(next(iter(sequence))[1])
