@@ -203,7 +203,7 @@ def scipy_solvers() -> list[Solver]:
 
     # Its other rules, of the length of the step and of the barrier, are not to stop it first.
     def trust(model: Model, threshold: float) -> Answer:
-        return run("trust-constr", model, gtol=threshold, barrier_tol=threshold, xtol=1e-15, maxiter=STEPS)
+        return run("trust-constr", model, gtol=threshold, barrier_tol=1e-2 * threshold, xtol=1e-15, maxiter=STEPS)
 
     # It looks at changes of f, which are squares of the error.
     def slsqp(model: Model, threshold: float) -> Answer:
