@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -40,7 +41,7 @@ def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _relaxations(table: Table) -> Iterator[Figure]:
-    peer = table.row("relaxation n 200", "SCS")
+    peer, plain = (table.row("relaxation n 200", name) for name in ("SCS", "SCS, cost as it is"))
     for n, solver, asked, most in (
         (2000, "numopt to 1e-4", "1e-4 in at most half of SCS's time for 1e-5 at n 200", 0.5),
         (2000, "numopt", "1e-5 in at most 1.3 of SCS's time at n 200", 1.3),
@@ -49,9 +50,11 @@ def _relaxations(table: Table) -> Iterator[Figure]:
         ours = table.row(f"relaxation n {n}", solver)
         target = 1e-4 if solver.endswith("1e-4") else 1e-5
         yield _compared(f"1, n {n}, {solver}", asked, ours, peer, target, most)
+    if plain is not None and plain.cpu is not None:
+        yield Figure("1, SCS at n 200 with the cost as it is", "time", f"{plain.cpu:.3g} s, {plain.accuracy:.1e}")
     from numopt.clustering import kmeans_sdp
 
-    result = kmeans_sdp(isotropic(200, 5.0), 4, method="dr", tol=1e-8, max_iter=50_000, rng=0, on_failure="ignore")
+    result = kmeans_sdp(isotropic(200, 5.0), 4, method="dr", tol=5e-8, max_iter=50_000, rng=0, on_failure="ignore")
     error = abs(result.sdp_value - VALUE) / VALUE
     seen = f"{result.sdp_value:.6f}, {error:.1e} off; bound {result.lower_bound:.6f}"
     yield Figure("1, value at n 200", f"{VALUE} to 1e-7", seen, error <= 1e-7)
@@ -98,10 +101,10 @@ def _large_bound() -> Figure:
     from numopt.clustering import kmeans_sdp
 
     X, size, count = _million(BOUND), 1000, 10
-    options = {"method": "sketch", "sample_size": size, "n_sketches": count, "tol": 0.01, "on_failure": "ignore"}
+    options = {"method": "sketch", "sample_size": size, "n_sketches": count, "tol": 1e-3, "on_failure": "ignore"}
     spent, result = seconds(lambda: kmeans_sdp(X, 4, rng=0, **options))
     seen = f"gap {result.gap:.2e} ({result.gap_kind}) in {spent:.3g} s, {count} sketches of {size} points"
-    held = result.gap_kind == "probabilistic" and result.gap <= 0.01 and spent <= 60
+    held = result.gap_kind != "none" and result.gap <= 0.01 and spent <= 60
     return Figure(f"3, n {MILLION}, sep {BOUND:g}", "a bound within 1 % in at most 60 s", seen, held)
 
 
@@ -205,7 +208,9 @@ def real_figures(X: np.ndarray, k: int, name: str, cuts: bool) -> Iterator[Figur
     spent, result = seconds(lambda: kmeans_sdp(X, k, tol=1e-6, **options))
     seen = f"{result.sdp_gap:.1e}: {result.sdp_value:.6g}, integrality gap {result.gap:.3g}, {spent:.3g} s"
     yield Figure(f"6, {name}, K {k}", "value to 1e-6", seen, result.sdp_gap <= 1e-6)
-    if cuts:
+    if cuts and "cuts" not in signature(kmeans_sdp).parameters:
+        yield Figure(f"6, {name}, K {k}, cuts", "integrality gap at most 1e-3", "no cuts", False)
+    elif cuts:
         spent, result = seconds(lambda: kmeans_sdp(X, k, tol=1e-3, cuts="triangle", **options))
         seen = f"{result.gap:.1e}: {result.fun:.6g}, bound {result.lower_bound:.6g}, {spent:.3g} s"
         yield Figure(f"6, {name}, K {k}, cuts", "integrality gap at most 1e-3", seen, result.gap <= 1e-3)

@@ -1,4 +1,7 @@
-"""The paper's systems of 100 unknowns over many seeds: iterations of each learner beside Young's omega."""
+"""The paper's systems of 100 unknowns over many seeds: iterations of each learner beside Young's omega.
+
+The longest runs get few seeds in a comparison; `python -m benchmarks.peers._relax_seeds` gives them all, in minutes.
+"""
 
 from __future__ import annotations
 
@@ -36,33 +39,33 @@ def costs(start: Callable[[Sequence], Step], sequence: Sequence) -> np.ndarray:
     return np.array([step(A, b, None, context)[1] for context, A, b in sequence], dtype=float)
 
 
-def seeds() -> Iterator[Figure]:
-    """Yield one figure for each policy, variance and length, then what is only reported."""
+def seeds(long: range = FEW) -> Iterator[Figure]:
+    """Yield one figure for each policy, variance and length, then what is only reported; `long` seeds for the longest."""
     from numopt.relax import sor
 
     for column, variance in enumerate(("low", "high")):
-        totals: dict[str, list[np.ndarray]] = {"auto": [], "surface": [], "Young": []}
+        runs: dict[str, list[np.ndarray]] = {name: [] for name in ("Young", *ASKED)}
         for seed in SEEDS:
-            sequence = shifted(max(LENGTHS), variance, seed)
-            totals["Young"].append(costs(youngs, sequence))
+            sequence = shifted(LENGTHS[-1 if seed in long else -2], variance, seed)
+            runs["Young"].append(costs(youngs, sequence))
             for policy in ASKED:
-                totals[policy].append(costs(tuned(sor, policy, rng=seed), sequence))
-        means = {name: np.array(runs) for name, runs in totals.items()}
+                runs[policy].append(costs(tuned(sor, policy, rng=seed), sequence))
         for policy, by_length in ASKED.items():
             for length, most in by_length.items():
-                ours, young = (means[name][:, :length].mean(axis=1) for name in (policy, "Young"))
-                ratio = ours.mean() / young.mean()
-                seen = (
-                    f"{ratio:.4g}: {ours.mean():.4g}, Young {young.mean():.4g}; worst seed {(ours / young).max():.3g}"
+                young, ours = (
+                    np.array([run[:length].mean() for run in runs[name] if len(run) >= length])
+                    for name in ("Young", policy)
                 )
+                ratio, worst = ours.mean() / young.mean(), (ours / young).max()
+                seen = f"{ratio:.4g}: {ours.mean():.4g}, Young {young.mean():.4g}; worst seed {worst:.3g}"
                 yield Figure(
-                    f"5, {policy}, {variance} variance, T {length}, {len(SEEDS)} seeds",
+                    f"5, {policy}, {variance} variance, T {length}, {len(ours)} seeds",
                     f"at most {most[column]:g} of the iterations at Young's omega", seen, ratio <= most[column],
                 )  # fmt: skip
-        yield from _few(variance, column, means)
+        yield from _few(variance, column, runs["Young"])
 
 
-def _few(variance: str, column: int, means: dict[str, np.ndarray]) -> Iterator[Figure]:
+def _few(variance: str, column: int, youngs_runs: list[np.ndarray]) -> Iterator[Figure]:
     """Yield what takes long, on few seeds and up to 500 systems: the best omegas, the paper's policies, peers."""
     from numopt.relax import sor
 
@@ -70,7 +73,7 @@ def _few(variance: str, column: int, means: dict[str, np.ndarray]) -> Iterator[F
     table = [_by_omega(sequence) for sequence in sequences]  # (omega, system)
     best = np.mean([t.min(axis=0) for t in table])
     fixed = np.mean([t.mean(axis=1).min() for t in table])
-    young = means["Young"][: len(FEW), :500].mean()
+    young = np.mean([run[:500] for run in youngs_runs[: len(FEW)]])
     name = f"5, {variance} variance, {len(FEW)} seeds"
     seen = f"T 500: {best:.4g} for each system, {fixed:.4g} the best for all, Young {young:.4g}"
     yield Figure(f"{name}, best of {GRID.size} omegas", "iterations in hindsight", seen)
@@ -123,3 +126,10 @@ def _seconds(start: Callable[[Sequence], Step], sequence: Sequence) -> float:
     for context, A, b in sequence:
         step(A, b, None, context)
     return time.process_time() - before
+
+
+if __name__ == "__main__":
+    from benchmarks.peers._report import figure_line
+
+    for found in seeds(SEEDS):
+        print(figure_line(found), flush=True)
