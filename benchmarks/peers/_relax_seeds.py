@@ -40,7 +40,7 @@ def costs(start: Callable[[Sequence], Step], sequence: Sequence) -> np.ndarray:
 
 
 def seeds(long: range = FEW) -> Iterator[Figure]:
-    """Yield one figure for each policy, variance and length, then what is only reported; `long` seeds for the longest."""
+    """Yield one figure for each policy, variance and length, the longest for the seeds `long`; then what takes long."""
     from numopt.relax import sor
 
     for column, variance in enumerate(("low", "high")):
@@ -105,6 +105,7 @@ def overheads() -> Figure:
 
     sequence, found = shifted(1000, "low"), {}
     for policy in ("auto", *POLICIES):
+        _seconds(tuned(sor, policy), shifted(30, "low"))  # compiles
         played: list[float] = []
         with_it = _seconds(tuned(sor, policy, record=played), sequence)
         omegas = iter(played)
