@@ -70,13 +70,12 @@ def _few(variance: str, column: int, youngs_runs: list[np.ndarray]) -> Iterator[
     from numopt.relax import sor
 
     sequences = [shifted(500, variance, seed) for seed in FEW]
-    table = [_by_omega(sequence) for sequence in sequences]  # (omega, system)
-    best = np.mean([t.min(axis=0) for t in table])
-    fixed = np.mean([t.mean(axis=1).min() for t in table])
-    young = np.mean([run[:500] for run in youngs_runs[: len(FEW)]])
+    table = _by_omega(sequences[0])  # (omega, system)
+    best, fixed, young = table.min(axis=0).mean(), table.mean(axis=1).min(), youngs_runs[0][:500].mean()
+    seen = f"{best:.4g} for each system, {fixed:.4g} the best for all, Young {young:.4g}"
+    name = f"5, {variance} variance, T 500, seed 0, best of {GRID.size} omegas"
+    yield Figure(name, "iterations in hindsight", seen)
     name = f"5, {variance} variance, {len(FEW)} seeds"
-    seen = f"T 500: {best:.4g} for each system, {fixed:.4g} the best for all, Young {young:.4g}"
-    yield Figure(f"{name}, best of {GRID.size} omegas", "iterations in hindsight", seen)
     for policy, expected in REPLAY.items():
         runs = np.array([costs(tuned(sor, policy, rng=seed), s) for seed, s in enumerate(sequences)])
         found = {length: runs[:, :length].mean() for length in expected}
