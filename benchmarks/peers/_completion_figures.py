@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 20
 WRONG = 1e-4  # relative error beyond which a completion is another one, not a rough one
 FALSE = 200  # runs at the limit of what can be identified
+EDGE_STEPS = 200  # of each of these
 LARGE = (20_000, 20, 5.0)  # n, rank, oversampling
 
 
@@ -59,13 +61,15 @@ class Count:
         return f"{self.solved} of {self.of} seeds, median {self.cpu:.3g} s{false}"
 
 
-def count(problems: Iterable[Instance], target: float = 1e-6) -> Count:
+def count(problems: Iterable[Instance], target: float = 1e-6, **options: Any) -> Count:
     """Run ours once on each; whatever it is asked elsewhere, `target` is what counts here."""
     times, errors, claims = [], [], []
     for instance in problems:
-        timing = best_of(partial(complete, instance.data), enough=0.0)  # once: the kernels are warm
-        model, result = timing.value
-        times.append(timing.cpu)
+        if not times:
+            complete(instance.data, **options)  # kernels are compiled for a rank when it first comes
+        start = time.process_time()
+        model, result = complete(instance.data, **options)
+        times.append(time.process_time() - start)
         errors.append(error(instance.data, model))
         claims.append(result.success)
     found = np.array(errors)
@@ -119,7 +123,7 @@ def _false_successes() -> Figure:
     problems = (
         Instance("edge", low_rank(300, 3, 2.0, conditions[seed % 3], 0.0, seed), 1e-6) for seed in range(FALSE)
     )
-    seen = count(problems)
+    seen = count(problems, max_iter=EDGE_STEPS)
     name = "2, n = 300, rank 3, oversampling 2, condition 1, 10, 100 by turns"
     return Figure(name, f"no false success in {FALSE} runs", f"{seen.false}; {seen}", seen.false == 0)
 

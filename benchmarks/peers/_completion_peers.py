@@ -59,7 +59,7 @@ COUNTS: dict[tuple[str, str], int] = {
     ("D", CHOLESKY): 100, ("D", CG): 100, ("D", RIEMANN): 200, ("D", EXACT): 200,
     ("F5, condition 1", CHOLESKY): 30, ("F5, condition 1", CG): 30,
     ("F5, condition 1", RIEMANN): 60, ("F5, condition 1", EXACT): 60,
-    ("G", CHOLESKY): 100, ("G", CG): 140, ("G", RIEMANN): 200, ("G", EXACT): 200,
+    ("G", CHOLESKY): 100, ("G", CG): 140, ("G", RIEMANN): 40, ("G", EXACT): 40,
     ("large", CHOLESKY): 17, ("large", CG): 20, ("large", RIEMANN): 40, ("large", EXACT): 24,
 }  # fmt: skip
 
@@ -67,7 +67,7 @@ COUNTS: dict[tuple[str, str], int] = {
 TUNED: dict[str, tuple[float, int]] = {
     CHOLESKY: (0.07, 5),
     CG: (0.07, 10),
-    LIBMF: (0.05, 10),
+    LIBMF: (0.05, 20),
     SURPRISE: (0.05, 15),
 }
 

@@ -6,9 +6,9 @@ for one run is a program of its own:
 
 - `python -m benchmarks.peers._completion_seeds`: the peers on all seeds, not ours alone;
 - `python -m benchmarks.peers._completion_ratings`: how the models of ratings were tuned;
-- `python -m benchmarks.peers._completion_out_of_core`: a hundred million entries.
+- `python -m benchmarks.peers._completion_figures`: the cost of half steps up to 256 factors.
 
-The peers need about 40 seconds a run for the large instance, so a limit below that shows none of them there.
+cmfrec needs over 20 seconds a run for the large instance, so a limit below that shows no peer there.
 """
 
 from __future__ import annotations
