@@ -65,8 +65,8 @@ COUNTS: dict[tuple[str, str], int] = {
 
 # Ridge and steps for the ratings: the best of `python -m benchmarks.peers._completion_ratings`.
 TUNED: dict[str, tuple[float, int]] = {
-    CHOLESKY: (0.07, 5),
-    CG: (0.07, 10),
+    CHOLESKY: (0.08, 8),
+    CG: (0.08, 8),
     LIBMF: (0.05, 20),
     SURPRISE: (0.05, 15),
 }
