@@ -26,11 +26,13 @@ class Iterate:
     `state` (an array, or nested tuples and dicts of arrays) stays valid until the next `Iterate` is
     yielded. `measure` is a scalar on the device that estimates the first value of the certificate, or
     None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``.
+    `steps` is how many iterations a method did since the `Iterate` before, where a kernel does several.
     """
 
     state: object
     measure: object = None
     info: dict = field(default_factory=dict)
+    steps: int = 1
 
 
 @dataclass(slots=True)
@@ -125,10 +127,10 @@ class _Loop:
             except StopIteration as end:
                 status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
                 return (Status.STALLED if status is None else status), reason
-            self.nit, request = self.nit + 1, None
+            before, self.nit, request = self.nit, self.nit + self.at.steps, None
             late = perf_counter() >= until
             last = late or self.nit >= max_iter
-            if last or self.nit % check_every == 0:
+            if last or self.nit // check_every > before // check_every or self.at.steps == 0:
                 verdict, request = self.check()
                 if verdict is not None:
                     return verdict, ""

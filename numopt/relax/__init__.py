@@ -1,3 +1,8 @@
 """Relaxation whose parameter learns along a sequence of systems."""
 
-__all__ = []
+from numopt.relax._plan import RelaxPlan, relax_plan
+from numopt.relax._result import RelaxResult
+from numopt.relax._sor import sor
+from numopt.relax._ssor_pcg import ssor_pcg
+
+__all__ = ["RelaxPlan", "RelaxResult", "relax_plan", "sor", "ssor_pcg"]

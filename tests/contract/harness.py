@@ -24,6 +24,11 @@ class Call:
         """Bring the arrays of an argument to the backend."""
         return self.backend.asarray(value) if isinstance(value, np.ndarray) else value
 
+    @property
+    def tol(self):
+        """The tolerance; solvers that stand in for SciPy's call it rtol."""
+        return self.plain["rtol"] if self.takes("rtol") else self.plain["tol"]
+
     def takes(self, name):
         return name in self.signature.parameters
 

@@ -47,7 +47,7 @@ def test_it_converges_and_the_certificate_can_be_recomputed(call):
     assert result.success is True and result.status == Status.CONVERGED and result.message
     assert result.nit >= 0 and result.time >= 0 and all_finite(result, call.backend)
     judged = next(iter(result.certificate))
-    claimed, tol = result.certificate[call.case.certificate], call.plain["tol"]
+    claimed, tol = result.certificate[call.case.certificate], call.tol
     assert result.certificate[judged] <= tol
     assert abs(call.recompute(result) - claimed) <= 0.05 * (abs(claimed) + tol)
 
@@ -84,7 +84,7 @@ def test_layout_does_not_matter(call):
         other = _call_as_is(call, spoilt)
         if lay is np.asfortranarray:  # a solver may read a column-major matrix along its columns
             assert other.success and other.certificate.keys() == result.certificate.keys()
-            assert call.recompute(other) <= 1.05 * call.plain["tol"]
+            assert call.recompute(other) <= 1.05 * call.tol
         else:
             assert same_bits(result, other, call.backend), lay
 

@@ -1,0 +1,43 @@
+"""One row of a triangle times a vector, in the two layouts."""
+
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+
+SUM = {"contract", "reassoc", "nsz"}
+
+
+@jit(fastmath=SUM)
+def times(width, triangle, i, x):
+    """Return row i of the triangle times x; `width` is a tuple, so that loops over it are unrolled.
+
+    Unsigned indices spare a test for negative ones at each access.
+    """
+    total = 0.0
+    if len(width) == 0:
+        for k in range(triangle.starts[i], triangle.starts[i + np.uint64(1)]):
+            total += triangle.values[k] * x[triangle.columns[k]]
+    else:
+        first = i * np.uint64(len(width))
+        for lane in range(len(width)):
+            k = first + np.uint64(lane)
+            total += triangle.values[k] * x[triangle.columns[k]]
+    return total
+
+
+@jit(fastmath=SUM)
+def times_two(width, triangle, i, x, y):
+    """Return row i of the triangle times x and times y."""
+    one = two = 0.0
+    if len(width) == 0:
+        for k in range(triangle.starts[i], triangle.starts[i + np.uint64(1)]):
+            j, value = triangle.columns[k], triangle.values[k]
+            one += value * x[j]
+            two += value * y[j]
+    else:
+        first = i * np.uint64(len(width))
+        for lane in range(len(width)):
+            j, value = triangle.columns[first + np.uint64(lane)], triangle.values[first + np.uint64(lane)]
+            one += value * x[j]
+            two += value * y[j]
+    return one, two

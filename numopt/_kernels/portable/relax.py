@@ -1,0 +1,211 @@
+"""Relaxation sweeps and SSOR-preconditioned conjugate gradients in array-standard calls.
+
+A pattern says where the entries of a matrix A go: its rows sorted by levels, so that rows of one level are not
+coupled, and split into a lower and an upper triangle. A system holds the values, every row divided by its
+diagonal entry: A = D (I + L + U), right-hand sides are D^{-1} b. Rows of a level are updated together.
+"""
+
+from numopt._array import device, host, namespace
+from numopt._kernels.portable._runs import adder
+
+_GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
+
+
+def levels(indices, indptr):
+    """Return the level of each row of a symmetric pattern on the host: 1 + the highest among earlier neighbours."""
+    found = [0] * (len(indptr) - 1)
+    for i in range(len(found)):
+        earlier = [found[j] + 1 for j in indices[indptr[i] : indptr[i + 1]].tolist() if j < i]
+        found[i] = max(earlier, default=0)
+    return found
+
+
+def colours(indices, indptr):
+    """Return a colour for each row of a symmetric pattern on the host: the least that no earlier neighbour has."""
+    found = [0] * (len(indptr) - 1)
+    for i in range(len(found)):
+        taken = {found[j] for j in indices[indptr[i] : indptr[i + 1]].tolist() if j < i}
+        found[i] = next(c for c in range(len(taken) + 1) if c not in taken)
+    return found
+
+
+def assemble(pattern, data):
+    """Return (values of L, values of U, D, skew): skew is the largest (a_ij - a_ji)^2 / |a_ii a_jj|."""
+    xp = namespace(data)
+    padded = xp.concat((data, xp.zeros((1,), dtype=data.dtype, device=device(data))))
+    d = xp.take(data, pattern.diagonal_at)
+    below, mirrored = xp.take(padded, pattern.lower_at), xp.take(padded, pattern.mirror_at)
+    row_of = xp.take(d, pattern.lower_rows)
+    skew = (below - mirrored) ** 2 / xp.abs(row_of * xp.take(d, pattern.lower_columns))
+    upper = xp.take(padded, pattern.upper_at) / xp.take(d, pattern.upper_rows)
+    largest = xp.max(skew) if skew.shape[0] else xp.zeros_like(d[0])
+    return below / row_of, upper, d, largest
+
+
+def residual(data, indices, indptr, x, b):
+    """Return ||b - A x||^2."""
+    xp = namespace(data)
+    lengths = indptr[1:] - indptr[:-1]
+    add = adder(xp.astype(indptr, xp.int64), int(host(xp.max(lengths))), data.shape[0])
+    r = b - add(data * xp.take(x, indices))
+    return xp.sum(r * r)
+
+
+def products(s, x):
+    """Return L x and U x."""
+    xp = namespace(x)
+    low, up = xp.zeros_like(x), xp.zeros_like(x)
+    for level in _levels(s):
+        low[level.rows] = _times(s.lower, level, 1, x)
+        up[level.rows] = _times(s.upper, level, 2, x)
+    return low, up
+
+
+def sor(s, b, x, low, omega, target, budget, squares):
+    """Sweep forward, x and low = L x in place, until a squared residual is at most `target`.
+
+    squares[k] becomes ||b - A x||^2 before sweep k, for free: what a sweep reads before it updates a row is
+    the upper half of the residual, and `low`, from the sweep before, the lower. Returns (sweeps, last square).
+    """
+    xp = namespace(x)
+    for k in range(budget):
+        total = xp.zeros_like(x[0])
+        for level in _levels(s):
+            i = level.rows
+            rest = b[i] - x[i] - _times(s.upper, level, 2, x)
+            r, new = s.diagonal[i] * (rest - low[i]), _times(s.lower, level, 1, x)
+            total = total + xp.sum(r * r)
+            low[i] = new
+            x[i] = x[i] + omega * (rest - new)
+        squares[k] = square = host(total)
+        if not target < square <= _GROWTH * squares[0]:
+            break
+    return k + 1, square
+
+
+def ssor(s, b, x, half, low, up, omega, target, budget, squares):
+    """Sweep forward and backward; up = U x comes in and goes out, `half` and `low` are work space.
+
+    Each half sweep reads one triangle, since the sums over the other are unchanged (Conrad and Wallach). The
+    forward one also forms L x of the old x: squares[k] is ||b - A x||^2 before double sweep k.
+    """
+    xp = namespace(x)
+    for k in range(budget):
+        total = xp.zeros_like(x[0])
+        for level in _levels(s):
+            i = level.rows
+            rest = b[i] - x[i] - up[i]
+            r = s.diagonal[i] * (rest - _times(s.lower, level, 1, x))
+            total = total + xp.sum(r * r)
+            low[i] = _times(s.lower, level, 1, half)
+            half[i] = x[i] + omega * (rest - low[i])
+        for level in reversed(_levels(s)):
+            i = level.rows
+            up[i] = _times(s.upper, level, 2, x)
+            x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i])
+        squares[k] = square = host(total)
+        if not target < square <= _GROWTH * squares[0]:
+            break
+    return k + 1, square
+
+
+def pcg_start(s, b, x, omega, g):
+    """Write g = K^{-1} (b - A x), K = D/omega + L, and return ||b - A x||^2."""
+    xp = namespace(x)
+    total = xp.zeros_like(x[0])
+    for level in _levels(s):
+        i = level.rows
+        r = b[i] - x[i] - _times(s.lower, level, 1, x) - _times(s.upper, level, 2, x)
+        total = total + xp.sum((s.diagonal[i] * r) ** 2)
+        g[i] = omega * (r - _times(s.lower, level, 1, g))
+    return total
+
+
+def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
+    """Conjugate gradients on K^{-1} A K^{-T} (Eisenstat), until a squared residual is at most `target`.
+
+    With K = D/omega + L and c = (2 - omega)/omega, A = K + K^T - c D. ``g = K^{-1} r`` is the residual, p the
+    direction over D, t = K^{-T} D p and y = K^{-1} D (p - c t), so that t + y is the product with p. Updates of x and
+    g wait for the next pass; ``carry`` holds (alpha, beta, energy) between calls, zeros at the start.
+    ``squares[k]`` is ||r||^2 = ||K g||^2 before step k and the last one that after the last step;
+    ``coefficients[k]`` is (alpha, beta). The energy is the sum of alpha <g, c D g>, which is ||x - x_0||_A^2.
+    Returns (steps, last square); alpha is NaN if the curvature was not positive.
+    """
+    xp = namespace(x)
+    alpha, beta, energy = carry.tolist()
+    d, c = s.diagonal, (2 - omega) / omega
+    for k in range(budget):
+        x[...], g[...] = x + alpha * t, g - alpha * (t + y)
+        p[...] = c * g + beta * p
+        for level in reversed(_levels(s)):
+            i = level.rows
+            t[i] = omega * (p[i] - _times(s.upper, level, 2, t))
+        total = xp.zeros_like(x[0])
+        for level in _levels(s):
+            i = level.rows
+            y[i] = omega * (p[i] - c * t[i] - _times(s.lower, level, 1, y))
+            r = d[i] * (g[i] / omega + _times(s.lower, level, 1, g))
+            total = total + xp.sum(r * r)
+        q = t + y
+        sums = [xp.sum(d * u * v) for u, v in ((q, p), (q, g), (q, q), (g, g))]
+        square, curvature, *rest = host(total, *sums)
+        mixed, size, rho = (c * v for v in rest)
+        squares[k] = square
+        if not square > target:
+            carry[:] = 0.0, 0.0, energy
+            return k, square
+        alpha = rho / curvature if curvature > 0 else float("nan")
+        following = max(0.0, rho - 2 * alpha * mixed + alpha * alpha * size)
+        beta, energy = following / rho, energy + alpha * rho
+        coefficients[k, 0], coefficients[k, 1] = alpha, beta
+        if not alpha > 0:
+            break
+        if square * beta <= target or k == budget - 1:  # beta estimates how much the residual falls
+            x[...], g[...], alpha = x + alpha * t, g - alpha * (t + y), 0.0
+            square = _norm_of_residual(s, g, omega)
+            if square <= target:
+                break
+    squares[k + 1] = square
+    carry[:] = alpha, beta, energy
+    return k + 1, square
+
+
+def quotients(d, b, x, x0):
+    """Return <x, D x>, <x, D b> and <x - x0, D (x - x0)>."""
+    xp = namespace(x)
+    return xp.sum(d * x * x), xp.sum(d * x * b), xp.sum(d * (x - x0) ** 2)
+
+
+def _norm_of_residual(s, g, omega):
+    xp = namespace(g)
+    total = xp.zeros_like(g[0])
+    for level in _levels(s):
+        i = level.rows
+        total = total + xp.sum((s.diagonal[i] * (g[i] / omega + _times(s.lower, level, 1, g))) ** 2)
+    return host(total)
+
+
+class _Level:
+    """The rows of a level, as a slice, and the most entries that one of them has in each triangle."""
+
+    def __init__(self, first, after, longest):
+        self.rows, self.longest = slice(first, after), longest
+
+
+def _levels(s):
+    table = s.levels.tolist()
+    return [_Level(this[0], after[0], this) for this, after in zip(table, table[1:], strict=False)]
+
+
+def _times(triangle, level, which, x):
+    """Return the rows of a level of the triangle times x."""
+    xp, longest, starts = namespace(x), level.longest[which], triangle.starts
+    if longest == 0:
+        return xp.zeros_like(x[level.rows])
+    first, after = starts[:-1][level.rows], starts[1:][level.rows]
+    at = first[:, None] + xp.arange(longest, dtype=starts.dtype, device=device(starts))[None, :]
+    inside = at < after[:, None]
+    at = xp.reshape(xp.where(inside, at, first[:, None]), (-1,))
+    at = xp.minimum(at, xp.full_like(at, triangle.values.shape[0] - 1))
+    terms = xp.take(triangle.values, at) * xp.take(x, xp.take(triangle.columns, at))
+    return xp.sum(xp.where(inside, xp.reshape(terms, inside.shape), 0.0), axis=1)

@@ -1,0 +1,256 @@
+"""Sequences of sparse symmetric positive definite systems."""
+
+import numpy as np
+import scipy.sparse as sparse
+
+from numopt._array import default_rng
+from numopt._check import integer, one_of, positive_scalar
+
+
+def laplacian_2d(m):
+    """Return the five-point Laplacian of a square grid with zero boundary values.
+
+    Parameters
+    ----------
+    m : int
+        Interior points a side, at least 1; n = m^2.
+
+    Returns
+    -------
+    csr_array of shape (n, n), float64
+        4 on the diagonal, -1 between neighbours, rows in the order of the grid.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        `m` is out of range or no integer.
+
+    Examples
+    --------
+    >>> from numopt.gallery import laplacian_2d
+    >>> laplacian_2d(2).toarray()
+    array([[ 4., -1., -1.,  0.],
+           [-1.,  4.,  0., -1.],
+           [-1.,  0.,  4., -1.],
+           [ 0., -1., -1.,  4.]])
+    """
+    m = integer("m", m, low=1, remedy="ask for at least one point")
+    line = sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(m, m))
+    one = sparse.eye_array(m)
+    A = sparse.csr_array(sparse.kron(line, one) + sparse.kron(one, line))
+    A.sort_indices()
+    return A
+
+
+def shifted_laplacians(T, variance="low", m=10, rng=0):
+    """Yield the systems A + c_t I of the learning-to-relax experiment.
+
+    Parameters
+    ----------
+    T : int
+        How many.
+    variance : {"low", "high"}, default "low"
+        Of the shifts c_t = -0.15 + 0.6 Beta(2, 6), or Beta(1/2, 3/2). At -0.15 the matrix is nearly singular.
+    m : int, default 10
+        Interior points a side; n = m^2.
+    rng : None, int, SeedSequence or Generator, default 0
+        Source of the draws.
+
+    Yields
+    ------
+    c : float
+        The shift.
+    A : csr_array of shape (n, n)
+        `laplacian_2d` plus c on the diagonal; all share one pattern.
+    b : ndarray of shape (n,)
+        Standard normal, conditioned on a norm of at most sqrt(n).
+
+    References
+    ----------
+    M. Khodak, E. Chow, M.-F. Balcan, A. Talwalkar: Learning to relax, ICLR 2024, arXiv:2310.02246.
+
+    Examples
+    --------
+    >>> from numopt.gallery import shifted_laplacians
+    >>> [round(c, 3) for c, A, b in shifted_laplacians(3)]
+    [-0.035, 0.106, 0.02]
+    """
+    T = integer("T", T, low=1, remedy="ask for at least one system")
+    alpha, beta = {"low": (2.0, 6.0), "high": (0.5, 1.5)}[one_of("variance", variance, ("low", "high"))]
+    rng, base = default_rng(rng), laplacian_2d(m)
+    n, on_diagonal = base.shape[0], base.indices == np.repeat(np.arange(base.shape[0]), np.diff(base.indptr))
+    for _ in range(T):
+        c = -0.15 + 0.6 * rng.beta(alpha, beta)
+        b = rng.standard_normal(n)
+        while np.linalg.norm(b) > np.sqrt(n):
+            b = rng.standard_normal(n)
+        yield c, sparse.csr_array((base.data + c * on_diagonal, base.indices, base.indptr), shape=base.shape), b
+
+
+class Heat:
+    """The heat equation on the unit square by Crank and Nicolson's rule, with a diffusion that swings.
+
+    u_t = k(t) Laplace(u) + f(t), zero on the boundary, k(t) = max(0.1 sin 2 pi t, -10 sin 2 pi t), and a heat
+    source f that circles around the centre eight times a period.
+
+    Parameters
+    ----------
+    nx : int
+        Cells a side, at least 2; n = (nx - 1)^2 unknowns.
+    period : int
+        Systems in which t advances by 1.
+    dt : float, default 1e-3
+        Time step of the rule. With ``period = 1 / dt`` the clock of the diffusion is that of the solution; with
+        fewer systems it jumps ahead, and the solution is carried along.
+
+    Attributes
+    ----------
+    n : int
+        Unknowns.
+    u0 : ndarray of shape (n,)
+        The solution at time 0: a bump in the middle.
+
+    References
+    ----------
+    M. Khodak, E. Chow, M.-F. Balcan, A. Talwalkar: Learning to relax, ICLR 2024, arXiv:2310.02246.
+
+    Examples
+    --------
+    >>> from numopt.gallery import Heat
+    >>> heat = Heat(20, period=16)
+    >>> diffusion, A, b = heat.system(12, heat.u0)
+    >>> diffusion.round(2), A.shape
+    (9.81, (361, 361))
+    """
+
+    def __init__(self, nx, period, dt=1e-3):
+        nx = integer("nx", nx, low=2, remedy="ask for at least two cells")
+        self.period = integer("period", period, low=1, remedy="ask for at least one system")
+        self.dt, self.n = positive_scalar("dt", dt), (nx - 1) ** 2
+        g = np.arange(1, nx) / nx
+        self._x, self._y = (a.ravel() for a in np.meshgrid(g, g, indexing="ij"))
+        self._minus_laplace = laplacian_2d(nx - 1) * float(nx) ** 2
+        rows = np.repeat(np.arange(self.n), np.diff(self._minus_laplace.indptr))
+        self._on_diagonal = 1.0 * (self._minus_laplace.indices == rows)
+        self.u0 = self._bump(0.5, 0.5, 0.25)
+
+    def system(self, k, u):
+        """Return what leads from the solution at step k to that at step k + 1.
+
+        Parameters
+        ----------
+        k : int
+            Step, from 0.
+        u : ndarray of shape (n,)
+            The solution before it.
+
+        Returns
+        -------
+        diffusion : float
+            k(t) in the middle of the step: the context that a learner may use.
+        A : csr_array of shape (n, n)
+        b : ndarray of shape (n,)
+        """
+        t = (k + 0.5) / self.period
+        swing = np.sin(2 * np.pi * t)
+        diffusion = max(0.1 * swing, -10 * swing)
+        h, L, angle = 0.5 * diffusion * self.dt, self._minus_laplace, 16 * np.pi * t
+        A = sparse.csr_array((self._on_diagonal + h * L.data, L.indices, L.indptr), shape=L.shape)
+        source = 32 * self._bump(0.5 + np.cos(angle) / 4, 0.5 + np.sin(angle) / 4, 0.125)
+        return diffusion, A, u - h * (L @ u) + self.dt * source
+
+    def _bump(self, x, y, radius):
+        inside = 1.0 - np.minimum(1.0, ((self._x - x) ** 2 + (self._y - y) ** 2) / radius**2)
+        return np.exp(1.0 - 1.0 / np.where(inside > 0, inside, 1e-300), where=inside > 0, out=np.zeros_like(inside))
+
+
+def finite_elements(kind, T, m=None, rng=3):
+    """Yield systems A (1 + sin(t)/2) + c_t d I from bilinear finite elements, d the mean of A's diagonal.
+
+    Parameters
+    ----------
+    kind : {"anisotropic", "elasticity"}
+        Diffusion that is a hundred times weaker across a direction at 30 degrees; plane strain (Poisson's ratio
+        0.3, Young's modulus 1e5) with two unknowns a node.
+    T : int
+        How many.
+    m : int, optional
+        Interior nodes a side: 300 by default (n = 90 000), or 120 (n = 28 800).
+    rng : None, int, SeedSequence or Generator, default 3
+        Source of the draws.
+
+    Yields
+    ------
+    c : float
+        The shift, 10 to a power uniform on [-5, -3].
+    A : csr_array of shape (n, n)
+    b : ndarray of shape (n,)
+        Uniform on [-1, 1].
+
+    Examples
+    --------
+    >>> from numopt.gallery import finite_elements
+    >>> [A.shape for c, A, b in finite_elements("elasticity", 2, m=10)]
+    [(200, 200), (200, 200)]
+    """
+    anisotropic = one_of("kind", kind, ("anisotropic", "elasticity")) == "anisotropic"
+    T = integer("T", T, low=1, remedy="ask for at least one system")
+    m = integer("m", (300 if anisotropic else 120) if m is None else m, low=1, remedy="ask for at least one node")
+    rng, A = default_rng(rng), _assembled(m, _anisotropic(0.01, np.pi / 6) if anisotropic else _elastic(1e5, 0.3))
+    n = A.shape[0]
+    on_diagonal = A.indices == np.repeat(np.arange(n), np.diff(A.indptr))
+    mean = A.diagonal().mean()
+    for t in range(T):
+        c = 10.0 ** rng.uniform(-5, -3)
+        data = A.data * (1 + 0.5 * np.sin(t)) + c * mean * on_diagonal
+        yield c, sparse.csr_array((data, A.indices, A.indptr), shape=A.shape), rng.uniform(-1, 1, n)
+
+
+_CORNERS = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])  # (row, column) of the nodes of an element
+
+
+def _gradients():
+    """Yield the gradients (4, 2) of the bilinear functions by x (column) and y (row) at Gauss's points, weight 1/4."""
+    for v in 0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3):
+        for u in 0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3):
+            r, c = _CORNERS.T
+            in_row, in_column = np.where(r, v, 1 - v), np.where(c, u, 1 - u)
+            yield np.stack([in_row * (2 * c - 1), in_column * (2 * r - 1)], axis=1)
+
+
+def _anisotropic(epsilon, angle):
+    """Return the matrix (4, 4) of an element for diffusion 1 at `angle` to the first axis and `epsilon` across."""
+    e = np.array([np.sin(angle), np.cos(angle)])
+    tensor = np.outer(e, e) + epsilon * (np.eye(2) - np.outer(e, e))
+    return sum(G @ tensor @ G.T for G in _gradients()) / 4
+
+
+def _elastic(young, poisson):
+    """Return the matrix (8, 8) of an element for plane strain; unknowns are x, y of each node in turn."""
+    lam, mu = young * poisson / ((1 + poisson) * (1 - 2 * poisson)), young / (2 * (1 + poisson))
+    C = np.array([[lam + 2 * mu, lam, 0], [lam, lam + 2 * mu, 0], [0, 0, mu]])
+    K = np.zeros((8, 8))
+    for G in _gradients():
+        B = np.zeros((3, 8))
+        B[0, 0::2], B[1, 1::2], B[2, 0::2], B[2, 1::2] = G[:, 0], G[:, 1], G[:, 1], G[:, 0]
+        K += B.T @ C @ B / 4
+    return K
+
+
+def _assembled(m, K):
+    """Return the matrix of m x m interior nodes, elements K, zero on the boundary."""
+    each = len(K) // 4
+    row, column = np.divmod(np.arange((m + 1) ** 2), m + 1)
+    nodes = np.stack([row[:, None] + _CORNERS[:, 0] - 1, column[:, None] + _CORNERS[:, 1] - 1])  # -1, m: boundary
+    inside = ((nodes >= 0) & (nodes < m)).all(axis=0)
+    number = ((nodes[0] * m + nodes[1])[..., None] * each + np.arange(each)).reshape(len(row), -1)
+    inside = np.repeat(inside, each, axis=1)
+    pair = inside[:, :, None] & inside[:, None, :]
+    i, j = np.broadcast_to(number[:, :, None], pair.shape)[pair], np.broadcast_to(number[:, None, :], pair.shape)[pair]
+    values = np.broadcast_to(K, pair.shape)[pair]
+    n = m * m * each
+    A = sparse.csr_array(sparse.coo_array((values, (i, j)), shape=(n, n)))
+    A.sum_duplicates()
+    A.data[np.abs(A.data) < 1e-12 * np.abs(A.data).max()] = 0.0  # where elements cancel
+    A.eliminate_zeros()
+    return A

@@ -1,0 +1,45 @@
+"""What `sor` and `ssor_pcg` share around their iterations."""
+
+from numopt import _array
+from numopt._check import scalar
+from numopt.exceptions import InvalidInputError
+
+_CHUNK = 4_000_000  # entries to pass over between two looks at the clock: some milliseconds
+
+
+def scipy_names(max_iter, maxiter, M, why):
+    """Return the limit on iterations from either spelling; refuse a preconditioner."""
+    if M is not None:
+        raise InvalidInputError(f"M is {type(M).__name__}: None is expected, since {why}; leave it out")
+    return max_iter if maxiter is None else maxiter
+
+
+def checked_omega(omega):
+    """Return a relaxation parameter in (0, 2)."""
+    omega = scalar("omega", omega, above=0.0, high=2.0, remedy='pass a number inside (0, 2), or "auto"')
+    if omega > 2 - 1e-9:
+        raise InvalidInputError(f"omega is {omega}: less than 2 - 1e-9 is expected; the sweep does not converge at 2")
+    return omega
+
+
+def stride(problem, check_every, callback):
+    """Return how many iterations a kernel does in one call."""
+    few = max(1, check_every)
+    return few if callback is not None else max(few, _CHUNK // problem.A.nnz)
+
+
+def columns(solve, b, x0):
+    """Solve for a vector, for a matrix of one column, or for each column of a matrix."""
+    shape = getattr(b, "shape", None)
+    if shape is None or len(shape) != 2 or _array.is_sparse(b):
+        return solve(b, x0)
+    start = (lambda j: None) if x0 is None else (lambda j: x0 if len(x0.shape) == 1 else x0[:, j])
+    results = [solve(b[:, j], start(j)) for j in range(shape[1])]
+    if not results:
+        raise InvalidInputError(f"b has shape {tuple(shape)}: at least one column is expected; pass some data")
+    worst = max(results, key=lambda r: (not r.success, r.certificate["residual"]))
+    xp = _array.namespace(worst.x)
+    worst.x = xp.stack([r.x for r in results], axis=1)
+    worst.nit, worst.nit_paper = max(r.nit for r in results), max(r.nit_paper for r in results)
+    worst.time, worst.work = sum(r.time for r in results), sum(r.work for r in results)
+    return worst

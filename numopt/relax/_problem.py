@@ -1,0 +1,141 @@
+"""A checked linear system, in the order of the caller and in that of the sweeps, and its certificate."""
+
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from numopt import _array
+from numopt._check import Checks, one_of, scalar
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.relax._plan import RelaxPlan, System, plan_of
+
+
+class Rows(NamedTuple):
+    """A canonical sparse matrix by rows, in arrays of any library."""
+
+    data: object
+    indices: object
+    indptr: object
+    shape: tuple
+
+    @property
+    def nnz(self):
+        """Number of stored entries."""
+        return self.data.shape[0]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Find x with ||b - A x|| <= tol ||b||; computed in float64, given back in `dtype`."""
+
+    xp: object
+    kernels: SimpleNamespace
+    A: Rows
+    b: object
+    start: object  # x0 or zeros, as the sweeps have it
+    from_zero: bool
+    scale: float  # ||b||, or 1
+    tol: float
+    plan: RelaxPlan
+    system: System
+    rhs: object  # D^{-1} b, as the sweeps have it
+    skew: float  # largest |a_ij - a_ji| / sqrt(a_ii a_jj)
+    lowest: float  # smallest entry of the diagonal
+    dtype: object
+    kept: dict = field(default_factory=dict)  # the point judged last
+
+    def point(self, x):
+        """Return x as the caller will see it."""
+        return self.xp.astype(self.plan.unsorted(x), self.dtype)
+
+    def certificate(self, x):
+        """Return ||b - A x|| / ||b||, recomputed from the caller's matrix."""
+        point = self.point(x)
+        square = self.kernels.residual(
+            self.A.data, self.A.indices, self.A.indptr, self.xp.astype(point, self.xp.float64), self.b
+        )
+        relative = math.sqrt(_array.host(square)) / self.scale
+        self.kept.update(x=x, point=point)
+        return {"residual": relative}
+
+    def target(self):
+        """Return the squared norm of the residual at which a recursion may stop: rounding adds to it."""
+        return (0.99 * self.tol * self.scale) ** 2
+
+
+def matrix(A):
+    """Return a checked matrix as `Rows`."""
+    checks = Checks({"A": A})
+    checks.dtype = checks.xp.float64
+    return _rows(checks)
+
+
+def _rows(checks):
+    """Return the matrix of `checks` as `Rows`, its values tested."""
+    A, xp = checks._arrays["A"], checks.xp
+    if len(A.shape) == 2 and A.shape[0] != A.shape[1]:
+        raise InvalidInputError(f"A has shape {tuple(A.shape)}: a square matrix is expected; pass one")
+    if _array.is_sparse(A):
+        csr = checks.csr("A")
+        checks.settle()
+        return Rows(csr.data, csr.indices, csr.indptr, csr.shape)
+    A = checks.matrix("A")
+    checks.settle()
+    rows, columns = xp.nonzero(A)
+    count = xp.searchsorted(rows, xp.arange(A.shape[0] + 1, dtype=rows.dtype, device=_array.device(A)))
+    return Rows(A[rows, columns], columns, count, A.shape)
+
+
+def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
+    """Check the input of a solver; `b` has one column."""
+    tol = scalar("rtol", rtol, low=0.0, remedy="pass a tolerance >= 0")
+    atol = scalar("atol", atol, low=0.0, remedy="pass a tolerance >= 0")
+    if tol == 0 and atol == 0:
+        raise InvalidInputError("rtol is 0 and atol is 0: one of them must be positive; pass rtol=1e-8")
+    one_of("ref", ref, ("b", "r0"))
+    checks = Checks({"A": A, "b": b, "x0": x0})
+    xp, dtype = checks.xp, checks.dtype
+    checks.dtype = xp.float64
+    A = _rows(checks)
+    b = checks.vector("b", size=A.shape[0])
+    x0 = checks.vector("x0", size=A.shape[0], remedy="start from finite numbers") if x0 is not None else None
+    checks.settle()
+    plan = _plan(A, plan, ordering)
+    table = kernels("relax", xp)
+    system, skew = plan.system(A.data)
+    diagonal = system.diagonal
+    norm, least, lowest, skew = _array.host(
+        xp.linalg.vector_norm(b), xp.min(xp.abs(diagonal)), xp.min(diagonal), skew
+    )
+    if least == 0:
+        i = int(_array.host(xp.argmin(xp.abs(plan.unsorted(diagonal)))))
+        raise InvalidInputError(
+            f"A[{i}, {i}] is 0: a non-zero diagonal is expected; reorder the equations, or drop row {i}"
+        )
+    if not norm < math.inf:
+        raise InvalidInputError(f"b has norm {norm}: a finite norm is expected; rescale b")
+    scale = norm or 1.0
+    start = xp.zeros_like(b) if x0 is None or norm == 0 else plan.sorted(x0)  # never the caller's own
+    problem = Problem(
+        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=x0 is None or norm == 0, scale=scale, tol=tol,
+        plan=plan, system=system, rhs=plan.sorted(b) / diagonal, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
+    )  # fmt: skip
+    if ref == "r0":
+        tol *= problem.certificate(start)["residual"]
+    object.__setattr__(problem, "tol", max(tol, atol / scale))
+    return problem
+
+
+def _plan(A, plan, ordering):
+    if plan is None:
+        return plan_of(A, ordering)
+    if not isinstance(plan, RelaxPlan):
+        raise InvalidTypeError(f"plan is {type(plan).__name__}: a RelaxPlan is expected; make it with relax_plan(A)")
+    if not plan.fits(A):
+        raise InvalidInputError(
+            f"plan is for {plan.n} rows and {plan.nnz} entries and A has {A.shape[0]} and {A.nnz}, or they lie "
+            f"elsewhere: one pattern is expected; make a new plan with relax_plan(A)"
+        )
+    return plan

@@ -1,0 +1,78 @@
+"""What the relaxation solvers return."""
+
+
+import numpy as np
+
+from numopt._result import Result, result_class
+from numopt.relax._theory import largest_mu
+
+
+@result_class
+class RelaxResult(Result):
+    """The result of `sor` and `ssor_pcg`; scalars are on the host, `x` where the input was.
+
+    Attributes
+    ----------
+    x : array of shape (n,), (n, 1) or (n, k)
+        The solution, in the shape of `b` and the dtype of the input.
+    residual_norm : float
+        ``||b - A x||``, recomputed from the data; the largest of several right-hand sides.
+    omega : float
+        Relaxation parameter of the last iteration.
+    nit_paper : int
+        Iterations whose residual was looked at when the run ended. `sor` learns a residual one sweep late and
+        has by then done a sweep more: ``nit - 1``. Otherwise ``nit``.
+    restarts : int
+        How often the parameter was changed on the way, or conjugate gradients were started afresh.
+    work : float
+        Bytes that the set-up and the iterations moved, by formula: a cost that repeats exactly.
+    beta_estimate : float
+        `sor`: spectral radius of Jacobi's iteration as the tail of the run suggests; None if it does not say.
+    mu_estimate : float
+        `ssor_pcg`: lower bound of the largest eigenvalue of ``D A^{-1}``, the best that the run offers; None for
+        `sor`.
+    ritz_min, ritz_max : float
+        `ssor_pcg`: extreme Ritz values of ``M^{-1} A``, estimates from inside its spectrum; None for `sor`.
+    """
+
+    x: object
+    residual_norm: float
+    omega: float
+    nit_paper: int
+    restarts: int
+    work: float
+    beta_estimate: float | None = None
+    _rayleigh: float | None = None  # largest Rayleigh quotient of D A^{-1} seen
+    _coefficients: object = None  # (alpha, beta) of each step since the last restart
+
+    @property
+    def mu_estimate(self):
+        """Lower bound of the largest eigenvalue of ``D A^{-1}``."""
+        return largest_mu(self._rayleigh, self.omega, self.ritz_min)
+
+    @property
+    def ritz_min(self):
+        """Smallest Ritz value of ``M^{-1} A``."""
+        return self._ritz()[0]
+
+    @property
+    def ritz_max(self):
+        """Largest Ritz value of ``M^{-1} A``."""
+        return self._ritz()[1]
+
+    def _ritz(self):
+        """Return the extreme eigenvalues of the tridiagonal matrix that conjugate gradients built."""
+        return ritz(self._coefficients)
+
+
+def ritz(coefficients):
+    """Return the extreme Ritz values of steps with these (alpha, beta)."""
+    if coefficients is None or len(coefficients) == 0:
+        return None, None
+    alpha, beta = coefficients.T
+    diagonal = 1 / alpha
+    diagonal[1:] += beta[:-1] / alpha[:-1]
+    beside = np.sqrt(np.maximum(beta[:-1], 0)) / alpha[:-1]
+    T = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+    values = np.linalg.eigvalsh(T)
+    return float(values[0]), float(values[-1])

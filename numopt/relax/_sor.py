@@ -1,0 +1,64 @@
+"""Successive over-relaxation, whose sweeps tell the exact residual for free."""
+
+import math
+
+import numpy as np
+
+from numopt import _array
+from numopt._loop import Iterate, Status, run
+from numopt._solver import solver
+from numopt.relax._call import checked_omega, columns, scipy_names, stride
+from numopt.relax._problem import linear_system
+from numopt.relax._result import RelaxResult
+
+
+@solver(family="relax", sparse=True, arrays=("A", "b", "x0"))
+def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, symmetric=False, ordering="auto",
+        ref="b", plan=None, max_time=None, callback=None, check_every=1, on_failure="warn",
+        maxiter=None, M=None):  # fmt: skip
+    """Solve."""
+    max_iter = scipy_names(max_iter, maxiter, M, "sor has no preconditioner")
+    omega = 1.5 if omega == "auto" else checked_omega(omega)
+
+    def solve(b, x0):
+        problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
+        counts = {"nit": 0, "omega": omega, "restarts": 0}
+        return run(
+            _iterates(problem, omega, symmetric, max_iter, stride(problem, check_every, callback), counts),
+            certify=problem.certificate,
+            finish=lambda x, info, common: _finish(problem, counts, symmetric, common),
+            tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+            on_failure=on_failure, start=problem.start,
+        )  # fmt: skip
+
+    return columns(solve, b, x0)
+
+
+def _iterates(problem, omega, symmetric, max_iter, stride, counts):
+    k, s, x = problem.kernels, problem.system, _array.copied(problem.start)
+    low, up = k.products(s, x)
+    half = problem.xp.zeros_like(x)
+    while True:
+        budget = min(stride, max_iter - counts["nit"])
+        squares = np.empty(budget)
+        if symmetric:
+            steps, square = k.ssor(s, problem.rhs, x, half, low, up, omega, problem.target(), budget, squares)
+        else:
+            steps, square = k.sor(s, problem.rhs, x, low, omega, problem.target(), budget, squares)
+        counts["nit"] += steps
+        if square > 1e16 * squares[0]:
+            return Status.NONFINITE, "the residual grew by 1e8: the iteration diverges; change omega"
+        yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
+
+
+def _finish(problem, counts, symmetric, common):
+    n, nnz = problem.b.shape[0], problem.A.nnz
+    return RelaxResult(
+        x=problem.kept["point"],
+        residual_norm=common["certificate"]["residual"] * problem.scale,
+        omega=counts["omega"],
+        nit_paper=max(counts["nit"] - 1, 0),
+        restarts=counts["restarts"],
+        work=float((12 * nnz + 60 * n) * counts["nit"] + 60 * nnz),
+        **common,
+    )

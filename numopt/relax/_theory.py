@@ -1,0 +1,43 @@
+"""What theory says of the relaxation parameter: Young's formulas for SOR, Axelsson's bound for SSOR.
+
+`beta` is the spectral radius of Jacobi's iteration, `mu` the largest eigenvalue of D A^{-1}.
+"""
+
+import math
+
+LARGEST = 2 - 2e-3  # parameters beyond make D/omega + L ill-conditioned
+
+
+def best_sor(beta):
+    """Return Young's omega for a consistently ordered matrix."""
+    beta = min(max(beta, 0.0), 1.0)
+    return 1 + (beta / (1 + math.sqrt(1 - beta * beta))) ** 2
+
+
+def rate_sor(omega, beta):
+    """Return the spectral radius of the sweep by Young's formula."""
+    inside = (omega * beta) ** 2 - 4 * (omega - 1)
+    return omega - 1 if inside <= 0 else (omega * beta + math.sqrt(inside)) ** 2 / 4
+
+
+def beta_from(rate, omega):
+    """Return beta from the rate of the sweep, None where `omega` was too large for the rate to depend on it."""
+    if not 0 < rate < 1 or rate <= omega - 1 + 0.02 * (2 - omega):
+        return None
+    return min((rate + omega - 1) / (math.sqrt(rate) * omega), 1.0)
+
+
+def best_ssor(mu):
+    """Return the minimiser of Axelsson's bound on the condition number, with nu = 0."""
+    return min(2 / (1 + math.sqrt(2 / max(mu, 1.0))), LARGEST)
+
+
+def mu_from(ritz, omega):
+    """Return the lower bound of mu from the smallest Ritz value of M^{-1} A."""
+    return ((2 - omega) / ritz - 1) * 4 * omega / (2 - omega) ** 2
+
+
+def largest_mu(rayleigh, omega, ritz):
+    """Return the best of the lower bounds of mu, or None; that from Ritz values says nothing for a large omega."""
+    bounds = [rayleigh] + ([mu_from(ritz, omega)] if ritz and omega <= 1.5 else [])
+    return max((v for v in bounds if v and v > 0), default=None)
