@@ -4,5 +4,6 @@ from numopt.relax._plan import RelaxPlan, relax_plan
 from numopt.relax._result import RelaxResult
 from numopt.relax._sor import sor
 from numopt.relax._ssor_pcg import ssor_pcg
+from numopt.relax._tuner import SequenceResult, Tuner
 
-__all__ = ["RelaxPlan", "RelaxResult", "relax_plan", "sor", "ssor_pcg"]
+__all__ = ["RelaxPlan", "RelaxResult", "SequenceResult", "Tuner", "relax_plan", "sor", "ssor_pcg"]

@@ -4,7 +4,7 @@
 import numpy as np
 
 from numopt._result import Result, result_class
-from numopt.relax._theory import largest_mu
+from numopt.relax._theory import mu_from
 
 
 @result_class
@@ -42,13 +42,22 @@ class RelaxResult(Result):
     restarts: int
     work: float
     beta_estimate: float | None = None
-    _rayleigh: float | None = None  # largest Rayleigh quotient of D A^{-1} seen
+    _rayleigh: float | None = None
+    _tried: float | None = None  # a lower bound of mu from a trial run
     _coefficients: object = None  # (alpha, beta) of each step since the last restart
 
     @property
     def mu_estimate(self):
         """Lower bound of the largest eigenvalue of ``D A^{-1}``."""
-        return largest_mu(self._rayleigh, self.omega, self.ritz_min)
+        bounds = [v for v in (self._rayleigh, self._tried) if v]
+        if self.omega <= 1.5 and self.ritz_min:  # beyond, Ritz values say nothing of mu
+            bounds.append(mu_from(self.ritz_min, self.omega))
+        return max(bounds, default=None)
+
+    @property
+    def rayleigh(self):
+        """Largest Rayleigh quotient of ``D A^{-1}`` at the solution and at its change, a lower bound of mu."""
+        return self._rayleigh
 
     @property
     def ritz_min(self):

@@ -10,10 +10,11 @@ from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
 from numopt.relax._call import checked_omega, columns, scipy_names, stride
 from numopt.relax._problem import linear_system
-from numopt.relax._result import RelaxResult
+from numopt.relax._result import RelaxResult, ritz
+from numopt.relax._theory import best_ssor, mu_from
 
 _SKEW = 1e-6  # of sqrt(a_ii a_jj): more than rounding in float32
-_FIRST = 1.5  # omega of a run that knows nothing
+_FIRST, _TRIAL = 1.5, 20  # omega of a run that knows nothing, and steps after which it does
 
 
 @solver(family="relax", sparse=True, arrays=("A", "b", "x0"))
@@ -22,16 +23,16 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
              maxiter=None, M=None):  # fmt: skip
     """Solve."""
     max_iter = scipy_names(max_iter, maxiter, M, "ssor_pcg is preconditioned by omega alone")
-    omega = _FIRST if omega == "auto" else checked_omega(omega)
+    omega = None if omega == "auto" else checked_omega(omega)
 
     def solve(b, x0):
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
         if not assume_symmetric:
             _expect_symmetry(problem)
-        counts = {"nit": 0, "omega": omega, "restarts": 0}
-        kept = {"coefficients": []}
+        counts = {"nit": 0, "omega": omega or _FIRST, "restarts": 0}
+        kept = {"coefficients": [], "mu": None}
         return run(
-            _iterates(problem, omega, max_iter, stride(problem, check_every, callback), counts, kept),
+            _iterates(problem, omega is None, max_iter, stride(problem, check_every, callback), counts, kept),
             certify=problem.certificate,
             finish=lambda x, info, common: _finish(problem, x, counts, kept, common),
             tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
@@ -41,22 +42,22 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     return columns(solve, b, x0)
 
 
-def _iterates(problem, omega, max_iter, stride, counts, kept):
-    """Yield iterates until the residual, carried along exactly, meets the tolerance; then the run certifies it."""
+def _iterates(problem, trial, max_iter, stride, counts, kept):
+    """Yield iterates; a `trial` run of a few steps finds the parameter for the rest."""
     xp, k, s, target = problem.xp, problem.kernels, problem.system, problem.target()
     if problem.lowest <= 0:
         return Status.INVALID_MODEL, "A is not positive definite: its diagonal is not positive"
     x = _array.copied(problem.start)
     while True:
-        g = xp.zeros_like(x)
+        omega, g = counts["omega"], xp.zeros_like(x)
         square = _array.host(k.pcg_start(s, problem.rhs, x, omega, g))
         y, p, t = (xp.zeros_like(x) for _ in range(3))
         carry, request = np.zeros(3), None
         if square <= target:
             yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)
-        kept["coefficients"], kept["from"] = [], _array.copied(x)
+        kept.update(coefficients=[], begin=_array.copied(x))
         while request != "rebuild":
-            budget = min(stride, max_iter - counts["nit"])
+            budget = min(_TRIAL if trial else stride, max_iter - counts["nit"])
             squares, coefficients = np.empty(budget + 1), np.empty((budget, 2))
             steps, square = k.pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients)
             kept["coefficients"].append(coefficients[:steps])
@@ -65,7 +66,21 @@ def _iterates(problem, omega, max_iter, stride, counts, kept):
             if math.isnan(carry[0]):
                 return Status.INVALID_MODEL, "A is not positive definite: a direction has no positive curvature"
             request = yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
+            if trial and square > target and _better(counts, kept):
+                break
+            trial = False
+        trial = False
         counts["restarts"] += 1
+
+
+def _better(counts, kept):
+    """Put the parameter that the trial suggests in place; say whether it is worth a new start."""
+    kept["mu"] = mu_from(ritz(np.concatenate(kept["coefficients"]))[0], counts["omega"])
+    suggested = best_ssor(2 * kept["mu"])  # after few steps the estimate is low
+    if suggested > counts["omega"] + 0.05:
+        counts["omega"] = suggested
+        return True
+    return False
 
 
 def _expect_symmetry(problem):
@@ -83,10 +98,10 @@ def _finish(problem, x, counts, kept, common):
     rayleigh, coefficients = None, None
     if kept["coefficients"]:
         coefficients = np.concatenate(kept["coefficients"])
-        s, begin = problem.system, kept["from"]
-        size, product, moved = _array.host(*problem.kernels.quotients(s.diagonal, problem.rhs, x, begin))
+        sums = problem.kernels.quotients(problem.system.diagonal, problem.rhs, x, kept["begin"])
+        size, product, moved = _array.host(*sums)
         pairs = (size, product), (moved, kept["energy"])
-        rayleigh = max((d / a for d, a in pairs if 0 < a < math.inf and 0 < d < math.inf), default=None)
+        rayleigh = max((d / a for d, a in pairs if a > 0 and 0 < d < math.inf), default=None)
     n, nnz = problem.b.shape[0], problem.A.nnz
     return RelaxResult(
         x=problem.kept["point"],
@@ -96,6 +111,7 @@ def _finish(problem, x, counts, kept, common):
         restarts=counts["restarts"],
         work=float((12 * nnz + 150 * n) * counts["nit"] + 60 * nnz),
         _rayleigh=rayleigh,
+        _tried=kept["mu"],
         _coefficients=coefficients,
         **common,
     )

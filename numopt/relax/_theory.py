@@ -36,8 +36,3 @@ def mu_from(ritz, omega):
     """Return the lower bound of mu from the smallest Ritz value of M^{-1} A."""
     return ((2 - omega) / ritz - 1) * 4 * omega / (2 - omega) ** 2
 
-
-def largest_mu(rayleigh, omega, ritz):
-    """Return the best of the lower bounds of mu, or None; that from Ritz values says nothing for a large omega."""
-    bounds = [rayleigh] + ([mu_from(ritz, omega)] if ritz and omega <= 1.5 else [])
-    return max((v for v in bounds if v and v > 0), default=None)

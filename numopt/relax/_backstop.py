@@ -1,0 +1,90 @@
+"""Running a solver with given parameters: what it cost, and how a bad choice is kept from costing more."""
+
+import inspect
+import math
+from time import perf_counter
+from typing import NamedTuple
+
+from numopt import _array
+from numopt._check import one_of, scalar
+from numopt._status import Status
+from numopt.exceptions import InvalidTypeError
+
+_LEAST = 20  # iterations that a run may always take
+
+
+class Outcome(NamedTuple):
+    """A solved problem; `first` is the cost of the run with the parameters that were tried."""
+
+    result: object
+    cost: float
+    first: float
+    nit: int | None
+
+
+class Runner:
+    """Runs `solve`; with `x0`, `max_iter` and `on_failure` among its arguments, it can be stopped and resumed."""
+
+    def __init__(self, solve, cost, backstop):
+        if not callable(solve):
+            raise InvalidTypeError(f"solve is {solve!r}: a function is expected; pass the solver itself")
+        if not callable(cost):
+            one_of("cost", cost, ("work", "seconds", "nit"))
+        self.solve, self.cost = solve, cost
+        self.backstop = scalar("backstop", backstop, low=1.0, remedy="pass a factor >= 1")
+        self.resumes = {"x0", "max_iter", "on_failure"} <= _names(solve)
+        self.costs, self.steps = 0.0, 0
+
+    def run(self, args, keywords, params, expected, incumbent):
+        """Solve with `params`; after `backstop` times the expected cost go on with those of `incumbent()`."""
+        asked, limit = keywords.get("max_iter", math.inf), self._limit(expected)
+        if limit >= asked:
+            result, cost = self._timed(args, keywords | params)
+            return Outcome(result, cost, cost, getattr(result, "nit", None))
+        stopped, first = self._timed(args, keywords | params | {"max_iter": limit, "on_failure": "ignore"})
+        if stopped.status != Status.MAX_ITER:
+            return Outcome(stopped, first, first, stopped.nit)
+        rest = keywords | incumbent() | {"x0": _going_on(args, keywords, stopped)}
+        if asked < math.inf:
+            rest["max_iter"] = asked - limit
+        result, cost = self._timed(args[:2], rest)
+        result.nit, result.time = result.nit + stopped.nit, result.time + stopped.time
+        return Outcome(result, first + cost, first, result.nit)
+
+    def _limit(self, expected):
+        """Return the iterations that a run of this expected cost may take."""
+        if not self.resumes or not expected < math.inf or self.costs == 0:
+            return math.inf
+        return int(max(_LEAST, self.backstop * expected * self.steps / self.costs))
+
+    def _timed(self, args, keywords):
+        began = perf_counter()
+        result = self.solve(*args, **keywords)
+        cost = perf_counter() - began
+        if callable(self.cost):
+            cost = self.cost(result)
+        elif self.cost != "seconds":
+            cost = getattr(result, self.cost, None)
+            if cost is None:
+                raise InvalidTypeError(
+                    f"the result has no {self.cost!r}: one is expected; pass cost='seconds', or a function of the result"
+                )
+        cost = scalar("cost", float(cost), low=0.0, remedy="return a finite cost")
+        self.costs, self.steps = self.costs + cost, self.steps + int(getattr(result, "nit", 0))
+        return result, cost
+
+
+def _going_on(args, keywords, stopped):
+    """Return the point reached, or that of the start if it was better."""
+    A, b, *rest = args
+    x0 = rest[0] if rest else keywords.get("x0")
+    r = b if x0 is None else b - A @ x0
+    xp = _array.namespace(r)
+    return stopped.x if stopped.residual_norm <= _array.host(xp.linalg.vector_norm(r)) else x0
+
+
+def _names(solve):
+    try:
+        return set(inspect.signature(solve).parameters)
+    except (TypeError, ValueError):  # a built-in function need not say
+        return set()

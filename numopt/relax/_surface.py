@@ -1,0 +1,159 @@
+"""One smooth model of the logarithm of the cost over parameters and context, shared by all arms."""
+
+import itertools
+import math
+
+import numpy as np
+
+_KEPT = 2000  # rounds remembered one by one
+_COARSE, _FINE, _REFINE = 20, 96, 30  # candidates at first, later, and after how many rounds
+_SPREAD = 0.5  # of the posterior's standard deviation that Thompson sampling draws with
+
+
+class Surface:
+    """Bayesian linear regression on products of Chebyshev polynomials, played by Thompson sampling.
+
+    log(cost) is modelled by products T_i(z) T_j(c) of bounded total degree in the parameters z, each scaled to
+    [-1, 1], and the context c, scaled by its running quantiles. Choices add a polynomial of degree 2 each.
+    """
+
+    def __init__(self, space, contexts, forget=1.0):
+        self.space, self.contexts, self.forget = space, contexts, forget
+        k = len(space.ranges)
+        self.index = _index(k, contexts)
+        shared = self.index.sum(axis=1)
+        local = self.index[shared <= 2] if space.choices else self.index[:0]
+        count = math.prod(len(c.options) for c in space.choices) if space.choices else 0
+        self.all = np.concatenate([self.index, *[local] * count])
+        self.owner = np.r_[np.full(len(shared), -1), np.repeat(np.arange(count), len(local))]
+        self.prior = ((1 + self.all.sum(axis=1)) ** 1.5 / 1.5) ** 2  # precision
+        self.rows, self.noise, self.low, self.high = [], 0.05, np.zeros(contexts), np.ones(contexts)
+        self._grids = {}
+        self.t = 0
+        self._reset()
+
+    def _reset(self):
+        self.gram, self.moment = np.zeros((len(self.all),) * 2), np.zeros(len(self.all))
+
+    def grid(self):
+        """Return (features of the candidates by their parameters alone, points, choices, parameters)."""
+        count = _FINE if self.t >= _REFINE else _COARSE
+        if count not in self._grids:
+            points, which, params = self.space.candidates(count)
+            self._grids[count] = self._by_parameters(points, which), points, which, params
+        return self._grids[count]
+
+    def _by_parameters(self, points, which):
+        F = _products(2 * points - 1, self.all[:, : points.shape[1]])
+        return F * ((self.owner < 0) | (self.owner == which[:, None]))
+
+    def _by_context(self, context):
+        if not self.contexts:
+            return np.ones(len(self.all))
+        c = np.clip(2 * (np.asarray(context) - self.low) / (self.high - self.low) - 1, -1.2, 1.2)
+        return _products(c[None], self.all[:, -self.contexts :])[0]
+
+    def _posterior(self):
+        """Return the mean of the coefficients and a factor R of their precision, R^T R."""
+        R = np.linalg.cholesky(np.diag(self.prior) + self.gram / self.noise**2).T
+        return np.linalg.solve(R, np.linalg.solve(R.T, self.moment / self.noise**2)), R
+
+    def ask(self, context, rng):
+        """Return ((point, choice), parameters) to try."""
+        F, points, which, params = self.grid()
+        if rng.random() < min(1.0, 2 / math.sqrt(self.t + 1)) * 0.05:  # regret grows slower than t even if all is wrong
+            at = int(rng.integers(len(params)))
+        else:
+            mean, R = self._posterior()
+            theta = mean + _SPREAD * np.linalg.solve(R, rng.standard_normal(mean.size))
+            at = int(np.argmin(F @ (theta * self._by_context(context))))
+        return (points[at].tolist(), int(which[at])), params[at]
+
+    def tell(self, choice, cost, context):
+        """Learn the cost of a (point, choice)."""
+        y = math.log(max(cost, 1e-300))
+        self.rows.append((choice[0], choice[1], list(context), y))
+        self.rows = self.rows[-_KEPT:]
+        self.t += 1
+        if self.t % 10 == 0 or self.t <= 3:
+            self._rebuild()
+            return
+        f = self._features([self.rows[-1]])[0]
+        self.gram = self.forget * self.gram + np.outer(f, f)
+        self.moment = self.forget * self.moment + f * (y - self.rows[0][3])
+
+    def _features(self, rows):
+        points = np.array([r[0] for r in rows]).reshape(len(rows), -1)
+        F = self._by_parameters(points, np.array([r[1] for r in rows]))
+        if self.contexts:
+            C = np.array([r[2] for r in rows])
+            C = np.clip(2 * (C - self.low) / (self.high - self.low) - 1, -1.2, 1.2)
+            F = F * _products(C, self.all[:, -self.contexts :])
+        return F
+
+    def _rebuild(self):
+        """Scale the context anew and sum over all rounds that are remembered."""
+        y = np.array([r[3] for r in self.rows]) - self.rows[0][3]
+        if self.contexts:
+            C = np.array([r[2] for r in self.rows])
+            self.low, self.high = np.quantile(C, [0.02, 0.98], axis=0)
+            flat = self.high - self.low <= 1e-12 * np.maximum(np.abs(self.high), 1e-300)
+            self.high = np.where(flat, self.low + 1.0, self.high)
+        F = self._features(self.rows)
+        if len(y) >= 20:
+            mean, _ = self._posterior()
+            self.noise = float(np.clip(np.sqrt(np.mean((F @ mean - y) ** 2)), 0.01, 0.5))
+        weight = self.forget ** np.arange(len(y) - 1, -1, -1.0)
+        self.gram, self.moment = (F.T * weight) @ F, (F.T * weight) @ y
+
+    def best(self, context):
+        """Return the parameters with the least expected logarithm of the cost."""
+        F, _, _, params = self.grid()
+        return params[int(np.argmin(F @ (self._posterior()[0] * self._by_context(context))))]
+
+    def predict(self, context, params):
+        """Return the geometric mean of the cost and the standard deviation of its logarithm."""
+        point, which = self.space.point(params)
+        F = self._by_parameters(np.array([point]).reshape(1, -1), np.array([which]))[0] * self._by_context(context)
+        mean, R = self._posterior()
+        offset = self.rows[0][3] if self.rows else 0.0
+        return math.exp(float(F @ mean) + offset), float(np.linalg.norm(np.linalg.solve(R.T, F)))
+
+    def lowest(self, context):
+        """Return the least expected cost over the candidates, inf before the first round."""
+        if not self.rows:
+            return math.inf
+        F, *_ = self.grid()
+        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self.rows[0][3])
+
+    def state(self):
+        return {
+            "rows": self.rows, "t": self.t, "noise": self.noise, "low": self.low.tolist(), "high": self.high.tolist(),
+            "gram": self.gram.tolist(), "moment": self.moment.tolist(),
+        }  # fmt: skip
+
+    def load(self, state):
+        self.rows = [(list(p), w, list(c), y) for p, w, c, y in state["rows"]]
+        self.t, self.noise = state["t"], state["noise"]
+        self.low, self.high, self.gram, self.moment = (np.array(state[k]) for k in ("low", "high", "gram", "moment"))
+
+
+def _index(k, contexts):
+    """Return the degrees (features, variables) of the products."""
+    if k == 1 and contexts <= 1:
+        pairs = [(i, j) for i in range(6) for j in range(5 if contexts else 1) if i + j < 6]
+        return np.array(pairs)[:, : 1 + contexts]
+    variables, most = k + contexts, 3
+    found = [e for e in itertools.product(range(most + 1), repeat=variables) if sum(e) <= most]
+    return np.array(sorted(found, key=sum)[:200]).reshape(-1, variables)
+
+
+def _products(V, degrees):
+    """Return prod_v T_{degrees[f, v]}(V[r, v]) for each row r and feature f."""
+    out = np.ones((len(V), len(degrees)))
+    for v, degree in zip(V.T, degrees.T, strict=True):
+        T = [np.ones_like(v), v]
+        for _ in range(2, int(degree.max(initial=0)) + 1):
+            T.append(2 * v * T[-1] - T[-2])
+        out *= np.array(T)[degree].T
+    return out
