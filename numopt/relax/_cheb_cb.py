@@ -55,11 +55,9 @@ class ChebCB:
         features.append(self.features(context).tolist())
         losses.append(loss)
         if loss > self.largest or self.S is None:
-            self.largest = max(loss, self.largest, 1e-300)
-            width = self.high - self.low
-            lipschitz = self.largest / width
-            N = 2 + 4 * width * lipschitz * (1 + math.log(_DEGREES)) / self.largest
-            self.S = self.largest * N
+            self.largest = max(loss, self.largest) or 1.0
+            # K N with N = 2 + 4 (b - a) L (1 + log m) / K, where L = K / (b - a)
+            self.S = self.largest * (2 + 4 * (1 + math.log(_DEGREES)))
             refit = range(len(self.played))
         else:
             refit = (arm,)

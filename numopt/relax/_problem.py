@@ -11,6 +11,8 @@ from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax._plan import RelaxPlan, System, plan_of
 
+_LARGEST = 1e150  # squares of more would overflow
+
 
 class Rows(NamedTuple):
     """A canonical sparse matrix by rows, in arrays of any library."""
@@ -99,7 +101,7 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
     xp, dtype = checks.xp, checks.dtype
     checks.dtype = xp.float64
     A = _rows(checks)
-    b = checks.vector("b", size=A.shape[0])
+    b = checks.vector("b", size=A.shape[0], low=-_LARGEST, high=_LARGEST, remedy="rescale the system")
     x0 = checks.vector("x0", size=A.shape[0], remedy="start from finite numbers") if x0 is not None else None
     checks.settle()
     plan = _plan(A, plan, ordering)
@@ -114,8 +116,6 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
         raise InvalidInputError(
             f"A[{i}, {i}] is 0: a non-zero diagonal is expected; reorder the equations, or drop row {i}"
         )
-    if not norm < math.inf:
-        raise InvalidInputError(f"b has norm {norm}: a finite norm is expected; rescale b")
     scale = norm or 1.0
     start = xp.zeros_like(b) if x0 is None or norm == 0 else plan.sorted(x0)  # never the caller's own
     problem = Problem(

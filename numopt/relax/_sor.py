@@ -54,8 +54,8 @@ def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
         counts["nit"] += steps
         if square > GROWTH * squares[0]:
             return Status.NONFINITE, "the residual grew by 1e8: the iteration diverges; change omega"
-        yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
         rates.see(squares[:steps])
+        yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
         if adapt and (suggested := rates.suggestion()) is not None:
             counts["omega"], counts["restarts"] = suggested, counts["restarts"] + 1
 

@@ -99,11 +99,10 @@ class Surface:
             self.low, self.high = np.quantile(C, [0.02, 0.98], axis=0)
             flat = self.high - self.low <= 1e-12 * np.maximum(np.abs(self.high), 1e-300)
             self.high = np.where(flat, self.low + 1.0, self.high)
-        F = self._features(self.rows)
+        F, weight = self._features(self.rows), self.forget ** np.arange(len(y) - 1, -1, -1.0)
         if len(y) >= 20:
             mean, _ = self._posterior()
-            self.noise = float(np.clip(np.sqrt(np.mean((F @ mean - y) ** 2)), 0.01, 0.5))
-        weight = self.forget ** np.arange(len(y) - 1, -1, -1.0)
+            self.noise = float(np.clip(np.sqrt(np.average((F @ mean - y) ** 2, weights=weight)), 0.01, 0.5))
         self.gram, self.moment = (F.T * weight) @ F, (F.T * weight) @ y
 
     def best(self, context):

@@ -21,6 +21,7 @@ from numopt.relax._young import Young, is_plain_csr
 
 _POLICIES = "auto", "surface", "young", "tsallis-inf", "tsallis-inf-binned", "cheb-cb"
 _VERSION = 1
+_FEW = 30  # rounds after which the best parameters known are relied on
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class Tuner:
         params, token = self.ask(context)
         at = self._open[token][2]
         try:
-            done = self._runner.run(args, keywords, params, self._expected(at), lambda: self._incumbent(at))
+            done = self._runner.run(args, keywords, params, self._expected(at), lambda: self._safe(at))
         except Exception:
             self.tell(token, self._largest, censored=True)
             raise
@@ -248,6 +249,10 @@ class Tuner:
     def _incumbent(self, context):
         found = self._learner.best(context)
         return found if self._arms is None else self._arms[found]
+
+    def _safe(self, context):
+        """Return what to go on with when a run takes too long."""
+        return {"omega": "auto"} if self._plans and self._told < _FEW else self._incumbent(context)
 
     def _expected(self, context):
         return self._learner.lowest(context) if self._arms is None else math.inf

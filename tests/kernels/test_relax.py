@@ -72,7 +72,7 @@ def test_residual_and_products(xp, name, ordering):
 
 @each_matrix
 @each_ordering
-@pytest.mark.parametrize("omega", [0.7, 1.0, 1.9])
+@pytest.mark.parametrize("omega", [0.7, 1.9])
 def test_sweeps_are_the_formula_and_tell_the_residual(xp, name, ordering, omega):
     case = Case(xp, name, ordering)
     for k in case.rooms():
@@ -116,7 +116,7 @@ def test_sweeps_stop_when_the_residual_is_small_or_grows(xp):
 
 
 @pytest.mark.parametrize("name", [name for name in MATRICES if name != "unsymmetric"])
-@pytest.mark.parametrize("omega", [0.8, 1.0, 1.5, 1.9])
+@pytest.mark.parametrize("omega", [0.8, 1.9])
 def test_conjugate_gradients_are_those_with_the_explicit_preconditioner(xp, name, omega):
     case = Case(xp, name)
     n = len(case.b)

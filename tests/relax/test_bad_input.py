@@ -1,0 +1,74 @@
+"""Bad input to the solvers: the argument, the index, the remedy."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.gallery import laplacian_2d
+from numopt.relax import relax_plan, sor, ssor_pcg
+
+A, b = laplacian_2d(3), np.arange(9.0)
+
+
+def changed(i, j, value):
+    B = A.tolil()
+    B[i, j] = value
+    return sparse.csr_array(B)
+
+
+def stored(i, j, value):
+    B = A.copy()
+    row = slice(B.indptr[i], B.indptr[i + 1])
+    B.data[row][B.indices[row] == j] = value
+    return B
+
+
+BAD = [
+    ({"A": A[:4]}, r"A has shape \(4, 9\): a square matrix"),
+    ({"A": A.toarray()[0]}, r"A has shape \(9,\)"),
+    ({"A": stored(0, 1, np.nan)}, r"A\[0, 1\] is nan"),
+    ({"A": stored(2, 2, np.inf)}, r"A\[2, 2\] is inf"),
+    ({"A": stored(4, 4, 0.0)}, r"A\[4, 4\] is 0: a non-zero diagonal.*row 4"),
+    ({"A": changed(6, 6, 0)}, r"A\[6, 6\] is missing.*row 6"),
+    ({"b": b[:4]}, r"b has shape \(4,\)"),
+    ({"b": np.ones((9, 0))}, r"b has shape \(9, 0\)"),
+    ({"b": np.where(b == 3, np.nan, b)}, r"b\[3\] is nan"),
+    ({"b": np.full(9, 1e200)}, r"b\[0\] is 1e\+200.*rescale"),
+    ({"x0": b[:4]}, r"x0 has shape \(4,\)"),
+    ({"x0": np.where(b == 8, -np.inf, b)}, r"x0\[8\] is -inf"),
+    ({"omega": 0.0}, "omega is 0"),
+    ({"omega": 2.0}, "omega is 2"),
+    ({"omega": 2 - 1e-12}, "omega is 1.9999"),
+    ({"omega": np.nan}, "omega is nan"),
+    ({"rtol": -1.0}, "rtol is -1"),
+    ({"atol": np.nan}, "atol is nan"),
+    ({"rtol": 0.0}, "rtol is 0 and atol is 0"),
+    ({"ref": "r1"}, "ref is 'r1'"),
+    ({"ordering": "best"}, "ordering is 'best'"),
+    ({"ordering": [0] * 9}, "ordering is list of shape"),
+    ({"plan": relax_plan(laplacian_2d(4))}, "plan is for 16 rows"),
+    ({"maxiter": 0}, "max_iter is 0"),
+]
+
+WRONG = [
+    ({"A": A.astype(complex)}, "A has dtype complex128"),
+    ({"b": b.astype(complex)}, "b has dtype complex128"),
+    ({"omega": "best"}, "omega is 'best'"),
+    ({"plan": A}, "plan is csr_array: a RelaxPlan"),
+    ({"max_iter": 2.5}, "max_iter is 2.5"),
+]
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize(("arguments", "match"), BAD, ids=[m for _, m in BAD])
+def test_bad_values(solve, arguments, match):
+    with pytest.raises(InvalidInputError, match=match):
+        solve(**{"A": A, "b": b} | arguments)
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize(("arguments", "match"), WRONG, ids=[m for _, m in WRONG])
+def test_bad_types(solve, arguments, match):
+    with pytest.raises(InvalidTypeError, match=match):
+        solve(**{"A": A, "b": b} | arguments)

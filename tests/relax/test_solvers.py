@@ -1,0 +1,219 @@
+"""What `sor` and `ssor_pcg` promise: analytic rates, invariances, certificates."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+
+from numopt import Status
+from numopt.exceptions import ConvergenceWarning
+from numopt.gallery import finite_elements, laplacian_2d
+from numopt.relax import relax_plan, sor, ssor_pcg
+from tests.oracles import relax as oracle
+
+GRID = laplacian_2d(12)
+RHS = np.random.default_rng(5).standard_normal(GRID.shape[0])
+BETA = np.cos(np.pi / 13)  # Jacobi's spectral radius on the 12 x 12 grid
+BEST = 2 / (1 + np.sin(np.pi / 13))  # Young's parameter
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("omega", ["auto", 1.0, 1.6])
+def test_the_solution_is_that_of_a_direct_solver(solve, omega):
+    result = solve(GRID, RHS, omega=omega, rtol=1e-10)
+    assert result.success and result.nit == result.nit_paper + (solve is sor)
+    np.testing.assert_allclose(result.x, np.linalg.solve(GRID.toarray(), RHS), atol=1e-7)
+    assert abs(result.residual_norm - np.linalg.norm(RHS - GRID @ result.x)) < 1e-13 * np.linalg.norm(RHS)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "lil"])
+@pytest.mark.parametrize("container", ["array", "matrix"])
+def test_every_kind_of_sparse_matrix_is_the_same(kind, container):
+    A = getattr(sparse, f"{kind}_{container}")(GRID)
+    assert (sor(A, RHS).x == sor(GRID, RHS).x).all()
+    assert (ssor_pcg(A, RHS).x == ssor_pcg(GRID.toarray(), RHS).x).all()
+
+
+def test_duplicates_are_summed_and_indices_sorted_on_a_copy():
+    coo = GRID.tocoo()
+    twice = sparse.coo_array((np.tile(coo.data / 2, 2), (np.tile(coo.row, 2), np.tile(coo.col, 2))), coo.shape)
+    order = np.lexsort((-coo.col, coo.row))
+    loose = sparse.csr_array((coo.data[order], coo.col[order], GRID.indptr), shape=GRID.shape)
+    before = loose.indices.copy()
+    for A in (twice, loose):
+        assert (ssor_pcg(A, RHS).x == ssor_pcg(GRID, RHS).x).all()
+    assert (loose.indices == before).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_dtypes(dtype):
+    A, b = GRID.astype(dtype), np.rint(4 * RHS).astype(dtype)
+    x = ssor_pcg(A, b, rtol=1e-5).x
+    assert x.dtype == ("float32" if dtype == "float32" else "float64")
+
+
+def test_shapes_of_the_right_hand_side():
+    B = np.stack([RHS, 0 * RHS, RHS[::-1]], axis=1)
+    for solve in (sor, ssor_pcg):
+        result = solve(GRID, B, omega=1.5)
+        assert result.success and result.x.shape == B.shape
+        one = solve(GRID, B[:, 2], omega=1.5)
+        assert (result.x[:, 2] == one.x).all() and (result.x[:, 1] == 0).all()
+        assert solve(GRID, RHS[:, None], omega=1.5).x.shape == (RHS.size, 1)
+
+
+def test_the_tail_of_a_run_shows_youngs_rates():
+    for omega, rate in ((1.0, BETA**2), (1.9, 0.9)):
+        squares = sor(GRID, RHS, omega=omega, callback=lambda intermediate_result: None, rtol=1e-12).history["measure"]
+        seen = (squares[-1] / squares[-30]) ** (1 / 29)
+        assert abs(seen - rate) < (1e-4 if omega == 1.0 else 0.02)
+    assert abs(sor(GRID, RHS, omega=1.0).beta_estimate - BETA) < 1e-4
+    assert sor(GRID, RHS, omega=1.9).beta_estimate is None  # too large to tell
+
+
+def test_the_adaptive_parameter_is_youngs():
+    result = sor(GRID, RHS)
+    assert abs(result.omega - BEST) < 0.02 and abs(result.beta_estimate - BETA) < 2e-3
+    assert result.nit < sor(GRID, RHS, omega=1.0).nit
+    cheapest = min((sor(GRID, RHS, omega=w).nit, w) for w in BEST + np.linspace(-0.1, 0.1, 21))
+    assert abs(cheapest[1] - BEST) <= 0.03
+
+
+def test_conjugate_gradients_find_their_parameter():
+    _, A, b = next(iter(finite_elements("anisotropic", 1, m=60)))
+    counts = [ssor_pcg(A, b, omega=w).nit for w in (1.0, 1.5, 1.7, 1.8, 1.9)]
+    result = ssor_pcg(A, b)
+    assert result.success and result.restarts == 1 and result.omega > 1.7
+    assert result.nit <= min(counts) + 25 < counts[0]
+
+
+def test_ritz_values_are_inside_the_spectrum_and_bound_mu():
+    A, omega = GRID.toarray(), 1.4
+    spectrum = np.linalg.eigvals(np.linalg.solve(oracle.ssor_matrix(A, omega), A)).real
+    result = ssor_pcg(GRID, RHS, omega=omega, rtol=1e-12)
+    assert spectrum.min() <= result.ritz_min * (1 + 1e-9) < 1.05 * spectrum.min()
+    assert 0.9 * spectrum.max() < result.ritz_max <= spectrum.max() * (1 + 1e-9)
+    mu = np.linalg.eigvals(np.diag(np.diag(A)) @ np.linalg.inv(A)).real.max()
+    assert 0.5 * mu < result.mu_estimate <= mu * (1 + 1e-6)
+
+
+def test_scaling_by_powers_of_two_changes_no_bit():
+    for solve in (sor, ssor_pcg):
+        one, other = solve(GRID, RHS), solve(GRID * 2.0**7, RHS * 2.0**-3)
+        assert one.nit == other.nit and (one.x == other.x * 2.0**10).all()
+
+
+def test_a_diagonal_matrix_takes_one_step():
+    d = np.arange(1.0, 9.0)
+    for solve in (sor, ssor_pcg):
+        result = solve(sparse.diags_array(d).tocsr(), d, omega=1.0)
+        assert result.success and result.nit_paper == 1 and np.allclose(result.x, 1)
+
+
+def test_small_and_empty_right_hand_sides():
+    for solve in (sor, ssor_pcg):
+        one = solve(sparse.csr_array([[4.0]]), [2.0])
+        assert one.success and one.x[0] == pytest.approx(0.5, rel=1e-8)
+        none = solve(GRID, 0 * RHS, x0=RHS)
+        assert none.success and (none.x == 0).all() and none.residual_norm == 0
+        done = solve(GRID, GRID @ RHS, x0=RHS)
+        assert done.success and done.nit <= 1
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_starts_and_references(solve):
+    x0 = np.linalg.solve(GRID.toarray(), RHS) + 1e-4
+    warm, cold = solve(GRID, RHS, x0=x0, omega=1.5), solve(GRID, RHS, omega=1.5)
+    assert warm.nit < cold.nit
+    to_start = solve(GRID, RHS, x0=x0, omega=1.5, ref="r0")
+    assert to_start.success and to_start.nit > warm.nit
+    loose = solve(GRID, RHS, omega=1.5, rtol=0.0, atol=1e-3)
+    assert 1e-5 < loose.residual_norm <= 1e-3
+
+
+def test_the_ordering_changes_no_iterate_but_colours():
+    rng = np.random.default_rng(2)
+    A = sparse.csr_array(oracle.random_spd(rng, 80, 0.05))
+    b = rng.standard_normal(80)
+    wanted = np.zeros(80)
+    for _ in range(5):
+        wanted = oracle.sor_step(A.toarray(), b, wanted, 1.3)
+    found = sor(A, b, omega=1.3, max_iter=5, on_failure="ignore", rtol=1e-14).x
+    np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-15)
+    p = rng.permutation(80)
+    given = sor(A, b, omega=1.3, ordering=p)
+    plain = sor(sparse.csr_array(A[p][:, p]), b[p], omega=1.3)
+    np.testing.assert_allclose(given.x[p], plain.x, rtol=1e-12)
+    assert given.nit == plain.nit
+    assert relax_plan(GRID, ordering="colour").n_levels == 2
+    assert abs(sor(GRID, RHS, omega=BEST, ordering="colour").nit - sor(GRID, RHS, omega=BEST).nit) < 15
+
+
+def test_a_plan_serves_all_matrices_of_a_pattern_and_no_other():
+    plan = relax_plan(GRID)
+    for factor in (1.0, 3.0):
+        A = GRID * factor
+        assert (sor(A, RHS, plan=plan).x == sor(A, RHS).x).all()
+    changed = GRID.copy()
+    changed.indices[[1, 2]] = changed.indices[[2, 1]]
+    other = sparse.csr_array(GRID + sparse.eye_array(GRID.shape[0], k=5) * 0.1)
+    for A in (other, laplacian_2d(5)):
+        with pytest.raises(ValueError, match="plan is for 144 rows"):
+            sor(A, np.ones(A.shape[0]), plan=plan)
+
+
+def test_unsymmetric_systems_are_swept_but_not_taken_for_symmetric():
+    rng = np.random.default_rng(3)
+    A = sparse.csr_array(oracle.random_spd(rng, 60, 0.1, unsymmetric=True))
+    b = rng.standard_normal(60)
+    np.testing.assert_allclose(sor(A, b).x, np.linalg.solve(A.toarray(), b), atol=1e-6)
+    with pytest.raises(ValueError, match="A is not symmetric .in its pattern"):
+        ssor_pcg(A, b)
+    values = GRID.copy()
+    values.data[1] *= 1.01
+    with pytest.raises(ValueError, match="A is not symmetric .by"):
+        ssor_pcg(values, RHS)
+    assert ssor_pcg(values, RHS, assume_symmetric=True, rtol=1e-6, on_failure="ignore").x.shape == RHS.shape
+
+
+def test_not_positive_definite_is_a_status_and_no_answer():
+    indefinite = sparse.csr_array(GRID - 2 * sparse.eye_array(RHS.size))
+    negative = sparse.csr_array(-GRID)
+    for A in (indefinite, negative):
+        result = ssor_pcg(A, RHS, omega=1.2, on_failure="ignore")
+        assert not result.success and result.status == Status.INVALID_MODEL
+        assert "not positive definite" in result.message and np.isfinite(result.x).all()
+    assert sor(negative, RHS).success  # sweeps do not mind the sign
+
+
+def test_divergence_stops_early_at_a_finite_point():
+    A = sparse.csr_array(np.array([[1.0, 3.0], [3.0, 1.0]]))
+    result = sor(A, np.ones(2), omega=1.0, on_failure="ignore")
+    assert result.status == Status.NONFINITE and np.isfinite(result.x).all() and result.nit < 100
+    assert result.residual_norm <= np.sqrt(2)
+
+
+def test_the_limit_on_iterations():
+    for solve, keyword in ((sor, "max_iter"), (ssor_pcg, "maxiter")):
+        with pytest.warns(ConvergenceWarning, match="max_iter"):
+            result = solve(GRID, RHS, omega=1.0, **{keyword: 7})
+        assert result.status == Status.MAX_ITER and result.nit == 7
+        assert abs(result.residual_norm - np.linalg.norm(RHS - GRID @ result.x)) < 1e-12
+
+
+def test_symmetric_sweeps_are_double_sweeps():
+    wanted = np.zeros(RHS.size)
+    for _ in range(4):
+        wanted = oracle.ssor_step(GRID.toarray(), RHS, wanted, 1.4)
+    found = sor(GRID, RHS, omega=1.4, symmetric=True, max_iter=4, on_failure="ignore").x
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_scipy_calls_carry_over():
+    from scipy.sparse.linalg import cg
+
+    x, info = cg(GRID, RHS, None, rtol=1e-9, atol=0.0, maxiter=500, M=None)
+    result = ssor_pcg(GRID, RHS, None, rtol=1e-9, atol=0.0, maxiter=500, M=None)
+    assert info == 0
+    np.testing.assert_allclose(result.x, x, atol=1e-6)
+    with pytest.raises(ValueError, match="M is csr_array: None is expected"):
+        ssor_pcg(GRID, RHS, M=GRID)

@@ -1,0 +1,285 @@
+"""The tuner: what it promises for any policy, and what each policy is known to do."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning
+from numopt.gallery import Heat, laplacian_2d, shifted_laplacians
+from numopt.relax import Tuner, sor, ssor_pcg
+from numopt.relax._tsallis import TsallisInf, probabilities
+from numopt.relax._theory import best_sor
+
+POLICIES = ["auto", "surface", "tsallis-inf", "tsallis-inf-binned", "cheb-cb"]
+OMEGA = {"omega": (1.0, 1.95)}
+
+
+def toy(policy="surface", rng=0, **keywords):
+    """A tuner of a function that nobody calls."""
+    keywords = {"context": [(0.0, 1.0)]} | keywords
+    return Tuner(lambda x: x, {"x": (0.0, 1.0)}, policy=policy, cost="nit", rng=rng, **keywords)
+
+
+def cost_of(params, context):
+    return 20 + 300 * (params["x"] - 0.2 - 0.5 * context) ** 2
+
+
+def play(tuner, rounds, seed=1):
+    costs = []
+    for c in np.random.default_rng(seed).random(rounds):
+        params, token = tuner.ask(c)
+        tuner.tell(token, cost_of(params, c))
+        costs.append(cost_of(params, c))
+    return costs
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_learns_and_repeats(policy):
+    costs, again = play(toy(policy), 300), play(toy(policy), 300)
+    assert costs == again
+    at_random = np.mean([cost_of({"x": x}, c) for x, c in np.random.default_rng(0).random((500, 2))])
+    assert np.mean(costs[150:]) < (0.95 if "tsallis" in policy else 0.75) * at_random
+    tuner = toy(policy)
+    play(tuner, 100)
+    assert 0 <= tuner.best(0.5)["x"] <= 1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_state_goes_through_json_and_goes_on_bit_by_bit(policy):
+    one, other = toy(policy), toy(policy, rng=9)
+    play(one, 60)
+    _, token = one.ask(0.3)
+    other.load_state_dict(json.loads(json.dumps(one.state_dict())))
+    for tuner in (one, other):
+        tuner.tell(token, 25.0)
+    assert play(one, 100, seed=4) == play(other, 100, seed=4)
+    with pytest.raises(InvalidInputError, match=r"state\['policy'\]"):
+        toy("auto" if policy == "surface" else "surface").load_state_dict(one.state_dict())
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_tokens_may_be_told_in_any_order_and_only_once(policy):
+    tuner = toy(policy)
+    asked = [tuner.ask(c) for c in (0.1, 0.5, 0.9)]
+    for params, token in asked[::-1]:
+        tuner.tell(token, cost_of(params, 0.5))
+    with pytest.raises(KeyError, match="not open"):
+        tuner.tell(asked[0][1], 1.0)
+    with pytest.raises(KeyError, match="not open"):
+        tuner.tell(99, 1.0)
+
+
+def test_a_bad_cost_leaves_the_token_open():
+    tuner = toy()
+    _, token = tuner.ask(0.5)
+    for bad in (np.nan, np.inf, -1.0):
+        with pytest.raises(InvalidInputError, match="cost is"):
+            tuner.tell(token, bad)
+    tuner.tell(token, 0.0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_equal_costs_divide_by_nothing(policy):
+    tuner = toy(policy)
+    for cost in (1.0, 0.0):
+        for c in np.linspace(0, 1, 45):
+            _, token = tuner.ask(c)
+            tuner.tell(token, cost)
+
+
+def test_a_constant_context_is_ignored_with_one_warning():
+    tuner = toy()
+    with pytest.warns(PerformanceWarning, match="tells nothing") as caught:
+        for _ in range(120):
+            params, token = tuner.ask(0.4)
+            tuner.tell(token, cost_of(params, 0.4))
+    assert len(caught) == 1
+    assert abs(tuner.best(0.4)["x"] - 0.4) < 0.06
+
+
+BAD = [
+    ({"space": {}}, "space is empty"),
+    ({"space": {"x": []}}, r"space\['x'\] is empty"),
+    ({"space": {"x": (1.0, 1.0)}}, r"space\['x'\] is \(1.0, 1.0\): low < high"),
+    ({"space": {"x": (0.0, 1.0, "log")}}, r"space\['x'\]\[0\] is 0"),
+    ({"space": {"x": (0.0, 2.0, "sor")}}, r"space\['x'\]\[1\] is 2"),
+    ({"space": {"x": (0.0, 1.0, "cubic")}}, "the scale 'cubic'"),
+    ({"policy": "magic"}, "policy is 'magic'"),
+    ({"policy": "young"}, "policy is 'young'"),
+    ({"policy": "cheb-cb"}, "context is None: 'cheb-cb' needs to know its bounds"),
+    ({"cost": "money"}, "cost is 'money'"),
+    ({"context": 5}, "context is 5"),
+    ({"context": [(1.0, 0.0)]}, r"context\[0\] is \(1.0, 0.0\)"),
+    ({"backstop": 0.5}, "backstop is 0.5"),
+    ({"forget": 0.0}, "forget is 0"),
+    ({"n_arms": 0}, "n_arms is 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "match"), BAD, ids=[m for _, m in BAD])
+def test_bad_arguments(arguments, match):
+    with pytest.raises(InvalidInputError, match=match):
+        Tuner(**{"solve": len, "space": {"x": (0.0, 1.0)}} | arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"solve": 3}, {"space": [1]}, {"space": {"x": 3}}, {"context": "c"}, {"rng": "s"}])
+def test_bad_types(arguments):
+    (name,) = arguments
+    with pytest.raises(InvalidTypeError, match=f"{name}(\\['x'\\])? is "):
+        Tuner(**{"solve": len, "space": {"x": (0.0, 1.0)}} | arguments)
+
+
+def test_bad_contexts():
+    for bad, match in ((None, "context has 0"), ([1, 2], "context has 2"), (np.nan, r"context\[0\] is nan")):
+        with pytest.raises(InvalidInputError, match=match):
+            toy().ask(bad)
+
+
+def test_a_failing_solver_is_learnt_from_and_its_error_passed_on():
+    def solve(b, x):
+        raise ZeroDivisionError("mine")
+
+    tuner = Tuner(solve, {"x": (0.0, 1.0)}, cost="seconds", rng=0)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        tuner.solve(1.0)
+    assert tuner.state_dict()["open"] == [] and tuner.state_dict()["told"] == 1
+
+
+def test_a_result_without_a_cost_is_an_error():
+    with pytest.raises(InvalidTypeError, match="has no 'work'"):
+        Tuner(lambda b, x: b, {"x": (0.0, 1.0)}).solve(1.0)
+
+
+# --- Tsallis-INF
+
+
+def bisected(losses, eta):
+    low, high = losses.min() - 2 * math.sqrt(losses.size) / eta - 1, losses.min()
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.sum(4 / (eta * (losses - middle)) ** 2) > 1 else (middle, high)
+    return 4 / (eta * (losses - low)) ** 2
+
+
+@pytest.mark.parametrize(("d", "scale", "eta"), list(itertools.product([1, 2, 20, 1000], [0.0, 1.0, 1e4, 1e12], [2.0, 0.002])))
+def test_probabilities_are_on_the_simplex(d, scale, eta):
+    rng = np.random.default_rng(d)
+    losses = scale * rng.random(d)
+    if d > 1:
+        losses[1] = losses[0]
+    p = probabilities(losses, eta)
+    assert abs(p.sum() - 1) < 1e-12 and (p > 0).all()
+    if scale < 1e6:
+        np.testing.assert_allclose(p, bisected(losses, eta) / bisected(losses, eta).sum(), atol=1e-9)
+        np.testing.assert_allclose(p, probabilities(losses + 5.0, eta), atol=1e-9)
+    order = rng.permutation(d)
+    np.testing.assert_allclose(p[order], probabilities(losses[order], eta), rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_regret_on_coin_flips():
+    d, T = 10, 20_000
+    regrets = []
+    for seed in range(5):
+        rng, learner, regret = np.random.default_rng(seed), TsallisInf(d), 0.0
+        for _ in range(T):
+            arm, p = learner.ask([], rng)
+            regret += 0.2 * (arm > 0)
+            learner.tell(arm, p, float(rng.random() < (0.3 if arm == 0 else 0.5)), [])
+        regrets.append(regret)
+    assert np.mean(regrets) < 4 * math.sqrt(d * T) + 1
+
+
+# --- the surface
+
+
+def test_the_surface_finds_a_quadratic_optimum():
+    tuner = Tuner(len, {"x": (0.0, 1.0)}, policy="surface", cost="nit", rng=3)
+    hits = []
+    for _ in range(200):
+        params, token = tuner.ask()
+        tuner.tell(token, math.exp(3 + 4 * (params["x"] - 0.6) ** 2))
+        hits.append(abs(params["x"] - 0.6) < 0.05)
+    assert np.mean(hits[30:]) >= 0.9
+
+
+def test_the_surface_follows_a_jump_if_it_forgets():
+    tuner = Tuner(len, {"x": (0.0, 1.0)}, policy="surface", cost="nit", rng=0, forget=0.95)
+    costs = []
+    for t in range(320):
+        params, token = tuner.ask()
+        costs.append(math.exp(3 + 4 * (params["x"] - (0.2 if t < 200 else 0.8)) ** 2))
+        tuner.tell(token, costs[-1])
+    assert np.median(costs[150:200]) < 1.05 * math.exp(3) and np.median(costs[260:]) < 1.05 * math.exp(3)
+
+
+def test_choices_and_several_parameters():
+    space = {"solver": ["slow", "fast"], "x": (0.0, 1.0), "y": (1e-3, 1.0, "log")}
+    tuner = Tuner(len, space, cost="nit", rng=0)
+    for _ in range(150):
+        params, token = tuner.ask()
+        bowl = (params["x"] - 0.3) ** 2 + (math.log10(params["y"]) + 1) ** 2
+        tuner.tell(token, math.exp(2 + bowl) * (4 if params["solver"] == "slow" else 1))
+    best = tuner.best()
+    assert best["solver"] == "fast" and abs(best["x"] - 0.3) < 0.15 and 0.03 < best["y"] < 0.3
+    mean, sd = tuner.predict(params=best)
+    assert abs(math.log(mean / math.exp(2))) < 0.3 and 0 < sd < 0.5
+
+
+# --- theory
+
+
+@pytest.mark.parametrize("variance", ["low", "high"])
+def test_theory_is_as_good_as_knowing_the_spectrum(variance):
+    least = np.linalg.eigvalsh(laplacian_2d(10).toarray())[0]
+    tuner, spent, known = Tuner(sor, OMEGA | {"omega": (1.0, 1.99)}, cost="nit", rng=0), 0.0, 0
+    problems = list(shifted_laplacians(100, variance))
+    done = tuner.run(((A, b), None) for _, A, b in problems)
+    assert all(r.success for r in done.results)
+    for c, A, b in problems:
+        known += sor(A, b, omega=best_sor(1 - (least + c) / (4 + c))).nit
+    spent = done.total
+    assert spent <= 1.03 * known
+
+
+def test_theory_learns_from_conjugate_gradients_for_free():
+    heat, counts = Heat(64, 16), {}
+    for name, solve in (
+        ("tuned", Tuner(ssor_pcg, {"omega": (1.0, 1.998)}, cost="nit", rng=0).solve),
+        *((w, lambda A, b, x0, w=w: ssor_pcg(A, b, x0, omega=w)) for w in (1.0, 1.5, 1.8)),
+    ):
+        u, total = heat.u0, 0
+        for k in range(16):
+            _, A, b = heat.system(k, u)
+            result = solve(A, b, x0=u)
+            assert result.success
+            u, total = result.x, total + result.nit
+        counts[name] = total
+    assert counts["tuned"] < min(counts[w] for w in (1.0, 1.5, 1.8))
+
+
+def test_matrices_of_no_family_are_solved_all_the_same():
+    rng, tuner = np.random.default_rng(0), Tuner(ssor_pcg, {"omega": (1.0, 1.99)}, cost="nit", rng=0)
+    for m in (8, 9, 9, 10):
+        A = laplacian_2d(m)
+        A.setdiag(4 + rng.random(m * m))
+        assert tuner.solve(A, rng.standard_normal(m * m)).success
+
+
+# --- the backstop
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_no_run_costs_more_than_the_backstop_allows(solve):
+    tuner = Tuner(solve, {"omega": (0.05, 1.995)}, policy="surface", cost="nit", context=1, rng=0)
+    omegas = np.linspace(1.0, 1.9, 10)
+    for t, (c, A, b) in enumerate(shifted_laplacians(60, "high")):
+        predicted = tuner._learner.lowest([c])
+        result = tuner.solve(A, b, context=c)
+        assert result.success
+        if t > 0:
+            actual = min(solve(A, b, omega=w).nit for w in omegas)
+            assert result.nit <= 4 * max(predicted, actual) + 20
