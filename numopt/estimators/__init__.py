@@ -1,5 +1,6 @@
 """Estimators in the manner of scikit-learn: thin coats over the solvers."""
 
+from numopt.estimators._sequence_solver import SequenceSolver
 from numopt.estimators._transport_map import TransportMap
 
-__all__ = ["TransportMap"]
+__all__ = ["SequenceSolver", "TransportMap"]

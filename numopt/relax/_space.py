@@ -29,16 +29,16 @@ class Range:
         if not low < high:
             raise InvalidInputError(f"space[{name!r}] is ({low}, {high}): low < high is expected; swap them")
         self.name, self.low, self.high = name, low, high
-        self._to, self._from = _SCALES[scale]
-        self._first, self._last = self._to(low), self._to(high)
+        self._scale = scale
+        self._first, self._last = (_SCALES[scale][0](v) for v in (low, high))
 
     def value(self, u):
         """Return the value at u in [0, 1]."""
-        return min(max(self._from(self._first + u * (self._last - self._first)), self.low), self.high)
+        return min(max(_SCALES[self._scale][1](self._first + u * (self._last - self._first)), self.low), self.high)
 
     def place(self, value):
         """Return where a value lies in [0, 1]."""
-        return (self._to(value) - self._first) / (self._last - self._first)
+        return (_SCALES[self._scale][0](value) - self._first) / (self._last - self._first)
 
     def arms(self, count):
         """Return evenly spaced values, on the plain scale as in the paper."""

@@ -1,5 +1,6 @@
 """Choosing the parameters of a solver along a sequence of problems, from the costs seen so far."""
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -211,18 +212,22 @@ class Tuner:
             self._theory.learn(member, done.result, done.cost)
         return done.result, cost, params
 
-    def best(self, context=None):
+    def best(self, context=None, *, A=None):
         """Return the parameters that seem best.
 
         Parameters
         ----------
         context : float or array_like of shape (contexts,), optional
             As for `ask`.
+        A : csr_array of shape (n, n), optional
+            The matrix, where theory chooses omega: without it the answer is what the costs alone suggest.
 
         Returns
         -------
         dict
         """
+        if self._theory and A is not None and is_plain_csr(A):
+            return {"omega": copy.deepcopy(self._theory).propose(A, self._plan_for(A), copy.deepcopy(self._rng))[0]}
         return dict(self._incumbent(self._checked(context)))
 
     def predict(self, context=None, params=None):

@@ -1,0 +1,66 @@
+"""The estimator that solves one system after another."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from numopt.estimators import SequenceSolver
+from numopt.exceptions import InvalidInputError
+from numopt.gallery import Heat, shifted_laplacians
+
+
+def march(solver, steps=12, period=12):
+    heat, total = Heat(32, period), 0
+    u = heat.u0
+    for k in range(steps):
+        _, A, b = heat.system(k, u)
+        u = solver.partial_fit(A, b).x_
+        assert solver.result_.success and np.linalg.norm(b - A @ u) <= 1.01 * solver.rtol * np.linalg.norm(b)
+        total += solver.n_iter_
+    return total
+
+
+@pytest.mark.parametrize("start", ["zero", "previous", "extrapolate", "project"])
+@pytest.mark.parametrize("solver", ["ssor_pcg", "sor"])
+def test_it_solves_from_any_start(solver, start):
+    estimator = SequenceSolver(solver, start=start, random_state=0)
+    assert march(estimator) > 0
+    assert len(estimator.costs_) == 12 and estimator.score() == -np.mean(estimator.costs_)
+
+
+def test_a_good_start_saves_iterations():
+    counts = [march(SequenceSolver(start=start), 30, 2000) for start in ("project", "previous", "zero")]
+    assert counts == sorted(counts) and counts[0] < counts[2]
+
+
+def test_fit_forgets_and_predict_learns_nothing():
+    estimator = SequenceSolver(random_state=0).fit()
+    first = march(estimator)
+    before = estimator.tuner_.state_dict()
+    c, A, b = next(iter(shifted_laplacians(1)))
+    heat = Heat(32, period=12)
+    _, A, b = heat.system(3, heat.u0)
+    x = estimator.predict(A, b)
+    assert np.linalg.norm(b - A @ x) <= 1.01e-8 * np.linalg.norm(b)
+    assert estimator.tuner_.state_dict() == before
+    assert march(estimator.fit()) == first
+
+
+def test_conventions_of_scikit_learn():
+    estimator = SequenceSolver("sor", rtol=1e-6)
+    assert clone(estimator).get_params() == estimator.get_params()
+    assert clone(estimator).set_params(start="zero").start == "zero"
+    with pytest.raises(NotFittedError):
+        estimator.predict(None, None)
+    march(estimator, 3)
+    other = pickle.loads(pickle.dumps(estimator))
+    assert (other.x_ == estimator.x_).all()
+
+
+def test_bad_parameters_are_named():
+    for bad, match in ((SequenceSolver("lu"), "solver is 'lu'"), (SequenceSolver(start="far"), "start is 'far'")):
+        with pytest.raises(InvalidInputError, match=match):
+            bad.fit()
