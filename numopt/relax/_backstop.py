@@ -51,6 +51,13 @@ class Runner:
         result.nit, result.time = result.nit + stopped.nit, result.time + stopped.time
         return Outcome(result, first + cost, first, result.nit)
 
+    def cost_of(self, args, keywords):
+        """Return what it costs to solve a problem that nobody asked for; it does not count."""
+        known = self.costs, self.steps
+        cost = self._timed(args, keywords)[1]
+        self.costs, self.steps = known
+        return cost
+
     def _limit(self, expected):
         """Return the iterations that a run of this expected cost may take."""
         if not self.resumes or not expected < math.inf or self.costs == 0:

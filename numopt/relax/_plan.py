@@ -71,12 +71,15 @@ class RelaxPlan:
     ordering: str
     n_levels: int
     symmetric: bool
-    _xp: object
     _pattern: Pattern
     _order: object
     _place: object
     _indices: object
     _indptr: object
+
+    @property
+    def _xp(self):
+        return _array.namespace(self._order)
 
     def fits(self, A):
         """Say whether `A` has this pattern.
@@ -180,7 +183,7 @@ def plan_of(A, ordering="auto"):
     place[order] = np.arange(n)
     order, place = (_array.like(xp, x, _array.device(A.data), xp.int64) for x in (order, place))
     return RelaxPlan(
-        n, A.nnz, name, len(first) - 1, symmetric, xp, pattern, order, place,
+        n, A.nnz, name, len(first) - 1, symmetric, pattern, order, place,
         _array.copied(A.indices), _array.copied(A.indptr),
     )  # fmt: skip
 

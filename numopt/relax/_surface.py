@@ -7,6 +7,7 @@ import numpy as np
 
 _KEPT = 2000  # rounds remembered one by one
 _COARSE, _FINE, _REFINE = 20, 96, 30  # candidates at first, later, and after how many rounds
+_BEARABLE = math.log(4.0)  # how much more than the best a random try may be expected to cost
 _SPREAD = 0.5  # of the posterior's standard deviation that Thompson sampling draws with
 
 
@@ -29,10 +30,7 @@ class Surface:
         self.prior = ((1 + self.all.sum(axis=1)) ** 1.5 / 1.5) ** 2  # precision
         self.rows, self.noise, self.low, self.high = [], 0.05, np.zeros(contexts), np.ones(contexts)
         self._grids = {}
-        self.t = 0
-        self._reset()
-
-    def _reset(self):
+        self.t, self.rumours = 0, {}
         self.gram, self.moment = np.zeros((len(self.all),) * 2), np.zeros(len(self.all))
 
     def grid(self):
@@ -61,13 +59,22 @@ class Surface:
     def ask(self, context, rng):
         """Return ((point, choice), parameters) to try."""
         F, points, which, params = self.grid()
-        if rng.random() < min(1.0, 2 / math.sqrt(self.t + 1)) * 0.05:  # regret grows slower than t even if all is wrong
-            at = int(rng.integers(len(params)))
+        mean, R = self._posterior()
+        here = self._by_context(context)
+        if rng.random() < 0.05 * min(1.0, 2 / math.sqrt(self.t + 1)):  # lest a wrong model be believed for ever
+            y = F @ (mean * here)
+            at = int(rng.choice(np.flatnonzero(y <= y.min() + _BEARABLE)))
         else:
-            mean, R = self._posterior()
             theta = mean + _SPREAD * np.linalg.solve(R, rng.standard_normal(mean.size))
-            at = int(np.argmin(F @ (theta * self._by_context(context))))
+            at = int(np.argmin(F @ (theta * here)))
         return (points[at].tolist(), int(which[at])), params[at]
+
+    def hear(self, which, cost, context):
+        """Learn what a choice is said to cost; of no interest once it was made."""
+        if any(row[1] == which for row in self.rows):
+            return
+        self.rumours[which] = ([0.5] * len(self.space.ranges), which, list(context), math.log(max(cost, 1e-300)))
+        self._rebuild()
 
     def tell(self, choice, cost, context):
         """Learn the cost of a (point, choice)."""
@@ -75,12 +82,13 @@ class Surface:
         self.rows.append((choice[0], choice[1], list(context), y))
         self.rows = self.rows[-_KEPT:]
         self.t += 1
-        if self.t % 10 == 0 or self.t <= 3:
+        if self.t % 10 == 0 or self.t <= 3 or choice[1] in self.rumours:
+            self.rumours.pop(choice[1], None)
             self._rebuild()
             return
         f = self._features([self.rows[-1]])[0]
         self.gram = self.forget * self.gram + np.outer(f, f)
-        self.moment = self.forget * self.moment + f * (y - self.rows[0][3])
+        self.moment = self.forget * self.moment + f * (y - self._offset())
 
     def _features(self, rows):
         points = np.array([r[0] for r in rows]).reshape(len(rows), -1)
@@ -93,13 +101,14 @@ class Surface:
 
     def _rebuild(self):
         """Scale the context anew and sum over all rounds that are remembered."""
-        y = np.array([r[3] for r in self.rows]) - self.rows[0][3]
+        rows = [*self.rumours.values(), *self.rows]
+        y = np.array([r[3] for r in rows]) - self._offset()
         if self.contexts:
-            C = np.array([r[2] for r in self.rows])
+            C = np.array([r[2] for r in rows])
             self.low, self.high = np.quantile(C, [0.02, 0.98], axis=0)
             flat = self.high - self.low <= 1e-12 * np.maximum(np.abs(self.high), 1e-300)
             self.high = np.where(flat, self.low + 1.0, self.high)
-        F, weight = self._features(self.rows), self.forget ** np.arange(len(y) - 1, -1, -1.0)
+        F, weight = self._features(rows), self.forget ** np.arange(len(y) - 1, -1, -1.0)
         if len(y) >= 20:
             mean, _ = self._posterior()
             self.noise = float(np.clip(np.sqrt(np.average((F @ mean - y) ** 2, weights=weight)), 0.01, 0.5))
@@ -115,24 +124,28 @@ class Surface:
         point, which = self.space.point(params)
         F = self._by_parameters(np.array([point]).reshape(1, -1), np.array([which]))[0] * self._by_context(context)
         mean, R = self._posterior()
-        offset = self.rows[0][3] if self.rows else 0.0
-        return math.exp(float(F @ mean) + offset), float(np.linalg.norm(np.linalg.solve(R.T, F)))
+        return math.exp(float(F @ mean) + self._offset()), float(np.linalg.norm(np.linalg.solve(R.T, F)))
 
     def lowest(self, context):
         """Return the least expected cost over the candidates, inf before the first round."""
         if not self.rows:
             return math.inf
         F, *_ = self.grid()
-        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self.rows[0][3])
+        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self._offset())
+
+    def _offset(self):
+        """Return the logarithm of the first cost."""
+        return self.rows[0][3] if self.rows else next(iter(self.rumours.values()))[3] if self.rumours else 0.0
 
     def state(self):
         return {
             "rows": self.rows, "t": self.t, "noise": self.noise, "low": self.low.tolist(), "high": self.high.tolist(),
-            "gram": self.gram.tolist(), "moment": self.moment.tolist(),
+            "gram": self.gram.tolist(), "moment": self.moment.tolist(), "rumours": list(self.rumours.values()),
         }  # fmt: skip
 
     def load(self, state):
         self.rows = [(list(p), w, list(c), y) for p, w, c, y in state["rows"]]
+        self.rumours = {w: (list(p), w, list(c), y) for p, w, c, y in state["rumours"]}
         self.t, self.noise = state["t"], state["noise"]
         self.low, self.high, self.gram, self.moment = (np.array(state[k]) for k in ("low", "high", "gram", "moment"))
 
@@ -144,7 +157,8 @@ def _index(k, contexts):
         return np.array(pairs)[:, : 1 + contexts]
     variables, most = k + contexts, 3
     found = [e for e in itertools.product(range(most + 1), repeat=variables) if sum(e) <= most]
-    return np.array(sorted(found, key=sum)[:200]).reshape(-1, variables)
+    found = sorted(found, key=sum)[:200]
+    return np.array(found, dtype=int).reshape(len(found), variables)
 
 
 def _products(V, degrees):

@@ -9,6 +9,7 @@ import numpy as np
 from numopt import _array
 from numopt._check import integer, one_of, scalar
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
+from numopt.relax._audition import Auditions
 from numopt.relax._backstop import Runner
 from numopt.relax._cheb_cb import ChebCB
 from numopt.relax._plan import plan_of
@@ -61,6 +62,7 @@ class Tuner:
         self._arms = self._space.arms(n_arms) if self.policy in _POLICIES[3:] else None
         self._theory = self._young(solve)
         self._learner = self._new_learner(forget)
+        self._auditions = self._auditioned()
         self._offset = 1.0 if cost == "nit" else 0.0  # the paper's loss is one less than the iterations
         self._plans, self._plan = solve in (sor, ssor_pcg), None
         self._open, self._next, self._told, self._largest, self._fixed = {}, 0, 0, 0.0, True
@@ -74,6 +76,13 @@ class Tuner:
                 "policy is 'young': sor or ssor_pcg with a range for omega alone is expected; choose another policy"
             )
         return None
+
+    def _auditioned(self):
+        """Return the auditions of a choice between solvers, None for other spaces."""
+        only, *others = self._space.parameters
+        if others or self._arms is not None or isinstance(only, Range) or not all(map(callable, only.options)):
+            return None
+        return Auditions(only, self._runner)
 
     def _new_learner(self, forget):
         if self._arms is None:
@@ -188,6 +197,9 @@ class Tuner:
             keywords = keywords | {"plan": self._plan_for(args[0])}
         if self._theory and is_plain_csr(args[0]):
             return self._solve_by_theory(args, keywords)
+        if self._auditions:
+            for arm, cost in self._auditions.news(args, keywords):
+                self._learner.hear(arm, cost, self._checked(context))
         params, token = self.ask(context)
         at = self._open[token][2]
         try:
@@ -302,6 +314,7 @@ class Tuner:
             "open": [[token, *record] for token, record in self._open.items()], "next": self._next,
             "told": self._told, "largest": self._largest, "fixed": self._fixed, "seen": getattr(self, "_seen", None),
             "costs": self._runner.costs, "steps": self._runner.steps,
+            "auditions": self._auditions and [self._auditions.seen, self._auditions.done],
         }  # fmt: skip
 
     def load_state_dict(self, state):
@@ -328,6 +341,8 @@ class Tuner:
         self._next, self._told, self._largest = state["next"], state["told"], state["largest"]
         self._fixed, self._seen = state["fixed"], state["seen"]
         self._runner.costs, self._runner.steps = state["costs"], state["steps"]
+        if self._auditions:
+            self._auditions.seen, self._auditions.done = map(list, state["auditions"])
 
 
 def _contexts(context):
