@@ -74,7 +74,7 @@ class Runner:
             cost = getattr(result, self.cost, None)
             if cost is None:
                 raise InvalidTypeError(
-                    f"the result has no {self.cost!r}: one is expected; pass cost='seconds', or a function of the result"
+                    f"the result has no {self.cost!r}: one is expected; pass cost='seconds' or a function of it"
                 )
         cost = scalar("cost", float(cost), low=0.0, remedy="return a finite cost")
         self.costs, self.steps = self.costs + cost, self.steps + int(getattr(result, "nit", 0))

@@ -1,53 +1,18 @@
 """What the sweeps need to know of a sparsity pattern: found once, used for every matrix that has it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sparse
 
 from numopt import _array
-from numopt._check import integer, one_of
+from numopt._check import one_of
 from numopt._kernels import kernels
+from numopt._kernels.portable._relax_system import Pattern, System, Triangle
 from numopt.exceptions import InvalidInputError
 
 _WIDEST = 4  # entries of a row in a triangle up to which rows are padded to equal width
 _PADDING = 1.3  # how much memory that may cost
-
-
-class Triangle(NamedTuple):
-    """The strictly lower or upper part of a system, by rows: entries starts[i] to starts[i + 1]."""
-
-    values: object
-    columns: object
-    starts: object
-
-
-class System(NamedTuple):
-    """A matrix as D (I + L + U); see the kernels."""
-
-    width: tuple  # as long as the padded rows; empty if they are not padded
-    lower: Triangle
-    upper: Triangle
-    diagonal: object
-    levels: np.ndarray
-
-
-class Pattern(NamedTuple):
-    """Where the entries of a matrix go: positions in its array of values, one behind the last for a zero."""
-
-    width: tuple
-    diagonal_at: object
-    lower_at: object
-    lower_rows: object
-    lower_columns: object
-    lower_starts: object
-    mirror_at: object
-    upper_at: object
-    upper_rows: object
-    upper_columns: object
-    upper_starts: object
-    levels: np.ndarray  # (levels + 1, 3), on the host: first row, most entries of a row below, above
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +204,8 @@ def _pattern(xp, A, indices, indptr, order, first):
     below, above = columns < rows, columns > rows
     counts = [np.bincount(rows[part], minlength=n) for part in (below, above)]
     widest = int(max(c.max() for c in counts))
-    padded = 0 < widest <= _WIDEST and 2 * n * widest <= _PADDING * (nnz - n)
+    widest = max(widest, 2)  # a kernel is compiled for each width
+    padded = nnz > n and widest <= _WIDEST and 2 * n * widest <= _PADDING * (nnz - n)
     lower, upper = (
         _triangle(rows[part], columns[part], [at.data[part], mirror[part]], count, widest if padded else 0, nnz)
         for part, count in ((below, counts[0]), (above, counts[1]))

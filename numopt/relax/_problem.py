@@ -8,8 +8,9 @@ from typing import NamedTuple
 from numopt import _array
 from numopt._check import Checks, one_of, scalar
 from numopt._kernels import kernels
+from numopt._kernels.portable._relax_system import System
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.relax._plan import RelaxPlan, System, plan_of
+from numopt.relax._plan import RelaxPlan, plan_of
 
 _LARGEST = 1e150  # squares of more would overflow
 

@@ -21,7 +21,7 @@ class Range:
     def __init__(self, name, low, high, scale="linear"):
         if scale not in _SCALES:
             raise InvalidInputError(
-                f"space[{name!r}] has the scale {scale!r}: one of {', '.join(map(repr, _SCALES))} is expected; choose one"
+                f"space[{name!r}] has the scale {scale!r}: one of {', '.join(map(repr, _SCALES))} is expected"
             )
         limits = {"log": {"above": 0.0}, "sor": {"high": 2 - 1e-9}}.get(scale, {})
         low = scalar(f"space[{name!r}][0]", low, **limits)
@@ -34,7 +34,7 @@ class Range:
 
     def value(self, u):
         """Return the value at u in [0, 1]."""
-        return min(max(_SCALES[self._scale][1](self._first + u * (self._last - self._first)), self.low), self.high)
+        return min(max(_SCALES[self._scale][1](self._first + float(u) * (self._last - self._first)), self.low), self.high)
 
     def place(self, value):
         """Return where a value lies in [0, 1]."""

@@ -21,7 +21,73 @@ _FIRST, _TRIAL = 1.5, 20  # omega of a run that knows nothing, and steps after w
 def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, ordering="auto", ref="b",
              plan=None, assume_symmetric=False, max_time=None, callback=None, check_every=1, on_failure="warn",
              maxiter=None, M=None):  # fmt: skip
-    """Solve."""
+    """Solve A x = b, A symmetric positive definite, by conjugate gradients with symmetric relaxation.
+
+    Parameters
+    ----------
+    A : sparse array or matrix of shape (n, n), or array_like
+        Symmetric positive definite; SciPy or CuPy in any format, or dense.
+    b, x0, rtol, atol, ref, plan, max_time, callback, check_every, on_failure, maxiter, M
+        As for `sor`.
+    omega : float or "auto", default "auto"
+        Relaxation parameter in (0, 2) of the preconditioner. ``"auto"`` tries 20 steps with 1.5, learns the largest
+        eigenvalue of ``D A^{-1}`` from them, and starts anew with the minimiser of Axelsson's bound if that is larger.
+    max_iter : int, default 10000
+        Steps.
+    ordering : {"auto", "natural", "colour"} or array_like of shape (n,), default "auto"
+        Order of the rows; see `relax_plan`. Colours cost steps, and the best omega is then near 1.
+    assume_symmetric : bool, default False
+        Trust that A is symmetric; otherwise entries that differ by more than 1e-6 of the diagonal are an error.
+
+    Returns
+    -------
+    RelaxResult
+        With ``x``, ``residual_norm``, ``omega``, ``mu_estimate``, ``ritz_min``, ``ritz_max``, and what every
+        result has.
+
+    Raises
+    ------
+    InvalidInputError
+        As for `sor`; or `A` is not symmetric.
+    InvalidTypeError, SolverError
+        As for `sor`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The tolerance was not met. If A is not positive definite the status is ``INVALID_MODEL``.
+
+    Notes
+    -----
+    *Success* means that ``||b - A x||``, recomputed from the matrix at the point returned, meets the tolerance. If the
+    recursion disagrees, the iteration starts anew from the point reached.
+
+    *Method*: with K = D/omega + L and c = (2 - omega)/omega the matrix is ``K + K^T - c D``, so that a product with
+    ``K^{-1} A K^{-T}`` takes one solve with each triangle and no product (Eisenstat). The residual proper is K times
+    the one that the recursion carries: it is formed in the pass over L, in every fourth step and near the end.
+    Near the end the next residual is also predicted, lest a step be wasted.
+
+    *Cost*: a step moves 12 bytes for each entry off the diagonal and 120 for each row, less than a step of plain
+    conjugate gradients. *Memory*: beyond the plan, 12 bytes an entry and 72 a row. All is computed in float64.
+
+    *When not to use it*: multigrid and sparse factorisations win where hundreds of steps are needed, and where many
+    right-hand sides share a matrix.
+
+    References
+    ----------
+    S. C. Eisenstat: Efficient implementation of a class of preconditioned conjugate gradient methods, SIAM J. Sci.
+    Stat. Comput. 2, 1981. O. Axelsson: A class of iterative methods for finite element equations, 1976.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.gallery import laplacian_2d
+    >>> from numopt.relax import ssor_pcg
+    >>> A, b = laplacian_2d(100), np.ones(10_000)
+    >>> result = ssor_pcg(A, b)
+    >>> result.success, result.nit < ssor_pcg(A, b, omega=1.0).nit
+    (True, True)
+    """
     max_iter = scipy_names(max_iter, maxiter, M, "ssor_pcg is preconditioned by omega alone")
     omega = None if omega == "auto" else checked_omega(omega)
 

@@ -49,7 +49,88 @@ class SequenceResult:
 
 
 class Tuner:
-    """Doc."""
+    """Chooses the parameters of a solver along a sequence of problems, and learns from what each solve costs.
+
+    Parameters
+    ----------
+    solve : callable
+        ``solve(*args, **params)``. If it also takes `x0`, `max_iter` and `on_failure`, as the solvers here do, a run
+        with bad parameters is stopped and gone on with.
+    space : dict of str to (low, high), (low, high, scale) or list
+        The parameters. A range is even on its scale: ``"linear"`` (default), ``"log"``, or ``"sor"``, which is
+        -log(2 - omega). A list holds choices, which may be whole solvers.
+    policy : str, default "auto"
+        ``"auto"``: theory for the omega of `sor` and `ssor_pcg` where it applies, else ``"surface"``.
+        ``"surface"``: one smooth model of log(cost) over parameters and context; Thompson sampling.
+        ``"young"``: theory, or an error. ``"tsallis-inf"``, ``"tsallis-inf-binned"`` (5 bins) and ``"cheb-cb"``: the
+        learners of the learning-to-relax paper, as published, on a grid of arms.
+    cost : {"work", "nit", "seconds"} or callable, default "work"
+        What is minimised: a field of the result (``work`` is bytes moved, and repeats exactly; ``nit`` iterations),
+        wall seconds, or ``cost(result)``, >= 0.
+    context : int or list of (low, high), optional
+        How many scalars, at most 4, are known of each problem in advance, or the bounds of each, which the
+        last two policies need. None (default): no context.
+    backstop : float, default 2.5
+        A run that takes this many times the iterations that the best parameters should take (and 20 at least) goes
+        on with safe ones, from the point reached.
+    rng : None, int, SeedSequence or Generator, optional
+        Source of the draws. The same seed gives the same choices.
+    n_arms : int, default 20
+        Values of each range, for the paper's policies: evenly spaced.
+    forget : float, default 1.0
+        What the weight of the past is multiplied with in each round, in (0, 1]; 0.98 follows drift. Surface only.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        An argument is out of range; the message names it.
+
+    Warns
+    -----
+    PerformanceWarning
+        The context never changes.
+
+    Notes
+    -----
+    *Theory.* Matrices s (A_0 + c I) are recognised by their entries. Their smallest eigenvalue is learnt once: for
+    `sor` by a few Lanczos steps on the first matrix, which are charged as sweeps; for `ssor_pcg` from the solves themselves,
+    for free. Young's and Axelsson's formulas then give omega for every matrix to come. Other matrices are solved
+    with ``omega="auto"``.
+
+    *Backstop.* No solve of `sor` or `ssor_pcg` takes more than 4 max(predicted, least) + 20 iterations, where
+    `least` is the number at the best omega; observed, not proved. Costs of stopped runs enter the model doubled.
+
+    *Choices between solvers* are auditioned on small leading blocks of the matrix before one is tried in full: a solver
+    that looks more than four times worse than the best is never tried.
+
+    *Cost* of a round, beyond the solve: theory tens of microseconds, the surface some hundreds, the paper's
+    learners from 30 microseconds (``"tsallis-inf"``) to milliseconds (``"cheb-cb"``, growing with the rounds).
+    *Memory*: the last 2000 rounds. *Not for* more than four ranges: use a search.
+
+    Matrices of other libraries than NumPy are left to the surface.
+
+    References
+    ----------
+    M. Khodak, E. Chow, M.-F. Balcan, A. Talwalkar: Learning to relax, ICLR 2024, arXiv:2310.02246.
+
+    Examples
+    --------
+    >>> from numopt.gallery import shifted_laplacians
+    >>> from numopt.relax import Tuner, sor
+    >>> tuner = Tuner(sor, {"omega": (1.0, 1.95)}, cost="nit", rng=0)
+    >>> found = tuner.run(((A, b), None) for c, A, b in shifted_laplacians(50))
+    >>> all(result.success for result in found.results), found.total / 50 < 50
+    (True, True)
+
+    Any solver with a parameter will do, by hand:
+
+    >>> tuner = Tuner(len, {"x": (0.0, 1.0)}, rng=0)
+    >>> for _ in range(50):
+    ...     params, token = tuner.ask()
+    ...     tuner.tell(token, 1 + (params["x"] - 0.3) ** 2)
+    >>> abs(tuner.best()["x"] - 0.3) < 0.1
+    True
+    """
 
     def __init__(self, solve, space, *, policy="auto", cost="work", context=None, backstop=2.5, rng=None,
                  n_arms=20, forget=1.0):  # fmt: skip
@@ -298,7 +379,7 @@ class Tuner:
             if context != self._seen:
                 self._fixed = False
             elif self._told == 50:
-                warn(f"context was {context} 50 times: it tells nothing and is ignored; leave it out", PerformanceWarning)
+                warn(f"context was {context} 50 times: it tells nothing; leave it out", PerformanceWarning)
 
     def state_dict(self):
         """Return all that was learnt, as plain JSON.
@@ -332,7 +413,7 @@ class Tuner:
         """
         for name, mine in (("version", _VERSION), ("policy", self.policy)):
             if state.get(name) != mine:
-                raise InvalidInputError(f"state[{name!r}] is {state.get(name)!r}: {mine!r} is expected; make a new tuner")
+                raise InvalidInputError(f"state[{name!r}] is {state.get(name)!r}: {mine!r} is expected; start anew")
         self._rng.bit_generator.state = state["rng"]
         self._learner.load(state["learner"])
         if self._theory:

@@ -11,10 +11,10 @@ _TRUSTED = 4.0  # how far beyond the mu that Ritz values have confirmed a rough 
 
 
 class Young:
-    """Young's formula for SOR, Axelsson's for SSOR-PCG, with the smallest eigenvalue of a family A_t = s_t (A_0 + c_t I).
+    """Young's formula for SOR, Axelsson's for SSOR-PCG, for a family of matrices A_t = s_t (A_0 + c_t I).
 
-    For SOR it comes from a few Lanczos steps on the first matrix; they are charged as sweeps. For SSOR-PCG every
-    solve bounds it for free, and the smallest bound is kept.
+    What both need is the smallest eigenvalue of A_0. For SOR it comes from a few Lanczos steps on the first matrix;
+    they are charged as sweeps. For SSOR-PCG every solve bounds it for free, and the smallest bound is kept.
     """
 
     def __init__(self, method, low, high):

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from numopt.estimators import SequenceSolver
 from numopt.exceptions import InvalidInputError
-from numopt.gallery import Heat, shifted_laplacians
+from numopt.gallery import Heat
 
 
 def march(solver, steps=12, period=12):
@@ -40,7 +40,6 @@ def test_fit_forgets_and_predict_learns_nothing():
     estimator = SequenceSolver(random_state=0).fit()
     first = march(estimator)
     before = estimator.tuner_.state_dict()
-    c, A, b = next(iter(shifted_laplacians(1)))
     heat = Heat(32, period=12)
     _, A, b = heat.system(3, heat.u0)
     x = estimator.predict(A, b)

@@ -9,6 +9,7 @@ import numpy as np
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._relax_pcg import backward, finish, forward, forward_light
 from numopt._kernels.cpu._relax_rows import SUM, times
+from numopt._kernels.portable._relax_system import Pattern, System, Triangle
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 _FULL = 4  # steps of conjugate gradients between two residuals
@@ -112,7 +113,7 @@ def sor(s, b, x, low, omega, target, budget, squares):
             low[i] = new
             x[i] += omega * (rest - new)
         squares[count - 1] = square
-        if not target < square <= _GROWTH * squares[0]:
+        if not (square > target and square / _GROWTH <= squares[0]):
             break
     return count, square
 
@@ -140,7 +141,7 @@ def ssor(s, b, x, half, low, up, omega, target, budget, squares):
             up[i] = times(width, upper, i, x)
             x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i])
         squares[count - 1] = square
-        if not target < square <= _GROWTH * squares[0]:
+        if not (square > target and square / _GROWTH <= squares[0]):
             break
     return count, square
 
@@ -209,3 +210,27 @@ def quotients(d, b, x, x0):
         xb += d[i] * x[i] * b[i]
         vv += d[i] * v * v
     return xx, xb, vv
+
+
+
+def warmup(dtype):
+    """Compile all of the above for padded rows and for others; float32 is computed in float64."""
+    grid = np.array([1, 0], np.int32), np.array([0, 1, 2], np.int32)
+    levels(*grid)
+    colours(*grid)
+    n, none = 2, np.zeros((2, 3), np.int64)
+    residual(np.ones(n), *grid, np.ones(n), np.ones(n))
+    quotients(*np.ones((4, n)))
+    for width in (), (0, 0), (0, 0, 0), (0, 0, 0, 0):
+        size = n * len(width)
+        at, starts = np.zeros(size, np.uint32), np.arange(n + 1, dtype=np.uint32) * np.uint32(len(width))
+        diagonal = np.zeros(n, np.uint32)
+        assemble(Pattern(width, diagonal, at, at, at, starts, at, at, at, at, starts, none), np.ones(1))
+        triangle = Triangle(np.zeros(size), at, starts)
+        s = System(width, triangle, triangle, np.ones(n), none)
+        one, two, three, four, five, six = np.ones((6, n))
+        products(s, one)
+        sor(s, one, two, three, 1.0, 0.0, 1, np.empty(1))
+        ssor(s, one, two, three, four, five, 1.0, 0.0, 1, np.empty(1))
+        pcg_start(s, one, two, 1.0, three)
+        pcg(s, two, three, four, five, six, np.zeros(3), 1.0, 0.0, 1, np.empty(2), np.empty((1, 2)))

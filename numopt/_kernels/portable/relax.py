@@ -5,6 +5,8 @@ coupled, and split into a lower and an upper triangle. A system holds the values
 diagonal entry: A = D (I + L + U), right-hand sides are D^{-1} b. Rows of a level are updated together.
 """
 
+from itertools import pairwise
+
 from numopt._array import device, host, namespace
 from numopt._kernels.portable._runs import adder
 
@@ -78,7 +80,7 @@ def sor(s, b, x, low, omega, target, budget, squares):
             low[i] = new
             x[i] = x[i] + omega * (rest - new)
         squares[k] = square = host(total)
-        if not target < square <= _GROWTH * squares[0]:
+        if not (square > target and square / _GROWTH <= squares[0]):
             break
     return k + 1, square
 
@@ -104,7 +106,7 @@ def ssor(s, b, x, half, low, up, omega, target, budget, squares):
             up[i] = _times(s.upper, level, 2, x)
             x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i])
         squares[k] = square = host(total)
-        if not target < square <= _GROWTH * squares[0]:
+        if not (square > target and square / _GROWTH <= squares[0]):
             break
     return k + 1, square
 
@@ -194,7 +196,7 @@ class _Level:
 
 def _levels(s):
     table = s.levels.tolist()
-    return [_Level(this[0], after[0], this) for this, after in zip(table, table[1:], strict=False)]
+    return [_Level(this[0], after[0], this) for this, after in pairwise(table)]
 
 
 def _times(triangle, level, which, x):
