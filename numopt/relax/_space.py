@@ -34,7 +34,8 @@ class Range:
 
     def value(self, u):
         """Return the value at u in [0, 1]."""
-        return min(max(_SCALES[self._scale][1](self._first + float(u) * (self._last - self._first)), self.low), self.high)
+        value = _SCALES[self._scale][1](self._first + float(u) * (self._last - self._first))
+        return min(max(value, self.low), self.high)
 
     def place(self, value):
         """Return where a value lies in [0, 1]."""

@@ -93,9 +93,9 @@ class Tuner:
     Notes
     -----
     *Theory.* Matrices s (A_0 + c I) are recognised by their entries. Their smallest eigenvalue is learnt once: for
-    `sor` by a few Lanczos steps on the first matrix, which are charged as sweeps; for `ssor_pcg` from the solves themselves,
-    for free. Young's and Axelsson's formulas then give omega for every matrix to come. Other matrices are solved
-    with ``omega="auto"``.
+    `sor` by a few Lanczos steps on the first matrix, which are charged as sweeps; for `ssor_pcg` from the solves
+    themselves, for free. Young's and Axelsson's formulas then give omega for every matrix to come. Other matrices
+    are solved with ``omega="auto"``.
 
     *Backstop.* No solve of `sor` or `ssor_pcg` takes more than 4 max(predicted, least) + 20 iterations, where
     `least` is the number at the best omega; observed, not proved. Costs of stopped runs enter the model doubled.
