@@ -46,7 +46,8 @@ print(f"{counts.sum()} iterations in all")
 # %%
 # The field
 # ---------
-# While the diffusion is small the source draws its circle; when it is large the heat runs off to the boundary.
+# The bump of the start spreads. Once the diffusion is large it runs off to the boundary, and what is left is the
+# trail of the source.
 
 fig, axes = plt.subplots(1, 5, figsize=(10, 2.3), layout="constrained")
 for ax, k in zip(axes, (10, 60, 100, 105, 199), strict=True):

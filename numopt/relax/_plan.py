@@ -1,6 +1,7 @@
 """What the sweeps need to know of a sparsity pattern: found once, used for every matrix that has it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sparse
@@ -42,9 +43,13 @@ class RelaxPlan:
     _indices: object
     _indptr: object
 
-    @property
+    @cached_property
     def _xp(self):
         return _array.namespace(self._order)
+
+    def __getstate__(self):
+        """Leave out the library, which is a module, for pickling."""
+        return {name: value for name, value in vars(self).items() if name != "_xp"}
 
     def fits(self, A):
         """Say whether `A` has this pattern.
@@ -58,10 +63,10 @@ class RelaxPlan:
         -------
         bool
         """
-        if A.shape[0] != self.n or A.nnz != self.nnz or _array.namespace(A.data) is not self._xp:
+        if A.shape[0] != self.n or A.data.shape[0] != self.nnz or type(A.data) is not type(self._order):
             return False
-        same = self._xp.all(A.indptr == self._indptr) & self._xp.all(A.indices == self._indices)
-        return bool(_array.host(same))
+        xp = self._xp
+        return bool(_array.host(xp.all(A.indptr == self._indptr) & xp.all(A.indices == self._indices)))
 
     def system(self, data):
         """Return (the system with these values, skew); `data` are those of a matrix that fits."""
@@ -135,21 +140,20 @@ def plan_of(A, ordering="auto"):
     n, xp = A.shape[0], _array.namespace(A.data)
     indices, indptr = _array.host(A.indices, A.indptr)
     _expect_diagonal(n, indices, indptr)
-    ones = sparse.csr_array((np.ones(A.nnz, np.int8), indices, indptr), shape=A.shape)
-    both = sparse.csr_array(ones + ones.T)
-    symmetric = both.nnz == A.nnz
+    at = sparse.csr_array((np.arange(A.nnz), indices, indptr), shape=A.shape)
+    mirror, both = _mirror(at)
     order, name = _sequence(both, ordering)
-    both = _numbered(both, order)
+    both = both if name == "natural" else _numbered(both, order)
     level = np.asarray(kernels("relax", _numpy()).levels(both.indices, both.indptr))
     order = order[np.argsort(level, kind="stable")]
-    first = np.r_[0, np.cumsum(np.bincount(level))]
-    pattern = _pattern(xp, A, indices, indptr, order, first)
     place = np.empty(n, np.int64)
     place[order] = np.arange(n)
+    first = np.r_[0, np.cumsum(np.bincount(level))]
+    pattern = _pattern(xp, _array.device(A.data), indices, indptr, order, place, first, mirror)
     order, place = (_array.like(xp, x, _array.device(A.data), xp.int64) for x in (order, place))
     return RelaxPlan(
-        n, A.nnz, name, len(first) - 1, symmetric, pattern, order, place,
-        _array.copied(A.indices), _array.copied(A.indptr),
+        n, A.nnz, name, len(first) - 1, both.nnz == A.nnz, pattern, order, place, _array.copied(A.indices),
+        _array.copied(A.indptr),
     )  # fmt: skip
 
 
@@ -195,42 +199,48 @@ def _numbered(matrix, order):
     return moved
 
 
-def _pattern(xp, A, indices, indptr, order, first):
-    """Return where the entries go, as arrays of the library and on the device of A."""
-    n, nnz = A.shape[0], A.nnz
-    at = _numbered(sparse.csr_array((np.arange(nnz), indices, indptr), shape=A.shape), order)
-    rows, columns = np.repeat(np.arange(n), np.diff(at.indptr)), at.indices.astype(np.int64)
-    mirror = _mirror(n, rows, columns, at.data, nnz)
-    below, above = columns < rows, columns > rows
+def _mirror(at):
+    """Return for each entry (i, j) where (j, i) is, or behind the last, and the pattern with all of both.
+
+    `at` holds the positions 0, 1, ... as values.
+    """
+    turned = sparse.csr_array(at.T)
+    if (turned.indptr == at.indptr).all() and (turned.indices == at.indices).all():
+        return turned.data, at
+    n = at.shape[0]
+    rows = np.repeat(np.arange(n), np.diff(at.indptr))
+    key, other = rows * n + at.indices, at.indices.astype(np.int64) * n + rows
+    found = np.minimum(np.searchsorted(key, other), key.size - 1)
+    ones = sparse.csr_array((np.ones(at.nnz, np.int8), at.indices, at.indptr), shape=at.shape)
+    return np.where(key[found] == other, found, at.nnz), sparse.csr_array(ones + ones.T)
+
+
+def _pattern(xp, device, indices, indptr, order, place, first, mirror):
+    """Return where the entries go, as arrays of a library on a device."""
+    n, nnz = order.size, indices.size
+    length = np.diff(indptr)[order]
+    before = np.r_[0, np.cumsum(length)]
+    at = np.arange(nnz) + np.repeat(indptr[:-1][order] - before[:-1], length)  # the entries, sorted row by row
+    rows, columns, mirror = np.repeat(np.arange(n), length), place[indices[at]], mirror[at]
+    below, above = np.flatnonzero(columns < rows), np.flatnonzero(columns > rows)
     counts = [np.bincount(rows[part], minlength=n) for part in (below, above)]
-    widest = int(max(c.max() for c in counts))
-    widest = max(widest, 2)  # a kernel is compiled for each width
+    widest = max(2, int(max(c.max() for c in counts)))  # a kernel is compiled for each width
     padded = nnz > n and widest <= _WIDEST and 2 * n * widest <= _PADDING * (nnz - n)
-    lower, upper = (
-        _triangle(rows[part], columns[part], [at.data[part], mirror[part]], count, widest if padded else 0, nnz)
+    kind = xp.uint32 if _array.is_numpy(xp) else xp.int64  # unsigned indices are what the CPU kernels want
+
+    def put(x):
+        return _array.like(xp, x, device, kind)
+
+    (l_rows, l_columns, l_starts, l_at, mirror), (u_rows, u_columns, u_starts, u_at, _) = (
+        map(put, _triangle(rows[part], columns[part], [at[part], mirror[part]], count, widest * padded, nnz))
         for part, count in ((below, counts[0]), (above, counts[1]))
     )
     longest = [np.maximum.reduceat(c, first[:-1]) for c in counts]
     levels = np.c_[first, np.r_[longest[0], 0], np.r_[longest[1], 0]].astype(np.int64)
-    kind = xp.uint32 if _array.is_numpy(xp) else xp.int64  # unsigned indices are what the CPU kernels want
-
-    def put(x):
-        return _array.like(xp, x, _array.device(A.data), kind)
-
-    (l_rows, l_columns, l_starts, l_at, mirror), (u_rows, u_columns, u_starts, u_at, _) = (
-        tuple(map(put, part)) for part in (lower, upper)
-    )
     return Pattern(
-        (0,) * (widest if padded else 0), put(at.data[rows == columns]), l_at, l_rows, l_columns, l_starts, mirror,
+        (0,) * (widest * padded), put(at[rows == columns]), l_at, l_rows, l_columns, l_starts, mirror,
         u_at, u_rows, u_columns, u_starts, levels,
     )  # fmt: skip
-
-
-def _mirror(n, rows, columns, at, nnz):
-    """Return for each entry (i, j) where (j, i) is, or `nnz`."""
-    key, other = rows * n + columns, columns * n + rows
-    found = np.minimum(np.searchsorted(key, other), key.size - 1)
-    return np.where(key[found] == other, at[found], nnz)
 
 
 def _triangle(rows, columns, positions, count, width, nnz):

@@ -63,7 +63,8 @@ def _assemble(data, diagonal_at, lower_at, mirror_at, lower_columns, lower_start
             at, mirror = lower_at[k], mirror_at[k]
             value = data[at] if at < nnz else 0.0
             off = value - (data[mirror] if mirror < nnz else 0.0)
-            skew = max(skew, off * off / abs(d[i] * d[lower_columns[k]]))
+            if off != 0.0:
+                skew = max(skew, off * off / abs(d[i] * d[lower_columns[k]]))
             lower[k] = value * scale
         for k in range(upper_starts[i], upper_starts[i + 1]):
             at = upper_at[k]
