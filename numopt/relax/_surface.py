@@ -6,8 +6,9 @@ import math
 import numpy as np
 
 _KEPT = 2000  # rounds remembered one by one
-_COARSE, _FINE, _REFINE = 20, 96, 30  # candidates at first, later, and after how many rounds
-_BEARABLE = math.log(4.0)  # how much more than the best a random try may be expected to cost
+_CANDIDATES = 96  # values of a range that are compared
+_BOWL = 0.7  # prior mean of T_2 of each parameter: a range is given such that its best is inside
+_BEARABLE = math.log(1.5)  # how much more than the best a random try may be expected to cost
 _SPREAD = 0.5  # of the posterior's standard deviation that Thompson sampling draws with
 
 
@@ -28,18 +29,13 @@ class Surface:
         self.all = np.concatenate([self.index, *[local] * count])
         self.owner = np.r_[np.full(len(shared), -1), np.repeat(np.arange(count), len(local))]
         self.prior = ((1 + self.all.sum(axis=1)) ** 1.5 / 1.5) ** 2  # precision
+        pure = (self.all[:, :k] == 2).any(axis=1) & (self.all.sum(axis=1) == 2) & (self.owner < 0)
+        self.pull = np.where(pure, _BOWL * self.prior, 0.0)
         self.rows, self.noise, self.low, self.high = [], 0.05, np.zeros(contexts), np.ones(contexts)
-        self._grids = {}
+        points, which, params = space.candidates(_CANDIDATES)
+        self.candidates = self._by_parameters(points, which), points, which, params
         self.t, self.rumours = 0, {}
         self.gram, self.moment = np.zeros((len(self.all),) * 2), np.zeros(len(self.all))
-
-    def grid(self):
-        """Return (features of the candidates by their parameters alone, points, choices, parameters)."""
-        count = _FINE if self.t >= _REFINE else _COARSE
-        if count not in self._grids:
-            points, which, params = self.space.candidates(count)
-            self._grids[count] = self._by_parameters(points, which), points, which, params
-        return self._grids[count]
 
     def _by_parameters(self, points, which):
         F = _products(2 * points - 1, self.all[:, : points.shape[1]])
@@ -54,11 +50,11 @@ class Surface:
     def _posterior(self):
         """Return the mean of the coefficients and a factor R of their precision, R^T R."""
         R = np.linalg.cholesky(np.diag(self.prior) + self.gram / self.noise**2).T
-        return np.linalg.solve(R, np.linalg.solve(R.T, self.moment / self.noise**2)), R
+        return np.linalg.solve(R, np.linalg.solve(R.T, self.moment / self.noise**2 + self.pull)), R
 
     def ask(self, context, rng):
         """Return ((point, choice), parameters) to try."""
-        F, points, which, params = self.grid()
+        F, points, which, params = self.candidates
         mean, R = self._posterior()
         here = self._by_context(context)
         if rng.random() < 0.05 * min(1.0, 2 / math.sqrt(self.t + 1)):  # lest a wrong model be believed for ever
@@ -116,7 +112,7 @@ class Surface:
 
     def best(self, context):
         """Return the parameters with the least expected logarithm of the cost."""
-        F, _, _, params = self.grid()
+        F, _, _, params = self.candidates
         return params[int(np.argmin(F @ (self._posterior()[0] * self._by_context(context))))]
 
     def predict(self, context, params):
@@ -130,7 +126,7 @@ class Surface:
         """Return the least expected cost over the candidates, inf before the first round."""
         if not self.rows:
             return math.inf
-        F, *_ = self.grid()
+        F, *_ = self.candidates
         return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self._offset())
 
     def _offset(self):

@@ -101,7 +101,7 @@ class Tuner:
     `least` is the number at the best omega; observed, not proved. Costs of stopped runs enter the model doubled.
 
     *Choices between solvers* are auditioned on small leading blocks of the matrix before one is tried in full: a solver
-    that looks more than four times worse than the best is never tried.
+    that looks much worse than the best is never tried.
 
     *Cost* of a round, beyond the solve: theory tens of microseconds, the surface some hundreds, the paper's
     learners from 30 microseconds (``"tsallis-inf"``) to milliseconds (``"cheb-cb"``, growing with the rounds).
