@@ -29,8 +29,8 @@ class Rates:
         beta = beta_from(rate, self.omega) if settled else None
         if beta is None or beta >= 1:
             return None
-        self.known = max(beta, self.known or 0.0)
-        better = min(best_sor(self.known), LARGEST)
+        self.known = float(max(beta, self.known or 0.0))
+        better = float(min(best_sor(self.known), LARGEST))
         if better - self.omega <= 0.05 * (2 - self.omega):
             return None
         self.omega, self.squares, self.before = better, [], None
@@ -43,5 +43,5 @@ class Rates:
         if len(tail) > 2 and tail[0] > tail[-1] > 0:
             beta = beta_from((tail[-1] / tail[0]) ** (0.5 / (len(tail) - 1)), self.omega)
             if beta is not None:
-                return beta if self.known is None else max(beta, self.known)
+                return float(max(beta, self.known or 0.0))
         return self.known

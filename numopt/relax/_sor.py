@@ -154,7 +154,7 @@ def _finish(problem, counts, rates, common):
     return RelaxResult(
         x=problem.kept["point"],
         residual_norm=common["certificate"]["residual"] * problem.scale,
-        omega=counts["omega"],
+        omega=float(counts["omega"]),
         nit_paper=max(counts["nit"] - 1, 0),
         restarts=counts["restarts"],
         work=float((12 * nnz + 60 * n) * counts["nit"] + 60 * nnz),

@@ -41,6 +41,10 @@ class Range:
         """Return where a value lies in [0, 1]."""
         return (_SCALES[self._scale][0](value) - self._first) / (self._last - self._first)
 
+    def guess(self):
+        """Return where to begin in [0, 1]."""
+        return min(max(self.place(1.7), 0.1), 0.9) if self._scale == "sor" else 0.5
+
     def arms(self, count):
         """Return evenly spaced values, on the plain scale as in the paper."""
         return [float(v) for v in np.linspace(self.low, self.high, count)]

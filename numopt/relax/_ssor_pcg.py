@@ -172,7 +172,7 @@ def _finish(problem, x, counts, kept, common):
     return RelaxResult(
         x=problem.kept["point"],
         residual_norm=common["certificate"]["residual"] * problem.scale,
-        omega=counts["omega"],
+        omega=float(counts["omega"]),
         nit_paper=counts["nit"],
         restarts=counts["restarts"],
         work=float((12 * nnz + 150 * n) * counts["nit"] + 60 * nnz),

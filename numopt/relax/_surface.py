@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 _KEPT = 2000  # rounds remembered one by one
+_KNOTS = 13  # quantiles between which the rank of a context is interpolated
 _CANDIDATES = 96  # values of a range that are compared
 _BOWL = 0.7  # prior mean of T_2 of each parameter: a range is given such that its best is inside
 _BEARABLE = math.log(1.5)  # how much more than the best a random try may be expected to cost
@@ -16,7 +17,7 @@ class Surface:
     """Bayesian linear regression on products of Chebyshev polynomials, played by Thompson sampling.
 
     log(cost) is modelled by products T_i(z) T_j(c) of bounded total degree in the parameters z, each scaled to
-    [-1, 1], and the context c, scaled by its running quantiles. Choices add a polynomial of degree 2 each.
+    [-1, 1], and the context c, replaced by its rank among those seen. Choices add a polynomial of degree 2 each.
     """
 
     def __init__(self, space, contexts, forget=1.0):
@@ -31,7 +32,7 @@ class Surface:
         self.prior = ((1 + self.all.sum(axis=1)) ** 1.5 / 1.5) ** 2  # precision
         pure = (self.all[:, :k] == 2).any(axis=1) & (self.all.sum(axis=1) == 2) & (self.owner < 0)
         self.pull = np.where(pure, _BOWL * self.prior, 0.0)
-        self.rows, self.noise, self.low, self.high = [], 0.05, np.zeros(contexts), np.ones(contexts)
+        self.rows, self.noise, self.knots = [], 0.05, np.zeros((contexts, _KNOTS))
         points, which, params = space.candidates(_CANDIDATES)
         self.candidates = self._by_parameters(points, which), points, which, params
         self.t, self.rumours = 0, {}
@@ -44,8 +45,13 @@ class Surface:
     def _by_context(self, context):
         if not self.contexts:
             return np.ones(len(self.all))
-        c = np.clip(2 * (np.asarray(context) - self.low) / (self.high - self.low) - 1, -1.2, 1.2)
-        return _products(c[None], self.all[:, -self.contexts :])[0]
+        return _products(self._ranked(np.array([context])), self.all[:, -self.contexts :])[0]
+
+    def _ranked(self, C):
+        """Return contexts (rounds, contexts) as their places among those seen, from -1 to 1."""
+        even = np.linspace(-1, 1, _KNOTS)
+        pairs = zip(C.T, self.knots, strict=True)
+        return np.stack([np.interp(c, k, even) if k[-1] > k[0] else 0 * c for c, k in pairs], axis=1)
 
     def _posterior(self):
         """Return the mean of the coefficients and a factor R of their precision, R^T R."""
@@ -57,7 +63,10 @@ class Surface:
         F, points, which, params = self.candidates
         mean, R = self._posterior()
         here = self._by_context(context)
-        if rng.random() < 0.05 * min(1.0, 2 / math.sqrt(self.t + 1)):  # lest a wrong model be believed for ever
+        if not (self.rows or self.rumours):
+            far = np.abs(points - [r.guess() for r in self.space.ranges]).sum(axis=1)
+            at = int(rng.choice(np.flatnonzero(far == far.min())))
+        elif rng.random() < 0.05 * min(1.0, 2 / math.sqrt(self.t + 1)):  # lest a wrong model be believed for ever
             y = F @ (mean * here)
             at = int(rng.choice(np.flatnonzero(y <= y.min() + _BEARABLE)))
         else:
@@ -90,9 +99,7 @@ class Surface:
         points = np.array([r[0] for r in rows]).reshape(len(rows), -1)
         F = self._by_parameters(points, np.array([r[1] for r in rows]))
         if self.contexts:
-            C = np.array([r[2] for r in rows])
-            C = np.clip(2 * (C - self.low) / (self.high - self.low) - 1, -1.2, 1.2)
-            F = F * _products(C, self.all[:, -self.contexts :])
+            F = F * _products(self._ranked(np.array([r[2] for r in rows])), self.all[:, -self.contexts :])
         return F
 
     def _rebuild(self):
@@ -101,9 +108,7 @@ class Surface:
         y = np.array([r[3] for r in rows]) - self._offset()
         if self.contexts:
             C = np.array([r[2] for r in rows])
-            self.low, self.high = np.quantile(C, [0.02, 0.98], axis=0)
-            flat = self.high - self.low <= 1e-12 * np.maximum(np.abs(self.high), 1e-300)
-            self.high = np.where(flat, self.low + 1.0, self.high)
+            self.knots = np.quantile(C, np.linspace(0, 1, _KNOTS), axis=0).T
         F, weight = self._features(rows), self.forget ** np.arange(len(y) - 1, -1, -1.0)
         if len(y) >= 20:
             mean, _ = self._posterior()
@@ -135,7 +140,7 @@ class Surface:
 
     def state(self):
         return {
-            "rows": self.rows, "t": self.t, "noise": self.noise, "low": self.low.tolist(), "high": self.high.tolist(),
+            "rows": self.rows, "t": self.t, "noise": self.noise, "knots": self.knots.tolist(),
             "gram": self.gram.tolist(), "moment": self.moment.tolist(), "rumours": list(self.rumours.values()),
         }  # fmt: skip
 
@@ -143,7 +148,8 @@ class Surface:
         self.rows = [(list(p), w, list(c), y) for p, w, c, y in state["rows"]]
         self.rumours = {w: (list(p), w, list(c), y) for p, w, c, y in state["rumours"]}
         self.t, self.noise = state["t"], state["noise"]
-        self.low, self.high, self.gram, self.moment = (np.array(state[k]) for k in ("low", "high", "gram", "moment"))
+        self.gram, self.moment = np.array(state["gram"]), np.array(state["moment"])
+        self.knots = np.array(state["knots"]).reshape(self.contexts, _KNOTS)
 
 
 def _index(k, contexts):
