@@ -61,20 +61,28 @@ def _figure(name: str, sequence: Sequence) -> Figure:
 
 
 def _solver(sequence: Sequence) -> Callable[..., Any]:
-    """Return what solves a system by the arm asked for; the pattern is analysed once."""
+    """Return what solves a system by the arm asked for; the pattern is analysed once for each size.
+
+    Leading blocks of the system, which the tuner looks at first, are systems too.
+    """
     import pyamg
 
     from numopt.relax import relax_plan, ssor_pcg
 
-    plan = relax_plan(next(iter(sequence))[1])
-    elastic = {"B": pyamg.gallery.linear_elasticity((120, 120))[1]} if sequence.n == 28_800 else {}
+    plans = {sequence.n: relax_plan(next(iter(sequence))[1])}
+    elastic = pyamg.gallery.linear_elasticity((120, 120))[1] if sequence.n == 28_800 else None
 
     def solve(A: Any, b: np.ndarray, x0: np.ndarray | None = None, *, arm: str) -> Any:
         if arm == "SSOR-PCG":
-            return ssor_pcg(A, b, x0, rtol=RTOL, plan=plan)
+            if b.size not in plans:
+                plans[b.size] = relax_plan(A)
+            return ssor_pcg(A, b, x0, rtol=RTOL, plan=plans[b.size])
         if arm == "LU":
             return Solved(factored(A, b))
-        hierarchy = pyamg.smoothed_aggregation_solver(A.tobsr((2, 2)) if elastic else A, **elastic)
+        if elastic is None:
+            hierarchy = pyamg.smoothed_aggregation_solver(A)
+        else:
+            hierarchy = pyamg.smoothed_aggregation_solver(A.tobsr((2, 2)), B=elastic[: b.size])
         return Solved(hierarchy.solve(b, x0=x0, tol=RTOL, accel="cg", maxiter=200))
 
     return solve

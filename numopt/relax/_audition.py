@@ -31,13 +31,16 @@ class Auditions:
         if not self.seen:
             # The first run of each may have to import or to compile.
             self.seen = [min(self._look(arm, A, b, keywords, _SMALL) for _ in range(2)) for arm in self._arms()]
-            yield from ((arm, _SMALL * cost) for arm, cost in enumerate(self.seen))
+            self.done = [arm for arm, cost in enumerate(self.seen) if cost == math.inf]
+            yield from ((arm, _SMALL * cost) for arm, cost in enumerate(self.seen) if cost < math.inf)
         for arm in self._arms():
             small = max(self.seen[arm], 1e-300)
             trifle = _SMALL / _LARGE * small <= _TRIFLE * self.runner.costs
             if arm not in self.done and (trifle or small <= _CLOSE * min(self.seen)):
                 self.done.append(arm)
                 cost = self._look(arm, A, b, keywords, _LARGE)
+                if cost == math.inf:
+                    continue
                 if cost > (_SMALL / _LARGE) ** 2 * small:  # more than anything should grow: it compiled
                     cost = min(cost, self._look(arm, A, b, keywords, _LARGE))
                 power = math.log(max(cost, 1e-300) / small) / math.log(_SMALL / _LARGE)
@@ -50,4 +53,7 @@ class Auditions:
         m = A.shape[0] // part
         plain = {name: value for name, value in keywords.items() if name != "x0"}
         block = type(A)(A.tocsr()[:m][:, :m])
-        return self.runner.cost_of((block, b[:m]), plain | {self.choice.name: self.choice.options[arm]})
+        try:
+            return self.runner.cost_of((block, b[:m]), plain | {self.choice.name: self.choice.options[arm]})
+        except Exception:  # not made for a part of the problem: it has to be tried on the whole
+            return math.inf

@@ -100,7 +100,8 @@ class Tuner:
     *Backstop.* No solve of `sor` or `ssor_pcg` takes more than 4 max(predicted, least) + 20 iterations, where
     `least` is the number at the best omega; observed, not proved. Costs of stopped runs enter the model doubled.
 
-    *Choices between solvers* are auditioned on small leading blocks of the matrix before one is tried in full: a solver
+    *Choices*, such as between solvers, are auditioned on small leading blocks before one is tried in full, if the first
+    arguments are a large sparse matrix and a right-hand side, and the choice is the only parameter: a solver
     that looks much worse than the best is never tried.
 
     *Cost* of a round, beyond the solve: theory tens of microseconds, the surface some hundreds, the paper's
@@ -159,9 +160,9 @@ class Tuner:
         return None
 
     def _auditioned(self):
-        """Return the auditions of a choice between solvers, None for other spaces."""
+        """Return the auditions of a choice, None for other spaces."""
         only, *others = self._space.parameters
-        if others or self._arms is not None or isinstance(only, Range) or not all(map(callable, only.options)):
+        if others or self._arms is not None or isinstance(only, Range):
             return None
         return Auditions(only, self._runner)
 

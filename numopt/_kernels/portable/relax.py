@@ -58,8 +58,8 @@ def products(s, x):
     xp = namespace(x)
     low, up = xp.zeros_like(x), xp.zeros_like(x)
     for level in _levels(s):
-        low[level.rows] = _times(s.lower, level, 1, x)
-        up[level.rows] = _times(s.upper, level, 2, x)
+        low[level.rows] = level.lower(x)
+        up[level.rows] = level.upper(x)
     return low, up
 
 
@@ -70,12 +70,13 @@ def sor(s, b, x, low, omega, target, budget, squares):
     the upper half of the residual, and `low`, from the sweep before, the lower. Returns (sweeps, last square).
     """
     xp = namespace(x)
+    groups = _levels(s)
     for k in range(budget):
         total = xp.zeros_like(x[0])
-        for level in _levels(s):
+        for level in groups:
             i = level.rows
-            rest = b[i] - x[i] - _times(s.upper, level, 2, x)
-            r, new = s.diagonal[i] * (rest - low[i]), _times(s.lower, level, 1, x)
+            rest = b[i] - x[i] - level.upper(x)
+            r, new = s.diagonal[i] * (rest - low[i]), level.lower(x)
             total = total + xp.sum(r * r)
             low[i] = new
             x[i] = x[i] + omega * (rest - new)
@@ -92,18 +93,19 @@ def ssor(s, b, x, half, low, up, omega, target, budget, squares):
     forward one also forms L x of the old x: squares[k] is ||b - A x||^2 before double sweep k.
     """
     xp = namespace(x)
+    groups = _levels(s)
     for k in range(budget):
         total = xp.zeros_like(x[0])
-        for level in _levels(s):
+        for level in groups:
             i = level.rows
             rest = b[i] - x[i] - up[i]
-            r = s.diagonal[i] * (rest - _times(s.lower, level, 1, x))
+            r = s.diagonal[i] * (rest - level.lower(x))
             total = total + xp.sum(r * r)
-            low[i] = _times(s.lower, level, 1, half)
+            low[i] = level.lower(half)
             half[i] = x[i] + omega * (rest - low[i])
-        for level in reversed(_levels(s)):
+        for level in reversed(groups):
             i = level.rows
-            up[i] = _times(s.upper, level, 2, x)
+            up[i] = level.upper(x)
             x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i])
         squares[k] = square = host(total)
         if not (square > target and square / _GROWTH <= squares[0]):
@@ -117,9 +119,9 @@ def pcg_start(s, b, x, omega, g):
     total = xp.zeros_like(x[0])
     for level in _levels(s):
         i = level.rows
-        r = b[i] - x[i] - _times(s.lower, level, 1, x) - _times(s.upper, level, 2, x)
+        r = b[i] - x[i] - level.lower(x) - level.upper(x)
         total = total + xp.sum((s.diagonal[i] * r) ** 2)
-        g[i] = omega * (r - _times(s.lower, level, 1, g))
+        g[i] = omega * (r - level.lower(g))
     return total
 
 
@@ -135,18 +137,18 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
     """
     xp = namespace(x)
     alpha, beta, energy = carry.tolist()
-    d, c = s.diagonal, (2 - omega) / omega
+    d, c, groups = s.diagonal, (2 - omega) / omega, _levels(s)
     for k in range(budget):
         x[...], g[...] = x + alpha * t, g - alpha * (t + y)
         p[...] = c * g + beta * p
-        for level in reversed(_levels(s)):
+        for level in reversed(groups):
             i = level.rows
-            t[i] = omega * (p[i] - _times(s.upper, level, 2, t))
+            t[i] = omega * (p[i] - level.upper(t))
         total = xp.zeros_like(x[0])
-        for level in _levels(s):
+        for level in groups:
             i = level.rows
-            y[i] = omega * (p[i] - c * t[i] - _times(s.lower, level, 1, y))
-            r = d[i] * (g[i] / omega + _times(s.lower, level, 1, g))
+            y[i] = omega * (p[i] - c * t[i] - level.lower(y))
+            r = d[i] * (g[i] / omega + level.lower(g))
             total = total + xp.sum(r * r)
         q = t + y
         sums = [xp.sum(d * u * v) for u, v in ((q, p), (q, g), (q, q), (g, g))]
@@ -164,7 +166,7 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
             break
         if square * beta <= target or k == budget - 1:  # beta estimates how much the residual falls
             x[...], g[...], alpha = x + alpha * t, g - alpha * (t + y), 0.0
-            square = _norm_of_residual(s, g, omega)
+            square = _norm_of_residual(s, groups, g, omega)
             if square <= target:
                 break
     squares[k + 1] = square
@@ -178,36 +180,37 @@ def quotients(d, b, x, x0):
     return xp.sum(d * x * x), xp.sum(d * x * b), xp.sum(d * (x - x0) ** 2)
 
 
-def _norm_of_residual(s, g, omega):
+def _norm_of_residual(s, groups, g, omega):
+    """Return ||K g||^2."""
     xp = namespace(g)
     total = xp.zeros_like(g[0])
-    for level in _levels(s):
+    for level in groups:
         i = level.rows
-        total = total + xp.sum((s.diagonal[i] * (g[i] / omega + _times(s.lower, level, 1, g))) ** 2)
+        total = total + xp.sum((s.diagonal[i] * (g[i] / omega + level.lower(g))) ** 2)
     return host(total)
 
 
 class _Level:
-    """The rows of a level, as a slice, and the most entries that one of them has in each triangle."""
+    """The rows of a level as a slice, and functions that multiply them by a vector, one for each triangle."""
 
-    def __init__(self, first, after, longest):
-        self.rows, self.longest = slice(first, after), longest
+    def __init__(self, s, first, after, below, above):
+        self.rows = slice(first, after)
+        self.lower, self.upper = _product(s.lower, self.rows, below), _product(s.upper, self.rows, above)
 
 
 def _levels(s):
-    table = s.levels.tolist()
-    return [_Level(this[0], after[0], this) for this, after in pairwise(table)]
+    return [_Level(s, this[0], after[0], *this[1:]) for this, after in pairwise(s.levels.tolist())]
 
 
-def _times(triangle, level, which, x):
-    """Return the rows of a level of the triangle times x."""
-    xp, longest, starts = namespace(x), level.longest[which], triangle.starts
+def _product(triangle, rows, longest):
+    """Return the function that multiplies some rows of a triangle by a vector, their entries side by side."""
+    xp, starts = namespace(triangle.starts), triangle.starts
     if longest == 0:
-        return xp.zeros_like(x[level.rows])
-    first, after = starts[:-1][level.rows], starts[1:][level.rows]
+        return lambda x: xp.zeros_like(x[rows])
+    first, after = starts[:-1][rows], starts[1:][rows]
     at = first[:, None] + xp.arange(longest, dtype=starts.dtype, device=device(starts))[None, :]
     inside = at < after[:, None]
-    at = xp.reshape(xp.where(inside, at, first[:, None]), (-1,))
-    at = xp.minimum(at, xp.full_like(at, triangle.values.shape[0] - 1))
-    terms = xp.take(triangle.values, at) * xp.take(x, xp.take(triangle.columns, at))
-    return xp.sum(xp.where(inside, xp.reshape(terms, inside.shape), 0.0), axis=1)
+    at = xp.reshape(xp.where(inside, at, 0), (-1,))
+    values = xp.where(inside, xp.reshape(xp.take(triangle.values, at), inside.shape), 0.0)
+    columns = xp.take(triangle.columns, at)
+    return lambda x: xp.sum(values * xp.reshape(xp.take(x, columns), values.shape), axis=1)
