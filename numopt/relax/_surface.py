@@ -121,7 +121,9 @@ class Surface:
         return params[int(np.argmin(F @ (self._posterior()[0] * self._by_context(context))))]
 
     def predict(self, context, params):
-        """Return the geometric mean of the cost and the standard deviation of its logarithm."""
+        """Return the geometric mean of the cost and the standard deviation of its logarithm, inf before any."""
+        if not (self.rows or self.rumours):
+            return math.inf, math.inf
         point, which = self.space.point(params)
         F = self._by_parameters(np.array([point]).reshape(1, -1), np.array([which]))[0] * self._by_context(context)
         mean, R = self._posterior()

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numopt import _array
-from numopt._check import integer, one_of, scalar
-from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
+from numopt.exceptions import InvalidInputError
+from numopt.relax._ask_tell import AskTell
 from numopt.relax._audition import Auditions
 from numopt.relax._backstop import Runner
-from numopt.relax._cheb_cb import ChebCB
 from numopt.relax._plan import plan_of
 from numopt.relax._problem import matrix
 from numopt.relax._sor import sor
-from numopt.relax._space import Range, Space
+from numopt.relax._space import Range
 from numopt.relax._ssor_pcg import ssor_pcg
-from numopt.relax._surface import Surface
-from numopt.relax._tsallis import Binned, TsallisInf
 from numopt.relax._young import Young, is_plain_csr
 
-_POLICIES = "auto", "surface", "young", "tsallis-inf", "tsallis-inf-binned", "cheb-cb"
 _VERSION = 1
 _FEW = 30  # rounds after which the best parameters known are relied on
 
@@ -48,7 +43,7 @@ class SequenceResult:
     total: float
 
 
-class Tuner:
+class Tuner(AskTell):
     """Chooses the parameters of a solver along a sequence of problems, and learns from what each solve costs.
 
     Parameters
@@ -136,18 +131,10 @@ class Tuner:
     def __init__(self, solve, space, *, policy="auto", cost="work", context=None, backstop=2.5, rng=None,
                  n_arms=20, forget=1.0):  # fmt: skip
         self._runner = Runner(solve, cost, backstop)
-        self._space, self.policy = Space(space), one_of("policy", policy, _POLICIES)
-        self._contexts, self._bounds = _contexts(context)
-        self._rng = _array.default_rng(rng)
-        forget = scalar("forget", forget, above=0.0, high=1.0, remedy="pass 1 to forget nothing")
-        n_arms = integer("n_arms", n_arms, low=1, remedy="ask for at least one arm")
-        self._arms = self._space.arms(n_arms) if self.policy in _POLICIES[3:] else None
-        self._theory = self._young(solve)
-        self._learner = self._new_learner(forget)
-        self._auditions = self._auditioned()
-        self._offset = 1.0 if cost == "nit" else 0.0  # the paper's loss is one less than the iterations
+        # The paper's loss is one less than the iterations.
+        super().__init__(space, policy, context, rng, n_arms, forget, 1.0 if cost == "nit" else 0.0)
+        self._theory, self._auditions = self._young(solve), self._auditioned()
         self._plans, self._plan = solve in (sor, ssor_pcg), None
-        self._open, self._next, self._told, self._largest, self._fixed = {}, 0, 0, 0.0, True
 
     def _young(self, solve):
         omega, *others = self._space.parameters
@@ -165,75 +152,6 @@ class Tuner:
         if others or self._arms is not None or isinstance(only, Range):
             return None
         return Auditions(only, self._runner)
-
-    def _new_learner(self, forget):
-        if self._arms is None:
-            return Surface(self._space, self._contexts, forget)
-        if self.policy == "tsallis-inf":
-            return TsallisInf(len(self._arms))
-        if self._bounds is None or len(self._bounds) != 1:
-            raise InvalidInputError(
-                f"context is {self._contexts or None}: {self.policy!r} needs to know its bounds; pass [(low, high)]"
-            )
-        return {"tsallis-inf-binned": Binned, "cheb-cb": ChebCB}[self.policy](len(self._arms), *self._bounds[0])
-
-    def ask(self, context=None):
-        """Propose parameters.
-
-        Parameters
-        ----------
-        context : float or array_like of shape (contexts,), optional
-            What is known of the problem, as announced to `Tuner`.
-
-        Returns
-        -------
-        params : dict
-            A value for each parameter.
-        token : int
-            For `tell`. Any number may be open, and they may be told in any order.
-
-        Raises
-        ------
-        InvalidInputError
-            A context of the wrong length, or not finite.
-        """
-        context = self._checked(context)
-        choice, extra = self._learner.ask(context, self._rng)
-        params = extra if self._arms is None else self._arms[choice]
-        token, self._next = self._next, self._next + 1
-        self._open[token] = choice, extra if self._arms else None, context
-        return dict(params), token
-
-    def tell(self, token, cost, *, censored=False):
-        """Report what a proposal cost.
-
-        Parameters
-        ----------
-        token : int
-            From `ask`.
-        cost : float
-            Finite, >= 0.
-        censored : bool, default False
-            The run was stopped at this cost: the true one is higher, and twice is learnt.
-
-        Raises
-        ------
-        KeyError
-            The token was never given out, or its cost was told before.
-        InvalidInputError
-            `cost` is negative or not finite; the token stays open.
-        """
-        if token not in self._open:
-            raise KeyError(f"token {token!r} is not open: it was never given out, or told before; ask for a new one")
-        cost = scalar("cost", cost, low=0.0, remedy="report a finite cost; for a failed run, what it cost so far")
-        choice, extra, context = self._open.pop(token)
-        self._told, self._largest = self._told + 1, max(self._largest, cost)
-        self._notice(context)
-        cost = 2 * cost if censored else cost
-        if self._arms is None:
-            self._learner.tell(choice, cost, context)
-        else:
-            self._learner.tell(choice, extra, max(cost - self._offset, 0.0), context)
 
     def solve(self, *args, context=None, **keywords):
         """Solve one problem with parameters of the tuner's choice, and learn from its cost.
@@ -324,63 +242,15 @@ class Tuner:
             return {"omega": copy.deepcopy(self._theory).propose(A, self._plan_for(A), copy.deepcopy(self._rng))[0]}
         return dict(self._incumbent(self._checked(context)))
 
-    def predict(self, context=None, params=None):
-        """Predict a cost.
-
-        Parameters
-        ----------
-        context : float or array_like of shape (contexts,), optional
-            As for `ask`.
-        params : dict, optional
-            None (default): those of `best`.
-
-        Returns
-        -------
-        mean : float
-            Expected cost (of ``"auto"`` and ``"surface"``: its geometric mean).
-        sd : float
-            Standard deviation of the logarithm of that mean, as the model sees it; NaN if it has none.
-        """
-        context = self._checked(context)
-        params = self._incumbent(context) if params is None else params
-        return self._learner.predict(context, params if self._arms is None else self._arms.index(params))
-
-    def _incumbent(self, context):
-        found = self._learner.best(context)
-        return found if self._arms is None else self._arms[found]
-
     def _safe(self, context):
         """Return what to go on with when a run takes too long."""
         return {"omega": "auto"} if self._plans and self._told < _FEW else self._incumbent(context)
-
-    def _expected(self, context):
-        return self._learner.lowest(context) if self._arms is None else math.inf
 
     def _plan_for(self, A):
         A = A if is_plain_csr(A) else matrix(A)
         if self._plan is None or not self._plan.fits(A):
             self._plan = plan_of(A)
         return self._plan
-
-    def _checked(self, context):
-        """Return the context as a list of floats."""
-        given = [] if context is None else np.atleast_1d(np.asarray(context, dtype=float)).tolist()
-        if len(given) != self._contexts:
-            raise InvalidInputError(
-                f"context has {len(given)} entries: {self._contexts} are expected, as announced; pass that many"
-            )
-        for i, value in enumerate(given):
-            scalar(f"context[{i}]", value, remedy="pass finite numbers")
-        return given
-
-    def _notice(self, context):
-        """Warn once if the context never changes."""
-        if context and self._fixed:
-            self._seen = context if self._told == 1 else self._seen
-            if context != self._seen:
-                self._fixed = False
-            elif self._told == 50:
-                warn(f"context was {context} 50 times: it tells nothing; leave it out", PerformanceWarning)
 
     def state_dict(self):
         """Return all that was learnt, as plain JSON.
@@ -390,11 +260,8 @@ class Tuner:
         dict
             For `load_state_dict` of a tuner made with the same arguments, which then goes on bit by bit.
         """
-        return {
-            "version": _VERSION, "policy": self.policy, "rng": self._rng.bit_generator.state,
-            "learner": self._learner.state(), "theory": self._theory and self._theory.state(),
-            "open": [[token, *record] for token, record in self._open.items()], "next": self._next,
-            "told": self._told, "largest": self._largest, "fixed": self._fixed, "seen": getattr(self, "_seen", None),
+        return self._state() | {
+            "version": _VERSION, "theory": self._theory and self._theory.state(),
             "costs": self._runner.costs, "steps": self._runner.steps,
             "auditions": self._auditions and [self._auditions.seen, self._auditions.done],
         }  # fmt: skip
@@ -415,28 +282,9 @@ class Tuner:
         for name, mine in (("version", _VERSION), ("policy", self.policy)):
             if state.get(name) != mine:
                 raise InvalidInputError(f"state[{name!r}] is {state.get(name)!r}: {mine!r} is expected; start anew")
-        self._rng.bit_generator.state = state["rng"]
-        self._learner.load(state["learner"])
+        self._load(state)
         if self._theory:
             self._theory.load(state["theory"])
-        self._open = {token: (choice, extra, context) for token, choice, extra, context in state["open"]}
-        self._next, self._told, self._largest = state["next"], state["told"], state["largest"]
-        self._fixed, self._seen = state["fixed"], state["seen"]
         self._runner.costs, self._runner.steps = state["costs"], state["steps"]
         if self._auditions:
             self._auditions.seen, self._auditions.done = map(list, state["auditions"])
-
-
-def _contexts(context):
-    """Return the number of context scalars, and their bounds or None."""
-    if context is None:
-        return 0, None
-    if isinstance(context, (list, tuple)):
-        bounds = [tuple(map(float, pair)) for pair in context]
-        for i, (low, high) in enumerate(bounds):
-            if not low < high:
-                raise InvalidInputError(f"context[{i}] is ({low}, {high}): low < high is expected; swap them")
-        return integer("len(context)", len(bounds), low=1, high=4), bounds
-    if isinstance(context, bool) or not isinstance(context, (int, np.integer)):
-        raise InvalidTypeError(f"context is {context!r}: None, a number of scalars or bounds are expected; pass one")
-    return integer("context", context, low=0, high=4, remedy="use the few scalars that matter"), None

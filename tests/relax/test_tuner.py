@@ -133,6 +133,11 @@ def test_bad_types(arguments):
         Tuner(**{"solve": len, "space": {"x": (0.0, 1.0)}} | arguments)
 
 
+def test_the_papers_learners_predict_no_cost():
+    with pytest.raises(InvalidInputError, match="policy is 'tsallis-inf': it has no model"):
+        toy("tsallis-inf").predict(0.5)
+
+
 def test_bad_contexts():
     for bad, match in ((None, "context has 0"), ([1, 2], "context has 2"), (np.nan, r"context\[0\] is nan")):
         with pytest.raises(InvalidInputError, match=match):
@@ -228,6 +233,7 @@ def test_choices_and_several_parameters():
         tuner.tell(token, math.exp(2 + bowl) * (4 if params["solver"] == "slow" else 1))
     best = tuner.best()
     assert best["solver"] == "fast" and abs(best["x"] - 0.3) < 0.15 and 0.03 < best["y"] < 0.3
+    assert Tuner(len, space, rng=0).predict() == (math.inf, math.inf)
     mean, sd = tuner.predict(params=best)
     assert abs(math.log(mean / math.exp(2))) < 0.3 and 0 < sd < 0.5
 
