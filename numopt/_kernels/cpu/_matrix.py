@@ -1,0 +1,178 @@
+"""Products with dense and sparse matrices of either float dtype; all sums are in float64."""
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+
+_SUM = {"contract", "reassoc", "nsz"}
+_CHUNKS = 16  # of rows; their sums are added in order, whatever the number of threads
+_SERIAL = 2**20  # entries below which threads cost more than they bring
+
+
+@jit(fastmath=_SUM)
+def _dot_rows(A, x, out, low, high):
+    """Put A x into out for the rows from low to high, four at a time."""
+    n = x.size
+    i = low
+    while i + 4 <= high:
+        s0 = s1 = s2 = s3 = 0.0
+        for j in range(n):
+            s0 += A[i, j] * x[j]
+            s1 += A[i + 1, j] * x[j]
+            s2 += A[i + 2, j] * x[j]
+            s3 += A[i + 3, j] * x[j]
+        out[i], out[i + 1], out[i + 2], out[i + 3] = s0, s1, s2, s3
+        i += 4
+    for r in range(i, high):
+        s0 = 0.0
+        for j in range(n):
+            s0 += A[r, j] * x[j]
+        out[r] = s0
+
+
+@jit(fastmath=_SUM)
+def _add_rows(A, y, out, low, high):
+    """Add y_i times row i to out for the rows from low to high, four of those with y_i != 0 at a time."""
+    n = A.shape[1]
+    rows = np.empty(4, np.int64)
+    count = 0
+    for i in range(low, high):
+        if y[i] != 0.0:
+            rows[count] = i
+            count += 1
+        if count == 4:
+            a, b, c, d = rows
+            ya, yb, yc, yd = y[a], y[b], y[c], y[d]
+            for j in range(n):
+                out[j] += (ya * A[a, j] + yb * A[b, j]) + (yc * A[c, j] + yd * A[d, j])
+            count = 0
+    for q in range(count):
+        i = rows[q]
+        for j in range(n):
+            out[j] += y[i] * A[i, j]
+
+
+@jit(fastmath=_SUM)
+def _both_rows(A, x, y, Ax, out, low, high):
+    """Do both for the rows from low to high, reading each once."""
+    n = x.size
+    i = low
+    while i + 4 <= high:
+        s0 = s1 = s2 = s3 = 0.0
+        y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
+        for j in range(n):
+            a0, a1, a2, a3 = A[i, j], A[i + 1, j], A[i + 2, j], A[i + 3, j]
+            s0 += a0 * x[j]
+            s1 += a1 * x[j]
+            s2 += a2 * x[j]
+            s3 += a3 * x[j]
+            out[j] += (y0 * a0 + y1 * a1) + (y2 * a2 + y3 * a3)
+        Ax[i], Ax[i + 1], Ax[i + 2], Ax[i + 3] = s0, s1, s2, s3
+        i += 4
+    for r in range(i, high):
+        s0 = 0.0
+        for j in range(n):
+            s0 += A[r, j] * x[j]
+            out[j] += y[r] * A[r, j]
+        Ax[r] = s0
+
+
+@jit(parallel=True)
+def _dot_parallel(A, x, out):
+    m = A.shape[0]
+    for q in numba.prange(_CHUNKS):
+        _dot_rows(A, x, out, q * m // _CHUNKS, (q + 1) * m // _CHUNKS)
+
+
+@jit(parallel=True)
+def _add_parallel(A, y, parts):
+    m = A.shape[0]
+    for q in numba.prange(_CHUNKS):
+        _add_rows(A, y, parts[q], q * m // _CHUNKS, (q + 1) * m // _CHUNKS)
+
+
+@jit(parallel=True)
+def _both_parallel(A, x, y, Ax, parts):
+    m = A.shape[0]
+    for q in numba.prange(_CHUNKS):
+        _both_rows(A, x, y, Ax, parts[q], q * m // _CHUNKS, (q + 1) * m // _CHUNKS)
+
+
+@jit
+def dense_forward(A, x):
+    """Return A x."""
+    out = np.empty(A.shape[0])
+    if A.size < _SERIAL:
+        _dot_rows(A, x, out, 0, A.shape[0])
+    else:
+        _dot_parallel(A, x, out)
+    return out
+
+
+@jit
+def dense_adjoint(A, y):
+    """Return A^T y; rows with y_i = 0 are not read."""
+    if A.size < _SERIAL:
+        out = np.zeros(A.shape[1])
+        _add_rows(A, y, out, 0, A.shape[0])
+        return out
+    parts = np.zeros((_CHUNKS, A.shape[1]))
+    _add_parallel(A, y, parts)
+    return _total(parts)
+
+
+@jit
+def dense_products(A, x, y):
+    """Return (A x, A^T y) in one pass."""
+    Ax = np.empty(A.shape[0])
+    if A.size < _SERIAL:
+        out = np.zeros(A.shape[1])
+        _both_rows(A, x, y, Ax, out, 0, A.shape[0])
+        return Ax, out
+    parts = np.zeros((_CHUNKS, A.shape[1]))
+    _both_parallel(A, x, y, Ax, parts)
+    return Ax, _total(parts)
+
+
+@jit
+def _total(parts):
+    out = parts[0].copy()
+    for q in range(1, parts.shape[0]):
+        out += parts[q]
+    return out
+
+
+@jit(fastmath=_SUM)
+def csr_product(data, indices, indptr, x):
+    """Return the product of a CSR matrix and x, four entries at a time."""
+    columns = indices.view(np.uint32)
+    out = np.empty(indptr.size - 1)
+    for i in range(out.size):
+        low, high = np.int64(indptr[i]), np.int64(indptr[i + 1])
+        s0 = s1 = s2 = s3 = 0.0
+        q = low
+        while q + 4 <= high:
+            s0 += data[q] * x[columns[q]]
+            s1 += data[q + 1] * x[columns[q + 1]]
+            s2 += data[q + 2] * x[columns[q + 2]]
+            s3 += data[q + 3] * x[columns[q + 3]]
+            q += 4
+        for r in range(q, high):
+            s0 += data[r] * x[columns[r]]
+        out[i] = (s0 + s1) + (s2 + s3)
+    return out
+
+
+@jit
+def csr_gram(data, indices, indptr, data_T, indices_T, indptr_T, d):
+    """Return A diag(d) A^T as a dense array: row i adds up the columns that it meets."""
+    m = indptr.size - 1
+    M = np.zeros((m, m))
+    for i in range(m):
+        for q in range(indptr[i], indptr[i + 1]):
+            j = indices[q]
+            a = data[q] * d[j]
+            for r in range(indptr_T[j], indptr_T[j + 1]):
+                M[i, indices_T[r]] += a * data_T[r]
+    return M

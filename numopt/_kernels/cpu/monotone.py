@@ -1,0 +1,162 @@
+"""Kernels of games, linear programs and finite sums on the CPU; what a matrix and a set are: the portable room."""
+
+import numpy as np
+
+from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._matrix import csr_gram, csr_product, dense_adjoint, dense_forward, dense_products
+from numopt._kernels.cpu._simplex import root
+
+_SUM = {"contract", "reassoc", "nsz"}
+
+
+def forward(matrix, x):
+    """Return A x."""
+    return dense_forward(matrix[0], x) if len(matrix) == 1 else csr_product(*matrix[:3], x)
+
+
+def adjoint(matrix, y):
+    """Return A^T y."""
+    return dense_adjoint(matrix[0], y) if len(matrix) == 1 else csr_product(*matrix[3:], y)
+
+
+def products(matrix, x, y):
+    """Return (A x, A^T y), reading a dense A once."""
+    if len(matrix) == 1:
+        return dense_products(matrix[0], x, y)
+    return csr_product(*matrix[:3], x), csr_product(*matrix[3:], y)
+
+
+@jit
+def project_simplex(v, total):
+    """Return the point of {x >= 0, sum x = total} nearest to v."""
+    t = root(v, total, (v.sum() - total) / v.size)
+    return np.maximum(v - t, 0.0)
+
+
+def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
+    """Take `steps` Halpern steps of reflected PDHG."""
+    run = _dense_steps if len(matrix) == 1 else _csr_steps
+    state = tuple(v.copy() for v in point)
+    hat, displacement = run(*matrix, c, b, X, Y, state, anchor, k, tau, sigma, steps)
+    return state, hat, displacement
+
+
+@jit
+def _project(S, v):
+    total, lower, upper = S
+    if total > 0:
+        return project_simplex(v, total)
+    return np.minimum(np.maximum(v, lower), upper)
+
+
+@jit(fastmath=_SUM)
+def _combine(v, hat, anchor, a):
+    """Move v to the Halpern average of its reflection 2 hat - v and the anchor."""
+    for i in range(v.size):
+        v[i] = a * (2.0 * hat[i] - v[i]) + (1.0 - a) * anchor[i]
+
+
+@jit(fastmath=_SUM)
+def _squared_distance(u, v):
+    total = 0.0
+    for i in range(u.size):
+        total += (u[i] - v[i]) ** 2
+    return total
+
+
+@jit(fastmath=_SUM)
+def _displacement(state, hat):
+    cross = 0.0
+    for i in range(state[1].size):
+        cross += (hat[1][i] - state[1][i]) * (hat[2][i] - state[2][i])
+    return _squared_distance(hat[0], state[0]), _squared_distance(hat[1], state[1]), cross
+
+
+@jit
+def _x_step(c, X, state, tau):
+    return _project(X, state[0] - tau * (c + state[3]))
+
+
+@jit
+def _y_step(b, Y, state, Axh, sigma):
+    return _project(Y, state[1] + sigma * (2.0 * Axh - state[2] - b))
+
+
+@jit
+def _average(state, hat, anchor, i):
+    a = (i + 1.0) / (i + 2.0)
+    _combine(state[0], hat[0], anchor[0], a)
+    _combine(state[1], hat[1], anchor[1], a)
+    _combine(state[2], hat[2], anchor[2], a)
+    _combine(state[3], hat[3], anchor[3], a)
+
+
+@jit
+def _dense_steps(A, c, b, X, Y, state, anchor, k, tau, sigma, steps):
+    """Advance the state in place; return the last hat point with its products, and its displacement."""
+    hat, d = state, (0.0, 0.0, 0.0)
+    for i in range(k, k + steps):
+        xh = _x_step(c, X, state, tau)
+        Axh = dense_forward(A, xh)
+        yh = _y_step(b, Y, state, Axh, sigma)
+        hat = (xh, yh, Axh, dense_adjoint(A, yh))
+        if i == k + steps - 1:
+            d = _displacement(state, hat)
+        _average(state, hat, anchor, i)
+    return hat, d
+
+
+@jit
+def _csr_steps(data, indices, indptr, data_T, indices_T, indptr_T, c, b, X, Y, state, anchor, k, tau, sigma, steps):
+    """Do the same with a sparse matrix."""
+    hat, d = state, (0.0, 0.0, 0.0)
+    for i in range(k, k + steps):
+        xh = _x_step(c, X, state, tau)
+        Axh = csr_product(data, indices, indptr, xh)
+        yh = _y_step(b, Y, state, Axh, sigma)
+        hat = (xh, yh, Axh, csr_product(data_T, indices_T, indptr_T, yh))
+        if i == k + steps - 1:
+            d = _displacement(state, hat)
+        _average(state, hat, anchor, i)
+    return hat, d
+
+
+def gram(matrix, d, e):
+    """Return A diag(d) A^T + diag(e) for d > 0."""
+    if len(matrix) == 1:
+        B = matrix[0] * np.sqrt(d)
+        M = B @ B.T  # NumPy calls syrk
+    else:
+        M = csr_gram(*matrix, d)
+    M.ravel()[:: M.shape[0] + 1] += e
+    return M
+
+
+def factor(M, ridge):
+    """Return the lower Cholesky factor of M + ridge I, NaN in it if there is none; M has a unit diagonal."""
+    from scipy.linalg.lapack import dpotrf
+
+    K = M.copy()
+    K.ravel()[:: K.shape[0] + 1] += ridge
+    L, info = dpotrf(K.T, lower=1, overwrite_a=1)  # symmetric, and in LAPACK's order
+    return L if info == 0 else np.full_like(L, np.nan)
+
+
+def factored_solve(L, B):
+    """Return the solution of L L^T X = B for a matrix B."""
+    from scipy.linalg.lapack import dpotrs
+
+    return dpotrs(L, B, lower=1)[0]
+
+
+def warmup(dtype):
+    """Compile for one dtype of the matrix."""
+    from scipy.sparse import eye_array
+
+    A, one = np.eye(2, dtype=dtype), np.ones(2)
+    S = eye_array(2, format="csr", dtype=dtype)
+    sparse = (S.data, S.indices, S.indptr) * 2
+    for matrix in ((A,), sparse):
+        products(matrix, one, one)
+        point = (one, one, forward(matrix, one), adjoint(matrix, one))
+        pdhg_steps(matrix, one, one, (1.0, one, one), (0.0, one, one), point, point, 0, 0.5, 0.5, 1)

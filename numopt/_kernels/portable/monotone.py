@@ -1,0 +1,116 @@
+"""Kernels of games, linear programs and finite sums in array-standard calls.
+
+A *matrix* is ``(A,)`` for a dense array of shape (m, n), or the CSR arrays of A followed by those of its transpose,
+``(data, indices, indptr, data_T, indices_T, indptr_T)``. A *set* is ``(total, lower, upper)``: the simplex
+{x >= 0, sum x = total} for a total above 0, else the box [lower, upper] with two vectors. Vectors are float64.
+"""
+
+from numopt._array import device, host, namespace
+from numopt._kernels.portable._runs import adder
+
+
+def forward(matrix, x):
+    """Return A x."""
+    return _wide(matrix[0] @ x, x) if len(matrix) == 1 else _gather(*matrix[:3], x)
+
+
+def adjoint(matrix, y):
+    """Return A^T y."""
+    return _wide(y @ matrix[0], y) if len(matrix) == 1 else _gather(*matrix[3:], y)
+
+
+def products(matrix, x, y):
+    """Return (A x, A^T y), reading a dense A once."""
+    return forward(matrix, x), adjoint(matrix, y)
+
+
+def project_simplex(v, total):
+    """Return the point of {x >= 0, sum x = total} nearest to v."""
+    xp = namespace(v)
+    s = xp.sort(v, descending=True)
+    excess = xp.cumulative_sum(s) - total
+    number = xp.arange(1, s.shape[0] + 1, dtype=s.dtype, device=device(s))
+    count = xp.sum(xp.astype(s * number > excess, xp.int64))
+    count = xp.maximum(count, xp.ones_like(count))
+    threshold = xp.take(excess, xp.reshape(count - 1, (1,))) / xp.astype(count, s.dtype)
+    return xp.maximum(v - threshold, xp.zeros_like(v))
+
+
+def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
+    """Take `steps` Halpern steps of reflected PDHG on min_X max_Y c.x + y.(A x - b).
+
+    Parameters
+    ----------
+    point, anchor : tuple
+        ``(x, y, A x, A^T y)`` now and at the last restart, k steps ago.
+    tau, sigma : float
+        Steps in x and y.
+
+    Returns
+    -------
+    tuple
+        The new point; the last point before reflection (the "hat"), with its products; and
+        ``|dx|^2, |dy|^2, <dy, A dx>`` of the last displacement d = hat - point.
+    """
+    x, y, Ax, ATy = point
+    x0, y0, Ax0, ATy0 = anchor
+    for i in range(k, k + steps):
+        xh = _project(X, x - tau * (c + ATy))
+        Axh = forward(matrix, xh)
+        yh = _project(Y, y + sigma * (2 * Axh - Ax - b))
+        ATyh = adjoint(matrix, yh)
+        dx, dy, Adx = xh - x, yh - y, Axh - Ax
+        a = (i + 1) / (i + 2)
+        x, Ax = a * (xh + dx) + (1 - a) * x0, a * (Axh + Adx) + (1 - a) * Ax0
+        y, ATy = a * (yh + dy) + (1 - a) * y0, a * (2 * ATyh - ATy) + (1 - a) * ATy0
+    xp = namespace(x)
+    return (x, y, Ax, ATy), (xh, yh, Axh, ATyh), (xp.sum(dx * dx), xp.sum(dy * dy), xp.sum(dy * Adx))
+
+
+def factor(M, ridge):
+    """Return the lower Cholesky factor of M + ridge I, NaN in it if there is none; M has a unit diagonal."""
+    xp = namespace(M)
+    K = M + ridge * xp.eye(M.shape[0], dtype=M.dtype, device=device(M))
+    try:
+        return xp.linalg.cholesky(K)
+    except Exception:  # each library has its own error
+        return xp.full_like(K, float("nan"))
+
+
+def factored_solve(L, B):
+    """Return the solution of L L^T X = B for a matrix B."""
+    xp = namespace(L)
+    return xp.linalg.solve(L.T, xp.linalg.solve(L, B))
+
+
+def gram(matrix, d, e):
+    """Return A diag(d) A^T + diag(e) for d > 0."""
+    xp = namespace(d)
+    if len(matrix) == 1:
+        A = _wide(matrix[0], d)
+    else:
+        eye = xp.eye(e.shape[0], dtype=d.dtype, device=device(d))
+        A = xp.stack([_gather(*matrix[3:], eye[i, :]) for i in range(e.shape[0])])
+    B = A * xp.sqrt(d)
+    return B @ B.T + e[:, None] * xp.eye(e.shape[0], dtype=e.dtype, device=device(e))
+
+
+def _project(S, v):
+    total, lower, upper = S
+    if total > 0:
+        return project_simplex(v, total)
+    xp = namespace(v)
+    return xp.minimum(xp.maximum(v, lower), upper)
+
+
+def _wide(product, like):
+    return namespace(like).astype(product, like.dtype, copy=False)
+
+
+def _gather(data, indices, indptr, x):
+    xp = namespace(x)
+    if data.shape[0] == 0:
+        return xp.zeros((indptr.shape[0] - 1,), dtype=x.dtype, device=device(x))
+    start = xp.astype(indptr, xp.int64)
+    longest = int(host(xp.max(start[1:] - start[:-1])))
+    return adder(start, max(longest, 1), data.shape[0])(data * xp.take(x, xp.astype(indices, xp.int64)))

@@ -1,0 +1,84 @@
+"""A dense or sparse matrix with its kernels: products with it and with its transpose."""
+
+from dataclasses import dataclass
+
+from numopt._array import as_csr, default_rng, host, is_sparse
+from numopt._kernels import kernels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """What the kernels take for a matrix (`parts`), and where its vectors live."""
+
+    xp: object
+    device: object
+    shape: tuple
+    A: object
+    parts: tuple
+    kernels: object
+
+    def forward(self, x):
+        """Return A x."""
+        return self.kernels.forward(self.parts, x)
+
+    def adjoint(self, y):
+        """Return A^T y."""
+        return self.kernels.adjoint(self.parts, y)
+
+    def products(self, x, y):
+        """Return (A x, A^T y) in one pass."""
+        return self.kernels.products(self.parts, x, y)
+
+    def part(self, rows, columns):
+        """Return the rows and columns of these numbers, which are on the host, as a float64 `Matrix`."""
+        xp = self.xp
+        if is_sparse(self.A):
+            part = as_csr(self.A[xp.asarray(rows, device=self.device)][:, xp.asarray(columns, device=self.device)])
+        else:
+            I, J = (xp.asarray(index, device=self.device) for index in (rows, columns))
+            part = xp.astype(xp.take(xp.take(self.A, I, axis=0), J, axis=1), xp.float64)
+        return wrap(xp, self.device, part)
+
+    def vector(self, size, value=0.0):
+        """Return a constant vector."""
+        return self.xp.full((size,), value, dtype=self.xp.float64, device=self.device)
+
+    def norm(self, centred=(False, False), rtol=1e-2, limit=40):
+        """Estimate the spectral norm from below by power iteration; return (estimate, passes made).
+
+        `centred` (of x, of y) says on which side only vectors of sum zero count: differences of points of a simplex.
+        """
+        xp, (m, n) = self.xp, self.shape
+        x = xp.asarray(default_rng(0).standard_normal(n), device=self.device)
+        old, passes = 0.0, 0
+        while passes < limit:
+            x = _centre(xp, x) if centred[0] else x
+            x = x / xp.linalg.vector_norm(x)
+            y = self.forward(x)
+            y = _centre(xp, y) if centred[1] else y
+            x = self.adjoint(y)
+            passes += 1
+            new = host(xp.linalg.vector_norm(y))
+            if not new > 0 or abs(new - old) <= rtol * new:
+                break
+            old = new
+        return new, passes
+
+
+def matrix(checks, name, A, shape=(None, None)):
+    """Check a dense or sparse matrix; return it as a `Matrix`."""
+    A = checks.csr(name, shape=shape) if is_sparse(A) else checks.matrix(name, shape=shape)
+    return wrap(checks.xp, checks.device, A)
+
+
+def wrap(xp, device, A):
+    """Return a clean array as a `Matrix`; a sparse one gets its transpose beside it."""
+    parts = (A,)
+    if is_sparse(A):
+        T = as_csr(A.T)
+        parts = (A.data, A.indices, A.indptr, T.data, T.indices, T.indptr)
+    return Matrix(xp, device, tuple(A.shape), A, parts, kernels("monotone", xp))
+
+
+def _centre(xp, v):
+    return v - xp.mean(v)

@@ -1,0 +1,60 @@
+"""Identify and polish: the strategies in use are found by the first-order method, their weights by an interior point."""
+
+import numpy as np
+
+from numopt._array import host, is_sparse
+from numopt._loop import Iterate
+from numopt.monotone._interior import interior_point
+
+ROUNDS = 8
+SPARE = 20  # answers added at a time, or a tenth of those there if that is more
+OVERHEAD = 1.2e7  # what an attempt costs at least, in entries read by a pass
+
+
+def price(A, rows, columns):
+    """Return what an attempt costs, in entries of A read by a pass: from the sizes alone."""
+    short, long = sorted((rows, columns))
+    return OVERHEAD + (1.3 * short**3 if is_sparse(A.A) else 6.0 * short**2 * long)
+
+
+def pass_price(A):
+    """Return what a pass costs, in the same unit."""
+    if is_sparse(A.A):
+        return 14.0 * A.A.nnz + 120.0 * sum(A.shape)
+    return 2.0 * A.shape[0] * A.shape[1] + 2e4
+
+
+def polish(g, x, y, tol, info):
+    """Yield equilibria of the game restricted to what x and y use, and to the answers that beat them."""
+    A, margin = g.A, tol * g.scale / 4
+    columns, rows = (np.flatnonzero(host(z) > 0) for z in (x, y))
+    for _ in range(ROUNDS):
+        u, v = _restricted(A, rows, columns, margin)
+        Ax, ATy = A.products(u, v)
+        info = info | {"n_passes": info["n_passes"] + 1, "polished": True}
+        yield Iterate((u, v), g.measure(u, v, Ax, ATy), info)
+        missing = _answers(host(Ax), rows, margin), _answers(-host(ATy), columns, margin)
+        if not sum(map(len, missing)):
+            return info
+        rows, columns = np.union1d(rows, missing[0]), np.union1d(columns, missing[1])
+    return info
+
+
+def _restricted(A, rows, columns, goal):
+    """Return the equilibrium of a part of A as strategies of the whole."""
+    xp, found = A.xp, interior_point(A.part(rows, columns), goal)
+    whole = []
+    for z, index, size in zip(found, (columns, rows), reversed(A.shape), strict=True):
+        full = np.zeros(size)
+        full[index] = host(z)
+        whole.append(xp.asarray(full, device=A.device))
+    return whole
+
+
+def _answers(values, used, margin):
+    """Return the best answers outside of `used` that beat all inside by more than `margin`."""
+    outside = np.ones(values.size, bool)
+    outside[used] = False
+    better = np.flatnonzero(outside & (values > values[used].max() + margin))
+    most = max(SPARE, used.size // 10)
+    return better[np.argsort(-values[better], kind="stable")[:most]]
