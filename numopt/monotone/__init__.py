@@ -1,9 +1,34 @@
 """Monotone inclusions: games, saddle points, linear programs and fixed points, with certificates."""
 
 from numopt.monotone._game_problem import GameResult
+from numopt.monotone._glm import LeastSquaresGradient, LogisticGradient
+from numopt.monotone._inclusion import InclusionResult
 from numopt.monotone._matrix_game import matrix_game
+from numopt.monotone._operator import FiniteSumOperator, Operator
+from numopt.monotone._prox import L1, Ball, Box, Free, NonNegative, Product, Simplex, Simplices
+from numopt.monotone._root import monotone_root
+from numopt.monotone._saddle import BilinearGame, BilinearSum, CournotNash, LPPrimalDual, QuadraticSaddle
 
 __all__ = [
+    "L1",
+    "Ball",
+    "BilinearGame",
+    "BilinearSum",
+    "Box",
+    "CournotNash",
+    "FiniteSumOperator",
+    "Free",
     "GameResult",
+    "InclusionResult",
+    "LPPrimalDual",
+    "LeastSquaresGradient",
+    "LogisticGradient",
+    "NonNegative",
+    "Operator",
+    "Product",
+    "QuadraticSaddle",
+    "Simplex",
+    "Simplices",
     "matrix_game",
+    "monotone_root",
 ]

@@ -10,40 +10,48 @@ M = A D A^T + E, D = x / q, E = p / y, and two equations for the free numbers du
 import math
 
 from numopt._array import host
-from numopt.monotone._matrix import wrap
 
-LIMIT = 60  # iterations; 10 to 20 are usual
+LIMIT = 60  # iterations; 4 to 10 are usual
 PATIENCE = 4  # iterations without a smaller gap
 RIDGES = 1e-15, 1e-13, 1e-11, 1e-9  # on the unit diagonal of the scaled M, where rounding has made it singular
 BACK = 0.995  # of the way to the boundary
+NEAR = 0.5  # of the gap, where it starts
 
 
-def interior_point(A, goal):
-    """Return (x, y): strategies of the game A, a `Matrix`, with max(A x) - min(A^T y) <= `goal` if it can be had."""
-    xp, (m, n) = A.xp, A.shape
-    if m > n:  # the system has a row for each row of A: let the players change places
-        y, x = interior_point(wrap(xp, A.device, -A.A.T), goal)
+def interior_point(A, x, y, goal):
+    """Return strategies of the game A, a `Matrix`, with max(A x) - min(A^T y) <= `goal` if they can be had.
+
+    It starts near (x, y): entries at 0 are raised until products with their slacks are all of one size.
+    """
+    if A.shape[0] > A.shape[1]:  # the system has a row for each row of A: let the players change places
+        y, x = interior_point(A.mirrored(), y, x, goal)
         return x, y
-    x, y = A.vector(n, 1 / n), A.vector(m, 1 / m)
-    Ax, ATy = A.products(x, y)
-    high, low, top, bottom = host(xp.max(Ax), xp.min(ATy), xp.min(Ax), xp.max(ATy))
-    room = max(high - top, bottom - low, 1e-3)
-    v, u = high + room, low - room
-    p, q = v - Ax, ATy - u
-    best, since = (math.inf, x, y), 0
+    xp, best, since = A.xp, (math.inf, x, y), 0
+    point = _start(A, x, y)
     for _ in range(LIMIT):
-        for candidate in _candidates(xp, x, y, p, q):
+        for candidate in _candidates(xp, *point[:4]):
             gap = _gap(A, *candidate)
             if gap < 0.9 * best[0]:
                 best, since = (gap, *candidate), 0
         since += 1
         if best[0] <= goal or since > PATIENCE:
             break
-        step = _newton(A, x, y, p, q, u, v)
-        if step is None:
+        point = _newton(A, *point)
+        if point is None:
             break
-        x, y, p, q, u, v = step
     return best[1:]
+
+
+def _start(A, x, y):
+    """Return (x, y, p, q, u, v) of the interior near strategies, by their gap."""
+    xp = A.xp
+    Ax, ATy = A.products(x, y)
+    high, low, *used = host(xp.max(Ax), xp.min(ATy), *(xp.sum(xp.astype(z > 0, xp.float64)) for z in (x, y)))
+    gap = max(high - low, 1e-300)
+    v, u, mu = high + NEAR * gap, low - NEAR * gap, NEAR * gap / max(used)
+    p, q = v - Ax, ATy - u
+    x, y = xp.maximum(x, mu / q), xp.maximum(y, mu / p)
+    return x, y, xp.maximum(p, mu / y), xp.maximum(q, mu / x), u, v
 
 
 def _candidates(xp, x, y, p, q):

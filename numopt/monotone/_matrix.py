@@ -39,6 +39,10 @@ class Matrix:
             part = xp.astype(xp.take(xp.take(self.A, I, axis=0), J, axis=1), xp.float64)
         return wrap(xp, self.device, part)
 
+    def mirrored(self):
+        """Return -A^T: the game with the players exchanged."""
+        return wrap(self.xp, self.device, as_csr(-self.A.T) if is_sparse(self.A) else -self.A.T)
+
     def vector(self, size, value=0.0):
         """Return a constant vector."""
         return self.xp.full((size,), value, dtype=self.xp.float64, device=self.device)

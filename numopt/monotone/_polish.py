@@ -8,13 +8,14 @@ from numopt.monotone._interior import interior_point
 
 ROUNDS = 8
 SPARE = 20  # answers added at a time, or a tenth of those there if that is more
+MOST = 0.5  # share of the matrix beyond which all of it is taken
 OVERHEAD = 1.2e7  # what an attempt costs at least, in entries read by a pass
 
 
 def price(A, rows, columns):
     """Return what an attempt costs, in entries of A read by a pass: from the sizes alone."""
     short, long = sorted((rows, columns))
-    return OVERHEAD + (1.3 * short**3 if is_sparse(A.A) else 6.0 * short**2 * long)
+    return OVERHEAD + (0.6 * short**3 if is_sparse(A.A) else 3.0 * short**2 * long)
 
 
 def pass_price(A):
@@ -25,25 +26,32 @@ def pass_price(A):
 
 
 def polish(g, x, y, tol, info):
-    """Yield equilibria of the game restricted to what x and y use, and to the answers that beat them."""
-    A, margin = g.A, tol * g.scale / 4
+    """Yield equilibria of the game restricted to what x and y use, and to the answers that may beat them."""
+    A, margin = g.A, tol * g.scale / 2
+    Ax, ATy = A.products(x, y)
+    gap = host(A.xp.max(Ax) - A.xp.min(ATy))
     columns, rows = (np.flatnonzero(host(z) > 0) for z in (x, y))
+    near = _answers(host(Ax), rows, -gap), _answers(-host(ATy), columns, -gap)
     for _ in range(ROUNDS):
-        u, v = _restricted(A, rows, columns, margin)
-        Ax, ATy = A.products(u, v)
+        rows, columns = np.union1d(rows, near[0]), np.union1d(columns, near[1])
+        if rows.size * columns.size > MOST * A.shape[0] * A.shape[1]:
+            rows, columns = map(np.arange, A.shape)
+        x, y = _restricted(A, rows, columns, x, y, margin)
+        Ax, ATy = A.products(x, y)
         info = info | {"n_passes": info["n_passes"] + 1, "polished": True}
-        yield Iterate((u, v), g.measure(u, v, Ax, ATy), info)
-        missing = _answers(host(Ax), rows, margin), _answers(-host(ATy), columns, margin)
-        if not sum(map(len, missing)):
-            return info
-        rows, columns = np.union1d(rows, missing[0]), np.union1d(columns, missing[1])
+        yield Iterate((x, y), g.measure(x, y, Ax, ATy), info)
+        near = _answers(host(Ax), rows, margin), _answers(-host(ATy), columns, margin)
+        if not sum(map(len, near)):
+            break
     return info
 
 
-def _restricted(A, rows, columns, goal):
+def _restricted(A, rows, columns, x, y, goal):
     """Return the equilibrium of a part of A as strategies of the whole."""
-    xp, found = A.xp, interior_point(A.part(rows, columns), goal)
-    whole = []
+    xp, whole = A.xp, []
+    places = [xp.asarray(index, device=A.device) for index in (columns, rows)]
+    start = [xp.take(z, place) for z, place in zip((x, y), places, strict=True)]
+    found = interior_point(A.part(rows, columns), *start, goal)
     for z, index, size in zip(found, (columns, rows), reversed(A.shape), strict=True):
         full = np.zeros(size)
         full[index] = host(z)
@@ -52,7 +60,7 @@ def _restricted(A, rows, columns, goal):
 
 
 def _answers(values, used, margin):
-    """Return the best answers outside of `used` that beat all inside by more than `margin`."""
+    """Return the best answers outside of `used`, of those that beat all inside by more than `margin`."""
     outside = np.ones(values.size, bool)
     outside[used] = False
     better = np.flatnonzero(outside & (values > values[used].max() + margin))

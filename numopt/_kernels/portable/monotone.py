@@ -95,6 +95,33 @@ def gram(matrix, d, e):
     return B @ B.T + e[:, None] * xp.eye(e.shape[0], dtype=e.dtype, device=device(e))
 
 
+def svrg_steps(A, b, loss, ridge, z, w, Fw, at_w, index, weights, step, lower, upper, shrink):
+    """Take a step of SVRG for each index on F_i(z) = phi_i(a_i.z) a_i + ridge z.
+
+    Parameters
+    ----------
+    loss : {0, 1}
+        phi_i(t) is t - b_i (squares) or 1 / (1 + exp(-t)) - b_i (logistic).
+    w, Fw, at_w : array
+        The snapshot, F(w), and the numbers phi_i(a_i.w).
+    index, weights : array
+        NumPy arrays; z moves by ``-step (F(w) + weight (F_i(z) - F_i(w)))``.
+    lower, upper, shrink : array, array, float
+        The prox: coordinates are shrunk by ``step * shrink`` and clipped.
+    """
+    xp = namespace(z)
+    for q in range(index.shape[0]):
+        i = xp.asarray(index[q : q + 1], device=device(z))
+        a = _wide(xp.take(A, i, axis=0)[0, :], z)
+        t = xp.sum(a * z)
+        value = (t if loss == 0 else 1 / (1 + xp.exp(-t))) - xp.take(b, i)[0]
+        weight = float(weights[q])
+        z = z - step * (Fw + weight * (value - xp.take(at_w, i)[0]) * a + weight * ridge * (z - w))
+        z = xp.sign(z) * xp.maximum(xp.abs(z) - step * shrink, xp.zeros_like(z))
+        z = xp.minimum(xp.maximum(z, lower), upper)
+    return z
+
+
 def _project(S, v):
     total, lower, upper = S
     if total > 0:

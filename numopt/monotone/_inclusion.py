@@ -1,0 +1,186 @@
+"""Monotone inclusions 0 in F(z) + G(z): the problem, its residual, its certificate, its result."""
+
+import math
+from dataclasses import dataclass, field
+
+from numopt._array import default_rng, device, float_dtype, host, namespace
+from numopt._check import Checks, integer, one_of
+from numopt._result import Result, result_class
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.monotone._prox import check_prox
+
+KINDS = "monotone", "cocoercive", "bilinear"
+
+
+@result_class
+class InclusionResult(Result):
+    """A point where a monotone operator nearly vanishes, with its certificate.
+
+    Attributes
+    ----------
+    z : ndarray of shape (d,)
+        The point.
+    x, y : ndarray or None
+        Its two parts if the operator is a saddle problem's.
+    residual : float
+        ``|z - prox(z - eta F(z), eta)| / eta``, recomputed; ``|F(z)|`` without constraints.
+    residual_eta : float
+        The eta of it: 1 / L.
+    gap : float
+        A bound of the duality gap, ``<F(z), z> - min <F(z), z'>`` over the set; inf if the set is unbounded.
+    lipschitz : float
+        L, the operator's own Lipschitz constant or an estimate.
+    step : float
+        The step in use at the end; 0 if there is none.
+    n_full, n_component : int
+        Evaluations of F, and of its components: a full one counts n, a difference at one index 2. Those of estimates
+        and certificates are counted too.
+    epochs : float
+        ``n_component / n``.
+    n_restarts : int
+        Restarts, or changes of the anchor.
+    method : str
+        What ``"auto"`` chose.
+    """
+
+    z: object
+    x: object
+    y: object
+    residual: float
+    residual_eta: float
+    gap: float
+    lipschitz: float
+    step: float
+    n_full: int
+    n_component: int
+    epochs: float
+    n_restarts: int
+    method: str
+
+
+@dataclass(slots=True, eq=False)
+class Inclusion:
+    """An operator with its prox; counts what is evaluated."""
+
+    op: object
+    prox: object
+    xp: object
+    device: object
+    dtype: object
+    start: object
+    eta: float = 1.0
+    scale: float = 1.0
+    method: str = ""
+    counts: dict = field(default_factory=lambda: {"n_full": 0, "n_component": 0})
+
+    @property
+    def n(self):
+        """The number of components."""
+        return self.op.n
+
+    def full(self, z):
+        """Return F(z)."""
+        self.counts["n_full"] += 1
+        self.counts["n_component"] += self.n
+        return self.op.full(z)
+
+    def difference(self, z, w, index, weights):
+        """Return sum_k weights_k (F_{index_k}(z) - F_{index_k}(w))."""
+        self.counts["n_component"] += 2 * len(index)
+        return self.op.batch_difference(z, w, index, weights)
+
+    def residual(self, z, Fz, eta=None):
+        """Return the natural residual, a scalar on the device."""
+        eta = self.eta if eta is None else eta
+        return self.xp.linalg.vector_norm(z - self.prox(z - eta * Fz, eta)) / eta
+
+    def measure(self, z, Fz):
+        """Return the residual relative to that at the start."""
+        return self.residual(z, Fz) / self.scale
+
+    def certificate(self, state):
+        """Evaluate F anew at what will be returned."""
+        xp = self.xp
+        z = xp.astype(self.final(state), xp.float64)
+        Fz = self.full(z)
+        residual = self.residual(z, Fz)
+        gap = math.inf
+        if hasattr(self.prox, "least") and getattr(self.op, "saddle", False):
+            gap = xp.sum(Fz * z) - self.prox.least(Fz)
+        return {"relative_residual": residual / self.scale, "residual": residual, "gap": gap}
+
+    def final(self, state):
+        """Return the point in the caller's dtype."""
+        return self.xp.astype(state, self.dtype, copy=False)
+
+    def info(self, **more):
+        """Return the counters with what a method adds."""
+        return dict(self.counts) | more
+
+    def finish(self, state, info, common):
+        """Return the result."""
+        z, split = self.final(state), getattr(self.op, "split", None)
+        x, y = (None, None) if split is None else (z[:split], z[split:])
+        found = common["certificate"]
+        return InclusionResult(
+            **common, z=z, x=x, y=y, residual=found["residual"], residual_eta=self.eta, gap=found["gap"],
+            lipschitz=1 / self.eta, step=float(info.get("step", 0.0)), **self.counts,
+            epochs=self.counts["n_component"] / self.n, n_restarts=int(info.get("n_restarts", 0)), method=self.method,
+        )  # fmt: skip
+
+
+def inclusion(op, z0, prox):
+    """Check an operator with its start; estimate what it does not say of itself."""
+    for name in ("full", "dim"):
+        if not hasattr(op, name):
+            raise InvalidTypeError(
+                f"op is {type(op).__name__}: an operator with the attribute {name} is expected; "
+                f"see numopt.monotone.FiniteSumOperator"
+            )
+    dim, n = integer("op.dim", op.dim, low=1), integer("op.n", op.n, low=1)
+    one_of("op.kind", getattr(op, "kind", "monotone"), KINDS)
+    prox = check_prox(prox if prox is not None else getattr(op, "prox", None), dim)
+    own = getattr(op, "xp", None)
+    if z0 is None:
+        xp, place, dtype = own or namespace(), getattr(op, "device", "cpu"), getattr(op, "dtype", None)
+        start = xp.zeros((dim,), dtype=xp.float64, device=place)
+        dtype = dtype or xp.float64
+    else:
+        checks = Checks({"z0": z0})
+        if own is not None and checks.xp is not own:
+            raise InvalidTypeError("z0 is an array of another library than op: convert one of them")
+        start = checks.vector("z0", size=dim)
+        checks.settle()
+        xp, place = checks.xp, device(start)
+        dtype = getattr(op, "dtype", None) or float_dtype(xp, z0=start)
+        start = xp.astype(start, xp.float64)
+    p = Inclusion(op, prox, xp, place, dtype, prox(start, 1.0))
+    F0 = p.full(p.start)
+    if tuple(F0.shape) != (dim,):
+        raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")
+    L = getattr(op, "lipschitz", None) or estimate_lipschitz(p, F0)
+    del n
+    p.eta = 1 / L
+    first = host(p.residual(p.start, F0))
+    if not math.isfinite(first):
+        raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
+    p.scale = first if first > 0 else 1.0
+    return p
+
+
+def estimate_lipschitz(p, F0, rounds=8):
+    """Return the growth of differences of F under power iteration from the start: from below."""
+    xp = p.xp
+    d = xp.asarray(default_rng(0).standard_normal(p.op.dim), device=p.device)
+    best, length = 0.0, 1.0 + host(xp.linalg.vector_norm(p.start))
+    for _ in range(rounds):
+        d = d * (1e-3 * length / xp.linalg.vector_norm(d))
+        change = p.full(p.start + d) - F0
+        growth = host(xp.linalg.vector_norm(change) / xp.linalg.vector_norm(d))
+        if not (math.isfinite(growth) and growth > 0):
+            break
+        if abs(growth - best) <= 0.02 * growth:
+            best = max(best, growth)
+            break
+        best, d = max(best, growth), change
+    return best if best > 0 else 1.0

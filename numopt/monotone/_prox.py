@@ -1,0 +1,278 @@
+"""Sets and penalties by their resolvents: ``prox(v, t)`` is the minimiser of ``t G(z) + |z - v|^2 / 2``.
+
+For a set that is its nearest point, whatever t. `least(g)`, where a set has it, is the minimum of <g, z> over the set:
+with it a gap can be bounded.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from numopt._array import device, host, is_array, namespace
+from numopt._check import integer, positive_scalar, scalar
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Free:
+    """No constraint and no penalty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Free
+    >>> Free()(np.array([-1.0, 2.0]), 0.5)
+    array([-1.,  2.])
+    """
+
+    def __call__(self, v, t):
+        """Return v."""
+        return v
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simplex:
+    """The simplex {z >= 0, sum z = total}.
+
+    Parameters
+    ----------
+    total : float, default 1.0
+        Above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Simplex
+    >>> Simplex()(np.array([0.9, 0.5, -3.0]), 1.0)
+    array([0.7, 0.3, 0. ])
+    """
+
+    total: float = 1.0
+
+    def __post_init__(self):
+        """Check the total."""
+        positive_scalar("total", self.total, remedy="a simplex needs a positive total")
+
+    def __call__(self, v, t):
+        """Return the nearest point of the simplex."""
+        xp = namespace(v)
+        w = kernels("monotone", xp).project_simplex(xp.astype(v, xp.float64, copy=False), float(self.total))
+        return xp.astype(w, v.dtype, copy=False)
+
+    def least(self, g):
+        """Return the minimum of <g, z>."""
+        return self.total * namespace(g).min(g)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """The box {lower <= z <= upper}.
+
+    Parameters
+    ----------
+    lower, upper : float or array_like of shape (d,), default 0.0 and 1.0
+        Bounds; -inf and inf stand for none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Box
+    >>> Box(-1.0, 1.0)(np.array([-3.0, 0.5]), 1.0)
+    array([-1. ,  0.5])
+    """
+
+    lower: object = 0.0
+    upper: object = 1.0
+
+    def __post_init__(self):
+        """Check that the bounds are numbers in order."""
+        low, high = (host(v) if is_array(v) else np.asarray(v, dtype=float) for v in (self.lower, self.upper))
+        bad = np.argwhere(~(np.atleast_1d(low) <= np.atleast_1d(high)))
+        if bad.size:
+            at, lows, highs = int(bad[0, 0]), *np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high))
+            raise InvalidInputError(
+                f"lower[{at}] is {lows[at]} and upper[{at}] is {highs[at]}: lower <= upper is expected; exchange them"
+            )
+
+    def __call__(self, v, t):
+        """Return the nearest point of the box."""
+        xp = namespace(v)
+        low, high = (_as(xp, w, v) for w in (self.lower, self.upper))
+        return xp.minimum(xp.maximum(v, low), high)
+
+    def least(self, g):
+        """Return the minimum of <g, z>; -inf if there is none."""
+        xp = namespace(g)
+        low, high = (_as(xp, w, g) for w in (self.lower, self.upper))
+        bound = xp.where(g > 0, low, high)
+        return xp.sum(xp.where(g == 0, xp.zeros_like(g), g * bound))
+
+
+def NonNegative():
+    """Return the box {z >= 0}.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import NonNegative
+    >>> NonNegative()(np.array([-3.0, 0.5]), 1.0)
+    array([0. , 0.5])
+    """
+    return Box(0.0, math.inf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ball:
+    """The ball {|z| <= radius}.
+
+    Parameters
+    ----------
+    radius : float, default 1.0
+        Above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Ball
+    >>> Ball(5.0)(np.array([6.0, 8.0]), 1.0)
+    array([3., 4.])
+    """
+
+    radius: float = 1.0
+
+    def __post_init__(self):
+        """Check the radius."""
+        positive_scalar("radius", self.radius)
+
+    def __call__(self, v, t):
+        """Return the nearest point of the ball."""
+        xp = namespace(v)
+        norm = xp.linalg.vector_norm(v)
+        return v * (self.radius / xp.maximum(norm, xp.full_like(norm, self.radius)))
+
+    def least(self, g):
+        """Return the minimum of <g, z>."""
+        return -self.radius * namespace(g).linalg.vector_norm(g)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class L1:
+    """The penalty ``weight * sum |z|``.
+
+    Parameters
+    ----------
+    weight : float, default 1.0
+        At least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import L1
+    >>> L1(2.0)(np.array([-3.0, 0.5]), 0.5)
+    array([-2.,  0.])
+    """
+
+    weight: float = 1.0
+
+    def __post_init__(self):
+        """Check the weight."""
+        scalar("weight", self.weight, low=0.0)
+
+    def __call__(self, v, t):
+        """Return v, shrunk by t weight."""
+        xp = namespace(v)
+        size = xp.abs(v) - t * self.weight
+        return xp.sign(v) * xp.maximum(size, xp.zeros_like(size))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A product of sets and penalties on consecutive pieces of the vector.
+
+    Parameters
+    ----------
+    parts : sequence of (prox, int)
+        A prox, such as those here or a function ``prox(v, t)``, and the length of its piece.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Box, Product, Simplex
+    >>> Product([(Simplex(), 2), (Box(0, 1), 1)])(np.array([3.0, 3.0, 7.0]), 1.0)
+    array([0.5, 0.5, 1. ])
+    """
+
+    parts: tuple
+
+    def __post_init__(self):
+        """Check the parts."""
+        object.__setattr__(self, "parts", tuple((p, integer("the length of a part", s, low=0)) for p, s in self.parts))
+        for prox, _ in self.parts:
+            if not callable(prox):
+                raise InvalidTypeError(f"parts holds {prox!r}: a function prox(v, t) is expected; pass one")
+
+    @property
+    def dim(self):
+        """The length of the whole vector."""
+        return sum(size for _, size in self.parts)
+
+    def pieces(self, v):
+        """Yield (prox, piece of v)."""
+        at = 0
+        for prox, size in self.parts:
+            yield prox, v[at : at + size]
+            at += size
+
+    def __call__(self, v, t):
+        """Return the resolvents of the pieces."""
+        return namespace(v).concat([prox(w, t) for prox, w in self.pieces(v)])
+
+    def least(self, g):
+        """Return the minimum of <g, z>; -inf if a part does not know it."""
+        if not all(hasattr(prox, "least") for prox, _ in self.parts):
+            return -math.inf
+        return sum(prox.least(w) for prox, w in self.pieces(g))
+
+
+def Simplices(sizes, total=1.0):
+    """Return a product of simplices.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Lengths of the pieces.
+    total : float, default 1.0
+        Sum of each piece.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.monotone import Simplices
+    >>> Simplices([2, 3])(np.array([5.0, 4.0, 0.0, 0.0, 9.0]), 1.0)
+    array([1., 0., 0., 0., 1.])
+    """
+    return Product([(Simplex(total), size) for size in sizes])
+
+
+def check_prox(prox, dim):
+    """Return `prox`, or one that does nothing for None."""
+    if prox is None:
+        return Free()
+    if not callable(prox):
+        raise InvalidTypeError(f"prox is {prox!r}: a function prox(v, t) is expected; pass one, or None")
+    if isinstance(prox, Product) and prox.dim != dim:
+        raise InvalidInputError(
+            f"prox has parts for {prox.dim} numbers: the operator has {dim}; make the lengths of its parts agree"
+        )
+    return prox
+
+
+def _as(xp, bound, v):
+    """Return a bound, a number or a vector, as an array beside v."""
+    if is_array(bound):
+        return bound
+    return xp.asarray(bound, dtype=v.dtype, device=device(v))
+
+
