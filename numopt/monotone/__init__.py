@@ -1,8 +1,11 @@
 """Monotone inclusions: games, saddle points, linear programs and fixed points, with certificates."""
 
+from numopt.monotone._fixed_point import FixedPointResult, fixed_point
 from numopt.monotone._game_problem import GameResult
 from numopt.monotone._glm import LeastSquaresGradient, LogisticGradient
 from numopt.monotone._inclusion import InclusionResult
+from numopt.monotone._linprog import linprog_pd
+from numopt.monotone._lp_problem import LPResult
 from numopt.monotone._matrix_game import matrix_game
 from numopt.monotone._operator import FiniteSumOperator, Operator
 from numopt.monotone._prox import L1, Ball, Box, Free, NonNegative, Product, Simplex, Simplices
@@ -17,10 +20,12 @@ __all__ = [
     "Box",
     "CournotNash",
     "FiniteSumOperator",
+    "FixedPointResult",
     "Free",
     "GameResult",
     "InclusionResult",
     "LPPrimalDual",
+    "LPResult",
     "LeastSquaresGradient",
     "LogisticGradient",
     "NonNegative",
@@ -29,6 +34,8 @@ __all__ = [
     "QuadraticSaddle",
     "Simplex",
     "Simplices",
+    "fixed_point",
+    "linprog_pd",
     "matrix_game",
     "monotone_root",
 ]

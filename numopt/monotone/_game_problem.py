@@ -7,7 +7,7 @@ from numopt._array import host, is_sparse
 from numopt._check import Checks, scalar
 from numopt._result import Result, result_class
 from numopt.exceptions import PrecisionWarning, warn
-from numopt.monotone._matrix import Matrix, matrix, wrap
+from numopt.monotone._matrix import Matrix, matrix
 
 EXTREMES = 1e-100, 1e100  # entries are rescaled beyond
 OFFSET = 1e3  # times the spread of the entries: a larger mean is subtracted
@@ -126,8 +126,7 @@ def game(A, tol):
     if not sparse and abs(mean) > OFFSET * scale > 0:
         values, shift = xp.astype(values, xp.float64) - mean, unit * mean
     if values is not (M.A.data if sparse else M.A):
-        A = type(M.A)((values, M.A.indices, M.A.indptr), shape=M.shape) if sparse else values
-        M = wrap(xp, checks.device, A)
+        M = M.filled(values)
     eps = float(xp.finfo(checks.dtype).eps)
     single = eps > 1e-10
     floor = 50 * eps if single else 1e-14

@@ -39,6 +39,11 @@ class Matrix:
             part = xp.astype(xp.take(xp.take(self.A, I, axis=0), J, axis=1), xp.float64)
         return wrap(xp, self.device, part)
 
+    def filled(self, values):
+        """Return the matrix with other values: an array like `A`, or like its non-zeros if it is sparse."""
+        A = type(self.A)((values, self.A.indices, self.A.indptr), shape=self.shape) if is_sparse(self.A) else values
+        return wrap(self.xp, self.device, A)
+
     def mirrored(self):
         """Return -A^T: the game with the players exchanged."""
         return wrap(self.xp, self.device, as_csr(-self.A.T) if is_sparse(self.A) else -self.A.T)

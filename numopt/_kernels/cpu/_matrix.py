@@ -176,3 +176,24 @@ def csr_gram(data, indices, indptr, data_T, indices_T, indptr_T, d):
             for r in range(indptr_T[j], indptr_T[j + 1]):
                 M[i, indices_T[r]] += a * data_T[r]
     return M
+
+
+@jit
+def csr_maxima(data, indices, indptr, x):
+    """Return the largest data_q x_q of each row, 0 for an empty one."""
+    out = np.zeros(indptr.size - 1)
+    for i in range(out.size):
+        for q in range(indptr[i], indptr[i + 1]):
+            out[i] = max(out[i], data[q] * x[indices[q]])
+    return out
+
+
+@jit
+def dense_maxima(A, rows, columns):
+    """Return the largest entries of the rows and of the columns of diag(rows) A diag(columns), for A >= 0."""
+    high, wide = np.zeros(A.shape[0]), np.zeros(A.shape[1])
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            a = rows[i] * A[i, j] * columns[j]
+            high[i], wide[j] = max(high[i], a), max(wide[j], a)
+    return high, wide

@@ -4,7 +4,15 @@ import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
-from numopt._kernels.cpu._matrix import csr_gram, csr_product, dense_adjoint, dense_forward, dense_products
+from numopt._kernels.cpu._matrix import (
+    csr_gram,
+    csr_maxima,
+    csr_product,
+    dense_adjoint,
+    dense_forward,
+    dense_maxima,
+    dense_products,
+)
 
 _SUM = {"contract", "reassoc", "nsz"}
 
@@ -134,6 +142,13 @@ def _csr_steps(data, indices, indptr, data_T, indices_T, indptr_T, c, b, X, Y, s
             d = _displacement(state, hat)
         _average(state, hat, anchor, i)
     return hat, d
+
+
+def largest(matrix, rows, columns):
+    """Return the largest entries of the rows and of the columns of diag(rows) A diag(columns), for A >= 0."""
+    if len(matrix) == 1:
+        return dense_maxima(matrix[0], rows, columns)
+    return rows * csr_maxima(*matrix[:3], columns), columns * csr_maxima(*matrix[3:], rows)
 
 
 def gram(matrix, d, e):

@@ -83,6 +83,15 @@ def factored_solve(L, B):
     return xp.linalg.solve(L.T, xp.linalg.solve(L, B))
 
 
+def largest(matrix, rows, columns):
+    """Return the largest entries of the rows and of the columns of diag(rows) A diag(columns), for A >= 0."""
+    xp = namespace(rows)
+    if len(matrix) == 1:
+        B = rows[:, None] * matrix[0] * columns
+        return xp.max(B, axis=1), xp.max(B, axis=0)
+    return rows * _row_maxima(*matrix[:3], columns), columns * _row_maxima(*matrix[3:], rows)
+
+
 def gram(matrix, d, e):
     """Return A diag(d) A^T + diag(e) for d > 0."""
     xp = namespace(d)
@@ -128,6 +137,23 @@ def _project(S, v):
         return project_simplex(v, total)
     xp = namespace(v)
     return xp.minimum(xp.maximum(v, lower), upper)
+
+
+def _row_maxima(data, indices, indptr, x):
+    """Return the largest data_q x_q of each row, 0 for an empty one; by halving the runs."""
+    xp = namespace(x)
+    values = data * xp.take(x, xp.astype(indices, xp.int64))
+    start, where = xp.astype(indptr, xp.int64), device(x)
+    size = int(values.shape[0])
+    low, high, shift = start[:-1], start[1:], 1
+    padded = xp.concat((values, xp.zeros((1,), dtype=x.dtype, device=where)))
+    position = xp.arange(size + 1, dtype=xp.int64, device=where)
+    row = xp.searchsorted(start[1:], position, side="right")
+    while shift < size:  # each entry takes the largest of the 2 shift that follow it in its row
+        other = xp.minimum(position + shift, xp.full_like(position, size))
+        padded = xp.where(xp.take(row, other) == row, xp.maximum(padded, xp.take(padded, other)), padded)
+        shift *= 2
+    return xp.where(low < high, xp.take(padded, xp.minimum(low, xp.full_like(low, size))), xp.zeros_like(x[:1]))
 
 
 def _wide(product, like):

@@ -1,0 +1,156 @@
+"""The public solver of linear programs."""
+
+import math
+
+from numopt._array import host
+from numopt._loop import Iterate, Status, run
+from numopt._solver import solver
+from numopt.monotone._lp_problem import linear_program
+from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
+from numopt.monotone._pdhg import Bilinear, pdhg
+
+SAFETY = 1.02  # power iteration finds less than the norm
+FIRST = 200  # passes before a ray is looked for; then whenever they have doubled
+STEADY = 0.5  # the displacement of an infeasible program does not fall by this while passes double
+
+
+@solver(family="monotone", sparse=True, arrays=("c", "A_ub", "b_ub", "A_eq", "b_eq"))
+def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, tol=1e-6, max_iter=100_000, max_time=None,
+               check_every=1, callback=None, on_failure="warn"):  # fmt: skip
+    """Linear program by a first-order method, with a certificate for each outcome.
+
+    Minimises c.x subject to ``A_ub x <= b_ub``, ``A_eq x = b_eq`` and bounds. Names and marginals are those of
+    `scipy.optimize.linprog`.
+
+    Parameters
+    ----------
+    c : array_like of shape (n,)
+        Costs; float32 or float64, anything else becomes float64.
+    A_ub, A_eq : array_like or sparse of shape (m, n), optional
+        Constraints; both dense or both sparse.
+    b_ub, b_eq : array_like of shape (m,), optional
+        Their right-hand sides.
+    bounds : pair, or sequence of n pairs, optional
+        ``(lower, upper)`` with None for no bound. None (default): x >= 0.
+    tol : float, default 1e-6
+        For the largest of three relative errors, see Notes.
+    max_iter : int, default 100000
+        Checks of the method; there are 20 to 40 passes over the matrix between two.
+    max_time : float, optional
+        Seconds.
+    check_every : int, default 1
+        Checks of the method between two of the loop.
+    callback : callable, optional
+        Called with each ``intermediate_result``; stops the run by raising ``StopIteration``.
+    on_failure : {"warn", "raise", "ignore"}, default "warn"
+        What to do if there is no optimal pair within `tol`, also when that has been proved.
+
+    Returns
+    -------
+    LPResult
+        With ``x``, ``fun``, ``slack``, ``con``, ``ineqlin``, ``eqlin``, ``lower``, ``upper``, ``primal_infeasibility``,
+        ``dual_infeasibility``, ``gap``, ``ray``, ``far``, and what every result has.
+
+    Raises
+    ------
+    InvalidInputError
+        NaN or infinity in the data, shapes that disagree, lower bounds above upper ones.
+    InvalidTypeError
+        Complex numbers, arrays of two libraries, a sparse and a dense matrix.
+    SolverError
+        No optimal pair, and ``on_failure="raise"``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        No optimal pair within `tol`.
+
+    Notes
+    -----
+    *Certified*, at the returned pair and from the data: the violation of the rows relative to ``|b|``; the part of the
+    reduced costs that no bound pays for, relative to ``|c|``; and the difference of the two values relative to
+    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1.) Bounds hold exactly.
+
+    ``status`` INFEASIBLE comes with multipliers in ``ray``, UNBOUNDED with a direction; both were tested relative to the
+    scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way
+    that the iterates run off, or, where that is not exact enough, from one linear program for SciPy's exact
+    solver, which copies nothing from a device: on CuPy arrays there is only the former.
+
+    *Method*: restarted reflected Halpern PDHG on a scaled program. *Cost*: two products with A a step. *Memory*: a scaled
+    copy of the matrix; sparse ones by rows and by columns, 24 bytes for each non-zero and copy.
+
+    *When not to use it*: when many digits are asked of a small program, a simplex or interior-point solver is faster.
+
+    References
+    ----------
+    H. Lu, J. Yang, "Restarted Halpern PDHG for linear programming", arXiv:2407.16144. D. Applegate et al., "Infeasibility
+    detection with primal-dual hybrid gradient for large-scale linear programming", arXiv:2102.04592.
+
+    Examples
+    --------
+    >>> from numopt.monotone import linprog_pd
+    >>> result = linprog_pd([-1, 4], A_ub=[[-3, 1], [1, 2]], b_ub=[6, 4], bounds=[(None, None), (-3, None)], tol=1e-8)
+    >>> result.x.round(4), round(result.fun, 4)
+    (array([10., -3.]), -22.0)
+    """
+    p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
+    A, rows, columns = p.scaled
+    xp = p.xp
+    start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))
+    return run(
+        _iterates(p, *start),
+        certify=p.certificate,
+        finish=p.finish,
+        start=start,
+        tol=tol,
+        max_iter=max_iter,
+        max_time=max_time,
+        check_every=check_every,
+        callback=callback,
+        on_failure=on_failure,
+    )
+
+
+def _iterates(p, x, y):
+    xp, (A, rows, columns) = p.xp, p.scaled
+    c, b = p.c * columns, p.b * rows
+    X = 0.0, p.low / columns, p.high / columns
+    Y = 0.0, p.signs(), A.vector(A.shape[0], math.inf)
+    norm = A.norm(rtol=1e-3, limit=60)[0] * SAFETY
+    sizes = host(xp.linalg.vector_norm(c), xp.linalg.vector_norm(b))
+
+    def measure(x, y, Ax, ATy):
+        primal, dual, gap, _, _ = p.errors(x * columns, y * rows, Ax / rows, ATy / columns)
+        return xp.max(xp.stack((primal, dual, gap)))
+
+    problem = Bilinear(A, c, b, X, Y, norm or 1.0, measure, sizes[0] / sizes[1] if min(sizes) > 0 else 1.0)
+    looked, before, old = FIRST, math.inf, (x, y)
+    for step in pdhg(problem, x, y):
+        yield Iterate(step.state, step.measure, step.info)
+        if step.info["n_passes"] >= looked:
+            looked, last = 2 * looked, step.info["displacement"]
+            way = [new - z for new, z in zip(step.state, old, strict=True)]
+            steady, before, old = last > STEADY * before, last, step.state
+            status = _outcome(p, way[0] * columns, way[1] * rows, step.state, steady)
+            if status is not None:
+                return status
+    return Status.NONFINITE
+
+
+def _outcome(p, d, r, state, steady):
+    """Return the status that the way of the iterates proves, or None."""
+    for ray in (lambda: r, lambda: exact_ray(p, "infeasible") if steady else None):
+        found = ray()
+        if found is not None:
+            proven, far = infeasible(p, found)
+            if proven:
+                p.found |= {"ray": p.xp.maximum(found, p.signs()), "far": far}
+                return Status.INFEASIBLE, "proved by multipliers"
+    for ray in (lambda: d, lambda: exact_ray(p, "unbounded") if steady else None):
+        found = ray()
+        if found is not None:
+            proven, found = unbounded(p, found)
+            if proven and host(p.certificate(state)["primal_infeasibility"]) <= 1e-6:
+                p.found |= {"ray": found}
+                return Status.UNBOUNDED, "proved by a direction"
+    return None

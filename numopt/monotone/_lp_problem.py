@@ -1,0 +1,234 @@
+"""Linear programs: the checked problem in one block of rows, its scaling, its certificate and its result."""
+
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+
+from numopt._array import host, is_cupy, is_sparse, like
+from numopt._check import Checks
+from numopt._result import Result, result_class
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.monotone._matrix import Matrix, wrap
+
+RUIZ = 10  # rounds of scaling by the roots of the largest entries
+
+
+@result_class
+class LPResult(Result):
+    """A solution of a linear program with its certificate; names as in SciPy.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n,)
+        The point; bounds hold exactly.
+    fun : float
+        c.x.
+    dual_value : float
+        The value of the dual point.
+    slack, con : ndarray
+        ``b_ub - A_ub x`` and ``b_eq - A_eq x``.
+    ineqlin, eqlin, lower, upper : namespace
+        Each with ``residual`` and ``marginals``, the derivatives of the optimal value by b_ub, b_eq and the bounds.
+    primal_infeasibility, dual_infeasibility, gap : float
+        Relative, as defined by `linprog_pd`.
+    ray : ndarray or None
+        With ``status`` INFEASIBLE, multipliers (of the rows of A_ub, then of A_eq) that prove it; with UNBOUNDED, a
+        direction.
+    far : float
+        With ``status`` INFEASIBLE: no feasible point has a smaller l1 norm; inf if the proof is exact.
+    n_passes, n_restarts : int
+        Products with A and its transpose, in pairs; restarts.
+    """
+
+    x: object
+    fun: float
+    dual_value: float
+    slack: object
+    con: object
+    ineqlin: object
+    eqlin: object
+    lower: object
+    upper: object
+    primal_infeasibility: float
+    dual_infeasibility: float
+    gap: float
+    ray: object
+    far: float
+    n_passes: int
+    n_restarts: int
+
+
+@dataclass(slots=True, eq=False)
+class LinearProgram:
+    """min c.x subject to A x <= b in the first `m_ub` rows, A x = b in the others, low <= x <= high."""
+
+    A: Matrix
+    b: object
+    c: object
+    low: object
+    high: object
+    m_ub: int
+    dtype: object
+    scaled: object = None  # (Matrix, rows, columns): rows A columns
+    found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
+
+    @property
+    def xp(self):
+        """The namespace."""
+        return self.A.xp
+
+    def signs(self):
+        """Return the least value of each multiplier: 0 for inequalities, -inf for equations."""
+        xp, m = self.xp, self.A.shape[0]
+        free = self.A.vector(m - self.m_ub, -math.inf)
+        return xp.concat((self.A.vector(self.m_ub), free))
+
+    def errors(self, x, y, Ax, ATy):
+        """Return (primal, dual, gap, value, dual value): the relative errors of a pair with its products."""
+        xp = self.xp
+        norm, zero = xp.linalg.vector_norm, xp.zeros_like(Ax)
+        off = Ax - self.b
+        off = xp.concat((xp.maximum(off[: self.m_ub], zero[: self.m_ub]), off[self.m_ub :]))
+        reduced = self.c + ATy
+        bound = xp.where(reduced > 0, self.low, self.high)
+        held = xp.isfinite(bound)
+        paid = xp.where(held, reduced * xp.where(held, bound, 0.0), 0.0)
+        value, dual = xp.sum(self.c * x), xp.sum(paid) - xp.sum(self.b * y)
+        size = xp.sum(xp.abs(self.c * x)) + xp.sum(xp.abs(self.b * y)) + xp.sum(xp.abs(paid))
+        size = xp.where(size > 0, size, xp.ones_like(size))
+        return (
+            norm(off) / _size(xp, self.b),
+            norm(xp.where(held, 0.0, reduced)) / _size(xp, self.c),
+            xp.abs(value - dual) / size,
+            value,
+            dual,
+        )
+
+    def point(self, state):
+        """Return (x, y) of the program from those of the scaled one, x in the caller's dtype and within bounds."""
+        xp, (_, rows, columns) = self.xp, self.scaled
+        x, y = state[0] * columns, state[1] * rows
+        x = xp.astype(xp.astype(x, self.dtype), xp.float64)
+        return xp.minimum(xp.maximum(x, self.low), self.high), y
+
+    def certificate(self, state):
+        """Recompute feasibility of both sides and the gap from the data."""
+        x, y = self.point(state)
+        primal, dual, gap, value, other = self.errors(x, y, *self.A.products(x, y))
+        xp = self.xp
+        return {
+            "kkt_error": xp.max(xp.stack((primal, dual, gap))),
+            "primal_infeasibility": primal,
+            "dual_infeasibility": dual,
+            "gap": gap,
+            "value": value,
+            "dual_value": other,
+        }
+
+    def finish(self, state, info, common):
+        """Return the result."""
+        xp, m = self.xp, self.m_ub
+        x, y = self.point(state)
+        slack = self.b - self.A.forward(x)
+        reduced = self.c + self.A.adjoint(y)
+        zero = xp.zeros_like(reduced)
+        cast = lambda v: xp.astype(v, self.dtype)  # noqa: E731
+        found = common["certificate"]
+        lower = xp.where(xp.isfinite(self.low), xp.maximum(reduced, zero), zero)
+        upper = xp.where(xp.isfinite(self.high), xp.minimum(reduced, zero), zero)
+        return LPResult(
+            **common, x=cast(x), fun=found["value"], dual_value=found["dual_value"], slack=cast(slack[:m]),
+            con=cast(slack[m:]), ineqlin=SimpleNamespace(residual=cast(slack[:m]), marginals=cast(-y[:m])),
+            eqlin=SimpleNamespace(residual=cast(slack[m:]), marginals=cast(-y[m:])),
+            lower=SimpleNamespace(residual=cast(x - self.low), marginals=cast(lower)),
+            upper=SimpleNamespace(residual=cast(self.high - x), marginals=cast(upper)),
+            primal_infeasibility=found["primal_infeasibility"], dual_infeasibility=found["dual_infeasibility"],
+            gap=found["gap"], **self.found, n_passes=int(info.get("n_passes", 0)),
+            n_restarts=int(info.get("n_restarts", 0)),
+        )  # fmt: skip
+
+
+def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
+    """Check a linear program and scale it."""
+    for A, b, pair in ((A_ub, b_ub, "ub"), (A_eq, b_eq, "eq")):
+        if (A is None) != (b is None):
+            raise InvalidInputError(f"A_{pair} and b_{pair}: one of them is given; give both or none")
+    checks = Checks({"c": c, "A_ub": A_ub, "b_ub": b_ub, "A_eq": A_eq, "b_eq": b_eq})
+    xp, place = checks.xp, checks.device
+    c = checks.vector("c")
+    n, blocks, sides, sizes = c.shape[0], [], [], []
+    for name, A in (("ub", A_ub), ("eq", A_eq)):
+        sizes.append(0)
+        if A is None or 0 in getattr(A, "shape", (1,)):
+            continue
+        sparse = is_sparse(A)
+        A = checks.csr(f"A_{name}", shape=(None, n)) if sparse else checks.matrix(f"A_{name}", shape=(None, n))
+        sizes[-1] = A.shape[0]
+        sides.append(checks.vector(f"b_{name}", size=A.shape[0]))
+        blocks.append(A)
+    if not blocks:  # an empty equation, so that there is a matrix
+        blocks, sides, sizes = [xp.zeros((1, n), dtype=checks.dtype, device=place)], [xp.zeros((1,), device=place)], [0, 1]
+    checks.settle()
+    if len({is_sparse(A) for A in blocks}) > 1:
+        raise InvalidTypeError("A_ub and A_eq: one is sparse, the other is not; make both sparse or both dense")
+    wide = [xp.astype(v, xp.float64, copy=False) for v in (c, *sides)]
+    low, high = (like(xp, v, place, xp.float64) for v in _bounds(bounds, n))
+    A = blocks[0] if len(blocks) == 1 else _stacked(xp, blocks)
+    p = LinearProgram(wrap(xp, place, A), xp.concat(wide[1:]), wide[0], low, high, sizes[0], checks.dtype)
+    p.scaled = _scaled(p)
+    return p
+
+
+def _stacked(xp, blocks):
+    if not is_sparse(blocks[0]):
+        return xp.concat(blocks, axis=0)
+    if is_cupy(xp):
+        import cupyx.scipy.sparse as sparse
+    else:
+        import scipy.sparse as sparse
+    return sparse.vstack(blocks, format="csr")
+
+
+def _bounds(bounds, n):
+    """Return lower and upper bounds as vectors."""
+    pairs = [(0, None)] if bounds is None else bounds
+    if isinstance(pairs, (tuple, list)) and len(pairs) == 2 and all(v is None or np.ndim(v) == 0 for v in pairs):
+        pairs = [pairs]
+    pairs = [list(pair) for pair in (host(pairs) if hasattr(pairs, "__array_namespace__") else pairs)]
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, n):
+        raise InvalidInputError(f"bounds has {len(pairs)} entries: one pair (lower, upper), or {n} of them, is expected")
+    ends = np.array([[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float)
+    low, high = (np.ascontiguousarray(v) for v in np.broadcast_to(ends, (n, 2)).T)
+    bad = np.flatnonzero(~((low <= high) & (low < np.inf) & (high > -np.inf)))
+    if bad.size:
+        j = int(bad[0])
+        raise InvalidInputError(f"bounds[{j}] is ({low[j]}, {high[j]}): lower <= upper is expected; exchange them")
+    return low, high
+
+
+def _scaled(p):
+    """Return (rows A columns, rows, columns): Ruiz's scaling, then Pock and Chambolle's."""
+    xp, A = p.xp, p.A
+    absolute = A.filled(xp.abs(A.parts[0]))
+    rows, columns = A.vector(A.shape[0], 1.0), A.vector(A.shape[1], 1.0)
+    for _ in range(RUIZ):
+        row, column = A.kernels.largest(absolute.parts, rows, columns)
+        rows, columns = rows / _root(xp, row), columns / _root(xp, column)
+    rows, columns = rows / _root(xp, rows * absolute.forward(columns)), columns / _root(xp, columns * absolute.adjoint(rows))
+    if len(A.parts) == 1:
+        return A.filled(rows[:, None] * A.A * columns), rows, columns
+    numbers = xp.astype(A.A.indices, xp.int64)
+    counts = xp.astype(A.A.indptr[1:] - A.A.indptr[:-1], xp.int64)
+    data = xp.astype(A.A.data, xp.float64) * xp.repeat(rows, counts) * xp.take(columns, numbers)
+    return A.filled(data), rows, columns
+
+
+def _root(xp, v):
+    return xp.sqrt(xp.where(v > 0, v, xp.ones_like(v)))
+
+
+def _size(xp, v):
+    size = xp.linalg.vector_norm(v)
+    return xp.where(size > 0, size, xp.ones_like(size))
