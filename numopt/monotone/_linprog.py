@@ -119,11 +119,14 @@ def _iterates(p, x, y):
     norm = A.norm(rtol=1e-3, limit=60)[0] * SAFETY
     sizes = host(xp.linalg.vector_norm(c), xp.linalg.vector_norm(b))
 
-    def measure(x, y, Ax, ATy):
-        primal, dual, gap, _, _ = p.errors(x * columns, y * rows, Ax / rows, ATy / columns)
-        return xp.max(xp.stack((primal, dual, gap)))
+    def errors(x, y, Ax, ATy):
+        return p.errors(x * columns, y * rows, Ax / rows, ATy / columns)[:3]
 
-    problem = Bilinear(A, c, b, X, Y, norm or 1.0, measure, sizes[0] / sizes[1] if min(sizes) > 0 else 1.0)
+    def measure(*hat):
+        return xp.max(xp.stack(errors(*hat)))
+
+    weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
+    problem = Bilinear(A, c, b, X, Y, norm or 1.0, measure, weight, errors)
     looked, before, old = FIRST, math.inf, (x, y)
     for step in pdhg(problem, x, y):
         yield Iterate(step.state, step.measure, step.info)

@@ -72,6 +72,7 @@ class LinearProgram:
     m_ub: int
     dtype: object
     scaled: object = None  # (Matrix, rows, columns): rows A columns
+    memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
 
     @property
@@ -113,11 +114,17 @@ class LinearProgram:
         x = xp.astype(xp.astype(x, self.dtype), xp.float64)
         return xp.minimum(xp.maximum(x, self.low), self.high), y
 
+    def evaluated(self, state):
+        """Return (x, y, A x, A^T y), computed once for the same state."""
+        if self.memo[0] is not state:
+            x, y = self.point(state)
+            self.memo = state, (x, y, *self.A.products(x, y))
+        return self.memo[1]
+
     def certificate(self, state):
         """Recompute feasibility of both sides and the gap from the data."""
-        x, y = self.point(state)
-        primal, dual, gap, value, other = self.errors(x, y, *self.A.products(x, y))
-        xp = self.xp
+        xp, (x, y, Ax, ATy) = self.xp, self.evaluated(state)
+        primal, dual, gap, value, other = self.errors(x, y, Ax, ATy)
         return {
             "kkt_error": xp.max(xp.stack((primal, dual, gap))),
             "primal_infeasibility": primal,
@@ -130,9 +137,8 @@ class LinearProgram:
     def finish(self, state, info, common):
         """Return the result."""
         xp, m = self.xp, self.m_ub
-        x, y = self.point(state)
-        slack = self.b - self.A.forward(x)
-        reduced = self.c + self.A.adjoint(y)
+        x, y, Ax, ATy = self.evaluated(state)
+        slack, reduced = self.b - Ax, self.c + ATy
         zero = xp.zeros_like(reduced)
         cast = lambda v: xp.astype(v, self.dtype)  # noqa: E731
         found = common["certificate"]
@@ -226,7 +232,7 @@ def _scaled(p):
 
 
 def _root(xp, v):
-    return xp.sqrt(xp.where(v > 0, v, xp.ones_like(v)))
+    return xp.sqrt(xp.where(v == 0, xp.ones_like(v), v))
 
 
 def _size(xp, v):

@@ -17,7 +17,8 @@ from numopt.monotone._matrix import Matrix
 CHECK = 20  # steps between two looks at the displacement, twice as many after LATER
 LATER = 200
 SUFFICIENT, NECESSARY, ARTIFICIAL = 0.2, 0.5, 0.36  # when to restart: Applegate et al., arXiv:2106.04756
-WEIGHTS = 1e-4, 1e4
+HALFWAY, WORSE = 0.5, 0.1  # how far the weight moves, in logarithms: to balance the ways, to balance the errors
+WEIGHTS = 1e-4, 1e4  # its range, times what it starts with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,7 @@ class Bilinear:
     norm: float  # of A, on differences of points of the sets
     measure: object  # (x, y, A x, A^T y) -> scalar on the device
     weight: float = 1.0
+    errors: object = None  # (x, y, A x, A^T y) -> (primal, dual, ...), on the device
 
 
 def pdhg(p, x, y):
@@ -65,10 +67,18 @@ def pdhg(p, x, y):
 
 
 def _rebalanced(w, p, hat, anchor):
-    """Return the primal weight that would have balanced the way gone in x and in y, halfway there."""
+    """Return a primal weight closer to the one that would have balanced the way gone in x and in y.
+
+    Where the errors of both sides are known, the worse one is given longer steps as well.
+    """
     norm = p.matrix.xp.linalg.vector_norm
-    dx, dy = host(norm(hat[0] - anchor[0]), norm(hat[1] - anchor[1]))
+    errors = () if p.errors is None else p.errors(*hat)[:2]
+    dx, dy, *errors = host(norm(hat[0] - anchor[0]), norm(hat[1] - anchor[1]), *errors)
     if min(dx, dy) < 1e-14 or max(dx, dy) > 1e6 * min(dx, dy):
         return w
-    step = min(max(0.5 * math.log(w * dx / dy), -1.0), 1.0)
-    return min(max(w * math.exp(-step), WEIGHTS[0]), WEIGHTS[1])
+    change = -HALFWAY * math.log(w * dx / dy)
+    if errors:
+        primal, dual = (max(e, 1e-15) for e in errors)
+        change += WORSE * math.log(primal / dual)
+    w *= math.exp(min(max(change, -1.0), 1.0))
+    return min(max(w, WEIGHTS[0] * p.weight), WEIGHTS[1] * p.weight)
