@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from numopt._array import default_rng, device, float_dtype, host, namespace
-from numopt._check import Checks, integer, one_of
+from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._prox import check_prox
@@ -137,7 +137,8 @@ def inclusion(op, z0, prox):
                 f"op is {type(op).__name__}: an operator with the attribute {name} is expected; "
                 f"see numopt.monotone.FiniteSumOperator"
             )
-    dim, n = integer("op.dim", op.dim, low=1), integer("op.n", op.n, low=1)
+    dim = integer("op.dim", op.dim, low=1)
+    integer("op.n", op.n, low=1)
     one_of("op.kind", getattr(op, "kind", "monotone"), KINDS)
     prox = check_prox(prox if prox is not None else getattr(op, "prox", None), dim)
     own = getattr(op, "xp", None)
@@ -158,9 +159,8 @@ def inclusion(op, z0, prox):
     F0 = p.full(p.start)
     if tuple(F0.shape) != (dim,):
         raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")
-    L = getattr(op, "lipschitz", None) or estimate_lipschitz(p, F0)
-    del n
-    p.eta = 1 / L
+    L = getattr(op, "lipschitz", None)
+    p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
     first = host(p.residual(p.start, F0))
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")

@@ -9,7 +9,7 @@ import numpy as np
 from numopt._array import host, is_cupy, is_sparse, like
 from numopt._check import Checks
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError, SolverError
 from numopt.monotone._matrix import Matrix, wrap
 
 RUIZ = 10  # rounds of scaling by the roots of the largest entries
@@ -223,6 +223,8 @@ def _scaled(p):
         row, column = A.kernels.largest(absolute.parts, rows, columns)
         rows, columns = rows / _root(xp, row), columns / _root(xp, column)
     rows, columns = rows / _root(xp, rows * absolute.forward(columns)), columns / _root(xp, columns * absolute.adjoint(rows))
+    if not math.isfinite(host(xp.sum(rows) + xp.sum(columns))):
+        raise SolverError("the entries of the constraints are too far apart to be scaled: rescale rows or columns")
     if len(A.parts) == 1:
         return A.filled(rows[:, None] * A.A * columns), rows, columns
     numbers = xp.astype(A.A.indices, xp.int64)

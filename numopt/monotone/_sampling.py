@@ -23,7 +23,6 @@ class Sampling:
     q: object  # None: uniform
     cocoercive: float
     lipschitz: float
-    largest: float
 
     def draw(self, rng, size):
         """Return (indices, weights): the weighted sum of these components estimates F."""
@@ -47,8 +46,8 @@ def sampling(op, kind):
             f"op.component_lipschitz has shape {L.shape}: {op.n} finite numbers >= 0 are expected; one for each component"
         )
     if kind == "uniform" or not L.any():
-        return Sampling(op.n, None, L.max(), math.sqrt((L**2).mean()), L.max())
+        return Sampling(op.n, None, float(L.max()), math.sqrt((L**2).mean()))
     q = np.maximum(L / L.sum(), LEAST_SHARE / op.n)
     q /= q.sum()
     scaled = L / (op.n * q)
-    return Sampling(op.n, q, scaled.max(), math.sqrt((q * scaled**2).sum()), L.max())
+    return Sampling(op.n, q, float(scaled.max()), math.sqrt((q * scaled**2).sum()))

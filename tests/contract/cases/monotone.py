@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-import numopt.monotone
+import numopt.monotone  # noqa: F401
+from numopt import _array
 from numopt.exceptions import InvalidInputError
 from tests.contract.cases._case import Case, spoil
 
@@ -34,7 +35,89 @@ def _infeasibility(result, p):
     return np.linalg.norm(off) / np.linalg.norm(np.concatenate([b_ub, b_eq]))
 
 
+class _Affine:
+    """F_i(z) = M_i z + q_i in the library of z: skew parts make it monotone, without them it is cocoercive."""
+
+    def __init__(self, rng, skew):
+        B = rng.standard_normal((12, 5, 5))
+        S = B - np.swapaxes(B, 1, 2)
+        self.M = B @ np.swapaxes(B, 1, 2) / 10 + np.eye(5) + skew * S
+        self.q = rng.standard_normal((12, 5))
+        self.n, self.dim, self.kind = 12, 5, "monotone" if skew else "cocoercive"
+        self.lipschitz = np.linalg.norm(self.M.mean(axis=0), 2)
+        self.component_lipschitz = np.linalg.norm(self.M, 2, axis=(1, 2))
+
+    def full(self, z):
+        return self._affine(z, self.M.mean(axis=0)) + self._moved(z, self.q.mean(axis=0))
+
+    def batch_difference(self, z, w, index, weights):
+        return self._affine(z - w, np.tensordot(weights, self.M[index], 1))
+
+    def _affine(self, z, M):
+        return self._moved(z, M) @ z
+
+    def _moved(self, z, v):
+        return _array.namespace(z).asarray(v, device=_array.device(z))
+
+
+def _inclusion(rng, dtype, method, skew):
+    keywords = {"method": method, "tol": 1e-4 if dtype == "float32" else 1e-6, "rng": 3, "max_iter": 5000}
+    if method.startswith("halpern-"):  # without restarts residuals fall like 1 / k
+        keywords |= {"tol": 5e-2, "step": 0.1 if skew == 0 else 0.5}
+    return (_Affine(rng, skew), rng.standard_normal(5).astype(dtype)), keywords
+
+
+def _residual(result, p):
+    F = p["op"].full(np.asarray(result.z, float))
+    return np.linalg.norm(F) / np.linalg.norm(p["op"].full(np.asarray(p["z0"], float)))
+
+
+def _half_cosine(x):
+    return _array.namespace(x).cos(x) / 2
+
+
+def _moved_by(result, p):
+    x, x0 = np.asarray(result.x, float), np.asarray(p["x0"], float)
+    return np.linalg.norm(np.cos(x) / 2 - x) / np.linalg.norm(np.cos(x0) / 2 - x0)
+
+
 CASES = [
+    *(
+        Case(
+            "monotone.monotone_root",
+            partial(_inclusion, method=method, skew=skew),
+            _residual,
+            "relative_residual",
+            bad=[
+                ("a short start", spoil("z0", lambda z: z[:-1]), InvalidInputError, r"z0 has shape \(4,\)"),
+                ("a step of 0", spoil("step", 0.0), InvalidInputError, "step is 0"),
+            ],
+            label=method,
+        )
+        for method, skew in (
+            ("feg", 1.0),
+            ("extragradient", 1.0),
+            ("halpern", 0.0),
+            ("halpern-page", 0.0),
+            ("halpern-forb", 1.0),
+            ("vr-halpern", 0.0),
+            ("vr-prox-halpern", 1.0),
+            ("lsvrg", 0.0),
+        )
+    ),
+    *(
+        Case(
+            "monotone.fixed_point",
+            lambda rng, dtype, method=method: (
+                (_half_cosine, rng.standard_normal(7).astype(dtype)),
+                {"method": method, "tol": 1e-2 if method == "halpern" else 1e-5},
+            ),
+            _moved_by,
+            "relative_residual",
+            label=method,
+        )
+        for method in ("auto", "halpern", "iteration")
+    ),
     *(
         Case(
             "monotone.matrix_game",
