@@ -9,8 +9,10 @@ from numopt.monotone._lp_problem import LPResult
 from numopt.monotone._matrix_game import matrix_game
 from numopt.monotone._operator import FiniteSumOperator, Operator
 from numopt.monotone._prox import L1, Ball, Box, Free, NonNegative, Product, Simplex, Simplices
+from numopt.monotone._robust import DROLogistic, FairClassification, RobustLeastSquares
 from numopt.monotone._root import monotone_root
 from numopt.monotone._saddle import BilinearGame, BilinearSum, CournotNash, LPPrimalDual, QuadraticSaddle
+from numopt.monotone._saddle_qp import saddle_qp
 
 __all__ = [
     "L1",
@@ -19,6 +21,8 @@ __all__ = [
     "BilinearSum",
     "Box",
     "CournotNash",
+    "DROLogistic",
+    "FairClassification",
     "FiniteSumOperator",
     "FixedPointResult",
     "Free",
@@ -32,10 +36,12 @@ __all__ = [
     "Operator",
     "Product",
     "QuadraticSaddle",
+    "RobustLeastSquares",
     "Simplex",
     "Simplices",
     "fixed_point",
     "linprog_pd",
     "matrix_game",
     "monotone_root",
+    "saddle_qp",
 ]

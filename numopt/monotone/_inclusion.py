@@ -71,6 +71,7 @@ class Inclusion:
     eta: float = 1.0
     scale: float = 1.0
     method: str = ""
+    by_gap: bool = False
     counts: dict = field(default_factory=lambda: {"n_full": 0, "n_component": 0})
 
     @property
@@ -94,20 +95,22 @@ class Inclusion:
         eta = self.eta if eta is None else eta
         return self.xp.linalg.vector_norm(z - self.prox(z - eta * Fz, eta)) / eta
 
+    def gap(self, z, Fz):
+        """Return a bound of the duality gap, inf where there is none."""
+        if not (hasattr(self.prox, "least") and getattr(self.op, "saddle", False)):
+            return math.inf
+        return self.xp.sum(Fz * z) - self.prox.least(Fz)
+
     def measure(self, z, Fz):
-        """Return the residual relative to that at the start."""
-        return self.residual(z, Fz) / self.scale
+        """Return what `tol` judges: the residual, or the gap, relative to that at the start."""
+        return (self.gap(z, Fz) if self.by_gap else self.residual(z, Fz)) / self.scale
 
     def certificate(self, state):
         """Evaluate F anew at what will be returned."""
-        xp = self.xp
-        z = xp.astype(self.final(state), xp.float64)
+        z = self.xp.astype(self.final(state), self.xp.float64)
         Fz = self.full(z)
-        residual = self.residual(z, Fz)
-        gap = math.inf
-        if hasattr(self.prox, "least") and getattr(self.op, "saddle", False):
-            gap = xp.sum(Fz * z) - self.prox.least(Fz)
-        return {"relative_residual": residual / self.scale, "residual": residual, "gap": gap}
+        name = "relative_gap" if self.by_gap else "relative_residual"
+        return {name: self.measure(z, Fz), "residual": self.residual(z, Fz), "gap": self.gap(z, Fz)}
 
     def final(self, state):
         """Return the point in the caller's dtype."""
@@ -129,7 +132,7 @@ class Inclusion:
         )  # fmt: skip
 
 
-def inclusion(op, z0, prox):
+def inclusion(op, z0, prox, by_gap=False):
     """Check an operator with its start; estimate what it does not say of itself."""
     for name in ("full", "dim"):
         if not hasattr(op, name):
@@ -161,9 +164,11 @@ def inclusion(op, z0, prox):
         raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")
     L = getattr(op, "lipschitz", None)
     p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
-    first = host(p.residual(p.start, F0))
+    first, gap = host(p.residual(p.start, F0), p.gap(p.start, F0))
+    p.by_gap = by_gap and math.isfinite(gap)
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
+    first = gap if p.by_gap else first
     p.scale = first if first > 0 else 1.0
     return p
 

@@ -28,6 +28,7 @@ METHODS = {
     "lsvrg": lsvrg,
 }
 SAMPLED = {"halpern-page", "halpern-forb", "vr-halpern", "vr-prox-halpern", "lsvrg"}
+FOREVER = 10**12
 MANY = 2000  # components from which on sampling is considered
 GAIN = 5.0  # of sampling a monotone sum, sqrt(n) L_F / L_Q, below which the whole operator is evaluated
 
@@ -41,6 +42,13 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     Solves 0 in F(z) + G(z) with F = (1/n) sum_i F_i single-valued and G given by its prox: gradients of convex
     functions, saddle points, games, variational inequalities.
     """
+    return solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law, restart, rng, tol=tol,
+                 max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure)  # fmt: skip
+
+
+def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law, restart, rng, *, tol, max_iter,
+          by_gap=False, **control):  # fmt: skip
+    """Check everything, choose, and run."""
     one_of("method", method, ("auto", *METHODS))
     one_of("law", law, ("uniform", "importance"))
     scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
@@ -51,7 +59,7 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     if refresh_prob is not None:
         scalar("refresh_prob", refresh_prob, above=0.0, high=1.0, remedy="pass a probability above 0")
     rng = default_rng(rng)
-    p = inclusion(op, z0, prox)
+    p = inclusion(op, z0, prox, by_gap)
     if batch_size is not None and integer("batch_size", batch_size, low=1) > p.n:
         warn(f"batch_size is {batch_size}: the operator has {p.n} components, which are taken", PrecisionWarning)
         batch_size = p.n
@@ -69,11 +77,8 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
         finish=p.finish,
         start=p.start,
         tol=tol,
-        max_iter=max(10**9, max_iter),
-        max_time=max_time,
-        check_every=check_every,
-        callback=callback,
-        on_failure=on_failure,
+        max_iter=FOREVER,  # epochs are counted here, by what is evaluated
+        **control,
     )
 
 

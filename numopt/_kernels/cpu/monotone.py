@@ -207,6 +207,11 @@ def _svrg_steps(A, b, loss, ridge, z, w, Fw, at_w, index, weights, step, lower, 
                 z[j] = min(max(z[j], lower[j]), upper[j])
 
 
+def scatter(index, values, size):
+    """Return the vector whose entry i is the sum of the values with this index."""
+    return np.bincount(index, weights=values, minlength=size)
+
+
 def warmup(dtype):
     """Compile for one dtype of the matrix."""
     from scipy.sparse import eye_array

@@ -131,6 +131,15 @@ def svrg_steps(A, b, loss, ridge, z, w, Fw, at_w, index, weights, step, lower, u
     return z
 
 
+def scatter(index, values, size):
+    """Return the vector whose entry i is the sum of the values with this index; indices are a NumPy array."""
+    xp = namespace(values)
+    place = xp.asarray(index, device=device(values))
+    slots = xp.arange(size, dtype=place.dtype, device=device(values))
+    hit = xp.reshape(place, (1, -1)) == xp.reshape(slots, (-1, 1))
+    return xp.sum(xp.where(hit, xp.reshape(values, (1, -1)), 0.0), axis=1)
+
+
 def _project(S, v):
     total, lower, upper = S
     if total > 0:

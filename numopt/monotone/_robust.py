@@ -1,0 +1,211 @@
+"""Learning against an adversary, as saddle problems: F = (gradient in the coefficients, minus that in the adversary).
+
+The adversary's variables are scaled by sqrt(n), so that one step suits both sides.
+"""
+
+import math
+
+import numpy as np
+
+from numopt._array import host
+from numopt._check import Checks, positive_scalar, scalar
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError
+from numopt.monotone._matrix import wrap
+from numopt.monotone._operator import Operator
+from numopt.monotone._prox import Free, Product, Simplex
+
+
+class _Adversarial(Operator):
+    """What they share: rows a_i with targets b_i, coefficients of a ridge, an adversary of some size."""
+
+    saddle = True
+
+    def _data(self, A, b, ridge, low=-math.inf, high=math.inf):
+        checks = Checks({"A": A, "b": b})
+        A = checks.matrix("A")
+        self.n, self.split = A.shape
+        b = checks.vector("b", size=self.n, low=low, high=high, remedy="give each row a target in range")
+        checks.settle()
+        xp = self.xp = checks.xp
+        self.device, self.dtype = checks.device, checks.dtype
+        self.A, self.b, self.root = wrap(xp, self.device, A), xp.astype(b, xp.float64), math.sqrt(self.n)
+        self.ridge = scalar("ridge", ridge, low=0.0)
+        self.kernels = kernels("monotone", xp)
+
+    def _rows(self, index):
+        xp = self.xp
+        place = xp.asarray(index, device=self.device)
+        return place, xp.astype(xp.take(self.A.A, place, axis=0), xp.float64, copy=False), xp.take(self.b, place)
+
+    def batch_difference(self, z, w, index, weights):
+        """Return the weighted sum of F_i(z) - F_i(w)."""
+        xp = self.xp
+        place, rows, b = self._rows(index)
+        weights = xp.asarray(weights, device=self.device)
+        slopes, pushes = (one - other for one, other in zip(
+            self._terms(z, rows @ z[: self.split], b, place), self._terms(w, rows @ w[: self.split], b, place), strict=True))  # fmt: skip
+        adversary = self.kernels.scatter(self._slots(index), weights * pushes, self.dim - self.split)
+        parts = ((weights * slopes) @ rows, adversary)
+        return xp.concat(parts) + xp.sum(weights) * (self._common(z) - self._common(w))
+
+    def full(self, z):
+        """Return F(z)."""
+        xp = self.xp
+        every = xp.arange(self.n, dtype=xp.int64, device=self.device)
+        slopes, pushes = self._terms(z, self.A.forward(z[: self.split]), self.b, every)
+        adversary = self.kernels.scatter(self._slots(None), pushes, self.dim - self.split)
+        return xp.concat((self.A.adjoint(slopes), adversary)) / self.n + self._common(z)
+
+    def component(self, i, z):
+        """Return F_i(z)."""
+        place, rows, b = self._rows(np.array([i]))
+        slopes, pushes = self._terms(z, rows @ z[: self.split], b, place)
+        adversary = self.kernels.scatter(self._slots(np.array([i])), pushes, self.dim - self.split)
+        return self.xp.concat((slopes @ rows, adversary)) + self._common(z)
+
+    def _slots(self, index):
+        """Return the numbers of the adversary's variables that these components push, on the host."""
+        return np.arange(self.n) if index is None else index
+
+
+class RobustLeastSquares(_Adversarial):
+    """Least squares whose responses an adversary moves at a price.
+
+    ``min_x max_y 1/(2n) |A x - y|^2 - price/(2n) |y - b|^2 + ridge/2 |x|^2``, in z = (x, u), y = b + sqrt(n) u.
+
+    Parameters
+    ----------
+    A : array_like of shape (n, d)
+        One row for each observation.
+    b : array_like of shape (n,)
+        Responses.
+    price : float, default 2.0
+        Above 1, or the adversary could move them for ever.
+    ridge : float, default 0.0
+        At least 0.
+
+    Examples
+    --------
+    >>> from numopt.monotone import RobustLeastSquares, monotone_root
+    >>> op = RobustLeastSquares([[1.0], [1.0]], [0.0, 2.0], price=3.0)
+    >>> monotone_root(op, tol=1e-9).x.round(6)
+    array([1.])
+    """
+
+    def __init__(self, A, b, price=2.0, ridge=0.0):
+        self._data(A, b, ridge)
+        self.price = positive_scalar("price", price)
+        if not self.price > 1:
+            raise InvalidInputError(f"price is {price}: a number above 1 is expected; raise it")
+        self.dim = self.split + self.n
+        s = 1.01 * self.A.norm(rtol=1e-3, limit=100)[0] / self.root
+        self.lipschitz = float(np.linalg.norm([[s * s + self.ridge, -s], [s, self.price - 1]], 2)) or 1.0
+        squares = host(self.xp.sum(self.A.A * self.A.A, axis=1, dtype=self.xp.float64))
+        self.component_lipschitz = squares + self.root * np.sqrt(squares) + self.n * (self.price - 1) + self.ridge
+
+    def _terms(self, z, t, b, place):
+        u = self.xp.take(z[self.split :], place)
+        off = t - b - self.root * u
+        return off, self.root * (off + self.price * self.root * u)
+
+    def _common(self, z):
+        return self.xp.concat((self.ridge * z[: self.split], self.xp.zeros_like(z[self.split :])))
+
+
+class _AdversarialLogistic(_Adversarial):
+    """Logistic losses, weighted by an adversary."""
+
+    def _losses(self, t, b):
+        """Return the losses log(1 + exp(t)) - b t and their derivatives."""
+        xp = self.xp
+        e = xp.exp(-xp.abs(t))
+        return xp.log1p(e) + xp.maximum(t, xp.zeros_like(t)) - b * t, xp.where(t >= 0, 1 / (1 + e), e / (1 + e)) - b
+
+
+class DROLogistic(_AdversarialLogistic):
+    """Distributionally robust logistic regression: an adversary weights the observations, and pays for leaving 1/n.
+
+    ``min_x max_q sum_i q_i loss_i(x) - price n / 2 |q - 1/n|^2 + ridge/2 |x|^2`` over the simplex, in z = (x, sqrt(n) q).
+
+    Parameters
+    ----------
+    A : array_like of shape (n, d)
+        One row for each observation.
+    b : array_like of shape (n,)
+        Classes 0 and 1.
+    price : float, default 1.0
+        Above 0; the larger, the closer to the plain mean of the losses.
+    ridge : float, default 0.0
+        At least 0.
+
+    Examples
+    --------
+    >>> from numopt.monotone import DROLogistic, monotone_root
+    >>> op = DROLogistic([[1.0], [1.0], [1.0]], [1, 1, 0], price=1.0, ridge=0.1)
+    >>> result = monotone_root(op, tol=1e-6)
+    >>> q = result.y / 3**0.5
+    >>> bool(q[2] > q[0])  # the observation that fits least counts most
+    True
+    """
+
+    def __init__(self, A, b, price=1.0, ridge=0.0):
+        self._data(A, b, ridge, 0.0, 1.0)
+        self.price = positive_scalar("price", price)
+        self.dim = self.split + self.n
+        self.prox = Product([(Free(), self.split), (Simplex(self.root), self.n)])
+
+    def _terms(self, z, t, b, place):
+        loss, slope = self._losses(t, b)
+        return self.root * self.xp.take(z[self.split :], place) * slope, -self.root * loss
+
+    def _common(self, z):
+        return self.xp.concat((self.ridge * z[: self.split], self.price * (z[self.split :] - 1 / self.root)))
+
+
+class FairClassification(_AdversarialLogistic):
+    """Logistic regression for the group that fares worst: ``min_x max_q sum_g q_g mean_g(loss) + ridge/2 |x|^2``.
+
+    Parameters
+    ----------
+    A : array_like of shape (n, d)
+        One row for each observation.
+    b : array_like of shape (n,)
+        Classes 0 and 1.
+    groups : array_like of shape (n,)
+        The group of each observation, anything that NumPy can sort.
+    ridge : float, default 0.0
+        At least 0.
+
+    Examples
+    --------
+    >>> from numopt.monotone import FairClassification, monotone_root
+    >>> op = FairClassification([[1.0], [1.0], [1.0]], [1, 1, 0], ["a", "a", "b"], ridge=0.1)
+    >>> monotone_root(op, tol=1e-6).x.round(3) + 0.0
+    array([0.])
+    """
+
+    def __init__(self, A, b, groups, ridge=0.0):
+        self._data(A, b, ridge, 0.0, 1.0)
+        names, slots, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+        if slots.shape != (self.n,):
+            raise InvalidInputError(f"groups has shape {slots.shape}: ({self.n},) is expected; give each row its group")
+        self.groups, self.slots = names, slots
+        xp = self.xp
+        self.share = xp.asarray(self.n / counts[slots], device=self.device)
+        self.slot = xp.asarray(slots, device=self.device)
+        self.dim = self.split + names.size
+        self.prox = Product([(Free(), self.split), (Simplex(), names.size)])
+
+    def _terms(self, z, t, b, place):
+        xp = self.xp
+        loss, slope = self._losses(t, b)
+        share = xp.take(self.share, place)
+        weight = xp.take(z[self.split :], xp.take(self.slot, place))
+        return weight * share * slope, -share * loss
+
+    def _common(self, z):
+        return self.xp.concat((self.ridge * z[: self.split], self.xp.zeros_like(z[self.split :])))
+
+    def _slots(self, index):
+        return self.slots if index is None else self.slots[index]

@@ -1,0 +1,134 @@
+"""Linear programs: optimal pairs, proofs of the contrary, and no false ones."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import linprog
+
+from numopt import Status
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.monotone import linprog_pd
+
+
+def feasible(seed, m_ub=8, m_eq=4, n=15):
+    rng = np.random.default_rng(seed)
+    A, E, x = rng.standard_normal((m_ub, n)), rng.standard_normal((m_eq, n)), rng.random(n)
+    y, z = -rng.random(m_ub), rng.standard_normal(m_eq)
+    s = rng.random(n) * (rng.random(n) < 0.5)
+    return A.T @ y + E.T @ z + s, A, A @ x + rng.random(m_ub) * (rng.random(m_ub) < 0.5), E, E @ x
+
+
+def check(result, c, A, b, E, d, tol=1e-6):
+    """Assert that a claimed optimum is one, in plain NumPy."""
+    assert result.success, result.message
+    x, y, z = result.x, result.ineqlin.marginals, result.eqlin.marginals
+    size = np.linalg.norm(np.concatenate([b, d]))
+    assert np.linalg.norm(np.concatenate([np.maximum(A @ x - b, 0), E @ x - d])) <= 1.01 * tol * size
+    assert (x >= 0).all() and (y <= 0).all()
+    reduced = c - A.T @ y - E.T @ z
+    assert np.linalg.norm(np.minimum(reduced, 0)) <= 1.01 * tol * np.linalg.norm(c)
+    assert abs(c @ x - b @ y - d @ z) <= 1.01 * tol * (abs(c * x).sum() + abs(b * y).sum() + abs(d * z).sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("sparse", [False, True])
+def test_optimal_pairs(seed, sparse):
+    c, A, b, E, d = feasible(seed)
+    kind = sp.csr_array if sparse else np.asarray
+    result = linprog_pd(c, kind(A), b, kind(E), d)
+    check(result, c, A, b, E, d)
+    other = linprog(c, A, b, E, d)
+    assert abs(result.fun - other.fun) <= 1e-4 * (1 + abs(other.fun))
+    np.testing.assert_allclose(result.slack, b - A @ result.x, atol=1e-12)
+    np.testing.assert_allclose(result.con, d - E @ result.x, atol=1e-12)
+
+
+def test_marginals_are_those_of_scipy():
+    args = [-1, 4], [[-3, 1], [1, 2]], [6, 4], None, None, [(None, None), (-3, None)]
+    ours, theirs = linprog_pd(*args, tol=1e-9), linprog(*args)
+    np.testing.assert_allclose(ours.x, theirs.x, atol=1e-6)
+    np.testing.assert_allclose(ours.ineqlin.marginals, theirs.ineqlin.marginals, atol=1e-6)
+    np.testing.assert_allclose(ours.lower.marginals, theirs.lower.marginals, atol=1e-6)
+    np.testing.assert_allclose(ours.upper.marginals, theirs.upper.marginals, atol=1e-6)
+
+
+def test_assignment_against_all_permutations():
+    C = np.random.default_rng(0).integers(0, 20, (6, 6)).astype(float)
+    E = np.vstack([np.kron(np.eye(6), np.ones(6)), np.kron(np.ones(6), np.eye(6))])
+    result = linprog_pd(C.ravel(), A_eq=E, b_eq=np.ones(12), tol=1e-7)
+    best = min(sum(C[i, p[i]] for i in range(6)) for p in permutations(range(6)))
+    assert abs(result.fun - best) < 1e-4
+
+
+def test_bounds_alone():
+    result = linprog_pd([1.0, -1.0, 0.0], bounds=[(-2, 5), (-1, 4), (0, 1)])
+    assert result.success and result.fun == -6
+
+
+def test_infeasible_and_unbounded():
+    one = linprog_pd([1.0, 1.0], [[-1, -1]], [-1], [[1, 1]], [0.5], on_failure="ignore")
+    assert one.status == Status.INFEASIBLE and not one.success and one.ray is not None
+    two = linprog_pd([-1.0, -1.0], [[1, -1]], [1], on_failure="ignore")
+    assert two.status == Status.UNBOUNDED and not two.success
+    assert two.ray[0] - two.ray[1] <= 1e-9 * abs(two.ray).max() and two.ray.sum() > 0
+
+
+def test_absolute_tests_would_call_this_infeasible():
+    result = linprog_pd([1.0], A_eq=[[1e-6]], b_eq=[1.0])
+    assert result.success and abs(result.x[0] - 1e6) < 10
+
+
+def programs(count):
+    """Yield (kind, c, A_ub, b_ub, A_eq, b_eq, bounds): every kind in turn."""
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        n, m, k = rng.integers(2, 9), rng.integers(1, 6), rng.integers(1, 4)
+        c, A, b, E, d = feasible(seed, m, k, n)
+        kind = ("feasible", "infeasible", "unbounded", "nearly infeasible", "badly scaled")[seed % 5]
+        if kind == "infeasible":
+            E, d = np.vstack([E, E[0]]), np.r_[d, d[0] + rng.choice([-1, 1]) * (1 + rng.random())]
+        if kind == "unbounded":
+            c, E, d = np.r_[c, -1.0], np.c_[E, np.zeros(k)], d
+            A = np.c_[A, -rng.random(m)]
+        if kind == "nearly infeasible":
+            E, d = np.vstack([E, E[0] * (1 + 1e-6 * rng.standard_normal(n))]), np.r_[d, d[0] * (1 + 1e-6)]
+        if kind == "badly scaled":
+            rows, columns = 10.0 ** rng.integers(-5, 6, m), 10.0 ** rng.integers(-5, 6, n)
+            A, b, c, E = rows[:, None] * A * columns, rows * b, c * columns, E * columns
+        yield kind, c, A, b, E, d
+
+
+@pytest.mark.slow
+def test_no_false_certificate():
+    wrong, right = [], {}
+    for number, (kind, *data) in enumerate(programs(300)):
+        result = linprog_pd(*data, max_iter=300, on_failure="ignore")
+        truth = linprog(*data)
+        if result.success:
+            check(result, *data)
+        claims = {Status.INFEASIBLE: (2, 4), Status.UNBOUNDED: (3, 4)}.get(result.status)
+        if claims and truth.status not in claims:
+            wrong.append((number, kind, result.message, truth.message))
+        right.setdefault(kind, []).append(result.success or bool(claims))
+    assert not wrong
+    assert np.mean(right["feasible"]) >= 0.95 and np.mean(right["infeasible"]) >= 0.95
+    assert np.mean(right["unbounded"]) >= 0.9
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"c": [1.0, np.nan]}, r"c\[1\] is nan"),
+    ({"A_ub": [[1.0, np.inf]]}, r"A_ub\[0, 1\] is inf"),
+    ({"b_ub": None}, "A_ub and b_ub"),
+    ({"b_ub": [1.0, 2.0]}, r"b_ub has shape \(2,\)"),
+    ({"A_ub": [[1.0]]}, r"A_ub has shape \(1, 1\)"),
+    ({"bounds": [(0, 1)] * 3}, "bounds has 3"),
+    ({"bounds": [(0, 1), (2, 1)]}, r"bounds\[1\] is"),
+    ({"bounds": [(0, 1), (np.nan, 1)]}, r"bounds\[1\] is"),
+    ({"tol": -1.0}, "tol is -1"),
+])  # fmt: skip
+def test_bad_input(change, message):
+    good = {"c": [1.0, 2.0], "A_ub": [[1.0, 1.0]], "b_ub": [1.0]}
+    with pytest.raises((InvalidInputError, InvalidTypeError), match=message):
+        linprog_pd(**good | change)
