@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from numopt._array import as_csr, default_rng, host, is_sparse
+from numopt._array import as_csr, default_rng, host, is_sparse, turned
 from numopt._kernels import kernels
 
 
@@ -46,7 +46,7 @@ class Matrix:
 
     def mirrored(self):
         """Return -A^T: the game with the players exchanged."""
-        return wrap(self.xp, self.device, as_csr(-self.A.T) if is_sparse(self.A) else -self.A.T)
+        return wrap(self.xp, self.device, as_csr(-self.A.T) if is_sparse(self.A) else -turned(self.xp, self.A))
 
     def vector(self, size, value=0.0):
         """Return a constant vector."""

@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
-import numopt.monotone  # noqa: F401
 from numopt import _array
 from numopt.exceptions import InvalidInputError
+from numopt.monotone import Box, Simplex
 from tests.contract.cases._case import Case, spoil
 
 
@@ -81,7 +81,30 @@ def _moved_by(result, p):
     return np.linalg.norm(np.cos(x) / 2 - x) / np.linalg.norm(np.cos(x0) / 2 - x0)
 
 
+def _saddle(rng, dtype):
+    """A strongly convex-concave problem on a simplex and a box."""
+    A, c, b = rng.standard_normal((5, 6)), rng.standard_normal(6), rng.standard_normal(5)
+    arrays = (2 * np.eye(6), np.eye(5), A, b, c)
+    sets = {"x_set": Simplex(), "y_set": Box(-1.0, 1.0)}
+    return tuple(a.astype(dtype) for a in arrays), sets | {"tol": 1e-4 if dtype == "float32" else 1e-6}
+
+
+def _saddle_gap(result, p):
+    """The bound of the gap relative to that at the start, zero brought into the sets."""
+    P, Q, A, b, c = (np.asarray(p[k], float) for k in ("P", "Q", "A", "b", "c"))
+
+    def bound(x, y):
+        F, G = P @ x + A.T @ y + c, Q @ y - A @ x + b
+        return F @ x - F.min() + G @ y + abs(G).sum()
+
+    return bound(np.asarray(result.x, float), np.asarray(result.y, float)) / bound(np.full(6, 1 / 6), np.zeros(5))
+
+
 CASES = [
+    Case("monotone.saddle_qp", _saddle, _saddle_gap, "relative_gap", bad=[
+        ("no symmetry", spoil("P", lambda P: P + np.triu(P + 1)), InvalidInputError, "P differs from its transpose"),
+        ("sizes disagree", spoil("b", lambda b: b[:-1]), InvalidInputError, r"b has shape \(4,\)"),
+    ]),  # fmt: skip
     *(
         Case(
             "monotone.monotone_root",

@@ -1,0 +1,127 @@
+"""Bad input is an error that names the argument, before anything is computed."""
+
+import numpy as np
+import pytest
+
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning
+from numopt.monotone import (
+    L1,
+    Ball,
+    BilinearGame,
+    Box,
+    CournotNash,
+    FairClassification,
+    FiniteSumOperator,
+    LogisticGradient,
+    Product,
+    QuadraticSaddle,
+    RobustLeastSquares,
+    Simplex,
+    matrix_game,
+    monotone_root,
+)
+
+A, B = np.ones((4, 2)), np.array([0.0, 1.0, 0.0, 1.0])
+OP = LogisticGradient(A, B)
+
+
+def put(array, index, value):
+    array = np.array(array, dtype=float)
+    array[index] = value
+    return array
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: matrix_game(put(A, (1, 1), np.nan)), r"A\[1, 1\] is nan"),
+    (lambda: matrix_game(put(A, (3, 0), np.inf)), r"A\[3, 0\] is inf"),
+    (lambda: matrix_game(np.empty((0, 3))), "A has shape"),
+    (lambda: matrix_game(np.ones(3)), "A has shape"),
+    (lambda: matrix_game([[1.0, 2.0], [3.0]]), "rectangular"),
+    (lambda: matrix_game(A, tol=-1.0), "tol is -1"),
+    (lambda: matrix_game(A, init=(np.ones(2), np.ones(3))), r"init\[1\] has shape \(3,\)"),
+    (lambda: matrix_game(A, init=(np.ones(2), -np.ones(4))), r"init\[1\]\[0\] is -1"),
+    (lambda: monotone_root(OP, [np.nan, 0.0]), r"z0\[0\] is nan"),
+    (lambda: monotone_root(OP, [0.0]), r"z0 has shape \(1,\)"),
+    (lambda: monotone_root(OP, step=-1.0), "step is -1"),
+    (lambda: monotone_root(OP, refresh_prob=0.0), "refresh_prob is 0"),
+    (lambda: monotone_root(OP, refresh_prob=1.5), "refresh_prob is 1.5"),
+    (lambda: monotone_root(OP, batch_size=0), "batch_size is 0"),
+    (lambda: monotone_root(OP, law="heavy"), "law is 'heavy'"),
+    (lambda: monotone_root(OP, prox=Product([(Box(), 1)])), "prox has parts for 1"),
+    (lambda: monotone_root(BilinearGame(A), method="vr-halpern"), "cocoercive"),
+    (lambda: monotone_root(OP, method="pdhg"), "bilinear"),
+    (lambda: monotone_root(CournotNash(1.0, 1.0, [1.0], [0.0]), method="lsvrg"), "component_lipschitz"),
+    (lambda: LogisticGradient(A, B * 2), r"b\[1\] is 2"),
+    (lambda: LogisticGradient(A, B[:2]), "b has shape"),
+    (lambda: LogisticGradient(put(A, (0, 0), np.nan), B), r"A\[0, 0\] is nan"),
+    (lambda: LogisticGradient(A, B, ridge=-1.0), "ridge is -1"),
+    (lambda: FairClassification(A, B, [0, 1]), "groups has shape"),
+    (lambda: RobustLeastSquares(A, B, price=1.0), "price is 1"),
+    (lambda: QuadraticSaddle([[1.0, 2.0], [0.0, 1.0]], None, np.ones((3, 2))), "P differs from its transpose"),
+    (lambda: CournotNash(1.0, 0.0, [1.0], [0.0]), "slope is 0"),
+    (lambda: CournotNash(1.0, 1.0, [1.0], [-1.0]), r"d\[0\] is -1"),
+    (lambda: Simplex(0.0), "total is 0"),
+    (lambda: Box(1.0, 0.0), r"lower\[0\] is 1"),
+    (lambda: Box([0.0, 2.0], [1.0, 1.0]), r"lower\[1\] is 2"),
+    (lambda: Box(np.nan, 1.0), r"lower\[0\] is nan"),
+    (lambda: Ball(-1.0), "radius is -1"),
+    (lambda: L1(-1.0), "weight is -1"),
+    (lambda: FiniteSumOperator(0, 2, lambda i, z: z), "n is 0"),
+    (lambda: FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z, component_lipschitz=[1.0, -1.0]),
+     r"component_lipschitz\[1\] is -1"),
+    (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z[:1])), "full returned shape"),
+    (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z * np.nan)), "not finite"),
+])  # fmt: skip
+def test_values(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: matrix_game(A.astype(complex)), "complex"),
+    (lambda: matrix_game("game"), "A"),
+    (lambda: monotone_root(3), "op is int"),
+    (lambda: monotone_root(OP, prox=3), "prox is 3"),
+    (lambda: monotone_root(OP, rng="seed"), "rng is str"),
+    (lambda: Product([(3, 1)]), "parts holds 3"),
+    (lambda: FiniteSumOperator(2, 2, 3), "component is 3"),
+])  # fmt: skip
+def test_types(call, message):
+    with pytest.raises((InvalidTypeError, InvalidInputError), match=message):
+        call()
+
+
+def test_a_batch_larger_than_the_sum_is_clipped():
+    with pytest.warns(PrecisionWarning, match="batch_size is 9"):
+        assert monotone_root(OP, method="vr-halpern", batch_size=9, rng=0, tol=1e-3).success
+
+
+def test_integers_and_booleans_are_numbers():
+    assert matrix_game([[True, False], [False, True]], tol=1e-9).success
+    assert monotone_root(LogisticGradient(np.eye(2, dtype=int), [0, 1], ridge=1.0)).success
+
+
+def test_zero_rows_and_a_zero_operator():
+    op = LogisticGradient(np.array([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0]]), [1, 0, 1], ridge=0.1)
+    for law in ("uniform", "importance"):
+        assert monotone_root(op, method="lsvrg", law=law, rng=0).success
+    zero = LogisticGradient(np.zeros((3, 2)), [0, 1, 1])
+    assert monotone_root(zero).success
+
+
+def test_a_constant_operator_has_no_zero():
+    op = FiniteSumOperator(1, 2, lambda i, z: np.ones(2), full=lambda z: np.ones(2))
+    result = monotone_root(op, on_failure="ignore", max_iter=300)
+    assert not result.success and np.isfinite(result.z).all()
+
+
+def test_nan_during_the_run_returns_the_last_finite_point():
+    calls = [0]
+
+    def full(z):
+        calls[0] += 1
+        return z - 1 if calls[0] < 14 else z * np.nan
+
+    op = FiniteSumOperator(1, 3, lambda i, z: z, full=full)
+    result = monotone_root(op, tol=1e-14, on_failure="ignore", restart=False)
+    assert not result.success and np.isfinite(result.z).all()

@@ -1,0 +1,231 @@
+"""Inclusions: rates, identities of the sampled methods, invariances, and exact accounting."""
+
+import numpy as np
+import pytest
+
+import numopt
+from numopt import Status
+from numopt.monotone import (
+    L1,
+    BilinearGame,
+    BilinearSum,
+    Box,
+    FairClassification,
+    FiniteSumOperator,
+    LeastSquaresGradient,
+    LogisticGradient,
+    Simplex,
+    monotone_root,
+)
+from numopt.monotone._sampling import sampling
+
+METHODS = ["feg", "extragradient", "halpern", "halpern-page", "halpern-forb", "vr-halpern", "vr-prox-halpern", "lsvrg"]
+
+
+class Affine:
+    """F(z) = M z + q, one component."""
+
+    n, kind = 1, "monotone"
+
+    def __init__(self, M, q, lipschitz=None):
+        self.M, self.q, self.dim, self.lipschitz = M, q, len(q), lipschitz
+
+    def full(self, z):
+        return self.M @ z + self.q
+
+
+def monotone_matrix(seed, d=8, curvature=0.0):
+    rng = np.random.default_rng(seed)
+    B, S = rng.standard_normal((d, d)), rng.standard_normal((d, d))
+    return curvature * B @ B.T / d + S - S.T, rng.standard_normal(d)
+
+
+def logistic(n=400, d=6, seed=0, ridge=0.1):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, d))
+    return LogisticGradient(A, (rng.random(n) < 0.5).astype(float), ridge)
+
+
+def sums(n=200, d=5, seed=0):
+    rng = np.random.default_rng(seed)
+    U, V = rng.standard_normal((n, d)), rng.standard_normal((n, d))
+    return BilinearSum(U, U + 0.3 * V, rng.standard_normal(d), rng.standard_normal(d))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_feg_without_restarts_obeys_its_bound(seed):
+    M, q = monotone_matrix(seed, curvature=seed % 2)
+    L, solution = np.linalg.norm(M, 2), np.linalg.solve(M, -q)
+    result = monotone_root(Affine(M, q, L), restart=False, step=1 / L, method="feg", tol=0.0, max_iter=600, on_failure="ignore")
+    r = result.history["measure"] * np.linalg.norm(q)
+    k = np.arange(r.size) + 1
+    assert (r <= 2 * L * np.linalg.norm(solution) / k * (1 + 1e-9) + 1e-12).all()
+
+
+def test_halpern_on_a_cocoercive_operator_obeys_its_bound():
+    op = LeastSquaresGradient(np.random.default_rng(0).standard_normal((30, 6)), np.ones(30))
+    A, b = op.A.A, op.b
+    solution = np.linalg.lstsq(A, b, rcond=None)[0]
+    L = op.lipschitz
+    result = monotone_root(op, method="halpern", step=2 / L, restart=False, tol=0.0, max_iter=500, on_failure="ignore")
+    r = result.history["measure"] * np.linalg.norm(A.T @ b) / 30
+    assert (r <= L * np.linalg.norm(solution) / (np.arange(r.size) + 2) * (1 + 1e-9) + 1e-13).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_residual_can_be_recomputed(method):
+    op = sums() if method == "halpern-forb" else logistic()
+    keywords = {"step": 0.2, "tol": 0.1} if method.startswith("halpern-") else {"tol": 1e-6}
+    result = monotone_root(op, method=method, rng=0, max_iter=20000, **keywords)
+    assert result.success, result.message
+    assert abs(result.residual - np.linalg.norm(op.full(result.z))) <= 1e-10
+    assert result.method == method
+
+
+def test_constraints_and_penalties():
+    op = logistic()
+    free = monotone_root(op, tol=1e-9).z
+    for prox in (Box(-0.01, 0.02), L1(0.01), Simplex()):
+        for method in ("feg", "lsvrg", "vr-halpern", "vr-prox-halpern"):
+            result = monotone_root(op, prox=prox, method=method, tol=1e-7, rng=0, max_iter=5000)
+            assert result.success, (method, result.message)
+            z = result.z
+            natural = np.linalg.norm(z - prox(z - op.full(z), 1.0))
+            assert natural <= 1e-5
+            assert np.linalg.norm(z - free) > 1e-3
+
+
+def test_the_page_estimate_with_all_components_is_the_operator():
+    op = logistic()
+    z, w = np.random.default_rng(1).standard_normal((2, op.dim))
+    change = op.batch_difference(z, w, np.arange(op.n), np.full(op.n, 1 / op.n))
+    np.testing.assert_allclose(op.full(w) + change, op.full(z), atol=1e-13)
+
+
+@pytest.mark.parametrize("law", ["uniform", "importance"])
+@pytest.mark.parametrize("make", [logistic, sums, lambda: BilinearGame(np.random.default_rng(0).standard_normal((7, 9)))])
+def test_differences_are_unbiased(make, law):
+    op, rng = make(), np.random.default_rng(0)
+    z, w = rng.standard_normal((2, op.dim))
+    exact = op.full(z) - op.full(w)
+    draws = sampling(op, law)
+    parts = np.array([op.batch_difference(z, w, *draws.draw(rng, 20)) for _ in range(5000)])
+    error = parts.std(axis=0) / np.sqrt(5000)
+    assert (abs(parts.mean(axis=0) - exact) <= 5 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("make", [
+    logistic, sums, lambda: LeastSquaresGradient(np.ones((5, 2)) * np.arange(2), np.ones(5)),
+    lambda: BilinearGame(np.random.default_rng(0).standard_normal((7, 9))),
+    lambda: FairClassification(np.random.default_rng(0).standard_normal((9, 3)), np.ones(9), np.arange(9) % 2),
+])  # fmt: skip
+def test_components_sum_to_the_operator(make):
+    op, rng = make(), np.random.default_rng(0)
+    z, w = rng.random((2, op.dim))
+    total = sum(op.component(i, z) for i in range(op.n)) / op.n
+    np.testing.assert_allclose(total, op.full(z), atol=1e-12)
+    index, weights = rng.integers(op.n, size=6), rng.random(6)
+    naive = sum(c * (op.component(i, z) - op.component(i, w)) for i, c in zip(index, weights, strict=True))
+    np.testing.assert_allclose(op.batch_difference(z, w, index, weights), naive, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [logistic, sums])
+def test_constants_bound_what_they_should(make):
+    op, rng = make(), np.random.default_rng(0)
+    for _ in range(50):
+        z, w = rng.standard_normal((2, op.dim))
+        assert np.linalg.norm(op.full(z) - op.full(w)) <= op.lipschitz * np.linalg.norm(z - w) * (1 + 1e-9)
+        i = rng.integers(op.n)
+        change = op.component(i, z) - op.component(i, w)
+        assert np.linalg.norm(change) <= op.component_lipschitz[i] * np.linalg.norm(z - w) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_calls_are_counted_exactly(method):
+    inner, calls = sums(n=50), [0]
+
+    class Counting:
+        n, dim, kind = inner.n, inner.dim, inner.kind
+        lipschitz, component_lipschitz = inner.lipschitz, inner.component_lipschitz
+
+        def full(self, z):
+            calls[0] += self.n
+            return inner.full(z)
+
+        def batch_difference(self, z, w, index, weights):
+            calls[0] += 2 * len(index)
+            return inner.batch_difference(z, w, index, weights)
+
+    result = monotone_root(Counting(), method=method, rng=0, max_iter=40, tol=1e-9, on_failure="ignore")
+    assert result.n_component == calls[0]
+    assert result.epochs == calls[0] / 50
+
+
+def test_a_seed_is_a_path_and_portable_kernels_follow_it():
+    op = logistic()
+    one, two = (monotone_root(op, method="lsvrg", rng=5, tol=1e-6) for _ in range(2))
+    assert one.z.tobytes() == two.z.tobytes()
+    with numopt.use_kernels("portable"):
+        other = monotone_root(logistic(), method="lsvrg", rng=5, tol=1e-6)
+    np.testing.assert_allclose(other.z, one.z, atol=1e-10)
+
+
+def test_a_shift_moves_the_iterates():
+    M, q = monotone_matrix(3, curvature=1.0)
+    t = np.arange(8.0)
+    one = monotone_root(Affine(M, q), tol=1e-9, max_iter=5000)
+    two = monotone_root(Affine(M, q - M @ t), t, tol=1e-9, max_iter=5000)
+    np.testing.assert_allclose(two.z, one.z + t, atol=1e-6)
+
+
+def test_a_rotation_turns_the_iterates():
+    M, q = monotone_matrix(4, curvature=1.0)
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((8, 8)))[0]
+    one = monotone_root(Affine(M, q, 10.0), tol=1e-8, max_iter=5000)
+    two = monotone_root(Affine(Q @ M @ Q.T, Q @ q, 10.0), tol=1e-8, max_iter=5000)
+    np.testing.assert_allclose(two.z, Q @ one.z, atol=1e-6)
+
+
+def test_too_small_a_constant_is_noticed():
+    M, q = monotone_matrix(5, curvature=1.0)
+    assert monotone_root(Affine(M, q, 1e-3), tol=1e-8, max_iter=5000).success
+    op = logistic()
+    op.component_lipschitz = op.component_lipschitz / 1000
+    op.lipschitz = op.lipschitz / 1000
+    for method in ("lsvrg", "vr-halpern"):
+        result = monotone_root(op, method=method, tol=1e-4, rng=0, max_iter=3000, on_failure="ignore")
+        assert np.isfinite(result.z).all() and result.certificate["relative_residual"] <= 1.0
+
+
+def test_an_operator_that_is_not_monotone_is_called_so():
+    result = monotone_root(Affine(-np.eye(3), np.ones(3)), np.zeros(3), on_failure="ignore")
+    assert result.status == Status.INVALID_MODEL and not result.success
+
+
+def test_auto_chooses_by_kind_and_gain():
+    n = 3000
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((n, 5))
+    assert monotone_root(LogisticGradient(A, np.ones(n) / 2), tol=0.5, on_failure="ignore").method == "lsvrg"
+    assert monotone_root(BilinearSum(A, A), np.ones(10), tol=0.5, on_failure="ignore").method == "vr-prox-halpern"
+    B = rng.standard_normal((n, 5))
+    assert monotone_root(BilinearSum(A, B), np.ones(10), tol=0.5, on_failure="ignore").method == "feg"
+    assert monotone_root(BilinearGame(A[:20]), tol=1e-3).method == "pdhg"
+
+
+def test_plain_functions_make_an_operator():
+    c = np.random.default_rng(0).standard_normal((10, 3))
+    with pytest.warns(numopt.exceptions.PerformanceWarning):
+        op = FiniteSumOperator(10, 3, lambda i, z: z - c[i], kind="cocoercive", component_lipschitz=1.0)
+    for method in ("feg", "lsvrg", "vr-halpern"):
+        np.testing.assert_allclose(monotone_root(op, method=method, tol=1e-8, rng=0).z, c.mean(axis=0), atol=1e-6)
+
+
+def test_a_bilinear_game_by_every_method_that_may():
+    A = np.random.default_rng(1).standard_normal((6, 6))
+    value = numopt.monotone.matrix_game(A, tol=1e-9).value
+    for method in ("pdhg", "feg", "extragradient", "vr-prox-halpern"):
+        result = monotone_root(BilinearGame(A), method=method, tol=1e-4, rng=0, max_iter=20000)
+        assert result.success
+        assert result.gap >= 0 and (A @ result.x).max() - (result.y @ A).min() <= result.gap + 1e-12
+        assert abs(result.y @ A @ result.x - value) < 1e-2
