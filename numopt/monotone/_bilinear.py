@@ -3,9 +3,10 @@
 from numopt._array import host
 from numopt._loop import Iterate
 from numopt.exceptions import InvalidInputError
+from numopt.monotone._bilinear_operators import as_set
 from numopt.monotone._pdhg import Bilinear, pdhg
-from numopt.monotone._prox import Product, Simplex
-from numopt.monotone._saddle import as_set
+from numopt.monotone._product import Product
+from numopt.monotone._prox import Simplex
 
 SAFETY = 1.02  # power iteration finds less than the norm
 

@@ -80,7 +80,7 @@ class _Map:
 @solver(family="monotone", arrays=("x0",))
 def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol=None, max_iter=None, max_time=None,
                 check_every=1, callback=None, on_failure="warn"):  # fmt: skip
-    """Fixed point x = T(x) of a nonexpansive map, with its residual.
+    """Find a fixed point x = T(x) of a nonexpansive map, with its residual.
 
     Stands in for `scipy.optimize.fixed_point`, but returns a result, and no limit raises an exception.
 
@@ -98,8 +98,8 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     maxiter : int, default 500
         Evaluations of T by the method.
     method : {"auto", "halpern", "iteration"}, default "auto"
-        ``"halpern"``: x+ = x0 / (k + 2) + (k + 1) / (k + 2) T(x). ``"iteration"``: x+ = T(x). ``"auto"``: Halpern's, with
-        Anderson's acceleration beside it.
+        ``"halpern"``: x+ = x0 / (k + 2) + (k + 1) / (k + 2) T(x). ``"iteration"``: x+ = T(x). ``"auto"``: Halpern's,
+        with Anderson's acceleration beside it.
     tol, max_iter : float, int, optional
         numopt's names for `xtol` and `maxiter`; they go before them.
     max_time : float, optional
@@ -133,10 +133,10 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     Notes
     -----
     *Guarantee*. For a nonexpansive map with a fixed point at distance D from `x0`, Halpern's iteration has
-    ``|T(x) - x| <= 2 D / (k + 1)`` after k evaluations, the best possible for the class. Anderson's method of type II is
-    given 8 evaluations at the start and 9 % of the others. As soon as its residual is a tenth of the least that the bound
-    can be, ``|T(x0) - x0| / (k + 1)``, it gets all of them; so ``"auto"`` is never much slower than Halpern's iteration, and for
-    contractions and smooth maps it converges as fast as Anderson's does.
+    ``|T(x) - x| <= 2 D / (k + 1)`` after k evaluations, the best possible for the class. Anderson's method of type II
+    is given 8 evaluations at the start and 9 % of the others. As soon as its residual is a tenth of the least that
+    the bound can be, ``|T(x0) - x0| / (k + 1)``, it gets all of them; so ``"auto"`` is never much slower than
+    Halpern's iteration, and for contractions and smooth maps it converges as fast as Anderson's does.
 
     *Cost*: one evaluation of T an iteration, and O(5 d). *Memory*: some 16 vectors. *When not to use it*: for
     equations whose map expands distances; there a root finder is better.

@@ -7,7 +7,7 @@ from numopt._array import default_rng, device, float_dtype, host, namespace
 from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.monotone._prox import check_prox
+from numopt.monotone._product import check_prox
 
 KINDS = "monotone", "cocoercive", "bilinear"
 

@@ -71,20 +71,20 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
     reduced costs that no bound pays for, relative to ``|c|``; and the difference of the two values relative to
     ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1.) Bounds hold exactly.
 
-    ``status`` INFEASIBLE comes with multipliers in ``ray``, UNBOUNDED with a direction; both were tested relative to the
-    scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way
+    ``status`` INFEASIBLE comes with multipliers in ``ray``, UNBOUNDED with a direction; both were tested relative to
+    the scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way
     that the iterates run off, or, where that is not exact enough, from one linear program for SciPy's exact
     solver, which copies nothing from a device: on CuPy arrays there is only the former.
 
-    *Method*: restarted reflected Halpern PDHG on a scaled program. *Cost*: two products with A a step. *Memory*: a scaled
-    copy of the matrix; sparse ones by rows and by columns, 24 bytes for each non-zero and copy.
+    *Method*: restarted reflected Halpern PDHG on a scaled program. *Cost*: two products with A a step. *Memory*: a
+    scaled copy of the matrix; sparse ones by rows and by columns, 24 bytes for each non-zero and copy.
 
     *When not to use it*: when many digits are asked of a small program, a simplex or interior-point solver is faster.
 
     References
     ----------
-    H. Lu, J. Yang, "Restarted Halpern PDHG for linear programming", arXiv:2407.16144. D. Applegate et al., "Infeasibility
-    detection with primal-dual hybrid gradient for large-scale linear programming", arXiv:2102.04592.
+    H. Lu, J. Yang, "Restarted Halpern PDHG for linear programming", arXiv:2407.16144. D. Applegate et al.,
+    "Infeasibility detection with primal-dual hybrid gradient for large-scale linear programming", arXiv:2102.04592.
 
     Examples
     --------
@@ -94,8 +94,7 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
     (array([10., -3.]), -22.0)
     """
     p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
-    A, rows, columns = p.scaled
-    xp = p.xp
+    xp, (A, _, columns) = p.xp, p.scaled
     start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))
     return run(
         _iterates(p, *start),

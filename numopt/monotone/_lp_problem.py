@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from numopt._array import host, is_cupy, is_sparse, like
+from numopt._array import host, is_sparse, like
 from numopt._check import Checks
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError, SolverError
@@ -175,7 +175,11 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
         sides.append(checks.vector(f"b_{name}", size=A.shape[0]))
         blocks.append(A)
     if not blocks:  # an empty equation, so that there is a matrix
-        blocks, sides, sizes = [xp.zeros((1, n), dtype=checks.dtype, device=place)], [xp.zeros((1,), device=place)], [0, 1]
+        blocks, sides, sizes = (
+            [xp.zeros((1, n), dtype=checks.dtype, device=place)],
+            [xp.zeros((1,), device=place)],
+            [0, 1],
+        )
     checks.settle()
     if len({is_sparse(A) for A in blocks}) > 1:
         raise InvalidTypeError("A_ub and A_eq: one is sparse, the other is not; make both sparse or both dense")
@@ -190,11 +194,10 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
 def _stacked(xp, blocks):
     if not is_sparse(blocks[0]):
         return xp.concat(blocks, axis=0)
-    if is_cupy(xp):
-        import cupyx.scipy.sparse as sparse
-    else:
-        import scipy.sparse as sparse
-    return sparse.vstack(blocks, format="csr")
+    over, under = blocks
+    below = under.indptr[1:] + over.indptr[-1:]
+    parts = [xp.concat(pair) for pair in ((over.data, under.data), (over.indices, under.indices), (over.indptr, below))]
+    return type(over)(tuple(parts), shape=(over.shape[0] + under.shape[0], over.shape[1]))
 
 
 def _bounds(bounds, n):
@@ -204,7 +207,9 @@ def _bounds(bounds, n):
         pairs = [pairs]
     pairs = [list(pair) for pair in (host(pairs) if hasattr(pairs, "__array_namespace__") else pairs)]
     if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, n):
-        raise InvalidInputError(f"bounds has {len(pairs)} entries: one pair (lower, upper), or {n} of them, is expected")
+        raise InvalidInputError(
+            f"bounds has {len(pairs)} entries: one pair (lower, upper), or {n} of them, is expected"
+        )
     ends = np.array([[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float)
     low, high = (np.ascontiguousarray(v) for v in np.broadcast_to(ends, (n, 2)).T)
     bad = np.flatnonzero(~((low <= high) & (low < np.inf) & (high > -np.inf)))
@@ -222,7 +227,10 @@ def _scaled(p):
     for _ in range(RUIZ):
         row, column = A.kernels.largest(absolute.parts, rows, columns)
         rows, columns = rows / _root(xp, row), columns / _root(xp, column)
-    rows, columns = rows / _root(xp, rows * absolute.forward(columns)), columns / _root(xp, columns * absolute.adjoint(rows))
+    rows, columns = (
+        rows / _root(xp, rows * absolute.forward(columns)),
+        columns / _root(xp, columns * absolute.adjoint(rows)),
+    )
     if not math.isfinite(host(xp.sum(rows) + xp.sum(columns))):
         raise SolverError("the entries of the constraints are too far apart to be scaled: rescale rows or columns")
     if len(A.parts) == 1:

@@ -35,8 +35,8 @@ class Matrix:
         if is_sparse(self.A):
             part = as_csr(self.A[xp.asarray(rows, device=self.device)][:, xp.asarray(columns, device=self.device)])
         else:
-            I, J = (xp.asarray(index, device=self.device) for index in (rows, columns))
-            part = xp.astype(xp.take(xp.take(self.A, I, axis=0), J, axis=1), xp.float64)
+            row, column = (xp.asarray(index, device=self.device) for index in (rows, columns))
+            part = xp.astype(xp.take(xp.take(self.A, row, axis=0), column, axis=1), xp.float64)
         return wrap(xp, self.device, part)
 
     def filled(self, values):
@@ -57,7 +57,7 @@ class Matrix:
 
         `centred` (of x, of y) says on which side only vectors of sum zero count: differences of points of a simplex.
         """
-        xp, (m, n) = self.xp, self.shape
+        xp, n = self.xp, self.shape[1]
         x = xp.asarray(default_rng(0).standard_normal(n), device=self.device)
         old, passes = 0.0, 0
         while passes < limit:

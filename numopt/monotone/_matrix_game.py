@@ -21,7 +21,8 @@ def matrix_game(A, *, method="auto", tol=1e-6, max_iter=100_000, max_time=None, 
     Parameters
     ----------
     A : array_like or sparse of shape (m, n)
-        What the player of the columns pays to the player of the rows; float32 or float64, anything else becomes float64.
+        What the player of the columns pays to the player of the rows; float32 or float64, anything else becomes
+        float64.
     method : {"auto", "pdhg"}, default "auto"
         ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: after some steps, the strategies in use are
         taken for the support of the equilibrium, and an interior-point method finds their weights.

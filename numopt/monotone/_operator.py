@@ -34,8 +34,8 @@ class Operator:
     Notes
     -----
     The methods are ``full(z)``, F(z) as a fresh vector; ``batch_difference(z, w, index, weights)``, the sum over k of
-    ``weights[k] * (F_i(z) - F_i(w))`` with ``i = index[k]``, both NumPy arrays; and for reading, ``component(i, z)``. Vectors
-    are float64 whatever the dtype of the data.
+    ``weights[k] * (F_i(z) - F_i(w))`` with ``i = index[k]``, both NumPy arrays; and for reading, ``component(i, z)``.
+    Vectors are float64 whatever the dtype of the data.
     """
 
     n = 1

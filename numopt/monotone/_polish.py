@@ -1,4 +1,4 @@
-"""Identify and polish: the strategies in use are found by the first-order method, their weights by an interior point."""
+"""Identify and polish: a first-order method finds the strategies in use, an interior point their weights."""
 
 import numpy as np
 

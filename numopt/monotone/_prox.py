@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from numopt._array import device, host, is_array, namespace
-from numopt._check import integer, positive_scalar, scalar
+from numopt._check import positive_scalar, scalar
 from numopt._kernels import kernels
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,8 @@ class Box:
         low, high = (host(v) if is_array(v) else np.asarray(v, dtype=float) for v in (self.lower, self.upper))
         bad = np.argwhere(~(np.atleast_1d(low) <= np.atleast_1d(high)))
         if bad.size:
-            at, lows, highs = int(bad[0, 0]), *np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high))
+            at = int(bad[0, 0])
+            lows, highs = np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high))
             raise InvalidInputError(
                 f"lower[{at}] is {lows[at]} and upper[{at}] is {highs[at]}: lower <= upper is expected; exchange them"
             )
@@ -187,92 +188,8 @@ class L1:
         return xp.sign(v) * xp.maximum(size, xp.zeros_like(size))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Product:
-    """A product of sets and penalties on consecutive pieces of the vector.
-
-    Parameters
-    ----------
-    parts : sequence of (prox, int)
-        A prox, such as those here or a function ``prox(v, t)``, and the length of its piece.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from numopt.monotone import Box, Product, Simplex
-    >>> Product([(Simplex(), 2), (Box(0, 1), 1)])(np.array([3.0, 3.0, 7.0]), 1.0)
-    array([0.5, 0.5, 1. ])
-    """
-
-    parts: tuple
-
-    def __post_init__(self):
-        """Check the parts."""
-        object.__setattr__(self, "parts", tuple((p, integer("the length of a part", s, low=0)) for p, s in self.parts))
-        for prox, _ in self.parts:
-            if not callable(prox):
-                raise InvalidTypeError(f"parts holds {prox!r}: a function prox(v, t) is expected; pass one")
-
-    @property
-    def dim(self):
-        """The length of the whole vector."""
-        return sum(size for _, size in self.parts)
-
-    def pieces(self, v):
-        """Yield (prox, piece of v)."""
-        at = 0
-        for prox, size in self.parts:
-            yield prox, v[at : at + size]
-            at += size
-
-    def __call__(self, v, t):
-        """Return the resolvents of the pieces."""
-        return namespace(v).concat([prox(w, t) for prox, w in self.pieces(v)])
-
-    def least(self, g):
-        """Return the minimum of <g, z>; -inf if a part does not know it."""
-        if not all(hasattr(prox, "least") for prox, _ in self.parts):
-            return -math.inf
-        return sum(prox.least(w) for prox, w in self.pieces(g))
-
-
-def Simplices(sizes, total=1.0):
-    """Return a product of simplices.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Lengths of the pieces.
-    total : float, default 1.0
-        Sum of each piece.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from numopt.monotone import Simplices
-    >>> Simplices([2, 3])(np.array([5.0, 4.0, 0.0, 0.0, 9.0]), 1.0)
-    array([1., 0., 0., 0., 1.])
-    """
-    return Product([(Simplex(total), size) for size in sizes])
-
-
-def check_prox(prox, dim):
-    """Return `prox`, or one that does nothing for None."""
-    if prox is None:
-        return Free()
-    if not callable(prox):
-        raise InvalidTypeError(f"prox is {prox!r}: a function prox(v, t) is expected; pass one, or None")
-    if isinstance(prox, Product) and prox.dim != dim:
-        raise InvalidInputError(
-            f"prox has parts for {prox.dim} numbers: the operator has {dim}; make the lengths of its parts agree"
-        )
-    return prox
-
-
 def _as(xp, bound, v):
     """Return a bound, a number or a vector, as an array beside v."""
     if is_array(bound):
         return bound
     return xp.asarray(bound, dtype=v.dtype, device=device(v))
-
-

@@ -13,7 +13,8 @@ from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 from numopt.monotone._matrix import wrap
 from numopt.monotone._operator import Operator
-from numopt.monotone._prox import Free, Product, Simplex
+from numopt.monotone._product import Product
+from numopt.monotone._prox import Free, Simplex
 
 
 class _Adversarial(Operator):
@@ -43,8 +44,8 @@ class _Adversarial(Operator):
         xp = self.xp
         place, rows, b = self._rows(index)
         weights = xp.asarray(weights, device=self.device)
-        slopes, pushes = (one - other for one, other in zip(
-            self._terms(z, rows @ z[: self.split], b, place), self._terms(w, rows @ w[: self.split], b, place), strict=True))  # fmt: skip
+        here, there = (self._terms(v, rows @ v[: self.split], b, place) for v in (z, w))
+        slopes, pushes = here[0] - there[0], here[1] - there[1]
         adversary = self.kernels.scatter(self._slots(index), weights * pushes, self.dim - self.split)
         parts = ((weights * slopes) @ rows, adversary)
         return xp.concat(parts) + xp.sum(weights) * (self._common(z) - self._common(w))
@@ -126,7 +127,8 @@ class _AdversarialLogistic(_Adversarial):
 class DROLogistic(_AdversarialLogistic):
     """Distributionally robust logistic regression: an adversary weights the observations, and pays for leaving 1/n.
 
-    ``min_x max_q sum_i q_i loss_i(x) - price n / 2 |q - 1/n|^2 + ridge/2 |x|^2`` over the simplex, in z = (x, sqrt(n) q).
+    ``min_x max_q sum_i q_i loss_i(x) - price n / 2 |q - 1/n|^2 + ridge/2 |x|^2`` over the simplex, in z = (x, sqrt(n)
+    q).
 
     Parameters
     ----------

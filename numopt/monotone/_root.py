@@ -51,8 +51,10 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     prox : callable, optional
         ``prox(v, t)``, such as `Simplex`, `Box`, `L1`, `Product`. None (default): that of the operator if it has one,
         as `BilinearGame` has, else no constraint.
-    method : {"auto", "pdhg", "feg", "extragradient", "halpern", "lsvrg", "vr-halpern", "vr-prox-halpern", "halpern-page", "halpern-forb"}, default "auto"
-        See Notes. The last two are the algorithms of the paper, exactly as published, without restarts.
+    method : str, default "auto"
+        ``"auto"``, ``"pdhg"``, ``"feg"``, ``"extragradient"``, ``"halpern"``, ``"lsvrg"``, ``"vr-halpern"``,
+        ``"vr-prox-halpern"``, see Notes; ``"halpern-page"``, ``"halpern-forb"``: the algorithms of the paper, exactly
+        as published, without restarts.
     tol : float, default 1e-6
         For the residual, relative to that at the start.
     max_iter : int, default 1000
@@ -60,11 +62,12 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     max_time : float, optional
         Seconds.
     step : float, optional
-        Step of the method: eta of Halpern's methods, extragradient and `"feg"`; gamma of `"lsvrg"`; c, that of the resolvent,
-        of `"halpern-forb"` and `"vr-prox-halpern"`. None (default): from the Lipschitz constants. For `"halpern-page"` that is
-        the step of the theory, 1 / (4 L), which is some ten times smaller than what its authors ran.
+        Step of the method: eta of Halpern's methods, extragradient and ``"feg"``; gamma of ``"lsvrg"``; c, that of the
+        resolvent, of ``"halpern-forb"`` and ``"vr-prox-halpern"``. None (default): from the Lipschitz constants. For
+        ``"halpern-page"`` that is the step of the theory, 1 / (4 L), which is some ten times smaller than what its
+        authors ran.
     inner_step : float, optional
-        Step of the inner loop of `"halpern-forb"`; None (default): the authors'.
+        Step of the inner loop of ``"halpern-forb"``; None (default): the authors'.
     batch_size : int, optional
         Components drawn at a time; None (default): sqrt(n), or half of it.
     refresh_prob : float, optional
@@ -72,7 +75,8 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     law : {"uniform", "importance"}, default "uniform"
         Whether components are drawn evenly, or in proportion to their Lipschitz constants.
     restart : bool, default True
-        Whether the anchor of Halpern's methods and of `"feg"` moves; without, their worst-case rates hold as published.
+        Whether the anchor of Halpern's methods and of ``"feg"`` moves; without, their worst-case rates hold as
+        published.
     rng : int, Generator or SeedSequence, optional
         For the draws; equal seeds give equal runs.
     check_every : int, default 1
@@ -85,8 +89,8 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     Returns
     -------
     InclusionResult
-        With ``z``, ``x``, ``y``, ``residual``, ``gap``, ``epochs``, ``n_component``, ``n_full``, ``n_restarts``, ``step``,
-        ``lipschitz``, ``method``, and what every result has.
+        With ``z``, ``x``, ``y``, ``residual``, ``gap``, ``epochs``, ``n_component``, ``n_full``, ``n_restarts``,
+        ``step``, ``lipschitz``, ``method``, and what every result has.
 
     Raises
     ------
@@ -107,18 +111,19 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
 
     Notes
     -----
-    *Certified*: ``residual = |z - prox(z - eta F(z), eta)| / eta`` with eta = 1 / L, from an evaluation of F at the returned
-    point and of nothing else; ``|F(z)|`` without a prox. It is zero only at a solution.
+    *Certified*: ``residual = |z - prox(z - eta F(z), eta)| / eta`` with eta = 1 / L, from an evaluation of F at the
+    returned point and of nothing else; ``|F(z)|`` without a prox. It is zero only at a solution.
 
-    *Which method wins*, measured. Bilinear problems on simplices and boxes: `"pdhg"`, by far. Cocoercive sums of 2000
-    components or more: `"lsvrg"`; it hands over to `"vr-halpern"` when it makes no progress. Monotone sums with
-    ``sqrt(n) L_F / L_Q >= 5``: `"vr-prox-halpern"`. All else: `"feg"`, with a step that it finds itself. ``"auto"`` follows that rule, and
-    takes `"feg"` for arrays of other libraries than NumPy, where small batches do not pay. The paper's methods have the best
-    worst-case rates for the last iterate; on the problems of their own experiments they need fewer epochs than
-    extragradient, and more seconds.
+    *Which method wins*, measured. Bilinear problems on simplices and boxes: ``"pdhg"``, by far. Cocoercive sums of 2000
+    components or more: ``"lsvrg"``; it hands over to ``"vr-halpern"`` when it makes no progress. Monotone sums with
+    ``sqrt(n) L_F / L_Q >= 5``: ``"vr-prox-halpern"``. All else: ``"feg"``, with a step that it finds itself. ``"auto"``
+    follows that rule, and takes ``"feg"`` for arrays of other libraries than NumPy, where small batches do not pay. The
+    paper's methods have the best worst-case rates for the last iterate; on the problems of their own experiments they
+    need fewer epochs than extragradient, and more seconds.
 
-    *Cost*: ``epochs`` counts all that was evaluated, for estimates, refreshes and certificates too. *Memory*: some ten vectors;
-    no table of components. *When not to use it*: for smooth minimisation in few dimensions Newton's method is faster.
+    *Cost*: ``epochs`` counts all that was evaluated, for estimates, refreshes and certificates too. *Memory*: some
+    ten vectors; no table of components. *When not to use it*: for smooth minimisation in few dimensions Newton's
+    method is faster.
 
     References
     ----------
@@ -137,7 +142,8 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     ('lsvrg', True, True)
     """
     return solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law, restart, rng, tol=tol,
-                 max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure)  # fmt: skip
+                 max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+                 on_failure=on_failure)  # fmt: skip
 
 
 def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law, restart, rng, *, tol, max_iter,
@@ -163,8 +169,15 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
             "method is 'vr-halpern': a cocoercive operator is expected, a bilinear one makes it diverge; "
             "use method='auto' or 'vr-prox-halpern'"
         )
-    options = SimpleNamespace(step=step, inner_step=inner_step, batch_size=batch_size, refresh_prob=refresh_prob,
-                              restart=restart, rng=rng, law=sampling(op, law) if p.method in SAMPLED else None)  # fmt: skip
+    options = SimpleNamespace(
+        step=step,
+        inner_step=inner_step,
+        batch_size=batch_size,
+        refresh_prob=refresh_prob,
+        restart=restart,
+        rng=rng,
+        law=sampling(op, law) if p.method in SAMPLED else None,
+    )
     return run(
         _limited(METHODS[p.method](p, p.start, options), p, max_iter),
         certify=p.certificate,

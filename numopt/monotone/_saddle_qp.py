@@ -1,14 +1,15 @@
 """Quadratic saddle problems over two sets."""
 
 from numopt._solver import solver
-from numopt.monotone._prox import Free, Product, check_prox
+from numopt.monotone._product import Product, check_prox
+from numopt.monotone._prox import Free
 from numopt.monotone._root import solve
 from numopt.monotone._saddle import QuadraticSaddle
 
 
 @solver(family="monotone", arrays=("P", "Q", "A", "b", "c"))
-def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto", tol=1e-6, max_iter=10_000, max_time=None,
-              init=None, check_every=1, callback=None, on_failure="warn"):  # fmt: skip
+def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto", tol=1e-6, max_iter=10_000,
+              max_time=None, init=None, check_every=1, callback=None, on_failure="warn"):  # fmt: skip
     """Saddle point of a quadratic function that is convex in x and concave in y.
 
     Solves min_x max_y ``x.P x / 2 + y.(A x) - y.Q y / 2 + c.x - b.y`` over two sets.
@@ -22,8 +23,8 @@ def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto",
     b, c : array_like of shape (m,), (n,), optional
         Linear terms, 0 by default.
     x_set, y_set : prox, optional
-        Sets or penalties of x and of y, such as `Simplex`, `Box` or a function ``prox(v, t)``. None (default): all of the
-        space.
+        Sets or penalties of x and of y, such as `Simplex`, `Box` or a function ``prox(v, t)``. None (default): all of
+        the space.
     method : {"auto", "feg", "extragradient"}, default "auto"
         As in `monotone_root`.
     tol : float, default 1e-6

@@ -15,8 +15,8 @@ LEAST_SHARE = 1e-3  # of 1 / n: the smallest probability of a component
 class Sampling:
     """Draws components with probabilities q; F_i / (n q_i) is then an unbiased estimate of F.
 
-    `cocoercive` is the average constant L with E |F_i(u) - F_i(v)|^2 / (n q_i)^2 <= L <F(u) - F(v), u - v>, `lipschitz` the
-    average Lipschitz constant L_Q; both are bounds from the constants of the components.
+    `cocoercive` is the average constant L with E |F_i(u) - F_i(v)|^2 / (n q_i)^2 <= L <F(u) - F(v), u - v>,
+    `lipschitz` the average Lipschitz constant L_Q; both are bounds from the constants of the components.
     """
 
     n: int
@@ -43,7 +43,8 @@ def sampling(op, kind):
     L = np.asarray(host(constants), dtype=float).reshape(-1)
     if L.shape != (op.n,) or not (np.isfinite(L).all() and (L >= 0).all()):
         raise InvalidInputError(
-            f"op.component_lipschitz has shape {L.shape}: {op.n} finite numbers >= 0 are expected; one for each component"
+            f"op.component_lipschitz has shape {L.shape}: {op.n} finite numbers >= 0 are "
+            f"expected; one for each component"
         )
     if kind == "uniform" or not L.any():
         return Sampling(op.n, None, float(L.max()), math.sqrt((L**2).mean()))

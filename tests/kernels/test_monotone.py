@@ -80,7 +80,9 @@ def test_steps_of_pdhg(k, xp, sparse, dtype):
     box, flat = (0.0, xp.asarray(low), xp.asarray(high)), (2.0, none, none)
     point = tuple(xp.asarray(v) for v in (x, y, D @ x, D.T @ y))
     found, hat, moved = k.pdhg_steps(M, xp.asarray(c), xp.asarray(b), box, flat, point, point, 0, 0.1, 0.2, 7)
-    expected = oracle.pdhg(D, c, b, lambda v: np.clip(v, low, high), lambda v: oracle.simplex(v, 2.0), x, y, 0, 0.1, 0.2, 7)
+    expected = oracle.pdhg(
+        D, c, b, lambda v: np.clip(v, low, high), lambda v: oracle.simplex(v, 2.0), x, y, 0, 0.1, 0.2, 7
+    )
     tol = 1e-5 if dtype == "float32" else 1e-11
     for one, other in zip((found[0], found[1], hat[0], hat[1]), expected, strict=True):
         np.testing.assert_allclose(xp.to_numpy(one), other, atol=tol)
@@ -116,9 +118,11 @@ def test_normal_matrix_and_maxima(k, xp, sparse, dtype):
     M = k.gram(parts(xp, A), xp.asarray(d), xp.asarray(e))
     np.testing.assert_allclose(xp.to_numpy(M), D * d @ D.T + np.diag(e), atol=1e-12)
     L = k.factor(M, 1e-3)
-    np.testing.assert_allclose(np.tril(xp.to_numpy(L)) @ np.tril(xp.to_numpy(L)).T, xp.to_numpy(M) + 1e-3 * np.eye(11), atol=1e-12)
+    np.testing.assert_allclose(
+        np.tril(xp.to_numpy(L)) @ np.tril(xp.to_numpy(L)).T, xp.to_numpy(M) + 1e-3 * np.eye(11), atol=1e-12
+    )
     B = rng.standard_normal((11, 2))
-    np.testing.assert_allclose(xp.to_numpy(M) @ xp.to_numpy(k.factored_solve(L, xp.asarray(B))) , B, atol=0.1)
+    np.testing.assert_allclose(xp.to_numpy(M) @ xp.to_numpy(k.factored_solve(L, xp.asarray(B))), B, atol=0.1)
     assert np.isnan(xp.to_numpy(k.factor(-M, 0.0))).any()
     absolute = abs(A)
     high, wide = k.largest(parts(xp, absolute), xp.asarray(e), xp.asarray(d))

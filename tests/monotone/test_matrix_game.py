@@ -108,7 +108,9 @@ def test_extreme_scales(factor):
 
 def test_sparse_games():
     rng = np.random.default_rng(5)
-    S = sp.random_array((80, 90), density=0.1, rng=rng, data_sampler=lambda size: rng.uniform(-1, 1, size), format="coo")
+    S = sp.random_array(
+        (80, 90), density=0.1, rng=rng, data_sampler=lambda size: rng.uniform(-1, 1, size), format="coo"
+    )
     one, two = solved(S), solved(S.toarray())
     assert abs(one.value - two.value) < 1e-9
 
@@ -152,9 +154,12 @@ def test_constants_on_rows_and_columns_do_not_slow_it_down():
 
 
 def test_history_and_counters():
-    seen = []
-    result = matrix_game(np.random.default_rng(10).standard_normal((30, 40)), method="pdhg", tol=1e-6,
-                         callback=lambda intermediate_result: seen.append(intermediate_result.info["n_passes"]))  # fmt: skip
+    seen, A = [], np.random.default_rng(10).standard_normal((30, 40))
+
+    def note(intermediate_result):
+        seen.append(intermediate_result.info["n_passes"])
+
+    result = matrix_game(A, method="pdhg", tol=1e-6, callback=note)
     assert result.n_passes == seen[-1] and seen == sorted(seen)
     assert (np.diff(result.history["n_passes"]) > 0).all()
 

@@ -56,7 +56,9 @@ def sums(n=200, d=5, seed=0):
 def test_feg_without_restarts_obeys_its_bound(seed):
     M, q = monotone_matrix(seed, curvature=seed % 2)
     L, solution = np.linalg.norm(M, 2), np.linalg.solve(M, -q)
-    result = monotone_root(Affine(M, q, L), restart=False, step=1 / L, method="feg", tol=0.0, max_iter=600, on_failure="ignore")
+    result = monotone_root(
+        Affine(M, q, L), restart=False, step=1 / L, method="feg", tol=0.0, max_iter=600, on_failure="ignore"
+    )
     r = result.history["measure"] * np.linalg.norm(q)
     k = np.arange(r.size) + 1
     assert (r <= 2 * L * np.linalg.norm(solution) / k * (1 + 1e-9) + 1e-12).all()
@@ -103,7 +105,9 @@ def test_the_page_estimate_with_all_components_is_the_operator():
 
 
 @pytest.mark.parametrize("law", ["uniform", "importance"])
-@pytest.mark.parametrize("make", [logistic, sums, lambda: BilinearGame(np.random.default_rng(0).standard_normal((7, 9)))])
+@pytest.mark.parametrize(
+    "make", [logistic, sums, lambda: BilinearGame(np.random.default_rng(0).standard_normal((7, 9)))]
+)
 def test_differences_are_unbiased(make, law):
     op, rng = make(), np.random.default_rng(0)
     z, w = rng.standard_normal((2, op.dim))

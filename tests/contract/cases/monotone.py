@@ -30,7 +30,10 @@ def _program(rng, dtype):
 
 
 def _infeasibility(result, p):
-    x, (A_ub, b_ub, A_eq, b_eq) = np.asarray(result.x, float), (p[k].astype(float) for k in ("A_ub", "b_ub", "A_eq", "b_eq"))
+    x, (A_ub, b_ub, A_eq, b_eq) = (
+        np.asarray(result.x, float),
+        (p[k].astype(float) for k in ("A_ub", "b_ub", "A_eq", "b_eq")),
+    )
     off = np.concatenate([np.maximum(A_ub @ x - b_ub, 0), A_eq @ x - b_eq])
     return np.linalg.norm(off) / np.linalg.norm(np.concatenate([b_ub, b_eq]))
 
@@ -101,10 +104,21 @@ def _saddle_gap(result, p):
 
 
 CASES = [
-    Case("monotone.saddle_qp", _saddle, _saddle_gap, "relative_gap", bad=[
-        ("no symmetry", spoil("P", lambda P: P + np.triu(P + 1)), InvalidInputError, "P differs from its transpose"),
-        ("sizes disagree", spoil("b", lambda b: b[:-1]), InvalidInputError, r"b has shape \(4,\)"),
-    ]),  # fmt: skip
+    Case(
+        "monotone.saddle_qp",
+        _saddle,
+        _saddle_gap,
+        "relative_gap",
+        bad=[
+            (
+                "no symmetry",
+                spoil("P", lambda P: P + np.triu(P + 1)),
+                InvalidInputError,
+                "P differs from its transpose",
+            ),
+            ("sizes disagree", spoil("b", lambda b: b[:-1]), InvalidInputError, r"b has shape \(4,\)"),
+        ],
+    ),
     *(
         Case(
             "monotone.monotone_root",
