@@ -1,15 +1,37 @@
 """Seeded problems for tests, examples and benchmarks: the same arrays from the same seeds, on any machine."""
 
+from numopt.gallery.monotone import (
+    coupling_sum,
+    gaussian_game,
+    logistic_sum,
+    police_game,
+    power_game,
+    random_program,
+    sparse_game,
+    toeplitz_game,
+    transport_program,
+    worst_case_saddle,
+)
 from numopt.gallery.ot import assignment, digit_images, gaussian_clouds, gaussian_mixtures
 from numopt.gallery.relax import Heat, finite_elements, laplacian_2d, shifted_laplacians
 
 __all__ = [
     "Heat",
     "assignment",
+    "coupling_sum",
     "digit_images",
     "finite_elements",
     "gaussian_clouds",
+    "gaussian_game",
     "gaussian_mixtures",
     "laplacian_2d",
+    "logistic_sum",
+    "police_game",
+    "power_game",
+    "random_program",
     "shifted_laplacians",
+    "sparse_game",
+    "toeplitz_game",
+    "transport_program",
+    "worst_case_saddle",
 ]

@@ -55,21 +55,29 @@ def _add_rows(A, y, out, low, high):
 
 @jit(fastmath=_SUM)
 def _both_rows(A, x, y, Ax, out, low, high):
-    """Do both for the rows from low to high, reading each once."""
+    """Do both for the rows from low to high, reading each once; eight at a time, to touch `out` less often."""
     n = x.size
     i = low
-    while i + 4 <= high:
-        s0 = s1 = s2 = s3 = 0.0
-        y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
+    while i + 8 <= high:
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+        y0, y1, y2, y3, y4, y5, y6, y7 = (
+            y[i], y[i + 1], y[i + 2], y[i + 3], y[i + 4], y[i + 5], y[i + 6], y[i + 7]
+        )  # fmt: skip
         for j in range(n):
             a0, a1, a2, a3 = A[i, j], A[i + 1, j], A[i + 2, j], A[i + 3, j]
+            a4, a5, a6, a7 = A[i + 4, j], A[i + 5, j], A[i + 6, j], A[i + 7, j]
             s0 += a0 * x[j]
             s1 += a1 * x[j]
             s2 += a2 * x[j]
             s3 += a3 * x[j]
-            out[j] += (y0 * a0 + y1 * a1) + (y2 * a2 + y3 * a3)
+            s4 += a4 * x[j]
+            s5 += a5 * x[j]
+            s6 += a6 * x[j]
+            s7 += a7 * x[j]
+            out[j] += ((y0 * a0 + y1 * a1) + (y2 * a2 + y3 * a3)) + ((y4 * a4 + y5 * a5) + (y6 * a6 + y7 * a7))
         Ax[i], Ax[i + 1], Ax[i + 2], Ax[i + 3] = s0, s1, s2, s3
-        i += 4
+        Ax[i + 4], Ax[i + 5], Ax[i + 6], Ax[i + 7] = s4, s5, s6, s7
+        i += 8
     for r in range(i, high):
         s0 = 0.0
         for j in range(n):
