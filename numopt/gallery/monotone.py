@@ -41,7 +41,7 @@ def police_game(n=500, theta=0.8, seed=1):
            [1.3 , 0.34, 0.  ]])
     """
     n, theta = integer("n", n, low=1), positive_scalar("theta", theta)
-    wealth = np.abs(np.random.RandomState(integer("seed", seed)).randn(n))  # noqa: NPY002, the published game
+    wealth = np.abs(np.random.RandomState(integer("seed", seed)).randn(n))
     i = np.arange(n)
     return (1.0 - np.exp(-theta * np.abs(i[:, None] - i))) * wealth
 

@@ -1,6 +1,6 @@
 """Learning against an adversary, as saddle problems: F = (gradient in the coefficients, minus that in the adversary).
 
-The adversary's variables are scaled by sqrt(n), so that one step suits both sides.
+The adversary's variables are scaled by sqrt(n) and the root of its price, so that one step suits both sides.
 """
 
 import math
@@ -73,7 +73,8 @@ class _Adversarial(Operator):
 class RobustLeastSquares(_Adversarial):
     """Least squares whose responses an adversary moves at a price.
 
-    ``min_x max_y 1/(2n) |A x - y|^2 - price/(2n) |y - b|^2 + ridge/2 |x|^2``, in z = (x, u), y = b + sqrt(n) u.
+    ``min_x max_y 1/(2n) |A x - y|^2 - price/(2n) |y - b|^2 + ridge/2 |x|^2``, in z = (x, u); `moved` says what u
+    stands for.
 
     Parameters
     ----------
@@ -100,15 +101,21 @@ class RobustLeastSquares(_Adversarial):
         if not self.price > 1:
             raise InvalidInputError(f"price is {price}: a number above 1 is expected; raise it")
         self.dim = self.split + self.n
-        s = 1.01 * self.A.norm(rtol=1e-3, limit=100)[0] / self.root
-        self.lipschitz = float(np.linalg.norm([[s * s + self.ridge, -s], [s, self.price - 1]], 2)) or 1.0
+        self.unit = self.root / max(1.0, math.sqrt(self.price - 1))  # y - b = unit u
+        s, share = 1.01 * self.A.norm(rtol=1e-3, limit=100)[0] / self.root, self.unit / self.root
+        push = (self.price - 1) * share**2
+        self.lipschitz = float(np.linalg.norm([[s * s + self.ridge, -s * share], [s * share, push]], 2)) or 1.0
         squares = host(self.xp.sum(self.A.A * self.A.A, axis=1, dtype=self.xp.float64))
-        self.component_lipschitz = squares + self.root * np.sqrt(squares) + self.n * (self.price - 1) + self.ridge
+        self.component_lipschitz = squares + self.unit * np.sqrt(squares) + self.n * push + self.ridge
+
+    def moved(self, u):
+        """Return the responses y that u stands for."""
+        return self.b + self.unit * u
 
     def _terms(self, z, t, b, place):
-        u = self.xp.take(z[self.split :], place)
-        off = t - b - self.root * u
-        return off, self.root * (off + self.price * self.root * u)
+        way = self.unit * self.xp.take(z[self.split :], place)
+        off = t - b - way
+        return off, self.unit * (off + self.price * way)
 
     def _common(self, z):
         return self.xp.concat((self.ridge * z[: self.split], self.xp.zeros_like(z[self.split :])))
@@ -127,8 +134,8 @@ class _AdversarialLogistic(_Adversarial):
 class DROLogistic(_AdversarialLogistic):
     """Distributionally robust logistic regression: an adversary weights the observations, and pays for leaving 1/n.
 
-    ``min_x max_q sum_i q_i loss_i(x) - price n / 2 |q - 1/n|^2 + ridge/2 |x|^2`` over the simplex, in z = (x, sqrt(n)
-    q).
+    ``min_x max_q sum_i q_i loss_i(x) - price n / 2 |q - 1/n|^2 + ridge/2 |x|^2`` over the simplex, in z = (x, p);
+    `weights` says what p stands for.
 
     Parameters
     ----------
@@ -146,7 +153,7 @@ class DROLogistic(_AdversarialLogistic):
     >>> from numopt.monotone import DROLogistic, monotone_root
     >>> op = DROLogistic([[1.0], [1.0], [1.0]], [1, 1, 0], price=1.0, ridge=0.1)
     >>> result = monotone_root(op, tol=1e-6)
-    >>> q = result.y / 3**0.5
+    >>> q = op.weights(result.y)
     >>> bool(q[2] > q[0])  # the observation that fits least counts most
     True
     """
@@ -155,14 +162,21 @@ class DROLogistic(_AdversarialLogistic):
         self._data(A, b, ridge, 0.0, 1.0)
         self.price = positive_scalar("price", price)
         self.dim = self.split + self.n
-        self.prox = Product([(Free(), self.split), (Simplex(self.root), self.n)])
+        self.unit = self.root * max(1.0, math.sqrt(self.price))  # p = unit q
+        self.prox = Product([(Free(), self.split), (Simplex(self.unit), self.n)])
+
+    def weights(self, p):
+        """Return the weights q that p stands for."""
+        return p / self.unit
 
     def _terms(self, z, t, b, place):
         loss, slope = self._losses(t, b)
-        return self.root * self.xp.take(z[self.split :], place) * slope, -self.root * loss
+        share = self.n / self.unit
+        return share * self.xp.take(z[self.split :], place) * slope, -share * loss
 
     def _common(self, z):
-        return self.xp.concat((self.ridge * z[: self.split], self.price * (z[self.split :] - 1 / self.root)))
+        pull = self.price * self.n / self.unit**2
+        return self.xp.concat((self.ridge * z[: self.split], pull * (z[self.split :] - self.unit / self.n)))
 
 
 class FairClassification(_AdversarialLogistic):
