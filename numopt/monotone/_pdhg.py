@@ -14,10 +14,10 @@ from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.monotone._matrix import Matrix
 
-CHECK = 20  # steps between two looks at the displacement, twice as many after LATER
+CHECK = 10  # steps between two looks at the displacement, twice as many after LATER
 LATER = 200
 SUFFICIENT, NECESSARY, ARTIFICIAL = 0.2, 0.5, 0.36  # when to restart: Applegate et al., arXiv:2106.04756
-HALFWAY, WORSE = 0.5, 0.1  # how far the weight moves, in logarithms: to balance the ways, to balance the errors
+HALFWAY, WORSE = 0.4, 0.25  # how far the weight moves, in logarithms: to balance the ways, to balance the errors
 WEIGHTS = 1e-4, 1e4  # its range, times what it starts with
 
 

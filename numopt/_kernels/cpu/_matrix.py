@@ -7,6 +7,7 @@ from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
 _CHUNKS = 16  # of rows; their sums are added in order, whatever the number of threads
+_SHORT, _SCATTER = 12, 4  # entries of a row below which a loop is left rolled, or columns are added up instead
 _SERIAL = 2**20  # entries below which threads cost more than they bring
 
 
@@ -153,23 +154,45 @@ def _total(parts):
 
 @jit(fastmath=_SUM)
 def csr_product(data, indices, indptr, x):
-    """Return the product of a CSR matrix and x, four entries at a time."""
+    """Return the product of a CSR matrix and x; four entries at a time in all but short rows."""
     columns = indices.view(np.uint32)
     out = np.empty(indptr.size - 1)
+    low = np.int64(indptr[0])
     for i in range(out.size):
-        low, high = np.int64(indptr[i]), np.int64(indptr[i + 1])
-        s0 = s1 = s2 = s3 = 0.0
-        q = low
-        while q + 4 <= high:
+        high = np.int64(indptr[i + 1])
+        s0 = 0.0
+        if high - low >= _SHORT:
+            s1 = s2 = s3 = 0.0
+            while low + 4 <= high:
+                s0 += data[low] * x[columns[low]]
+                s1 += data[low + 1] * x[columns[low + 1]]
+                s2 += data[low + 2] * x[columns[low + 2]]
+                s3 += data[low + 3] * x[columns[low + 3]]
+                low += 4
+            s0 = (s0 + s1) + (s2 + s3)
+        for q in range(low, high):
             s0 += data[q] * x[columns[q]]
-            s1 += data[q + 1] * x[columns[q + 1]]
-            s2 += data[q + 2] * x[columns[q + 2]]
-            s3 += data[q + 3] * x[columns[q + 3]]
-            q += 4
-        for r in range(q, high):
-            s0 += data[r] * x[columns[r]]
-        out[i] = (s0 + s1) + (s2 + s3)
+        out[i], low = s0, high
     return out
+
+
+@jit
+def _csr_scatter(data, indices, indptr, y, size):
+    """Return the product of the transpose of a CSR matrix and y, adding up row by row."""
+    columns = indices.view(np.uint32)
+    out = np.zeros(size)
+    for i in range(y.size):
+        for q in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            out[columns[q]] += data[q] * y[i]
+    return out
+
+
+@jit
+def csr_multiply(data, indices, indptr, data_T, indices_T, indptr_T, x):
+    """Return A x from the rows of A, or from its columns if its rows are very short."""
+    if data.size < _SCATTER * (indptr.size - 1):
+        return _csr_scatter(data_T, indices_T, indptr_T, x, indptr.size - 1)
+    return csr_product(data, indices, indptr, x)
 
 
 @jit

@@ -7,7 +7,7 @@ from numopt._kernels.cpu._math import exp64
 from numopt._kernels.cpu._matrix import (
     csr_gram,
     csr_maxima,
-    csr_product,
+    csr_multiply,
     dense_adjoint,
     dense_forward,
     dense_maxima,
@@ -19,19 +19,19 @@ _SUM = {"contract", "reassoc", "nsz"}
 
 def forward(matrix, x):
     """Return A x."""
-    return dense_forward(matrix[0], x) if len(matrix) == 1 else csr_product(*matrix[:3], x)
+    return dense_forward(matrix[0], x) if len(matrix) == 1 else csr_multiply(*matrix, x)
 
 
 def adjoint(matrix, y):
     """Return A^T y."""
-    return dense_adjoint(matrix[0], y) if len(matrix) == 1 else csr_product(*matrix[3:], y)
+    return dense_adjoint(matrix[0], y) if len(matrix) == 1 else csr_multiply(*matrix[3:], *matrix[:3], y)
 
 
 def products(matrix, x, y):
     """Return (A x, A^T y), reading a dense A once."""
     if len(matrix) == 1:
         return dense_products(matrix[0], x, y)
-    return csr_product(*matrix[:3], x), csr_product(*matrix[3:], y)
+    return csr_multiply(*matrix, x), csr_multiply(*matrix[3:], *matrix[:3], y)
 
 
 @jit(fastmath=_SUM)
@@ -64,14 +64,6 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     return state, hat, displacement
 
 
-@jit
-def _project(S, v):
-    total, lower, upper = S
-    if total > 0:
-        return project_simplex(v, total)
-    return np.minimum(np.maximum(v, lower), upper)
-
-
 @jit(fastmath=_SUM)
 def _combine(v, hat, anchor, a):
     """Move v to the Halpern average of its reflection 2 hat - v and the anchor."""
@@ -95,14 +87,32 @@ def _displacement(state, hat):
     return _squared_distance(hat[0], state[0]), _squared_distance(hat[1], state[1]), cross
 
 
-@jit
+@jit(fastmath=_SUM)
 def _x_step(c, X, state, tau):
-    return _project(X, state[0] - tau * (c + state[3]))
+    """Return the projection of x - tau (c + A^T y)."""
+    (total, lower, upper), x, ATy = X, state[0], state[3]
+    v = np.empty(x.size)
+    if total > 0:
+        for j in range(x.size):
+            v[j] = x[j] - tau * (c[j] + ATy[j])
+        return project_simplex(v, total)
+    for j in range(x.size):
+        v[j] = min(max(x[j] - tau * (c[j] + ATy[j]), lower[j]), upper[j])
+    return v
 
 
-@jit
+@jit(fastmath=_SUM)
 def _y_step(b, Y, state, Axh, sigma):
-    return _project(Y, state[1] + sigma * (2.0 * Axh - state[2] - b))
+    """Return the projection of y + sigma (A (2 xh - x) - b)."""
+    (total, lower, upper), y, Ax = Y, state[1], state[2]
+    v = np.empty(y.size)
+    if total > 0:
+        for i in range(y.size):
+            v[i] = y[i] + sigma * (2.0 * Axh[i] - Ax[i] - b[i])
+        return project_simplex(v, total)
+    for i in range(y.size):
+        v[i] = min(max(y[i] + sigma * (2.0 * Axh[i] - Ax[i] - b[i]), lower[i]), upper[i])
+    return v
 
 
 @jit
@@ -135,9 +145,9 @@ def _csr_steps(data, indices, indptr, data_T, indices_T, indptr_T, c, b, X, Y, s
     hat, d = state, (0.0, 0.0, 0.0)
     for i in range(k, k + steps):
         xh = _x_step(c, X, state, tau)
-        Axh = csr_product(data, indices, indptr, xh)
+        Axh = csr_multiply(data, indices, indptr, data_T, indices_T, indptr_T, xh)
         yh = _y_step(b, Y, state, Axh, sigma)
-        hat = (xh, yh, Axh, csr_product(data_T, indices_T, indptr_T, yh))
+        hat = (xh, yh, Axh, csr_multiply(data_T, indices_T, indptr_T, data, indices, indptr, yh))
         if i == k + steps - 1:
             d = _displacement(state, hat)
         _average(state, hat, anchor, i)
