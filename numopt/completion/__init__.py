@@ -1,3 +1,6 @@
-"""Low-rank matrix completion by alternating minimisation and Gauss-Newton."""
+"""Low-rank matrix completion, with certificates."""
 
-__all__ = []
+from numopt.completion._result import CompletionResult
+from numopt.completion._solve import matrix_completion
+
+__all__ = ["CompletionResult", "matrix_completion"]

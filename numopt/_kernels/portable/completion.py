@@ -1,0 +1,203 @@
+"""Kernels of matrix completion in array-standard calls: rows are gathered in batches, padded to the longest.
+
+`side` is ``(y, indices, indptr, weights)``: the entries row by row; weights may be empty, for 1 everywhere;
+`indptr` is a NumPy array in every room. Systems are formed and solved in float64.
+"""
+
+import numpy as np
+
+from numopt._array import device, namespace
+
+_BATCH = 2_000_000  # numbers in a gathered batch
+
+
+def half_step(side, V, offset, ridge, scale, base, keep):
+    """Minimise over each row u: sum w (y - o_j - (base + u).v_j)^2 + scale_i sum_a ridge_a u_a^2.
+
+    Returns (U (m, k), sum of w r^2 of each row (m,), factors for `solve_kept`, right-hand sides (m, k)); the last
+    two are empty unless `keep`. `offset` (n,), `scale` (m,) and `base` (m, k) may be empty. A ridge of 1e-13
+    (float32: 1e-6) of the mean diagonal keeps systems of rows with too few entries regular.
+    """
+    xp, k, m = namespace(V), V.shape[1], side[2].size - 1
+    floor = (1e-13 if V.dtype == xp.float64 else 1e-6) / k
+    eye = xp.eye(k, dtype=xp.float64, device=device(V))
+    ridge = xp.asarray(ridge, dtype=xp.float64, device=device(V))
+    U, sums, kept, rhs = [], [], [], []
+    for lo, hi, at, there in _batches(side[2], k * k, V):
+        A, b, w = _gathered(side, V, offset, at, there)
+        if base.shape[0]:
+            b = b - xp.sum(A * base[lo:hi, None, :], axis=2)
+        weighted = xp.matrix_transpose(A * w[:, :, None])
+        G, right = xp.matmul(weighted, A), xp.matmul(weighted, b[:, :, None])
+        trace = xp.linalg.trace(G)
+        own = ridge if not scale.shape[0] else scale[lo:hi, None] * ridge
+        own = own + (floor * trace + xp.astype(trace == 0, xp.float64))[:, None]
+        G = G + eye * own[:, :, None]
+        inverse = xp.linalg.inv(G)
+        u = xp.matmul(inverse, right)
+        r = (b - xp.matmul(A, u)[:, :, 0]) * there
+        U.append(u[:, :, 0])
+        sums.append(xp.sum(w * r * r, axis=1))
+        if keep:
+            kept.append(inverse)
+            rhs.append(right[:, :, 0])
+    nothing = xp.empty((0, k), dtype=V.dtype, device=device(V))
+    kept = xp.concat(kept) if keep else xp.empty((0, k, k), dtype=xp.float64, device=device(V))
+    rhs = xp.astype(xp.concat(rhs), V.dtype) if keep else nothing
+    return xp.astype(xp.concat(U), V.dtype), xp.concat(sums), kept, rhs
+
+
+def gradient(side, U, V, offset):
+    """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i."""
+    xp, g, size, sums = namespace(V), [], [], []
+    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
+        A, b, w = _gathered(side, V, offset, at, there)
+        r = (b - xp.sum(A * U[lo:hi, None, :], axis=2)) * there
+        weighted = A * w[:, :, None]
+        g.append(xp.sum(weighted * r[:, :, None], axis=1))
+        push = xp.sum(weighted * b[:, :, None], axis=1)
+        size.append(xp.sum(push * push, axis=1))
+        sums.append(xp.sum(w * r * r, axis=1))
+    return xp.astype(xp.concat(g), V.dtype), xp.concat(size), xp.concat(sums)
+
+
+def residuals(side, U, V, offset):
+    """Return y_ij - o_j - u_i.v_j for each entry, in the order of the side."""
+    y, idx, ptr, _ = side
+    xp = namespace(V)
+    out = []
+    for lo, hi in _blocks(ptr, V.shape[1]):
+        part = slice(int(ptr[lo]), int(ptr[hi]))
+        i = xp.asarray(np.repeat(np.arange(lo, hi), np.diff(ptr[lo : hi + 1])), device=device(V))
+        j = idx[part]
+        r = y[part] - xp.sum(xp.take(U, i, axis=0) * xp.take(V, j, axis=0), axis=1)
+        out.append(r - xp.take(offset, j) if offset.shape[0] else r)
+    return xp.concat(out)
+
+
+def multiply(side, values, X):
+    """Return the product (m, q) of the sparse matrix with these values and X."""
+    xp, out = namespace(X), []
+    for _, _, at, there in _batches(side[2], X.shape[1], X):
+        A = xp.take(X, xp.reshape(xp.take(side[1], at), (-1,)), axis=0)
+        A = xp.reshape(A, (*there.shape, X.shape[1]))
+        v = xp.reshape(xp.take(values, at), there.shape) * xp.astype(there, X.dtype)
+        out.append(xp.sum(A * v[:, :, None], axis=1))
+    return xp.concat(out)
+
+
+def schur_rows(side, U, V, D, kept):
+    """Return w_i = G_i^{-1} sum_j w v_j (u_i.d_j), with the factors of G_i that `half_step` kept."""
+    xp, out = namespace(V), []
+    empty = xp.empty((0,), dtype=V.dtype, device=device(V))
+    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
+        A, _, w = _gathered(side, V, empty, at, there)
+        B, _, _ = _gathered(side, D, empty, at, there)
+        s = xp.sum(B * U[lo:hi, None, :], axis=2) * w
+        out.append(xp.sum(A * s[:, :, None], axis=1))
+    return solve_kept(kept, xp.astype(xp.concat(out), V.dtype))
+
+
+def schur_columns(side, U, V, D, W):
+    """Return sum_i w u_i (u_i.d_j - v_j.w_i) for each row j of a side."""
+    xp, out = namespace(V), []
+    empty = xp.empty((0,), dtype=V.dtype, device=device(V))
+    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
+        A, _, w = _gathered(side, U, empty, at, there)
+        B, _, _ = _gathered(side, W, empty, at, there)
+        s = xp.sum(A * D[lo:hi, None, :], axis=2) - xp.sum(B * V[lo:hi, None, :], axis=2)
+        out.append(xp.sum(A * (s * w)[:, :, None], axis=1))
+    return xp.astype(xp.concat(out), V.dtype)
+
+
+def solve_kept(kept, B):
+    """Return G_i^{-1} b_i for each row of B."""
+    xp = namespace(B)
+    x = xp.matmul(kept, xp.astype(B, xp.float64)[:, :, None])[:, :, 0]
+    return xp.astype(x, B.dtype)
+
+
+def grouped(keys, other, size, width):
+    """Return (order, indptr) that sort entries by `keys`, then by `other`."""
+    xp = namespace(keys)
+    joint = xp.astype(keys, xp.int64) * width + xp.astype(other, xp.int64)
+    order = xp.argsort(joint, stable=True)
+    starts = xp.arange(size + 1, dtype=xp.int64, device=device(keys)) * width
+    # Indices below 2^53 survive the way to the host as they are.
+    ptr = xp.searchsorted(xp.take(joint, order), starts)
+    return order, _to_host(ptr)
+
+
+def _to_host(x):
+    from numopt._array import host
+
+    return np.asarray(host(x), dtype=np.int64)
+
+
+def _blocks(ptr, width):
+    """Yield (lo, hi): rows whose entries, each `width` numbers, fit a batch when padded."""
+    count, lo = np.diff(ptr), 0
+    while lo < count.size:
+        longest = np.maximum.accumulate(np.maximum(count[lo:], 1))
+        padded = longest * np.arange(1, longest.size + 1) * width
+        hi = lo + max(1, int(np.searchsorted(padded, _BATCH, side="right")))
+        yield lo, hi
+        lo = hi
+
+
+def _batches(ptr, width, like):
+    """Yield (lo, hi, flat positions of the padded entries, which of them are there)."""
+    xp, where, size = namespace(like), device(like), int(ptr[-1])
+    for lo, hi in _blocks(ptr, width):
+        start, end = ptr[lo:hi], ptr[lo + 1 : hi + 1]
+        at = start[:, None] + np.arange(max(1, int((end - start).max())))
+        there = at < end[:, None]
+        at = np.where(there, at, 0) if size else np.zeros_like(at)
+        yield lo, hi, xp.asarray(at.reshape(-1), device=where), xp.asarray(there, device=where)
+
+
+def _gathered(side, V, offset, at, there):
+    """Return float64 rows of V, targets and weights of a batch, zero where nothing is."""
+    y, idx, _, w = side
+    xp = namespace(V)
+    mask = xp.astype(there, xp.float64)
+    j = xp.take(idx, at)
+    A = xp.reshape(xp.astype(xp.take(V, j, axis=0), xp.float64), (*there.shape, V.shape[1])) * mask[:, :, None]
+    b = xp.astype(xp.take(y, at), xp.float64)
+    if offset.shape[0]:
+        b = b - xp.take(offset, j)
+    weights = xp.reshape(xp.astype(xp.take(w, at), xp.float64), there.shape) * mask if w.shape[0] else mask
+    return A, xp.reshape(b, there.shape) * mask, weights
+
+
+def peel(rows, row_ptr, columns, column_ptr, rank):
+    """Return (determined rows, determined columns, components) of a pattern, NumPy arrays.
+
+    A line with at most `rank` entries in lines that are left is taken away; it is determined if it has `rank`.
+    An undetermined line cannot determine others: its entries are lost to them. `rows` lists, for each row, the
+    columns it is seen in; `columns` the rows.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    m, n = row_ptr.size - 1, column_ptr.size - 1
+    lists, ptr = (rows, columns), (row_ptr, column_ptr)
+    left = [np.diff(row_ptr), np.diff(column_ptr)]
+    there = [np.ones(m, bool), np.ones(n, bool)]
+    determined = [np.ones(m, bool), np.ones(n, bool)]
+    stack = [(side, int(i)) for side in (0, 1) for i in np.nonzero(left[side] <= rank)[0]]
+    while stack:
+        side, i = stack.pop()
+        if not there[side][i]:
+            continue
+        there[side][i] = False
+        determined[side][i] = left[side][i] >= rank
+        for j in lists[side][ptr[side][i] : ptr[side][i + 1]]:
+            if there[1 - side][j]:
+                left[1 - side][j] -= 1
+                if left[1 - side][j] <= rank:
+                    stack.append((1 - side, int(j)))
+    ones = np.ones(rows.size, np.int8)
+    upper = csr_array((ones, m + rows, np.concatenate((row_ptr, np.full(n, row_ptr[-1])))), shape=(m + n, m + n))
+    count, _ = connected_components(upper, directed=False)
+    return determined[0], determined[1], int(count - np.sum(np.diff(row_ptr) == 0) - np.sum(np.diff(column_ptr) == 0))

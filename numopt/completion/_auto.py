@@ -1,0 +1,67 @@
+"""The default: alternating sweeps, then Gauss-Newton; rank continuation where that fails."""
+
+from numopt._loop import Iterate, Status
+from numopt.completion._als import homotopy
+from numopt.completion._factors import qr
+from numopt.completion._gauss_newton import gauss_newton
+from numopt.completion._spectral import directions, structured
+
+_SWEEPS = 4  # of alternating least squares before Gauss-Newton
+_STAGE = 8  # Gauss-Newton steps at a rank on the way
+_FULL = 150  # at the full rank
+_TRIES = 3
+
+
+def recover(p, rank, counts, rng, V=None):
+    """Yield the iterates of the way to a completion of at most this rank.
+
+    Sweeps with a falling ridge, then Gauss-Newton: that suffices for most. Else the rank grows one by one, each time by the
+    leading direction of the residuals, with a few Gauss-Newton steps in between: the only start known to us that leads
+    out of the wrong basins that few entries or ill-conditioned matrices have (spec c3b).
+    """
+    if V is None:
+        _, V = directions(p, p.zeros(rank), rank, rng)
+        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+    state, rel, slope, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=40, judged=False)
+    best = state, rel, slope
+    if end != "met" and not (end == "stationary" and not structured(p, state, rng)):
+        for _ in range(_TRIES):
+            state, rel, slope, end = yield from continuation(p, rank, counts, rng)
+            if rel < best[1] * (1 - 1e-6):
+                best = state, rel, slope
+            if end == "met" or end == "stationary":
+                break
+    state, rel, slope = best
+    # What is reached is polished: nothing is lost by going on from the best point while it improves.
+    for _ in range(3):
+        request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
+        if request == "rebuild" and p.certificate(state).get("ambiguity"):
+            return Status.INVALID_MODEL, _why(p, state)
+        state, rel, slope, end = yield from gauss_newton(p, state.V, counts, enough=rel * 1e-3, steps=20)
+    return Status.STALLED
+
+
+def continuation(p, rank, counts, rng):
+    """Yield the iterates while the rank grows from 1; return what `gauss_newton` returns."""
+    xp = p.xp
+    state = p.zeros()
+    while True:
+        _, W = directions(p, state, 1, rng)
+        V = qr(xp.concat((state.V, W), axis=1))
+        full = V.shape[1] == rank
+        steps = _FULL if full else _STAGE
+        state, rel, slope, end = yield from gauss_newton(
+            p, V, counts, enough=p.tol, steps=steps, stage=not full, judged=False
+        )
+        if full or end == "met":
+            return state, rel, slope, end
+
+
+def _why(p, state):
+    found = p.certificate(state)
+    if found["local_conditioning"] < 1e-8 and found["ambiguity"] < 1.5:
+        return "the completion is not unique: the residuals do not change along some direction"
+    return (
+        f"the completion is not unique: {found['ambiguity']:.0f} rows, columns or components are not determined by "
+        f"the entries at rank {state.U.shape[1]}; lower the rank or pass ridge"
+    )

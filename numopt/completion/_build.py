@@ -1,0 +1,100 @@
+"""From checked arguments to the problem that the methods solve."""
+
+import math
+
+import numpy as np
+
+from numopt._array import host
+from numopt._check import integer, one_of, scalar
+from numopt._kernels import kernels
+from numopt.completion._data import entries
+from numopt.completion._problem import Problem
+from numopt.exceptions import InvalidInputError, NumoptWarning, warn
+
+
+def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss, center, duplicates, tol,
+            validation_fraction, rng):  # fmt: skip
+    """Return the `Problem`; see `matrix_completion` for the arguments."""
+    one_of("ridge_mode", ridge_mode, ("constant", "count"))
+    one_of("loss", loss, ("squared", "huber"))
+    one_of("center", center, ("none", "global", "biases"))
+    ridge = scalar("ridge", ridge, low=0.0, remedy="pass a ridge >= 0")
+    fraction = scalar("validation_fraction", validation_fraction, low=0.0, high=0.9, remedy="hold out a part")
+    seen = entries(X, mask, sample_weight, duplicates)
+    m, n = seen.shape
+    rank = integer("rank", rank, low=1, high=min(m, n), remedy='lower it, or pass rank="auto"')
+    held = None
+    if fraction > 0:
+        seen, held = _split(seen, fraction, rng)
+    xp, size = seen.xp, seen.y.shape[0]
+    w_mean = 1.0
+    if seen.w is not None:
+        w_mean = host(xp.mean(seen.w, dtype=xp.float64))
+        seen = seen._replace(w=seen.w / w_mean)
+    mean, scale = _units(xp, seen, center)
+    seen = seen._replace(y=(seen.y - mean) / scale)
+    if held is not None:
+        held = held._replace(y=(held.y - mean) / scale)
+    flipped = m > n
+    if flipped:
+        seen = seen._replace(rows=seen.columns, columns=seen.rows, shape=(n, m))
+        held = held and held._replace(rows=held.columns, columns=held.rows)
+    rows, columns = seen.sides()
+    w = rows.y if seen.w is None else rows.y * xp.sqrt(rows.weights)
+    found = Problem(
+        xp=xp, kernels=kernels("completion", xp), device=seen.device, rows=rows, columns=columns, shape=seen.shape,
+        flipped=flipped, rank=rank, ridge=ridge / (w_mean if ridge_mode == "constant" else 1.0) / scale,
+        counted=ridge_mode == "count", bias_ridge=_bias_ridge(bias_ridge, ridge, center), robust=loss == "huber",
+        mean=mean, scale=scale, norm=math.sqrt(host(xp.sum(w * w, dtype=xp.float64))), density=size / (m * n),
+        tol=tol, held=held,
+    )  # fmt: skip
+    _advise(found, size)
+    return found
+
+
+def _split(seen, fraction, rng):
+    """Return (training, held-out) entries."""
+    size = seen.y.shape[0]
+    out = rng.permutation(size)[: int(fraction * size)]
+    keep = np.ones(size, bool)
+    keep[out] = False
+    if not keep.any() or not out.size:
+        raise InvalidInputError(
+            f"validation_fraction is {fraction} of {size} entries: some must remain on either side; change it"
+        )
+    return tuple(seen.taken(seen.xp.asarray(np.nonzero(which)[0], device=seen.device)) for which in (keep, ~keep))
+
+
+def _units(xp, seen, center):
+    """Return (mean, root mean square about it), Python floats; numbers as large as 1e300 do not overflow."""
+    most = host(xp.max(xp.abs(seen.y))) or 1.0
+    if not most < math.inf:
+        raise InvalidInputError("X has entries whose range overflows; rescale it")
+    y = seen.y / most
+    w = xp.ones_like(y) if seen.w is None else seen.w
+    total = xp.sum(w, dtype=xp.float64)
+    mean = 0.0 if center == "none" else host(xp.sum(w * y, dtype=xp.float64) / total)
+    square = host(xp.sum(w * (y - mean) ** 2, dtype=xp.float64) / total)
+    return mean * most, (math.sqrt(square) or 1.0) * most
+
+
+def _bias_ridge(bias_ridge, ridge, center):
+    if bias_ridge is not None:
+        bias_ridge = scalar("bias_ridge", bias_ridge, low=0.0, remedy="pass a ridge >= 0, or None for that of the factors")
+    if center != "biases":
+        return None
+    return ridge if bias_ridge is None else bias_ridge
+
+
+def _advise(p, size):
+    """Warn of patterns that cannot determine a completion."""
+    if p.penalised:
+        return
+    counts = np.concatenate([np.diff(side.indptr) for side in (p.rows, p.columns)])
+    middle = float(np.median(counts[counts > 0]))
+    if p.rank > middle:
+        warn(
+            f"rank is {p.rank} and half of the rows and columns have at most {middle:.0f} entries: they are "
+            f"under-determined; lower the rank, or pass ridge",
+            NumoptWarning,
+        )

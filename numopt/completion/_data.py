@@ -1,0 +1,200 @@
+"""The observed entries, from whatever the caller has: sorted by rows and by columns, never a dense matrix."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numopt import _array
+from numopt._check import Checks, integer, one_of
+from numopt._kernels import kernels
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+class Side(NamedTuple):
+    """The entries row by row, or column by column: what kernels take.
+
+    `indptr` is a NumPy array in every room, for it says how the work is cut; an empty `weights` stands for
+    weights of 1.
+    """
+
+    y: object
+    indices: object
+    indptr: object
+    weights: object
+
+
+class Entries(NamedTuple):
+    """The observed entries as a list, by rows and then by columns, each place once; `w` may be None."""
+
+    xp: object
+    device: object
+    shape: tuple
+    rows: object
+    columns: object
+    y: object
+    w: object
+
+    def taken(self, which):
+        """Return the entries at these positions."""
+        w = None if self.w is None else self.xp.take(self.w, which)
+        rows, columns, y = (self.xp.take(x, which) for x in (self.rows, self.columns, self.y))
+        return self._replace(rows=rows, columns=columns, y=y, w=w)
+
+    def sides(self):
+        """Return the entries by rows and by columns."""
+        k = kernels("completion", self.xp)
+        nothing = self.xp.empty((0,), dtype=self.y.dtype, device=self.device)
+        found = []
+        for one, two, sizes in (
+            (self.rows, self.columns, self.shape),
+            (self.columns, self.rows, self.shape[::-1]),
+        ):
+            order, indptr = k.grouped(one, two, *sizes)
+            y, indices = self.xp.take(self.y, order), self.xp.take(two, order)
+            found.append(Side(y, indices, indptr, nothing if self.w is None else self.xp.take(self.w, order)))
+        return found
+
+
+def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
+    """Return checked `Entries`; see `matrix_completion` for the forms of X."""
+    one_of("duplicates", duplicates, ("raise", "mean", "sum"))
+    if mask is not None and (isinstance(X, tuple) or _array.is_sparse(X)):
+        raise InvalidInputError("mask is given with entries that are listed already; pass mask with a dense X only")
+    if isinstance(X, tuple):
+        found, name = _listed(X, sample_weight, dtype), "values"
+    elif _array.is_sparse(X):
+        found, name = _sparse(X, sample_weight, dtype), "X"
+    else:
+        found, name = _dense(X, mask, sample_weight, dtype), "X"
+    xp = found.xp
+    if found.y.shape[0] == 0:
+        raise InvalidInputError(f"{name} has no observed entry: at least one is expected; pass some data")
+    _finite(name, found.y, found)
+    if found.w is not None:
+        _finite("sample_weight", found.w, found, low=0.0)
+        some, most = _array.host(xp.min(found.w), xp.max(found.w))
+        if most == 0:
+            raise InvalidInputError("sample_weight is 0 everywhere: at least one positive weight is expected; raise one")
+        if some == 0:
+            found = found.taken(xp.nonzero(found.w > 0)[0])
+    order, _ = kernels("completion", xp).grouped(found.rows, found.columns, *found.shape)
+    found = found.taken(order)
+    again = (found.rows[1:] == found.rows[:-1]) & (found.columns[1:] == found.columns[:-1])
+    if again.shape[0] and _array.host(xp.astype(xp.any(again), xp.float64)):
+        found = _merged(found, again, duplicates)
+    return found
+
+
+def _listed(X, sample_weight, dtype):
+    """Read (rows, columns, values, shape)."""
+    if len(X) != 4:
+        raise InvalidInputError(f"X is a tuple of {len(X)}: (rows, columns, values, shape) is expected; pass all four")
+    *arrays, shape = X
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise InvalidInputError(f"shape is {shape!r}: a pair (m, n) is expected; pass the shape of the matrix")
+    shape = tuple(integer("shape", size, low=1, high=2**31 - 1, remedy="pass a pair (m, n)") for size in shape)
+    return _entries(*arrays, sample_weight, shape, dtype)
+
+
+def _sparse(X, sample_weight, dtype):
+    """Read a sparse array; every stored entry is an observation, also a zero."""
+    if 0 in X.shape:
+        raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix must not be empty; pass some data")
+    _array.float_dtype(_array.namespace(X), X=X)
+    coo = X.tocoo()
+    return _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
+
+
+def _entries(rows, columns, values, sample_weight, shape, dtype):
+    checks = Checks({"values": values, "sample_weight": sample_weight}, dtype=dtype)
+    xp = _array.namespace(rows=rows, columns=columns, values=values, sample_weight=sample_weight)
+    y = checks.vector("values") if len(values) else xp.empty((0,), dtype=xp.float64, device=checks.device)
+    size = y.shape[0]
+    w = None if sample_weight is None else _array.like(xp, checks._arrays["sample_weight"], checks.device, y.dtype)
+    if w is not None and tuple(w.shape) != (size,):
+        raise InvalidInputError(
+            f"sample_weight has shape {tuple(w.shape)}: one weight for each of the {size} entries is expected; "
+            f"pass a vector in the order of the entries"
+        )
+    places = []
+    for name, index, high in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
+        index = Checks({name: index}).xp.asarray(index, device=checks.device) if len(index) else xp.empty((0,), dtype=xp.int32, device=checks.device)
+        kind = str(index.dtype).rpartition(".")[2]
+        if not kind.startswith(("int", "uint")):
+            raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
+        if tuple(index.shape) != (size,):
+            raise InvalidInputError(
+                f"{name} has shape {tuple(index.shape)}: {size} indices are expected, as many as values; "
+                f"make the sizes agree"
+            )
+        if size:
+            low, top = _array.host(xp.min(index), xp.max(index))
+            if low < 0 or top >= high:
+                bad = int(_array.host(xp.argmax(xp.astype((index < 0) | (index >= high), xp.int8))))
+                value = int(_array.host(index[bad]))
+                raise InvalidInputError(
+                    f"{name}[{bad}] is {value}: an index from 0 to {high - 1} is expected; count from 0, or enlarge shape"
+                )
+        places.append(xp.astype(index, xp.int32))
+    return Entries(xp, checks.device, shape, *places, y, w)
+
+
+def _dense(X, mask, sample_weight, dtype):
+    """Read a matrix with NaN, or a mask, where nothing is observed; the places travel to the host once."""
+    checks = Checks({"X": X, "sample_weight": sample_weight}, dtype=dtype)
+    X, xp = checks.matrix("X", tested=False), checks.xp
+    if mask is None:
+        seen = xp.isfinite(X) | (xp.abs(X) == float("inf"))
+    else:
+        _array.namespace(X=X, mask=mask)
+        seen = xp.asarray(mask, device=checks.device) != 0
+        if tuple(seen.shape) != tuple(X.shape):
+            raise InvalidInputError(
+                f"mask has shape {tuple(seen.shape)}: that of X, {tuple(X.shape)}, is expected; make them agree"
+            )
+    w = None
+    if sample_weight is not None:
+        w = checks.matrix("sample_weight", shape=tuple(X.shape), low=0.0, remedy="weights must not be negative")
+        checks.settle()
+    rows, columns = _array.host(seen).nonzero()
+    flat = rows * X.shape[1] + columns
+    at = xp.asarray(flat, device=checks.device)
+    rows, columns = (xp.asarray(x.astype("int32"), device=checks.device) for x in (rows, columns))
+    y = xp.take(xp.reshape(X, (-1,)), at)
+    w = None if w is None else xp.take(xp.reshape(w, (-1,)), at)
+    return Entries(xp, checks.device, tuple(X.shape), rows, columns, y, w)
+
+
+def _finite(name, x, found, low=-float("inf")):
+    """Raise for the first entry that is not finite or too small."""
+    xp = found.xp
+    least, most = _array.host(xp.min(x), xp.max(x))
+    if low <= least and -float("inf") < least <= most < float("inf"):
+        return
+    bad = (x != x) | (x < low) | (xp.abs(x) == float("inf"))
+    at = int(_array.host(xp.argmax(xp.astype(bad, xp.int8))))
+    value, i, j = _array.host(x[at], found.rows[at], found.columns[at])
+    where = f"{int(i)}, {int(j)}" if name == "X" else at
+    expected = "a finite number" if low == -float("inf") else f"a finite number >= {low:g}"
+    raise InvalidInputError(f"{name}[{where}] is {value}: {expected} is expected; remove or replace it")
+
+
+def _merged(found, again, duplicates):
+    """Merge entries observed twice; they are sorted, so that they stand side by side."""
+    xp = found.xp
+    if duplicates == "raise":
+        at = int(_array.host(xp.argmax(xp.astype(again, xp.int8))))
+        i, j = _array.host(found.rows[at], found.columns[at])
+        raise InvalidInputError(
+            f"X[{int(i)}, {int(j)}] is given twice: distinct entries are expected; drop one, or pass "
+            f'duplicates="mean" or "sum"'
+        )
+    y, again = _array.host(found.y, again)
+    w = np.ones_like(y) if found.w is None else _array.host(found.w)
+    group, first = np.concatenate(([0], np.cumsum(~again))), np.nonzero(np.concatenate(([True], ~again)))[0]
+    total = np.bincount(group, w)
+    if duplicates == "mean":
+        y = np.bincount(group, w * y) / total
+    else:
+        y, total = np.bincount(group, y), total / np.bincount(group)
+    y, total = (xp.asarray(x, dtype=found.y.dtype, device=found.device) for x in (y, total))
+    return found.taken(xp.asarray(first, device=found.device))._replace(y=y, w=total)

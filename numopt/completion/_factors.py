@@ -1,0 +1,50 @@
+"""Small dense algebra of tall factors, in array-standard calls."""
+
+import math
+
+from numopt._array import host, namespace
+
+
+class NotFiniteError(ArithmeticError):
+    """A kernel returned a number that is not finite; decompositions must not see it."""
+
+
+def finite(*arrays):
+    """Return the arrays (one bare), or raise `NotFiniteError`."""
+    xp = namespace(arrays[0])
+    total = host(*(xp.sum(x) for x in arrays), 0.0)
+    if not all(map(math.isfinite, total)):
+        raise NotFiniteError
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def qr(X):
+    """Return an orthonormal basis (n, k) of the columns of X."""
+    return namespace(X).linalg.qr(X)[0]
+
+
+def transposed(X):
+    """Return X^T as a matrix of the standard."""
+    return namespace(X).matrix_transpose(X)
+
+
+def outside(V, X):
+    """Return (I - V V^T) X for an orthonormal V."""
+    return X - V @ (transposed(V) @ X)
+
+
+def inner(X, Y):
+    """Return <X, Y> in float64, on the device."""
+    xp = namespace(X)
+    return xp.sum(X * Y, dtype=xp.float64)
+
+
+def balanced(U, V):
+    """Return (U', V', s) with U' V'^T = U V^T, U'^T U' = V'^T V' = diag(s), s the singular values, falling."""
+    xp = namespace(U)
+    if U.shape[1] == 0:
+        return U, V, xp.sum(U, axis=0)
+    (P, R), (Q, S) = xp.linalg.qr(U), xp.linalg.qr(V)
+    left, s, right = xp.linalg.svd(R @ transposed(S), full_matrices=False)
+    root = xp.sqrt(s)
+    return (P @ left) * root, (Q @ transposed(right)) * root, s

@@ -1,0 +1,48 @@
+"""From a state in the solver's units to the result in the caller's."""
+
+import numpy as np
+
+from numopt._array import host
+from numopt.completion._factors import balanced
+from numopt.completion._result import CompletionResult
+from numopt.completion._unique import structure
+
+
+def finish(p, state, info, common):
+    """Build the result in the caller's units and orientation."""
+    xp = p.xp
+    U, V, b, c = state
+    counts = {name: int(info.get(name, 0)) for name in ("n_als", "n_gn", "n_cg")}
+    if p.bias_ridge is None:
+        b, c = (xp.zeros((size,), dtype=p.dtype, device=p.device) for size in p.shape)
+    even = balanced(U, V)
+    if not p.penalised:
+        U, V, _ = even
+    root, r = p.scale**0.5, U.shape[1]
+    U, V, s, b, c = root * U, root * V, p.scale * even[2], p.scale * b, p.scale * c
+    rows, columns, components = structure(p, max(r, 1))
+    found = common["certificate"]
+    m, n = p.shape
+    if p.flipped:
+        U, V, b, c, rows, columns = V, U, c, b, columns, rows
+    size = p.rows.y.shape[0]
+    scale = p.scale * p.weighted(state)[1] if p.robust else np.inf
+    return CompletionResult(
+        U=U, V=V, s=s, row_bias=b, col_bias=c, mean=p.mean, rank=r,
+        rel_residual=found["rel_residual"], grad_norm=found["stationarity"],
+        local_conditioning=found.get("local_conditioning", np.nan),
+        identifiable_rows=rows, identifiable_cols=columns, n_components=components,
+        min_count=int(min(np.diff(p.rows.indptr).min(), np.diff(p.columns.indptr).min())),
+        oversampling=size / (p.rank * (m + n - p.rank)), loss_scale=scale,
+        validation_rmse=p.scale * validation_rmse(p, state) if p.held else np.nan,
+        **counts, **common,
+    )  # fmt: skip
+
+
+def validation_rmse(p, state):
+    """Return the weighted root mean square error on the entries held out, in the solver's units."""
+    xp, held = p.xp, p.held
+    U, V = p.augmented(state)
+    x = xp.sum(xp.take(U, held.rows, axis=0) * xp.take(V, held.columns, axis=0), axis=1)
+    w = xp.ones_like(x) if held.w is None else held.w
+    return (host(xp.sum(w * (held.y - x) ** 2) / xp.sum(w))) ** 0.5

@@ -1,0 +1,107 @@
+"""Variable projection: U is eliminated, V moves by damped Gauss-Newton steps with a matrix-free Schur complement."""
+
+import math
+from dataclasses import dataclass
+
+from numopt._array import host
+from numopt._loop import Iterate
+from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr
+
+SAFE = 1e-13  # ridge on the eliminated factor, relative to the density: keeps rows without enough entries regular
+_MAX_CG = 40
+
+
+@dataclass
+class Counts:
+    """Work done so far, shared by the phases of a run."""
+
+    n_als: int = 0
+    n_gn: int = 0
+    n_cg: int = 0
+
+    def info(self, rank):
+        """Return what the history records."""
+        return {"n_als": self.n_als, "n_gn": self.n_gn, "n_cg": self.n_cg, "rank": rank}
+
+
+def gauss_newton(p, V, counts, *, enough, steps, stage=False, judged=True):
+    """Yield the iterates from V on; return (state, relative residual, gradient, how it ended).
+
+    It ends as "met" (residual below `enough`), "stationary", "slow" (four steps gained less than 2 in both; at a
+    `stage` in the residual alone, after two) or "steps". Each step solves
+
+        min_D |r - J(D)|^2 + mu |D|^2,   D orthogonal to V, U eliminated exactly,
+
+    by conjugate gradients on the Schur complement, preconditioned by its diagonal blocks, and is accepted if the
+    objective falls (Levenberg's rule on mu). Without `judged` the gradient is not offered as a measure.
+    """
+    xp, zero = p.xp, p.zeros()
+    V = qr(V)
+    U, square, kept, _ = p.half(p.rows, V, SAFE * p.density, keep=True)
+    if not math.isfinite(square):
+        raise NotFiniteError
+    _, size, _ = p.gradient(p.columns, V, U)
+    damping, rejected, residuals, gradients = 1e-2, 0, [math.sqrt(square) / p.norm], []
+    for _ in range(steps):
+        state = zero._replace(U=U, V=V)
+        if residuals[-1] <= enough:
+            return state, residuals[-1], 0.0, "met"
+        mu = damping * p.density * host(inner(U, U)) / U.shape[1]
+        _, _, blocks, g = p.half(p.columns, U, mu, keep=True, base=V)
+        g = outside(V, g)
+        slope = math.sqrt(host(inner(g, g)) / size) if size > 0 else 0.0
+        gradients.append(slope)
+        yield Iterate(state, min(residuals[-1], slope) if judged else residuals[-1], counts.info(V.shape[1]))
+        if slope <= p.tol and not stage:
+            return state, residuals[-1], slope, "stationary"
+        if _slow(residuals, gradients, stage):
+            return state, residuals[-1], slope, "slow"
+        forcing = min(0.1, math.sqrt(residuals[-1]), math.sqrt(slope))
+        D, left, n_cg = _step(p, U, V, kept, blocks, g, mu, forcing)
+        trial = qr(finite(V + D))
+        other, trial_square, trial_kept, _ = p.half(p.rows, trial, SAFE * p.density, keep=True)
+        predicted = host(inner(g, D) + inner(D, left))
+        counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
+        if not (math.isfinite(trial_square) and math.isfinite(predicted)):
+            raise NotFiniteError
+        gain = (square - trial_square) / predicted if predicted > 0 else -1.0
+        if gain > 1e-4 or math.sqrt(trial_square) <= enough * p.norm:
+            U, V, kept, square, rejected = other, trial, trial_kept, trial_square, 0
+            damping *= 0.2 if gain > 0.75 else 3.0 if gain < 0.25 else 1.0
+            residuals.append(math.sqrt(square) / p.norm)
+        else:
+            damping, rejected = 5.0 * damping, rejected + 1
+            if rejected > 8:
+                return state, residuals[-1], slope, "slow"
+    return zero._replace(U=U, V=V), residuals[-1], gradients[-1] if gradients else math.inf, "steps"
+
+
+def _slow(residuals, gradients, stage):
+    if stage:
+        return len(residuals) > 2 and residuals[-3] < 2 * residuals[-1]
+    if len(residuals) < 6 or len(gradients) < 6:
+        return False
+    return residuals[-5] < 2 * residuals[-1] and gradients[-5] < 4 * gradients[-1]
+
+
+def _step(p, U, V, kept, blocks, g, mu, forcing):
+    """Return (D, residual of the linear system, steps) of preconditioned conjugate gradients from D = 0."""
+    k = p.kernels
+    r, z = g, outside(V, k.solve_kept(blocks, g))
+    d, D = z, 0 * z
+    first = size = host(inner(r, z))
+    for n in range(1, _MAX_CG + 1):
+        if not size > 0:
+            return D, r, n
+        W = k.schur_rows(p.rows, U, V, d, kept)
+        s = outside(V, k.schur_columns(p.columns, U, V, d, W) + mu * d)
+        curvature = host(inner(d, s))
+        if not curvature > 0:  # also for NaN
+            return D, r, n
+        D, r = D + (size / curvature) * d, r - (size / curvature) * s
+        z = outside(V, k.solve_kept(blocks, r))
+        old, size = size, host(inner(r, z))
+        if not size > forcing**2 * first:
+            return D, r, n
+        d = z + (size / old) * d
+    return D, r, _MAX_CG

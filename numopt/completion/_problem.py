@@ -1,0 +1,189 @@
+"""The checked problem: its entries, its objective, its certificate."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from numopt._array import host
+from numopt.completion._data import Side
+from numopt.completion._factors import finite
+from numopt.completion._unique import ambiguity
+
+TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
+
+
+class State(NamedTuple):
+    """The point X = U V^T + b 1^T + 1 c^T, in units of `Problem.scale`."""
+
+    U: object
+    V: object
+    b: object
+    c: object
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Minimise sum w loss(y_ij - b_i - c_j - u_i.v_j) + ridge terms; entries are centred and scaled to RMS 1.
+
+    Rows are the shorter side: `flipped` says that they are the caller's columns.
+    """
+
+    xp: object
+    kernels: SimpleNamespace
+    device: object
+    rows: Side
+    columns: Side
+    shape: tuple
+    flipped: bool
+    rank: int
+    ridge: float
+    counted: bool  # whether the ridge of a row is multiplied by its weight
+    bias_ridge: float | None  # None: no biases
+    robust: bool
+    mean: float
+    scale: float
+    norm: float  # of sqrt(w) y
+    density: float
+    tol: float
+    held: object = None  # validation entries (rows, columns, values), or None
+    kept: dict = field(default_factory=dict)  # what was computed last at a point
+
+    @property
+    def dtype(self):
+        """The dtype of the factors."""
+        return self.rows.y.dtype
+
+    def empty(self, *shape):
+        """Return an array without data, the kernels' sign for "none"."""
+        return self.xp.empty(shape or (0,), dtype=self.dtype, device=self.device)
+
+    def draw(self, rng, *shape):
+        """Return standard normal numbers, drawn on the host."""
+        return self.xp.asarray(rng.standard_normal(shape), dtype=self.dtype, device=self.device)
+
+    def zeros(self, rank=0):
+        """Return the state X = 0."""
+        m, n = self.shape
+        make = {"dtype": self.dtype, "device": self.device}
+        b, c = (self.xp.zeros((size,), **make) if self.bias_ridge is not None else self.empty() for size in (m, n))
+        return State(self.xp.zeros((m, rank), **make), self.xp.zeros((n, rank), **make), b, c)
+
+    def half(self, side, V, ridge, *, keep=False, base=None):
+        """Solve for the rows of a side without biases, with one ridge for all; return (U, sum w r^2, kept, rhs)."""
+        ridge = [float(ridge)] * V.shape[1]
+        base = self.empty(0, V.shape[1]) if base is None else base
+        U, sums, kept, rhs = self.kernels.half_step(
+            side, V, self.empty(), np.asarray(ridge), self.empty(), base, keep
+        )
+        return U, float(host(self.xp.sum(sums))), kept, rhs
+
+    def gradient(self, side, U, V, offset=None):
+        """Return (g, |rhs|^2 in all, sum w r^2): g_i = sum w r_ij v_j."""
+        g, size, sums = self.kernels.gradient(side, U, V, self.empty() if offset is None else offset)
+        return g, *host(self.xp.sum(size), self.xp.sum(sums))
+
+    def augmented(self, state):
+        """Return factors with biases as columns: U' = [U b 1], V' = [V 1 c], so that X = U' V'^T."""
+        if self.bias_ridge is None:
+            return state.U, state.V
+        xp, b, c = self.xp, state.b[:, None], state.c[:, None]
+        return xp.concat((state.U, b, xp.ones_like(b)), axis=1), xp.concat((state.V, xp.ones_like(c), c), axis=1)
+
+    def residuals(self, state, side=None):
+        """Return y - x of each entry of a side, the rows by default."""
+        U, V = self.augmented(state)
+        if side is None or side is self.rows:
+            return self.kernels.residuals(self.rows, U, V, self.empty())
+        return self.kernels.residuals(self.columns, V, U, self.empty())
+
+    def weighted(self, state):
+        """Return the problem with Huber's weights at `state`, and the scale delta of the loss."""
+        if not self.robust:
+            return self, None
+        r, across = self.residuals(state), self.residuals(state, self.columns)
+        delta = self.loss_scale(r)
+        sides = []
+        for side, value in ((self.rows, r), (self.columns, across)):
+            size = self.xp.abs(finite(value))
+            w = delta / self.xp.where(size > delta, size, self.xp.full_like(size, delta))
+            sides.append(side._replace(weights=w * side.weights if side.weights.shape[0] else w))
+        return dataclasses.replace(self, rows=sides[0], columns=sides[1]), delta
+
+    def loss_scale(self, r):
+        """Return Huber's threshold for these residuals."""
+        return max(TUNING * median(self.xp, self.xp.abs(r)), 1e-10)
+
+    def ridges(self, side, state_size):
+        """Return (ridge of each coordinate, its factor for each row or empty) of a half step."""
+        ridge = [self.ridge] * state_size + ([] if self.bias_ridge is None else [self.bias_ridge])
+        return np.asarray(ridge, dtype=float), self.totals(side) if self.counted else self.empty()
+
+    def totals(self, side):
+        """Return the weight of each row of a side."""
+        name = "row weights" if side is self.rows else "column weights"
+        if name not in self.kept:
+            make = {"dtype": self.dtype, "device": self.device}
+            if side.weights.shape[0]:
+                one = self.xp.ones((max(self.shape), 1), **make)
+                self.kept[name] = self.kernels.multiply(side, side.weights, one)[:, 0]
+            else:
+                self.kept[name] = self.xp.asarray(side.indptr[1:] - side.indptr[:-1], **make)
+        return self.kept[name]
+
+    def certificate(self, state):
+        """Return what `run` judges, recomputed from the entries."""
+        if self.kept.get("state") is not state:
+            self.kept.update(state=state, certificate=self._certificate(state))
+        return self.kept["certificate"]
+
+    def _certificate(self, state):
+        xp = self.xp
+        if self.held is not None:
+            return self._validated(state)
+        problem, delta = self.weighted(state)
+        U, V = problem.augmented(state)
+        k = state.U.shape[1]
+        parts = {}
+        for name, side, one, two in (("u", problem.rows, U, V), ("v", problem.columns, V, U)):
+            g, square, rhs2, r2 = pull(problem, side, one, two, k, name == "u")
+            parts[f"stationarity_{name}"] = math.sqrt(square / rhs2) if rhs2 > 0 else math.sqrt(square)
+        rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
+        if self.robust:
+            rel = delta / TUNING / self.kept.setdefault("median", median(xp, xp.abs(self.rows.y)) or 1.0)
+        stationarity = max(parts.values())
+        first = {"rel_residual": rel} if rel <= self.tol and not self.penalised else {"stationarity": stationarity}
+        rest = {"rel_residual": rel, "stationarity": stationarity} | parts
+        if not self.penalised and next(iter(first.values())) <= self.tol:
+            found = ambiguity(self, state)
+            first = ({"ambiguity": found["ambiguity"]} if found["ambiguity"] > self.tol else first) | first
+            rest |= found
+        return first | rest
+
+    @property
+    def penalised(self):
+        """Whether a ridge makes the minimiser differ from an interpolation."""
+        return self.ridge > 0 or self.bias_ridge is not None
+
+
+def pull(problem, side, one, two, k, is_row):
+    """Return (g, |g|^2, |rhs|^2, sum w r^2) of the gradient of one side, the ridge included."""
+    xp = problem.xp
+    g, rhs2, r2 = problem.gradient(side, one, two)
+    ridge, scale = problem.ridges(side, k)
+    g = g[:, : k + 1] if problem.bias_ridge is not None and is_row else g
+    if problem.bias_ridge is not None and not is_row:
+        g = xp.concat((g[:, :k], g[:, k + 1 :]), axis=1)
+        one = xp.concat((one[:, :k], one[:, k + 1 :]), axis=1)
+    pull = one[:, : g.shape[1]] * xp.asarray(ridge, dtype=problem.dtype, device=problem.device)
+    g = g - (pull * scale[:, None] if scale.shape[0] else pull)
+    return g, host(xp.sum(g * g, dtype=xp.float64)), rhs2, r2
+
+
+def median(xp, x):
+    """Return the median of a vector, a float."""
+    ordered = xp.sort(x)
+    return host(ordered[x.shape[0] // 2])

@@ -1,0 +1,50 @@
+"""Leading singular directions of the sparse matrix of residuals."""
+
+from numopt._array import host
+from numopt.completion._factors import finite, qr, transposed
+
+_POWER = 3
+
+
+def directions(p, state, q, rng):
+    """Return (s, W): the leading q singular values, falling, a list, and right vectors (n, q) of the residuals.
+
+    Lines with more entries than the mean are damped by the root of the excess, lest a popular line be taken for
+    a direction. Randomised subspace iteration with QR between the products.
+    """
+    xp, k = p.xp, p.kernels
+    left, right = damping(p, p.rows), damping(p, p.columns)
+    r, across = p.residuals(state), p.residuals(state, p.columns)
+    if p.rows.weights.shape[0]:
+        r, across = r * p.rows.weights, across * p.columns.weights
+    width = min(q + min(q, 10), *p.shape)
+    Q = qr(p.draw(rng, p.shape[1], width))
+    for _ in range(_POWER):
+        Q = qr(finite(left * k.multiply(p.rows, r, right * Q)))
+        Q = qr(finite(right * k.multiply(p.columns, across, left * Q)))
+    Y = finite(left * k.multiply(p.rows, r, right * Q))
+    _, s, turn = xp.linalg.svd(Y, full_matrices=False)
+    return host(s).tolist()[:q], (Q @ transposed(turn))[:, :q]
+
+
+def damping(p, side):
+    """Return the factor (size, 1) of each line: at most 1."""
+    total = p.totals(side)
+    mean = p.xp.mean(total)
+    return p.xp.sqrt(mean / p.xp.where(total > mean, total, p.xp.full_like(total, 1.0) * mean))[:, None]
+
+
+def structured(p, state, rng):
+    """Say whether the residuals have a direction that random signs on them do not have."""
+    xp, k = p.xp, p.kernels
+    s, _ = directions(p, state, 1, rng)
+    r = p.residuals(state)
+    left, right = damping(p, p.rows), damping(p, p.columns)
+    # The norm of a random vector through signs that depend on the row and the column alone is that of R itself:
+    # the signs must be drawn for each entry. One side suffices: the largest row and column norms bound the edge.
+    one = xp.ones((max(p.shape), 1), dtype=p.dtype, device=p.device)
+    across = p.residuals(state, p.columns)
+    rows = k.multiply(p.rows, r * r, one * xp.mean(right) ** 2)[:, 0] * left[:, 0] ** 2
+    columns = k.multiply(p.columns, across * across, one * xp.mean(left) ** 2)[:, 0] * right[:, 0] ** 2
+    edge = host(xp.sqrt(xp.max(rows)) + xp.sqrt(xp.max(columns)))
+    return s[0] > edge

@@ -1,0 +1,89 @@
+"""Is the completion the only one? Counts of the pattern, and the smallest curvature that the entries leave."""
+
+import numpy as np
+
+from numopt._array import host
+from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr
+
+FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
+_STEPS = 50
+
+
+def structure(p, rank):
+    """Return (determined rows, determined columns, components) of the pattern at this rank; host masks.
+
+    A row is determined by the others if it has at least `rank` entries in determined columns. Rows and columns
+    with at most `rank` entries are taken away one after the other; what remains has entries to spare and is
+    left to the curvature.
+    """
+    key = "structure", rank
+    if key not in p.kept:
+        rows, columns = (np.asarray(host(side.indices), dtype=np.int64) for side in (p.rows, p.columns))
+        p.kept[key] = p.kernels.peel(rows, p.rows.indptr, columns, p.columns.indptr, rank)
+    return p.kept[key]
+
+
+def ambiguity(p, state):
+    """Return how many rows, columns and directions the entries leave open, and the local conditioning.
+
+    Rows and columns without any entry are not counted: nothing is claimed about them.
+    """
+    rank = state.U.shape[1]
+    rows, columns, components = structure(p, rank)
+    open_rows = np.sum(~rows & (np.diff(p.rows.indptr) > 0))
+    open_columns = np.sum(~columns & (np.diff(p.columns.indptr) > 0))
+    count = float(open_rows + open_columns + max(components - 1, 0))
+    conditioning = local_conditioning(p, state) if rank else 1.0
+    return {"ambiguity": count + (conditioning < FLAT), "local_conditioning": conditioning}
+
+
+def local_conditioning(p, state):
+    """Return the smallest over the largest Ritz value of H^{-1} S, gauge directions projected out.
+
+    S is the curvature of the objective with U eliminated, H its diagonal blocks. Lanczos in the
+    inner product of H^{-1}, reorthogonalised, from a fixed start; it ends early when the smallest value settles.
+    """
+    xp, k = p.xp, p.kernels
+    V = qr(finite(state.V))
+    U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
+    _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
+
+    def curvature(D):
+        return outside(V, k.schur_columns(p.columns, U, V, D, k.schur_rows(p.rows, U, V, D, kept)))
+
+    r = outside(V, p.draw(np.random.default_rng(0), *V.shape))
+    z = outside(V, k.solve_kept(blocks, r))
+    size = host(inner(r, z))
+    if not np.isfinite(size):
+        raise NotFiniteError
+    if size <= 0:
+        return 0.0 if V.shape[0] > V.shape[1] else 1.0  # a square V has nothing but gauge directions
+    R, Z, diagonal, beside = [r / size**0.5], [z / size**0.5], [], []
+    previous = np.inf
+    for step in range(min(_STEPS, (V.shape[0] - V.shape[1]) * V.shape[1])):
+        s = curvature(Z[-1])
+        diagonal.append(host(inner(s, Z[-1])))
+        T = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        if not np.isfinite(T).all():
+            raise NotFiniteError
+        ritz = np.linalg.eigvalsh(T)
+        if step % 4 == 3:
+            if ritz[0] > 0.8 * previous or ritz[0] < FLAT / 100:
+                break
+            previous = ritz[0]
+        for _ in range(2):
+            for q, d in zip(R, Z, strict=True):
+                s = s - inner_as(xp, s, d) * q
+        z = outside(V, k.solve_kept(blocks, s))
+        size = host(inner(s, z))
+        if not size > 1e-24:
+            break
+        beside.append(size**0.5)
+        R.append(s / size**0.5)
+        Z.append(z / size**0.5)
+    return max(float(ritz[0] / ritz[-1]), 0.0)
+
+
+def inner_as(xp, x, y):
+    """Return <x, y> as a scalar of the arrays' dtype."""
+    return xp.astype(inner(x, y), x.dtype)
