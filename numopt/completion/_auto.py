@@ -23,13 +23,13 @@ def recover(p, rank, counts, rng, V=None):
         _, V = directions(p, p.zeros(rank), rank, rng)
         V = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
     state, rel, slope, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=40, judged=False)
-    best = state, rel, slope
-    if end != "met" and not (end == "stationary" and not structured(p, state, rng)):
+    best, floor = (state, rel, slope), 64 * float(p.xp.finfo(p.dtype).eps)
+    if end != "met" and rel > floor and not (end == "stationary" and not structured(p, state, rng)):
         for _ in range(_TRIES):
             state, rel, slope, end = yield from continuation(p, rank, counts, rng)
             if rel < best[1] * (1 - 1e-6):
                 best = state, rel, slope
-            if end == "met" or end == "stationary":
+            if end in ("met", "stationary") or rel <= floor:
                 break
     state, rel, slope = best
     # What is reached is polished: nothing is lost by going on from the best point while it improves.
@@ -38,7 +38,7 @@ def recover(p, rank, counts, rng, V=None):
         if request == "rebuild" and p.certificate(state).get("ambiguity"):
             return Status.INVALID_MODEL, _why(p, state)
         state, rel, slope, end = yield from gauss_newton(p, state.V, counts, enough=rel * 1e-3, steps=20)
-    return Status.STALLED
+    return Status.PRECISION if rel <= floor else Status.STALLED
 
 
 def continuation(p, rank, counts, rng):
@@ -51,7 +51,7 @@ def continuation(p, rank, counts, rng):
         full = V.shape[1] == rank
         steps = _FULL if full else _STAGE
         state, rel, slope, end = yield from gauss_newton(
-            p, V, counts, enough=p.tol, steps=steps, stage=not full, judged=False
+            p, V, counts, enough=p.tol, steps=steps, stage=not full, patience=15, judged=False
         )
         if full or end == "met":
             return state, rel, slope, end

@@ -29,7 +29,7 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     xp, size = seen.xp, seen.y.shape[0]
     w_mean = 1.0
     if seen.w is not None:
-        w_mean = host(xp.mean(seen.w, dtype=xp.float64))
+        w_mean = host(xp.sum(seen.w, dtype=xp.float64)) / size
         seen = seen._replace(w=seen.w / w_mean)
     mean, scale = _units(xp, seen, center)
     seen = seen._replace(y=(seen.y - mean) / scale)

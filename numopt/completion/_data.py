@@ -146,7 +146,7 @@ def _dense(X, mask, sample_weight, dtype):
         seen = xp.isfinite(X) | (xp.abs(X) == float("inf"))
     else:
         _array.namespace(X=X, mask=mask)
-        seen = xp.asarray(mask, device=checks.device) != 0
+        seen = xp.astype(xp.asarray(mask, device=checks.device), xp.bool)
         if tuple(seen.shape) != tuple(X.shape):
             raise InvalidInputError(
                 f"mask has shape {tuple(seen.shape)}: that of X, {tuple(X.shape)}, is expected; make them agree"

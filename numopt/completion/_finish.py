@@ -23,6 +23,7 @@ def finish(p, state, info, common):
     rows, columns, components = structure(p, max(r, 1))
     found = common["certificate"]
     m, n = p.shape
+    rows, columns = (xp.asarray(x, device=p.device) for x in (rows, columns))
     if p.flipped:
         U, V, b, c, rows, columns = V, U, c, b, columns, rows
     size = p.rows.y.shape[0]
@@ -30,11 +31,11 @@ def finish(p, state, info, common):
     return CompletionResult(
         U=U, V=V, s=s, row_bias=b, col_bias=c, mean=p.mean, rank=r,
         rel_residual=found["rel_residual"], grad_norm=found["stationarity"],
-        local_conditioning=found.get("local_conditioning", np.nan),
+        local_conditioning=found.get("local_conditioning", np.inf),
         identifiable_rows=rows, identifiable_cols=columns, n_components=components,
         min_count=int(min(np.diff(p.rows.indptr).min(), np.diff(p.columns.indptr).min())),
         oversampling=size / (p.rank * (m + n - p.rank)), loss_scale=scale,
-        validation_rmse=p.scale * validation_rmse(p, state) if p.held else np.nan,
+        validation_rmse=p.scale * validation_rmse(p, state) if p.held else np.inf,
         **counts, **common,
     )  # fmt: skip
 

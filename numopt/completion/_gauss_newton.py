@@ -24,11 +24,11 @@ class Counts:
         return {"n_als": self.n_als, "n_gn": self.n_gn, "n_cg": self.n_cg, "rank": rank}
 
 
-def gauss_newton(p, V, counts, *, enough, steps, stage=False, judged=True):
+def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged=True):
     """Yield the iterates from V on; return (state, relative residual, gradient, how it ended).
 
-    It ends as "met" (residual below `enough`), "stationary", "slow" (four steps gained less than 2 in both; at a
-    `stage` in the residual alone, after two) or "steps". Each step solves
+    It ends as "met" (residual below `enough`), "stationary", "slow" (`patience` steps gained less than 2; at a
+    `stage` two steps) or "steps". Each step solves
 
         min_D |r - J(D)|^2 + mu |D|^2,   D orthogonal to V, U eliminated exactly,
 
@@ -45,18 +45,18 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, judged=True):
     for _ in range(steps):
         state = zero._replace(U=U, V=V)
         if residuals[-1] <= enough:
-            return state, residuals[-1], 0.0, "met"
+            return state, residuals[-1], math.inf, "met"
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
         _, _, blocks, g = p.half(p.columns, U, mu, keep=True, base=V)
         g = outside(V, g)
-        slope = math.sqrt(host(inner(g, g)) / size) if size > 0 else 0.0
+        slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
         gradients.append(slope)
         yield Iterate(state, min(residuals[-1], slope) if judged else residuals[-1], counts.info(V.shape[1]))
         if slope <= p.tol and not stage:
             return state, residuals[-1], slope, "stationary"
-        if _slow(residuals, gradients, stage):
+        if _slow(residuals, gradients, 2 if stage else patience):
             return state, residuals[-1], slope, "slow"
-        forcing = min(0.1, math.sqrt(residuals[-1]), math.sqrt(slope))
+        forcing = min(0.1, math.sqrt(residuals[-1]), slope)
         D, left, n_cg = _step(p, U, V, kept, blocks, g, mu, forcing)
         trial = qr(finite(V + D))
         other, trial_square, trial_kept, _ = p.half(p.rows, trial, SAFE * p.density, keep=True)
@@ -76,12 +76,11 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, judged=True):
     return zero._replace(U=U, V=V), residuals[-1], gradients[-1] if gradients else math.inf, "steps"
 
 
-def _slow(residuals, gradients, stage):
-    if stage:
-        return len(residuals) > 2 and residuals[-3] < 2 * residuals[-1]
-    if len(residuals) < 6 or len(gradients) < 6:
+def _slow(residuals, slopes, patience):
+    """Say whether so many accepted steps gained less than a factor 2 in the residual, and less than 4 in the slope."""
+    if len(residuals) <= patience or len(slopes) <= patience:
         return False
-    return residuals[-5] < 2 * residuals[-1] and gradients[-5] < 4 * gradients[-1]
+    return residuals[-1 - patience] < 2 * residuals[-1] and slopes[-1 - patience] < 4 * slopes[-1]
 
 
 def _step(p, U, V, kept, blocks, g, mu, forcing):
@@ -91,17 +90,24 @@ def _step(p, U, V, kept, blocks, g, mu, forcing):
     d, D = z, 0 * z
     first = size = host(inner(r, z))
     for n in range(1, _MAX_CG + 1):
-        if not size > 0:
+        if not _positive(size):
             return D, r, n
         W = k.schur_rows(p.rows, U, V, d, kept)
         s = outside(V, k.schur_columns(p.columns, U, V, d, W) + mu * d)
         curvature = host(inner(d, s))
-        if not curvature > 0:  # also for NaN
+        if not _positive(curvature):
             return D, r, n
         D, r = D + (size / curvature) * d, r - (size / curvature) * s
         z = outside(V, k.solve_kept(blocks, r))
         old, size = size, host(inner(r, z))
-        if not size > forcing**2 * first:
+        if not _positive(size - forcing**2 * first):
             return D, r, n
         d = z + (size / old) * d
     return D, r, _MAX_CG
+
+
+def _positive(x):
+    """Say whether x > 0; NaN must not pass for the end of an iteration."""
+    if not math.isfinite(x):
+        raise NotFiniteError
+    return x > 0

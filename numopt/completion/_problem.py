@@ -10,7 +10,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt.completion._data import Side
-from numopt.completion._factors import finite
+from numopt.completion._factors import NotFiniteError, finite
 from numopt.completion._unique import ambiguity
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
@@ -137,7 +137,11 @@ class Problem:
     def certificate(self, state):
         """Return what `run` judges, recomputed from the entries."""
         if self.kept.get("state") is not state:
-            self.kept.update(state=state, certificate=self._certificate(state))
+            try:
+                found = self._certificate(state)
+            except NotFiniteError:
+                found = dict.fromkeys(("rel_residual", "stationarity"), math.nan)
+            self.kept.update(state=state, certificate=found)
         return self.kept["certificate"]
 
     def _certificate(self, state):
@@ -154,6 +158,8 @@ class Problem:
         rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
         if self.robust:
             rel = delta / TUNING / self.kept.setdefault("median", median(xp, xp.abs(self.rows.y)) or 1.0)
+        if not self.penalised and r2 > 0:
+            parts = {name: value * self.norm / math.sqrt(r2) for name, value in parts.items()}
         stationarity = max(parts.values())
         first = {"rel_residual": rel} if rel <= self.tol and not self.penalised else {"stationarity": stationarity}
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts

@@ -10,7 +10,7 @@ from numopt.exceptions import InvalidInputError
 class CompletionResult(Result):
     """A completed matrix X = U V^T + mean + row_bias 1^T + 1 col_bias^T, in the units of the data.
 
-    Arrays are where the input was and of its dtype; masks and scalars are on the host.
+    Arrays are where the input was and of its dtype; scalars are on the host.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class CompletionResult(Result):
         right-hand sides of the normal equations.
     local_conditioning : float
         Smallest over largest curvature of the entries around X, 1 at best; below 1e-8 X is not unique.
-        Evaluated with the certificate, else nan.
-    identifiable_rows, identifiable_cols : ndarray of bool of shape (m,), (n,)
+        Evaluated where the residual or the gradient meets `tol`, else inf.
+    identifiable_rows, identifiable_cols : array of bool of shape (m,), (n,)
         Whether the pattern gives a row at least r entries in columns that are themselves identifiable.
     n_components : int
         Connected components of the pattern, lines without entries left out.
@@ -46,7 +46,7 @@ class CompletionResult(Result):
     loss_scale : float
         Threshold of the Huber loss, in the unit of the data; inf for the squared loss.
     validation_rmse : float
-        On the entries held out, or nan.
+        On the entries held out; inf without any.
     n_als, n_gn, n_cg : int
         Sweeps over both factors, Gauss-Newton steps, inner conjugate-gradient steps.
     """

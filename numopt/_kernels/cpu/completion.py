@@ -45,7 +45,7 @@ def gradient(side, U, V, offset):
     """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i."""
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
-    K = -(-k // 4) * 4
+    K = _whole(k)
     g, size, sums = np.empty((m, k), V.dtype), np.empty(m), np.empty(m)
     args = (y, idx.view(np.uint32), ptr, w, _padded(U, K), _padded(V, K), offset, g, size, sums)
     bounds = _bounds(ptr, 4 * k, k)
@@ -59,7 +59,7 @@ def gradient(side, U, V, offset):
 def residuals(side, U, V, offset):
     """Return y_ij - o_j - u_i.v_j for each entry, in the order of the side."""
     y, idx, ptr, _ = side
-    K = -(-V.shape[1] // 4) * 4
+    K = _whole(V.shape[1])
     out = np.empty(y.size, V.dtype)
     args = (y, idx.view(np.uint32), ptr, _padded(U, K), _padded(V, K), offset, out)
     bounds = _bounds(ptr, 2 * K, 1)
@@ -74,7 +74,7 @@ def multiply(side, values, X):
     """Return the product (m, q) of the sparse matrix with these values and X."""
     _, idx, ptr, _ = side
     q = X.shape[1]
-    K = -(-q // 4) * 4
+    K = _whole(q)
     out = np.empty((ptr.size - 1, K), X.dtype)
     args = (values, idx.view(np.uint32), ptr, _padded(X, K), out)
     bounds = _bounds(ptr, 2 * K, K)
@@ -89,7 +89,7 @@ def schur_rows(side, U, V, D, kept):
     """Return w_i = G_i^{-1} sum_j w v_j (u_i.d_j), with the factors of G_i that `half_step` kept."""
     _, idx, ptr, w = side
     k = V.shape[1]
-    K = -(-k // 4) * 4
+    K = _whole(k)
     out = np.empty_like(U)
     args = (idx.view(np.uint32), ptr, w, _padded(V, K), _padded(D, K), _padded(U, K), kept, out)
     bounds = _bounds(ptr, 4 * K, 2 * k * k)
@@ -104,7 +104,7 @@ def schur_columns(side, U, V, D, W):
     """Return sum_i w u_i (u_i.d_j - v_j.w_i) for each row j of a side."""
     _, idx, ptr, w = side
     k = V.shape[1]
-    K = -(-k // 4) * 4
+    K = _whole(k)
     both = np.zeros((U.shape[0], 2 * K), V.dtype)
     both[:, :k], both[:, K : K + k] = U, W
     own = np.zeros((V.shape[0], 2 * K), V.dtype)
@@ -129,6 +129,11 @@ def solve_kept(kept, B):
 def grouped(keys, other, size, width):
     """Return (order, indptr) that sort entries by `keys`, then by `other`: two counting sorts."""
     return _grouped(keys, other, size, width)
+
+
+def _whole(k):
+    """Return the length of a row of k numbers in whole vectors, at least one."""
+    return max(-(-k // 4), 1) * 4
 
 
 def _padded(X, K):
@@ -159,7 +164,7 @@ def _half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums
     G, x = np.empty((K, K)), np.zeros(K)
     line = np.zeros((1, K), V.dtype)
     weighted, shifted, based = w.size > 0, offset.size > 0, base.size > 0
-    floor, one = 1e-13 if lanes == 4 else 1e-6, V.dtype.type(1)
+    floor, one = 1e-13 if lanes == 4 else 2e-7, V.dtype.type(1)
     for i in range(lo, hi):
         start, n = ptr[i], ptr[i + 1] - ptr[i]
         if based:

@@ -16,10 +16,10 @@ def half_step(side, V, offset, ridge, scale, base, keep):
 
     Returns (U (m, k), sum of w r^2 of each row (m,), factors for `solve_kept`, right-hand sides (m, k)); the last
     two are empty unless `keep`. `offset` (n,), `scale` (m,) and `base` (m, k) may be empty. A ridge of 1e-13
-    (float32: 1e-6) of the mean diagonal keeps systems of rows with too few entries regular.
+    (float32: 2e-7) of the mean diagonal keeps systems of rows with too few entries regular.
     """
     xp, k, m = namespace(V), V.shape[1], side[2].size - 1
-    floor = (1e-13 if V.dtype == xp.float64 else 1e-6) / k
+    floor = (1e-13 if V.dtype == xp.float64 else 2e-7) / k
     eye = xp.eye(k, dtype=xp.float64, device=device(V))
     ridge = xp.asarray(ridge, dtype=xp.float64, device=device(V))
     U, sums, kept, rhs = [], [], [], []
@@ -35,7 +35,7 @@ def half_step(side, V, offset, ridge, scale, base, keep):
         G = G + eye * own[:, :, None]
         inverse = xp.linalg.inv(G)
         u = xp.matmul(inverse, right)
-        r = (b - xp.matmul(A, u)[:, :, 0]) * there
+        r = b - xp.matmul(A, u)[:, :, 0]
         U.append(u[:, :, 0])
         sums.append(xp.sum(w * r * r, axis=1))
         if keep:
@@ -52,7 +52,7 @@ def gradient(side, U, V, offset):
     xp, g, size, sums = namespace(V), [], [], []
     for lo, hi, at, there in _batches(side[2], V.shape[1], V):
         A, b, w = _gathered(side, V, offset, at, there)
-        r = (b - xp.sum(A * U[lo:hi, None, :], axis=2)) * there
+        r = b - xp.sum(A * U[lo:hi, None, :], axis=2)
         weighted = A * w[:, :, None]
         g.append(xp.sum(weighted * r[:, :, None], axis=1))
         push = xp.sum(weighted * b[:, :, None], axis=1)
