@@ -71,4 +71,4 @@ def _measure(p, state):
     _, square, rhs2, r2 = pull(p, p.rows, U, V, k, True)
     slope = math.sqrt(square / rhs2) if rhs2 > 0 else 0.0
     rel = math.sqrt(max(r2, 0.0)) / p.norm
-    return slope if p.penalised or p.robust else min(rel, slope)
+    return slope if p.penalised else min(rel, slope / max(rel, 1e-300))

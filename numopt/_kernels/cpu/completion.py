@@ -15,6 +15,7 @@ from numopt._kernels.cpu._completion_gram import (
     packed_size,
     solve_packed,
 )
+from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
 from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
 from numopt._kernels.cpu._jit import jit
 
@@ -39,6 +40,22 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     else:
         _half_chunks(bounds, *args)
     return U, sums, kept, rhs
+
+
+def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps):
+    """Solve each row's least squares by conjugate gradients, sketched or from `start`; return (U, sums, steps)."""
+    y, idx, ptr, w = side
+    k, m = V.shape[1], ptr.size - 1
+    lanes = 4 if V.dtype == np.float64 else 8
+    padded = _padded(V, -(-(k + 1) // lanes) * lanes)
+    U, sums, steps = np.empty((m, k), V.dtype), np.empty(m), np.zeros(m, np.int64)
+    args = (y, idx.view(np.uint32), ptr, w, padded, k, start, ridge, buckets, signs, size, rtol, max_steps, U, sums, steps)
+    bounds = _bounds(ptr, 20 * k, k * k)
+    if bounds.size == 2:
+        iterative_rows(0, m, *args)
+    else:
+        iterative_chunks(bounds, *args)
+    return U, sums, int(steps.max())
 
 
 def gradient(side, U, V, offset):

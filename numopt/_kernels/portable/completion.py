@@ -33,13 +33,12 @@ def half_step(side, V, offset, ridge, scale, base, keep):
         own = ridge if not scale.shape[0] else scale[lo:hi, None] * ridge
         own = own + (floor * trace + xp.astype(trace == 0, xp.float64))[:, None]
         G = G + eye * own[:, :, None]
-        inverse = xp.linalg.inv(G)
-        u = xp.matmul(inverse, right)
+        u = xp.linalg.solve(G, right)
         r = b - xp.matmul(A, u)[:, :, 0]
         U.append(u[:, :, 0])
         sums.append(xp.sum(w * r * r, axis=1))
         if keep:
-            kept.append(inverse)
+            kept.append(xp.linalg.inv(G))
             rhs.append(right[:, :, 0])
     nothing = xp.empty((0, k), dtype=V.dtype, device=device(V))
     kept = xp.concat(kept) if keep else xp.empty((0, k, k), dtype=xp.float64, device=device(V))
@@ -201,3 +200,53 @@ def peel(rows, row_ptr, columns, column_ptr, rank):
     upper = csr_array((ones, m + rows, np.concatenate((row_ptr, np.full(n, row_ptr[-1])))), shape=(m + n, m + n))
     count, _ = connected_components(upper, directed=False)
     return determined[0], determined[1], int(count - np.sum(np.diff(row_ptr) == 0) - np.sum(np.diff(column_ptr) == 0))
+
+
+def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps):
+    """Solve each row's least squares by conjugate gradients, from `start` (m, k); return (U, sums, steps taken).
+
+    With `buckets` and `signs`, host arrays as long as the longest row, rows of more than `size` entries are compressed
+    to `size` by a CountSketch S; the triangular factor of S A preconditions, and the sketched solution is the start.
+    Shorter rows are solved directly. Without a sketch there is no preconditioner: V should be orthonormal. A row
+    ends when its preconditioned gradient has fallen by `rtol`.
+    """
+    xp, k = namespace(V), V.shape[1]
+    eye = xp.eye(k, dtype=xp.float64, device=device(V))
+    empty = xp.empty((0,), dtype=V.dtype, device=device(V))
+    U, sums, most = [], [], 0
+    for lo, hi, at, there in _batches(side[2], k * k, V):
+        A, b, w = _gathered(side, V, empty, at, there)
+        At = xp.matrix_transpose(A * w[:, :, None])
+        x, M = xp.astype(start[lo:hi, :], xp.float64)[:, :, None], None
+        if buckets.size:
+            length = np.diff(side[2][lo : hi + 1])
+            S = np.zeros((size, there.shape[1]))
+            S[buckets[: there.shape[1]], np.arange(there.shape[1])] = signs[: there.shape[1]]
+            root = xp.sqrt(w)[:, :, None]
+            SA, Sb = (xp.matmul(xp.asarray(S, device=device(V)), y * root) for y in (A, b[:, :, None]))
+            direct = xp.asarray((length <= size)[:, None, None], device=device(V))
+            G = xp.where(direct, xp.matmul(At, A), xp.matmul(xp.matrix_transpose(SA), SA))
+            right = xp.where(direct, xp.matmul(At, b[:, :, None]), xp.matmul(xp.matrix_transpose(SA), Sb))
+            trace = xp.linalg.trace(G)
+            M = xp.linalg.inv(G + eye * (ridge + 1e-13 * trace / k + xp.astype(trace == 0, xp.float64))[:, None, None])
+            x = xp.matmul(M, right)
+        g = xp.matmul(At, b[:, :, None] - xp.matmul(A, x)) - ridge * x
+        z = g if M is None else xp.matmul(M, g)
+        d, first = z, xp.sum(g * z, axis=(1, 2), keepdims=True)
+        old = first
+        for _ in range(max_steps):
+            going = old > rtol**2 * first
+            if not _to_host(xp.astype(xp.any(going), xp.float64)):
+                break
+            s = xp.matmul(At, xp.matmul(A, d)) + ridge * d
+            curve = xp.sum(d * s, axis=(1, 2), keepdims=True)
+            step = xp.where(going & (curve > 0), old / xp.where(curve > 0, curve, xp.ones_like(curve)), 0.0)
+            x, g = x + step * d, g - step * s
+            z = g if M is None else xp.matmul(M, g)
+            new = xp.where(going, xp.sum(g * z, axis=(1, 2), keepdims=True), old)
+            d = z + xp.where(going, new / xp.where(old > 0, old, xp.ones_like(old)), 0.0) * d
+            old, most = new, most + 1
+        r = b - xp.matmul(A, x)[:, :, 0]
+        U.append(x[:, :, 0])
+        sums.append(xp.sum(w * r * r, axis=1))
+    return xp.astype(xp.concat(U), V.dtype), xp.concat(sums), most

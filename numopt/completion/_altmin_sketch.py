@@ -1,0 +1,79 @@
+"""The paper's algorithm: alternating minimisation whose rows are solved through sketches (arXiv:2302.11068)."""
+
+import math
+
+import numpy as np
+
+from numopt._array import host
+from numopt._loop import Iterate, Status
+from numopt.completion._factors import finite, qr
+from numopt.completion._spectral import directions
+
+_ROWS = 4  # of the sketch, in units of the rank
+_STEPS = 60
+
+
+def altmin_sketch(p, counts, rng, *, splitting, accuracy=1e-2):
+    """Yield the iterates; `accuracy` is the reduction asked of each row solve.
+
+    With `splitting` the entries are divided into 2 T + 1 parts, T = ceil(log_4(1 / tol)); the first makes the start
+    and each half step sees one of the others, as the proof wants. Without, each step sees all.
+    """
+    T = max(math.ceil(math.log(1 / max(p.tol, 1e-16), 4)), 1)
+    parts = _parts(p, 2 * T + 1, rng) if splitting else None
+    start = parts[0] if splitting else p
+    # Step 2: the leading left singular vectors of P(M) / p, their large entries set to 0, orthonormal again.
+    _, V = directions(start, p.zeros(), p.rank, rng)
+    V = qr(_clipped(V))
+    U, _, _ = _regression(start, start.rows, V, rng, accuracy)
+    U = qr(finite(U))
+    t = 0
+    while True:
+        one, two = (parts[1 + t], parts[1 + T + t]) if splitting else (p, p)
+        V, _, n_v = _regression(one, one.columns, U, rng, accuracy)  # step 3a
+        V = qr(finite(V))  # step 3b
+        raw, _, n_u = _regression(two, two.rows, V, rng, accuracy)  # step 3c
+        finite(raw)
+        counts.n_als, counts.n_cg = counts.n_als + 1, counts.n_cg + n_u + n_v
+        state = p.zeros()._replace(U=raw, V=V)
+        _, _, square = p.gradient(p.rows, raw, V)
+        yield Iterate(state, math.sqrt(square) / p.norm, counts.info(p.rank))
+        U, t = qr(raw), t + 1  # step 3d
+        if splitting and t == T:
+            return Status.STALLED, "all parts of the entries are used: pass sample_splitting=False, or more entries"
+
+
+def _regression(p, side, V, rng, accuracy):
+    """Solve all rows of a side to `accuracy`, each preconditioned by a fresh sketch of its own rows of V."""
+    longest = max(int(np.diff(side.indptr).max()), 1)
+    size = _ROWS * V.shape[1]
+    buckets, signs = rng.integers(0, size, longest), rng.choice((-1.0, 1.0), longest)
+    start = p.empty(side.indptr.size - 1, V.shape[1])
+    return p.kernels.half_iterative(side, V, start, 0.0, buckets, signs, size, accuracy, _STEPS)
+
+
+def _clipped(V):
+    """Set entries beyond 2 sqrt(mu k / n) to 0, the incoherence mu being that of all but 5 % of the rows."""
+    from numopt._array import namespace
+
+    xp = namespace(V)
+    norms = xp.sort(xp.sum(V * V, axis=1))
+    bound = 2 * math.sqrt(host(norms[int(0.95 * (V.shape[0] - 1))]))
+    return xp.where(xp.abs(V) > bound, xp.zeros_like(V), V) if bound > 0 else V
+
+
+def _parts(p, count, rng):
+    """Divide the entries uniformly into problems of their own."""
+    import dataclasses
+
+    from numopt.completion._data import Entries
+
+    rows = np.repeat(np.arange(p.shape[0], dtype=np.int32), np.diff(p.rows.indptr))
+    w = p.rows.weights if p.rows.weights.shape[0] else None
+    seen = Entries(p.xp, p.device, p.shape, p.xp.asarray(rows, device=p.device), p.rows.indices, p.rows.y, w)
+    label, found = rng.integers(0, count, rows.size), []
+    for part in range(count):
+        which = np.nonzero(label == part)[0]
+        one, two = seen.taken(p.xp.asarray(which, device=p.device)).sides()
+        found.append(dataclasses.replace(p, rows=one, columns=two, density=which.size / (p.shape[0] * p.shape[1]), kept={}))
+    return found

@@ -1,0 +1,206 @@
+"""The kernels of matrix completion agree with their naive twins, on every backend and in both rooms."""
+
+import numpy as np
+import pytest
+
+import numopt
+from numopt import _array
+from numopt._kernels import kernels
+from numopt.completion._data import Side, entries
+from tests.oracles import completion as naive
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=["fast", "portable"])
+def room(request):
+    if request.param == "portable":
+        with numopt.use_kernels("portable"):
+            yield request.param
+    else:
+        yield request.param
+
+
+class Pattern:
+    """A random pattern with an empty row and column, on one backend."""
+
+    def __init__(self, backend, dtype, shape=(23, 31), rank=5, share=0.6, weighted=True, seed=0):
+        rng = np.random.default_rng(seed)
+        self.backend, self.dtype, self.rank = backend, dtype, rank
+        m, n = shape
+        mask = rng.random(shape) < share
+        mask[m // 2], mask[:, n // 3] = False, False
+        if not mask.any():
+            mask[0, 0] = True
+        X, w = rng.standard_normal(shape).astype(dtype), (rng.random(shape) + 0.5).astype(dtype)
+        seen = entries(backend.asarray(X), backend.asarray(mask), backend.asarray(w) if weighted else None)
+        self.rows, self.columns = seen.sides()
+        self.Y, self.W = naive.dense(Side(*(_array.host(x) for x in self.rows)), n)
+        self.k = kernels("completion", backend.xp)
+        self.U, self.V, self.D = (rng.standard_normal((size, rank)).astype(dtype) for size in (m, n, n))
+        self.base, self.offset, self.scale = (
+            rng.standard_normal(s).astype(dtype) for s in ((m, rank), (n,), (m,))
+        )
+        self.scale = np.abs(self.scale) + self.scale.dtype.type(0.1)
+        self.none, self.no_base = self.array(np.empty(0)), self.array(np.empty((0, rank)))
+
+    def array(self, x):
+        return self.backend.asarray(np.asarray(x, dtype=self.dtype))
+
+    def close(self, got, want, tol=1e-9):
+        tol = 2e-3 if self.dtype == "float32" else tol
+        got = self.backend.to_numpy(got)
+        assert got.shape == np.shape(want)
+        assert np.abs(got - want).max(initial=0) <= tol * (1 + np.abs(want).max(initial=0))
+
+
+SHAPES = [((23, 31), 5), ((1, 40), 1), ((40, 1), 1), ((12, 700), 8), ((30, 17), 13), ((6, 9), 3)]
+
+
+@pytest.mark.parametrize(("shape", "rank"), SHAPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_half_step_is_least_squares_row_by_row(xp, room, dtype, shape, rank, weighted):
+    p = Pattern(xp, dtype, shape, rank, weighted=weighted)
+    ridge = np.full(rank, 0.3)
+    U, sums, _, _ = p.k.half_step(p.rows, p.array(p.V), p.none, ridge, p.none, p.no_base, False)
+    want, residual = naive.half_step(p.Y, p.W, p.V.astype(float), ridge)
+    p.close(U, want)
+    p.close(sums, residual)
+
+
+def test_half_step_with_offset_scale_and_base(xp, room, dtype):
+    p = Pattern(xp, dtype)
+    ridge = np.array([0.2, 0.3, 0.4, 0.5, 0.6])
+    U, sums, kept, rhs = p.k.half_step(
+        p.rows, p.array(p.V), p.array(p.offset), ridge, p.array(p.scale), p.array(p.base), True
+    )
+    V = p.V.astype(float)
+    want, residual = naive.half_step(p.Y, p.W, V, ridge, p.scale, p.base, p.offset)
+    p.close(U, want)
+    p.close(sums, residual)
+    p.close(p.k.solve_kept(kept, rhs), want)
+    p.close(rhs, np.einsum("ij,ja->ia", p.W * (p.Y - p.offset - p.base @ V.T), V))
+
+
+def test_rows_with_too_few_entries_stay_finite(xp, room, dtype):
+    p = Pattern(xp, dtype, (40, 30), 6, share=0.1)
+    U, sums, _, _ = p.k.half_step(p.rows, p.array(p.V), p.none, np.zeros(6), p.none, p.no_base, False)
+    assert np.isfinite(p.backend.to_numpy(U)).all() and np.isfinite(p.backend.to_numpy(sums)).all()
+    few = (p.W > 0).sum(axis=1) < 6
+    p.close(p.backend.to_numpy(sums)[few], np.zeros(few.sum()), 1e-6)
+
+
+@pytest.mark.parametrize("sketched", [False, True])
+def test_iterative_rows_agree_with_direct_ones(xp, room, sketched):
+    p = Pattern(xp, "float64", (15, 200), 6, share=0.8)
+    rng, V = np.random.default_rng(1), np.linalg.qr(p.V)[0].astype(float)
+    buckets, signs = rng.integers(0, 48, 200), rng.choice((-1.0, 1.0), 200)
+    none = np.empty(0, np.int64), np.empty(0)
+    U, sums, steps = p.k.half_iterative(
+        p.rows, p.array(V), p.array(np.zeros((15, 6))), 0.01, *((buckets, signs) if sketched else none), 48, 1e-11, 80
+    )
+    want, residual = naive.half_step(p.Y, p.W, V, np.full(6, 0.01))
+    p.close(U, want, 1e-8)
+    p.close(sums, residual, 1e-8)
+    assert 0 < steps <= 80
+
+
+def test_gradient_residuals_and_products(xp, room, dtype):
+    p = Pattern(xp, dtype)
+    V, U = p.V.astype(float), p.U.astype(float)
+    R = (p.W > 0) * (p.Y - p.offset - U @ V.T)
+    g, size, sums = p.k.gradient(p.rows, p.array(U), p.array(V), p.array(p.offset))
+    p.close(g, (p.W * R) @ V)
+    p.close(size, np.sum(((p.W * (p.Y - p.offset)) @ V) ** 2, axis=1))
+    p.close(sums, np.sum(p.W * R**2, axis=1))
+    r = p.k.residuals(p.rows, p.array(U), p.array(V), p.array(p.offset))
+    p.close(r, R[p.W > 0])
+    p.close(p.k.multiply(p.rows, r, p.array(V)), R @ V)
+
+
+def test_schur_complement_is_the_dense_one(xp, room):
+    p = Pattern(xp, "float64", (8, 7), 2, share=0.9)
+    V = np.linalg.qr(p.V)[0].astype(float)
+    # A ridge keeps the empty row regular here; the kernel has one of 1e-13 of its own.
+    _, _, kept, _ = p.k.half_step(p.rows, p.array(V), p.none, np.full(2, 0.1), p.none, p.no_base, True)
+    S = naive.schur(p.W, p.U.astype(float), V, ridge=0.1)
+
+    def apply(D):
+        W = p.k.schur_rows(p.rows, p.array(p.U), p.array(V), p.array(D), kept)
+        return p.backend.to_numpy(p.k.schur_columns(p.columns, p.array(p.U), p.array(V), p.array(D), W))
+
+    rng = np.random.default_rng(2)
+    A, B = rng.standard_normal((2, 7, 2))
+    p.close(apply(A), (S @ A.reshape(-1)).reshape(7, 2), 1e-12)
+    assert abs(np.sum(A * apply(B)) - np.sum(B * apply(A))) <= 1e-12 * np.abs(apply(A)).sum()
+
+
+def test_gauge_directions_have_no_curvature(xp, room):
+    p = Pattern(xp, "float64", (30, 25), 3, share=0.9, seed=3)
+    V = np.linalg.qr(p.V)[0].astype(float)
+    U, _, kept, _ = p.k.half_step(p.rows, p.array(V), p.none, np.zeros(3), p.none, p.no_base, True)
+    D = V @ np.random.default_rng(0).standard_normal((3, 3))
+    W = p.k.schur_rows(p.rows, U, p.array(V), p.array(D), kept)
+    p.close(p.k.schur_columns(p.columns, U, p.array(V), p.array(D), W), np.zeros_like(D), 1e-10)
+
+
+def test_gradient_is_that_of_the_objective_without_u(xp, room):
+    p = Pattern(xp, "float64", (14, 9), 2, share=0.95, seed=4)
+    V = p.V.astype(float)
+    U, _, _, _ = p.k.half_step(p.rows, p.array(V), p.none, np.zeros(2), p.none, p.no_base, False)
+    g, _, _ = p.k.gradient(p.columns, p.array(V), U, p.none)
+    D, h = np.random.default_rng(0).standard_normal(V.shape), 1e-6
+    slope = (naive.eliminated(p.Y, p.W, V + h * D) - naive.eliminated(p.Y, p.W, V - h * D)) / (2 * h)
+    assert abs(slope + 2 * np.sum(p.backend.to_numpy(g) * D)) <= 1e-6 * abs(slope)
+
+
+def test_entries_are_grouped_by_row_then_column(xp, room):
+    rng = np.random.default_rng(0)
+    rows, columns = rng.integers(0, 20, 300), rng.integers(0, 30, 300)
+    k = kernels("completion", xp.xp)
+    order, ptr = k.grouped(xp.asarray(rows, "int32"), xp.asarray(columns, "int32"), 20, 30)
+    order = xp.to_numpy(order).astype(int)
+    assert (np.diff(rows[order] * 30 + columns[order]) >= 0).all()
+    assert (ptr == np.searchsorted(np.sort(rows), np.arange(21))).all()
+
+
+def test_peeling_finds_what_is_not_determined():
+    with numopt.use_kernels("portable"):
+        k = kernels("completion", _array.namespace(np.empty(0)))
+        mask = np.ones((7, 8), bool)
+        mask[3, 2:] = False  # 2 entries
+        mask[:, 5] = False
+        mask[:3, 5] = True  # 3 entries
+        mask[6] = False  # none
+        seen = entries(np.ones((7, 8)), mask)
+        rows, columns = seen.sides()
+        args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+        determined_rows, determined_columns, components = k.peel(*args, 3)
+        assert (~determined_rows).nonzero()[0].tolist() == [3, 6]
+        assert determined_columns.all() and components == 1
+        two = entries(np.ones((4, 4)), np.kron(np.eye(2), np.ones((2, 2))).astype(bool))
+        rows, columns = two.sides()
+        args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+        assert k.peel(*args, 1)[2] == 2
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    rng = np.random.default_rng(0)
+    mask = rng.random((500, 400)) < 0.3
+    rows, columns = entries(rng.standard_normal(mask.shape), mask).sides()
+    k, none = kernels("completion", _array.namespace(np.empty(0))), np.empty(0)
+    V, U = rng.standard_normal((400, 12)), rng.standard_normal((500, 12))
+
+    def everything():
+        out = k.half_step(rows, V, none, np.zeros(12), none, np.empty((0, 12)), True)
+        S = k.schur_columns(columns, U, V, V, k.schur_rows(rows, U, V, V, out[2]))
+        return b"".join(x.tobytes() for x in (*out, S, *k.gradient(rows, U, V, none), k.multiply(rows, rows.y, V)))
+
+    results = []
+    for n in (1, 2, 4):
+        with numopt.threads(n):
+            results.append(everything())
+    assert results[0] == results[1] == results[2]
