@@ -5,6 +5,7 @@ import math
 from numopt._array import host
 from numopt._loop import Iterate
 from numopt.completion._factors import NotFiniteError, balanced, finite, qr
+from numopt.completion._problem import PATIENCE, pull
 
 
 def homotopy(p, V, counts, *, sweeps):
@@ -32,7 +33,7 @@ def alternate(p, state, counts, *, robust=False):
     Without a ridge V is kept orthonormal and the solves are exact; with one both factors are balanced now and
     then, for X alone fixes their scale, and the ridge wants it even.
     """
-    xp, biased = p.xp, p.bias_ridge is not None
+    biased = p.bias_ridge is not None
     r = state.U.shape[1]
     while True:
         q, _ = p.weighted(state) if robust else (p, None)
@@ -40,14 +41,31 @@ def alternate(p, state, counts, *, robust=False):
         U, b = _lines(q, q.rows, V, state.c)
         if p.ridge == 0 and not biased:
             U = qr(finite(U))
-        if robust:
-            q, _ = p.weighted(state._replace(U=U, V=V if p.ridge else V, b=b)) if biased or p.ridge > 0 else (q, None)
         V, c = _lines(q, q.columns, U, b)
         counts.n_als += 1
         if p.ridge > 0 and not p.counted and not biased:
             U, V, _ = balanced(finite(U), finite(V))
         state = type(state)(U, V, b, c)
         yield Iterate(state, _measure(q, state), counts.info(r))
+
+
+def validated(p, iterates):
+    """Pass iterates on until the validation error has risen three times in a row; the best is yielded last."""
+    best, rises, kept = math.inf, 0, None
+    for at in iterates:
+        error = p.validation_rmse(at.state)
+        if not math.isfinite(error):
+            raise NotFiniteError
+        if error < best:
+            best, rises, kept = error, 0, at
+        else:
+            rises += 1
+        p.kept["validation"] = best, rises
+        at.info["validation_rmse"] = p.scale * error
+        yield Iterate(at.state, None, at.info)
+        if rises == PATIENCE:
+            yield Iterate(kept.state, 0.0, kept.info)
+            return None
 
 
 def _lines(p, side, V, offset):
@@ -66,9 +84,7 @@ def _measure(p, state):
     """Return a cheap estimate of the certificate: the gradient of the rows, for the columns were solved last."""
     U, V = p.augmented(state)
     k = state.U.shape[1]
-    from numopt.completion._problem import pull
-
-    _, square, rhs2, r2 = pull(p, p.rows, U, V, k, True)
+    square, rhs2, r2 = pull(p, p.rows, U, V, k, True)
     slope = math.sqrt(square / rhs2) if rhs2 > 0 else 0.0
     rel = math.sqrt(max(r2, 0.0)) / p.norm
-    return slope if p.penalised else min(rel, slope / max(rel, 1e-300))
+    return slope if p.penalised else min(rel, slope / rel if rel > 0 else 0.0)

@@ -75,5 +75,5 @@ def _parts(p, count, rng):
     for part in range(count):
         which = np.nonzero(label == part)[0]
         one, two = seen.taken(p.xp.asarray(which, device=p.device)).sides()
-        found.append(dataclasses.replace(p, rows=one, columns=two, density=which.size / (p.shape[0] * p.shape[1]), kept={}))
+        found.append(dataclasses.replace(p, rows=one, columns=two, kept={}))
     return found

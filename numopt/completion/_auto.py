@@ -5,19 +5,21 @@ from numopt.completion._als import homotopy
 from numopt.completion._factors import qr
 from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._spectral import directions, structured
+from numopt.completion._unique import ambiguity
 
 _SWEEPS = 4  # of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
 _FULL = 150  # at the full rank
 _TRIES = 3
+_PATIENCE = 15  # Gauss-Newton steps that may pass without much gain
 
 
 def recover(p, rank, counts, rng, V=None):
     """Yield the iterates of the way to a completion of at most this rank.
 
-    Sweeps with a falling ridge, then Gauss-Newton: that suffices for most. Else the rank grows one by one, each time by the
-    leading direction of the residuals, with a few Gauss-Newton steps in between: the only start known to us that leads
-    out of the wrong basins that few entries or ill-conditioned matrices have (spec c3b).
+    Sweeps with a falling ridge, then Gauss-Newton: that suffices for most. Else the rank grows one by one, each time
+    by the leading direction of the residuals, with a few Gauss-Newton steps in between: the only start known to us
+    that leads out of the wrong basins that few entries or ill-conditioned matrices have.
     """
     if V is None:
         _, V = directions(p, p.zeros(rank), rank, rng)
@@ -32,12 +34,11 @@ def recover(p, rank, counts, rng, V=None):
             if end in ("met", "stationary") or rel <= floor:
                 break
     state, rel, slope = best
-    # What is reached is polished: nothing is lost by going on from the best point while it improves.
-    for _ in range(3):
-        request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
-        if request == "rebuild" and p.certificate(state).get("ambiguity"):
-            return Status.INVALID_MODEL, _why(p, state)
-        state, rel, slope, end = yield from gauss_newton(p, state.V, counts, enough=rel * 1e-3, steps=20)
+    request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
+    if request == "rebuild" and p.certificate(state).get("ambiguity"):
+        return Status.INVALID_MODEL, _why(p, state)
+    # Not met: go on from the best point for as long as it improves.
+    state, rel, slope, _ = yield from gauss_newton(p, state.V, counts, enough=0.0, steps=10**9, patience=_PATIENCE)
     return Status.PRECISION if rel <= floor else Status.STALLED
 
 
@@ -51,7 +52,7 @@ def continuation(p, rank, counts, rng):
         full = V.shape[1] == rank
         steps = _FULL if full else _STAGE
         state, rel, slope, end = yield from gauss_newton(
-            p, V, counts, enough=p.tol, steps=steps, stage=not full, patience=15, judged=False
+            p, V, counts, enough=p.tol, steps=steps, stage=not full, patience=_PATIENCE, judged=False
         )
         if full or end == "met":
             return state, rel, slope, end
@@ -59,7 +60,7 @@ def continuation(p, rank, counts, rng):
 
 def _why(p, state):
     found = p.certificate(state)
-    if found["local_conditioning"] < 1e-8 and found["ambiguity"] < 1.5:
+    if not ambiguity(p, state):
         return "the completion is not unique: the residuals do not change along some direction"
     return (
         f"the completion is not unique: {found['ambiguity']:.0f} rows, columns or components are not determined by "

@@ -80,7 +80,7 @@ def _units(xp, seen, center):
 
 def _bias_ridge(bias_ridge, ridge, center):
     if bias_ridge is not None:
-        bias_ridge = scalar("bias_ridge", bias_ridge, low=0.0, remedy="pass a ridge >= 0, or None for that of the factors")
+        bias_ridge = scalar("bias_ridge", bias_ridge, low=0.0, remedy="pass a ridge >= 0, or None for `ridge`")
     if center != "biases":
         return None
     return ridge if bias_ridge is None else bias_ridge

@@ -9,6 +9,7 @@ from numopt._check import Checks, integer, one_of
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
+
 class Side(NamedTuple):
     """The entries row by row, or column by column: what kernels take.
 
@@ -58,7 +59,7 @@ def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
     """Return checked `Entries`; see `matrix_completion` for the forms of X."""
     one_of("duplicates", duplicates, ("raise", "mean", "sum"))
     if mask is not None and (isinstance(X, tuple) or _array.is_sparse(X)):
-        raise InvalidInputError("mask is given with entries that are listed already; pass mask with a dense X only")
+        raise InvalidInputError("mask is given and X lists its entries already: pass mask with a dense X only")
     if isinstance(X, tuple):
         found, name = _listed(X, sample_weight, dtype), "values"
     elif _array.is_sparse(X):
@@ -73,7 +74,7 @@ def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
         _finite("sample_weight", found.w, found, low=0.0)
         some, most = _array.host(xp.min(found.w), xp.max(found.w))
         if most == 0:
-            raise InvalidInputError("sample_weight is 0 everywhere: at least one positive weight is expected; raise one")
+            raise InvalidInputError("sample_weight is 0 everywhere: a positive weight is expected; raise one")
         if some == 0:
             found = found.taken(xp.nonzero(found.w > 0)[0])
     order, _ = kernels("completion", xp).grouped(found.rows, found.columns, *found.shape)
@@ -115,27 +116,33 @@ def _entries(rows, columns, values, sample_weight, shape, dtype):
             f"sample_weight has shape {tuple(w.shape)}: one weight for each of the {size} entries is expected; "
             f"pass a vector in the order of the entries"
         )
-    places = []
-    for name, index, high in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
-        index = Checks({name: index}).xp.asarray(index, device=checks.device) if len(index) else xp.empty((0,), dtype=xp.int32, device=checks.device)
-        kind = str(index.dtype).rpartition(".")[2]
-        if not kind.startswith(("int", "uint")):
-            raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
-        if tuple(index.shape) != (size,):
-            raise InvalidInputError(
-                f"{name} has shape {tuple(index.shape)}: {size} indices are expected, as many as values; "
-                f"make the sizes agree"
-            )
-        if size:
-            low, top = _array.host(xp.min(index), xp.max(index))
-            if low < 0 or top >= high:
-                bad = int(_array.host(xp.argmax(xp.astype((index < 0) | (index >= high), xp.int8))))
-                value = int(_array.host(index[bad]))
-                raise InvalidInputError(
-                    f"{name}[{bad}] is {value}: an index from 0 to {high - 1} is expected; count from 0, or enlarge shape"
-                )
-        places.append(xp.astype(index, xp.int32))
+    places = [
+        _places(name, index, size, high, xp, checks.device)
+        for name, index, high in (("rows", rows, shape[0]), ("columns", columns, shape[1]))
+    ]
     return Entries(xp, checks.device, shape, *places, y, w)
+
+
+def _places(name, index, size, high, xp, device):
+    """Return the indices of one axis as int32."""
+    index = xp.asarray(index, device=device) if len(index) else xp.empty((0,), dtype=xp.int32, device=device)
+    kind = str(index.dtype).rpartition(".")[2]
+    if not kind.startswith(("int", "uint")):
+        raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
+    if tuple(index.shape) != (size,):
+        raise InvalidInputError(
+            f"{name} has shape {tuple(index.shape)}: {size} indices are expected, as many as values; "
+            f"make the sizes agree"
+        )
+    if size:
+        low, top = _array.host(xp.min(index), xp.max(index))
+        if low < 0 or top >= high:
+            at = int(_array.host(xp.argmax(xp.astype((index < 0) | (index >= high), xp.int8))))
+            raise InvalidInputError(
+                f"{name}[{at}] is {int(_array.host(index[at]))}: an index from 0 to {high - 1} is expected; "
+                f"count from 0, or enlarge shape"
+            )
+    return xp.astype(index, xp.int32)
 
 
 def _dense(X, mask, sample_weight, dtype):

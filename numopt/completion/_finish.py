@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from numopt._array import host
 from numopt.completion._factors import balanced
 from numopt.completion._result import CompletionResult
 from numopt.completion._unique import structure
@@ -35,15 +34,7 @@ def finish(p, state, info, common):
         identifiable_rows=rows, identifiable_cols=columns, n_components=components,
         min_count=int(min(np.diff(p.rows.indptr).min(), np.diff(p.columns.indptr).min())),
         oversampling=size / (p.rank * (m + n - p.rank)), loss_scale=scale,
-        validation_rmse=p.scale * validation_rmse(p, state) if p.held else np.inf,
+        validation_rmse=p.scale * p.validation_rmse(state) if p.held else np.inf,
         **counts, **common,
     )  # fmt: skip
 
-
-def validation_rmse(p, state):
-    """Return the weighted root mean square error on the entries held out, in the solver's units."""
-    xp, held = p.xp, p.held
-    U, V = p.augmented(state)
-    x = xp.sum(xp.take(U, held.rows, axis=0) * xp.take(V, held.columns, axis=0), axis=1)
-    w = xp.ones_like(x) if held.w is None else held.w
-    return (host(xp.sum(w * (held.y - x) ** 2) / xp.sum(w))) ** 0.5

@@ -11,9 +11,12 @@ import numpy as np
 from numopt._array import host
 from numopt.completion._data import Side
 from numopt.completion._factors import NotFiniteError, finite
-from numopt.completion._unique import ambiguity
+from numopt.completion._unique import FLAT, ambiguity, local_conditioning
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
+
+
+PATIENCE = 3  # rises of the validation error in a row that end a run
 
 
 class State(NamedTuple):
@@ -146,14 +149,12 @@ class Problem:
 
     def _certificate(self, state):
         xp = self.xp
-        if self.held is not None:
-            return self._validated(state)
         problem, delta = self.weighted(state)
         U, V = problem.augmented(state)
         k = state.U.shape[1]
         parts = {}
         for name, side, one, two in (("u", problem.rows, U, V), ("v", problem.columns, V, U)):
-            g, square, rhs2, r2 = pull(problem, side, one, two, k, name == "u")
+            square, rhs2, r2 = pull(problem, side, one, two, k, name == "u")
             parts[f"stationarity_{name}"] = math.sqrt(square / rhs2) if rhs2 > 0 else math.sqrt(square)
         rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
         if self.robust:
@@ -163,11 +164,29 @@ class Problem:
         stationarity = max(parts.values())
         first = {"rel_residual": rel} if rel <= self.tol and not self.penalised else {"stationarity": stationarity}
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts
-        if not self.penalised and next(iter(first.values())) <= self.tol:
-            found = ambiguity(self, state)
-            first = ({"ambiguity": found["ambiguity"]} if found["ambiguity"] > self.tol else first) | first
-            rest |= found
+        if not self.penalised and not self.robust:
+            # Also of points that are far from done, lest one of them be preferred.
+            open_lines, met = ambiguity(self, state), next(iter(first.values())) <= self.tol
+            flat = met and local_conditioning(self, state)
+            rest |= {"ambiguity": open_lines} | ({"local_conditioning": flat} if met else {})
+            found = open_lines + (met and flat < FLAT)
+            first = ({"ambiguity": found} if found > self.tol else {}) | first
+        if self.held is not None:
+            first = {"rises_left": self._rises_left(state)} | first
         return first | rest
+
+    def _rises_left(self, state):
+        """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
+        error, best, rises = self.validation_rmse(state), *self.kept.get("validation", (math.inf, 0))
+        return float(PATIENCE if not error <= best * (1 + 1e-9) else max(PATIENCE - rises, 0))
+
+    def validation_rmse(self, state):
+        """Return the weighted root mean square error on the entries held out, in the solver's units."""
+        xp, held = self.xp, self.held
+        U, V = self.augmented(state)
+        x = xp.sum(xp.take(U, held.rows, axis=0) * xp.take(V, held.columns, axis=0), axis=1)
+        w = xp.ones_like(x) if held.w is None else held.w
+        return host(xp.sum(w * (held.y - x) ** 2) / xp.sum(w)) ** 0.5
 
     @property
     def penalised(self):
@@ -176,7 +195,7 @@ class Problem:
 
 
 def pull(problem, side, one, two, k, is_row):
-    """Return (g, |g|^2, |rhs|^2, sum w r^2) of the gradient of one side, the ridge included."""
+    """Return (|g|^2, |rhs|^2, sum w r^2) of the gradient g of one side, the ridge included."""
     xp = problem.xp
     g, rhs2, r2 = problem.gradient(side, one, two)
     ridge, scale = problem.ridges(side, k)
@@ -186,7 +205,7 @@ def pull(problem, side, one, two, k, is_row):
         one = xp.concat((one[:, :k], one[:, k + 1 :]), axis=1)
     pull = one[:, : g.shape[1]] * xp.asarray(ridge, dtype=problem.dtype, device=problem.device)
     g = g - (pull * scale[:, None] if scale.shape[0] else pull)
-    return g, host(xp.sum(g * g, dtype=xp.float64)), rhs2, r2
+    return host(xp.sum(g * g, dtype=xp.float64)), rhs2, r2
 
 
 def median(xp, x):

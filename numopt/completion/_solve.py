@@ -4,23 +4,24 @@ from numopt import _array
 from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
-from numopt.completion._als import alternate
+from numopt.completion._als import alternate, validated
 from numopt.completion._altmin_sketch import altmin_sketch
 from numopt.completion._auto import recover
 from numopt.completion._build import problem
-from numopt.completion._factors import NotFiniteError, qr
+from numopt.completion._factors import NotFiniteError
 from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts, gauss_newton
 from numopt.completion._spectral import directions
 
+_SMALL = 0.1  # size of random factors, of data of size 1
 METHODS = ("auto", "als", "vpgn", "altmin-sketch")
 
 
 @solver(family="completion", sparse=True, arrays=("X", "sample_weight"))
 def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto", ridge=0.0, ridge_mode="constant",
                       bias_ridge=None, loss="squared", center="none", init="spectral", duplicates="raise",
-                      sample_splitting=False, validation_fraction=0.0, tol=1e-6, max_iter=500, max_time=None, rng=None, callback=None,
-                      check_every=1, on_failure="warn"):  # fmt: skip
+                      sample_splitting=False, validation_fraction=0.0, tol=1e-6, max_iter=500, max_time=None,
+                      rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
     """Complete a matrix of low rank from some of its entries.
 
     Minimises, over U of shape (m, r) and V of shape (n, r) with r at most `rank`::
@@ -54,8 +55,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     bias_ridge : float, optional
         Ridge of the biases, in the unit of w. None (default): as `ridge`.
     loss : {"squared", "huber"}, default "squared"
-        ``"huber"`` bounds the pull of outliers. Its threshold is 1.345 times the robust standard deviation of the residuals,
-        estimated anew after each sweep.
+        ``"huber"`` bounds the pull of outliers. Its threshold is 1.345 times the robust standard deviation of the
+        residuals, estimated anew after each sweep.
     center : {"none", "global", "biases"}, default "none"
         Whether the mean of the entries, or also a bias for each row and column, is part of the model.
     init : {"spectral", "random"}, default "spectral"
@@ -91,8 +92,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     Raises
     ------
     InvalidInputError
-        No entry, NaN or infinite entries among the observed, negative weights, entries given twice, indices or `rank` out of
-        range.
+        No entry, NaN or infinite entries among the observed, negative weights, entries given twice, indices or `rank`
+        out of range.
     InvalidTypeError
         Arrays of two libraries, complex or half-precision numbers.
     SolverError
@@ -107,26 +108,26 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
 
     Notes
     -----
-    *Success* without a ridge means more than a small residual, for which a wrong completion would do. The entries must
-    also determine X: each row and column has at least r entries in others that are determined, the pattern
-    is connected, and the smallest curvature of the objective around X, relative to the largest (``local_conditioning``,
+    *Success* without a ridge means more than a small residual, for which a wrong completion would do. The entries
+    must also determine X: each row and column has at least r entries in others that are determined, the pattern is
+    connected, and the smallest curvature of the objective around X, relative to the largest (``local_conditioning``,
     Lanczos on the Schur complement), is above 1e-8. Otherwise ``ambiguity`` leads the certificate, and the message
-    says what is not determined. No certificate excludes a second completion far away; none was ever seen to pass.
-    The stationarity is the norm of the gradient in U (in V), relative to that of the right-hand sides of the normal equations
-    and, without a ridge, to the relative residual.
+    says what is not determined. No certificate excludes a second completion far away; none was ever seen to pass. The
+    stationarity is the norm of the gradient in U (in V), relative to that of the right-hand sides of the normal
+    equations and, without a ridge, to the relative residual.
 
-    *Method.* V is orthonormal, U eliminated: a Gauss-Newton step in V is a linear system with the Schur complement, which is
-    applied in two passes over the entries and solved by conjugate gradients, preconditioned by its diagonal blocks;
-    Levenberg's damping makes steps monotone. Rank continuation starts at rank 1 and appends the leading singular
-    direction of the residuals after a few steps.
+    *Method.* V is orthonormal, U eliminated: a Gauss-Newton step in V is a linear system with the Schur complement,
+    which is applied in two passes over the entries and solved by conjugate gradients, preconditioned by its diagonal
+    blocks; Levenberg's damping makes steps monotone. Rank continuation starts at rank 1 and appends the leading
+    singular direction of the residuals after a few steps.
 
     *Cost* of a sweep: about ``2 N r^2`` multiply-adds for N entries; of a conjugate gradient step ``8 N r``.
     *Memory*: entries twice, ``N (8 + 2 b)`` bytes for numbers of b bytes, and ``4 (r + 1)^2 min(m, n)`` bytes for
     factors. Nothing of size m n or N r. CuPy arrays stay on the device; the places of the entries are read on the
     host, once for the certificate.
 
-    *When not to use it*: fewer than ``r (m + n - r)`` entries leave X undetermined, whatever the method; a ridge then chooses
-    one. Entries missing because of their value are beyond any such model.
+    *When not to use it*: fewer than ``r (m + n - r)`` entries leave X undetermined, whatever the method; a ridge then
+    chooses one. Entries missing because of their value are beyond any such model.
 
     References
     ----------
@@ -171,15 +172,19 @@ def _iterates(p, method, init, rng, splitting):
     if p.norm == 0:
         yield Iterate(zero, 0.0, counts.info(0))
         return Status.CONVERGED
-    V = p.draw(rng, p.shape[1], p.rank) if init == "random" else None
-    if method == "auto" and not (p.penalised or p.robust):
+    plain = not (p.penalised or p.robust or p.held)
+    V = None
+    if init == "random" or p.bias_ridge is not None:
+        V = _SMALL * p.draw(rng, p.shape[1], p.rank)
+    if method == "auto" and plain:
         return (yield from recover(p, p.rank, counts, rng, V))
     if method == "altmin-sketch":
         return (yield from altmin_sketch(p, counts, rng, splitting=splitting))
     if V is None:
         _, V = directions(p, zero, p.rank, rng)
     if method == "vpgn":
-        state, rel, slope, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
+        state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
         yield Iterate(state, min(rel, slope), counts.info(p.rank))
         return Status.STALLED
-    return (yield from alternate(p, p.zeros(p.rank)._replace(V=qr(V)), counts, robust=p.robust))
+    sweeps = alternate(p, p.zeros(p.rank)._replace(V=V), counts, robust=p.robust)
+    return (yield from validated(p, sweeps) if p.held else sweeps)

@@ -14,17 +14,20 @@ def structure(p, rank):
 
     A row is determined by the others if it has at least `rank` entries in determined columns. Rows and columns
     with at most `rank` entries are taken away one after the other; what remains has entries to spare and is
-    left to the curvature.
+    left to the curvature. If nothing remains, as in very rectangular matrices, plain counts decide.
     """
     key = "structure", rank
     if key not in p.kept:
         rows, columns = (np.asarray(host(side.indices), dtype=np.int64) for side in (p.rows, p.columns))
-        p.kept[key] = p.kernels.peel(rows, p.rows.indptr, columns, p.columns.indptr, rank)
+        *determined, components, left = p.kernels.peel(rows, p.rows.indptr, columns, p.columns.indptr, rank)
+        if not left:
+            determined = [np.diff(side.indptr) >= rank for side in (p.rows, p.columns)]
+        p.kept[key] = *determined, components
     return p.kept[key]
 
 
 def ambiguity(p, state):
-    """Return how many rows, columns and directions the entries leave open, and the local conditioning.
+    """Return how many rows, columns and components the pattern leaves open at the rank of the state.
 
     Rows and columns without any entry are not counted: nothing is claimed about them.
     """
@@ -32,9 +35,7 @@ def ambiguity(p, state):
     rows, columns, components = structure(p, rank)
     open_rows = np.sum(~rows & (np.diff(p.rows.indptr) > 0))
     open_columns = np.sum(~columns & (np.diff(p.columns.indptr) > 0))
-    count = float(open_rows + open_columns + max(components - 1, 0))
-    conditioning = local_conditioning(p, state) if rank else 1.0
-    return {"ambiguity": count + (conditioning < FLAT), "local_conditioning": conditioning}
+    return float(open_rows + open_columns + max(components - 1, 0))
 
 
 def local_conditioning(p, state):
@@ -44,6 +45,8 @@ def local_conditioning(p, state):
     inner product of H^{-1}, reorthogonalised, from a fixed start; it ends early when the smallest value settles.
     """
     xp, k = p.xp, p.kernels
+    if state.V.shape[1] == 0:
+        return 1.0
     V = qr(finite(state.V))
     U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)

@@ -167,24 +167,23 @@ def test_entries_are_grouped_by_row_then_column(xp, room):
     assert (ptr == np.searchsorted(np.sort(rows), np.arange(21))).all()
 
 
-def test_peeling_finds_what_is_not_determined():
-    with numopt.use_kernels("portable"):
-        k = kernels("completion", _array.namespace(np.empty(0)))
-        mask = np.ones((7, 8), bool)
-        mask[3, 2:] = False  # 2 entries
-        mask[:, 5] = False
-        mask[:3, 5] = True  # 3 entries
-        mask[6] = False  # none
-        seen = entries(np.ones((7, 8)), mask)
-        rows, columns = seen.sides()
-        args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
-        determined_rows, determined_columns, components = k.peel(*args, 3)
-        assert (~determined_rows).nonzero()[0].tolist() == [3, 6]
-        assert determined_columns.all() and components == 1
-        two = entries(np.ones((4, 4)), np.kron(np.eye(2), np.ones((2, 2))).astype(bool))
-        rows, columns = two.sides()
-        args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
-        assert k.peel(*args, 1)[2] == 2
+def test_peeling_finds_what_is_not_determined(room):
+    k = kernels("completion", _array.namespace(np.empty(0)))
+    mask = np.ones((7, 8), bool)
+    mask[3, 2:] = False  # 2 entries
+    mask[:, 5] = False
+    mask[:3, 5] = True  # 3 entries
+    mask[6] = False  # none
+    seen = entries(np.ones((7, 8)), mask)
+    rows, columns = seen.sides()
+    args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+    determined_rows, determined_columns, components, left = k.peel(*args, 3)
+    assert (~determined_rows).nonzero()[0].tolist() == [3, 6]
+    assert determined_columns.all() and components == 1 and left == 12
+    two = entries(np.ones((4, 4)), np.kron(np.eye(2), np.ones((2, 2))).astype(bool))
+    rows, columns = two.sides()
+    args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+    assert k.peel(*args, 1)[2] == 2
 
 
 def test_any_number_of_threads_gives_the_same_bits():

@@ -49,7 +49,8 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     lanes = 4 if V.dtype == np.float64 else 8
     padded = _padded(V, -(-(k + 1) // lanes) * lanes)
     U, sums, steps = np.empty((m, k), V.dtype), np.empty(m), np.zeros(m, np.int64)
-    args = (y, idx.view(np.uint32), ptr, w, padded, k, start, ridge, buckets, signs, size, rtol, max_steps, U, sums, steps)
+    given = (start, ridge, buckets, signs, size, rtol, max_steps)
+    args = (y, idx.view(np.uint32), ptr, w, padded, k, *given, U, sums, steps)
     bounds = _bounds(ptr, 20 * k, k * k)
     if bounds.size == 2:
         iterative_rows(0, m, *args)
@@ -377,3 +378,80 @@ def _grouped(keys, other, size, width):
         order[at[keys[e]]] = e
         at[keys[e]] += 1
     return order, ptr
+
+
+def peel(rows, row_ptr, columns, column_ptr, rank):
+    """Return (determined rows, determined columns, components, lines left) of a pattern."""
+    return _peel(rows, row_ptr, columns, column_ptr, rank)
+
+
+@jit
+def _peel(rows, row_ptr, columns, column_ptr, rank):
+    m, n = row_ptr.size - 1, column_ptr.size - 1
+    # Rows and columns are nodes 0 to m + n.
+    left, determined, there = np.empty(m + n, np.int64), np.ones(m + n, np.bool_), np.ones(m + n, np.bool_)
+    stack, top = np.empty(rows.size + 2 * (m + n), np.int64), 0
+    for i in range(m + n):
+        left[i] = row_ptr[i + 1] - row_ptr[i] if i < m else column_ptr[i - m + 1] - column_ptr[i - m]
+        if left[i] <= rank:
+            stack[top] = i
+            top += 1
+    while top > 0:
+        top -= 1
+        i = stack[top]
+        if not there[i]:
+            continue
+        there[i], determined[i] = False, left[i] >= rank
+        lo, hi = (row_ptr[i], row_ptr[i + 1]) if i < m else (column_ptr[i - m], column_ptr[i - m + 1])
+        for e in range(lo, hi):
+            j = m + rows[e] if i < m else columns[e]
+            if there[j]:
+                left[j] -= 1
+                if left[j] == rank:  # it was put there already if it had fewer
+                    stack[top] = j
+                    top += 1
+    label, components = np.full(m + n, -1, np.int64), 0
+    for start in range(m):
+        if label[start] >= 0 or row_ptr[start + 1] == row_ptr[start]:
+            continue
+        label[start], stack[0], top = components, start, 1
+        while top > 0:
+            top -= 1
+            i = stack[top]
+            lo, hi = (row_ptr[i], row_ptr[i + 1]) if i < m else (column_ptr[i - m], column_ptr[i - m + 1])
+            for e in range(lo, hi):
+                j = m + rows[e] if i < m else columns[e]
+                if label[j] < 0:
+                    label[j] = components
+                    stack[top] = j
+                    top += 1
+        components += 1
+    return determined[:m], determined[m:], components, there.sum()
+
+
+def warmup(dtype):
+    """Compile the kernels for one dtype, serial and parallel."""
+    n, k = 40, 2
+    rows, columns = (x.ravel().astype(np.int32) for x in np.indices((n, n)))
+    order, ptr = grouped(rows, columns, n, n)
+    none, index = np.empty(0, dtype), columns[order]
+    side = np.ones(n * n, dtype), index, ptr, none
+    V, bounds = np.ones((n, k), dtype), np.array([0, n])
+    _, _, kept, rhs = half_step(side, V, none, np.ones(k), none, np.empty((0, k), dtype), True)
+    gradient(side, V, V, none)
+    multiply(side, residuals(side, V, V, none), V)
+    schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
+    solve_kept(kept, rhs)
+    half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
+    peel(index.astype(np.int64), ptr, index.astype(np.int64), ptr, k)
+    # What runs in parallel is compiled by calls with one chunk.
+    wide, narrow = _padded(V, 8), _padded(V, 4)
+    u, out, sums, no_base = index.view(np.uint32), np.empty_like(V), np.empty(n), np.empty((0, k), dtype)
+    _half_chunks(bounds, side[0], u, ptr, none, wide, k, none, np.ones(k), none, no_base, out, sums, kept, rhs)
+    _gradient_chunks(bounds, side[0], u, ptr, none, narrow, narrow, none, out, sums, np.empty(n))
+    _residual_chunks(bounds, side[0], u, ptr, narrow, narrow, none, np.empty(n * n, dtype))
+    _multiply_chunks(bounds, side[0], u, ptr, narrow, narrow.copy())
+    _schur_row_chunks(bounds, u, ptr, none, narrow, narrow, narrow, kept, out)
+    _schur_column_chunks(bounds, u, ptr, none, wide, wide, out)
+    given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2
+    iterative_chunks(bounds, side[0], u, ptr, none, wide, k, *given, out, sums, np.zeros(n, np.int64))

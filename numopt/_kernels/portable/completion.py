@@ -18,7 +18,7 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     two are empty unless `keep`. `offset` (n,), `scale` (m,) and `base` (m, k) may be empty. A ridge of 1e-13
     (float32: 2e-7) of the mean diagonal keeps systems of rows with too few entries regular.
     """
-    xp, k, m = namespace(V), V.shape[1], side[2].size - 1
+    xp, k = namespace(V), V.shape[1]
     floor = (1e-13 if V.dtype == xp.float64 else 2e-7) / k
     eye = xp.eye(k, dtype=xp.float64, device=device(V))
     ridge = xp.asarray(ridge, dtype=xp.float64, device=device(V))
@@ -170,7 +170,7 @@ def _gathered(side, V, offset, at, there):
 
 
 def peel(rows, row_ptr, columns, column_ptr, rank):
-    """Return (determined rows, determined columns, components) of a pattern, NumPy arrays.
+    """Return (determined rows, determined columns, components, lines left) of a pattern, NumPy arrays.
 
     A line with at most `rank` entries in lines that are left is taken away; it is determined if it has `rank`.
     An undetermined line cannot determine others: its entries are lost to them. `rows` lists, for each row, the
@@ -199,7 +199,8 @@ def peel(rows, row_ptr, columns, column_ptr, rank):
     ones = np.ones(rows.size, np.int8)
     upper = csr_array((ones, m + rows, np.concatenate((row_ptr, np.full(n, row_ptr[-1])))), shape=(m + n, m + n))
     count, _ = connected_components(upper, directed=False)
-    return determined[0], determined[1], int(count - np.sum(np.diff(row_ptr) == 0) - np.sum(np.diff(column_ptr) == 0))
+    components = int(count - np.sum(np.diff(row_ptr) == 0) - np.sum(np.diff(column_ptr) == 0))
+    return determined[0], determined[1], components, int(there[0].sum() + there[1].sum())
 
 
 def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps):

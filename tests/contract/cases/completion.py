@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 
 import numopt.completion  # noqa: F401  (registers the solver)
-
 from numopt.exceptions import InvalidInputError
 from tests.contract.cases._case import Case, spoil
 

@@ -1,0 +1,218 @@
+"""Section by section: what is refused, with the argument, the index and the remedy; what is degenerate but allowed."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from numopt import Status
+from numopt.completion import matrix_completion
+from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning
+from tests.completion.instances import error, haar
+
+ROWS, COLUMNS, VALUES = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 2]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+
+
+def listed(rows=ROWS, columns=COLUMNS, values=VALUES, shape=(3, 3)):
+    return rows, columns, values, shape
+
+
+def put(x, index, value):
+    x = np.array(x, dtype=float)
+    x[index] = value
+    return x
+
+
+REFUSED = [
+    (dict(X=np.full((3, 4), np.nan)), "X has no observed entry"),
+    (dict(X=np.ones((3, 4)), mask=np.zeros((3, 4), bool)), "X has no observed entry"),
+    (dict(X=sp.csr_array((3, 4))), "X has no observed entry"),
+    (dict(X=([], [], [], (3, 4))), "values has no observed entry"),
+    (dict(X=np.empty((0, 4))), r"X has shape \(0, 4\)"),
+    (dict(X=np.ones(4)), r"X has shape \(4,\)"),
+    (dict(X=put(np.ones((3, 4)), (1, 2), np.inf)), r"X\[1, 2\] is inf: a finite number"),
+    (dict(X=put(np.ones((3, 4)), (1, 2), np.nan), mask=np.ones((3, 4), bool)), r"X\[1, 2\] is nan"),
+    (dict(X=sp.csr_array(put(np.eye(3), (1, 1), np.nan))), r"X\[1, 1\] is nan"),
+    (dict(X=sp.coo_array(put(np.eye(3), (2, 2), np.inf))), r"X\[2, 2\] is inf"),
+    (dict(X=listed(values=put(VALUES, 3, np.nan))), r"values\[3\] is nan"),
+    (dict(X=listed(rows=np.array([0, 0, 1, 2, 3]))), r"rows\[4\] is 3: an index from 0 to 2"),
+    (dict(X=listed(columns=np.array([0, -1, 1, 0, 2]))), r"columns\[1\] is -1"),
+    (dict(X=listed(rows=ROWS[:4])), r"rows has shape \(4,\): 5 indices"),
+    (dict(X=listed(rows=np.zeros(5, int), columns=np.zeros(5, int))), r"X\[0, 0\] is given twice.*duplicates="),
+    (dict(X=listed()[:3]), r"X is a tuple of 3: \(rows, columns, values, shape\)"),
+    (dict(X=listed(shape=9)), "shape is 9"),
+    (dict(X=listed(shape=(3, 0))), "shape is 0"),
+    (dict(X=listed(), mask=np.ones((3, 3), bool)), "mask is given and X lists"),
+    (dict(X=np.eye(3), mask=np.ones((3, 2), bool)), r"mask has shape \(3, 2\)"),
+    (dict(X=listed(), sample_weight=np.ones(4)), r"sample_weight has shape \(4,\)"),
+    (dict(X=listed(), sample_weight=-np.ones(5)), r"sample_weight\[0\] is -1.*>= 0"),
+    (dict(X=listed(), sample_weight=np.zeros(5)), "sample_weight is 0 everywhere"),
+    (dict(X=np.eye(3), sample_weight=put(np.ones((3, 3)), (0, 1), -2)), r"sample_weight\[0, 1\] is -2"),
+    (dict(rank=0), "rank is 0"),
+    (dict(rank=4), "rank is 4: an integer >= 1 and <= 3"),
+    (dict(ridge=-1.0), "ridge is -1"),
+    (dict(ridge=np.nan), "ridge is nan"),
+    (dict(bias_ridge=-1.0), "bias_ridge is -1"),
+    (dict(ridge_mode="rows"), "ridge_mode is 'rows'"),
+    (dict(loss="l1"), "loss is 'l1'"),
+    (dict(center="rows"), "center is 'rows'"),
+    (dict(method="sgd"), "method is 'sgd': one of 'auto'"),
+    (dict(init="zero"), "init is 'zero'"),
+    (dict(duplicates="last"), "duplicates is 'last'"),
+    (dict(validation_fraction=1.0), "validation_fraction is 1"),
+    (dict(validation_fraction=0.01), "validation_fraction is 0.01 of 9 entries"),
+    (dict(tol=-1.0), "tol is -1"),
+    (dict(max_iter=0), "max_iter is 0"),
+]
+
+
+@pytest.mark.parametrize(("changes", "match"), REFUSED, ids=lambda x: x if isinstance(x, str) else "")
+def test_what_is_refused_is_named(changes, match):
+    with pytest.raises(InvalidInputError, match=match):
+        matrix_completion(**{"X": np.arange(9.0).reshape(3, 3), "rank": 1} | changes)
+
+
+WRONG_TYPES = [
+    (dict(X=np.eye(3) * 1j), "X has dtype complex128"),
+    (dict(X=sp.csr_array(np.eye(3) * 1j)), "X has dtype complex128"),
+    (dict(X=np.array([["a", "b"], ["c", "d"]], dtype=object)), "X has dtype object"),
+    (dict(X=np.eye(3, dtype=np.float16)), "X has dtype float16"),
+    (dict(X=listed(values=VALUES * 1j)), "values has dtype complex128"),
+    (dict(X=listed(rows=ROWS * 1.0)), "rows has dtype float64: integers"),
+    (dict(rank=1.5), "rank is 1.5"),
+    (dict(X=np.ma.masked_array(np.eye(3))), "X is a masked array"),
+]
+
+
+@pytest.mark.parametrize(("changes", "match"), WRONG_TYPES, ids=lambda x: x if isinstance(x, str) else "")
+def test_wrong_types_are_named(changes, match):
+    with pytest.raises(InvalidTypeError, match=match):
+        matrix_completion(**{"X": np.arange(9.0).reshape(3, 3), "rank": 1} | changes)
+
+
+def test_explicit_zeros_are_data():
+    full = np.outer(np.arange(6.0), np.arange(1.0, 6.0))  # its first row is 0
+    stored = sp.csr_array(full + 1)
+    stored.data -= 1
+    assert stored.nnz == 30
+    dropped = stored.copy()
+    dropped.eliminate_zeros()
+    kept, lost = (matrix_completion(X, 1, rng=0, tol=1e-10) for X in (stored, dropped))
+    assert kept.min_count == 5 and lost.min_count == 0
+    assert kept.identifiable_rows.all() and not lost.identifiable_rows[0]
+
+
+def test_all_input_forms_agree():
+    X, _ = haar(40, 30, 2, 5)
+    rows, columns, values, shape = X
+    dense, mask = np.full(shape, np.nan), np.zeros(shape, bool)
+    dense[rows, columns], mask[rows, columns] = values, True
+    coo = sp.coo_array((values, (rows, columns)), shape=shape)
+    shuffled = np.random.default_rng(0).permutation(values.size)
+    forms = [
+        dict(X=X), dict(X=dense), dict(X=np.where(mask, dense, 7.0), mask=mask), dict(X=coo), dict(X=coo.tocsc()),
+        dict(X=sp.csr_matrix(coo)), dict(X=(*(x[shuffled] for x in X[:3]), shape)),
+        dict(X=(rows.astype(np.uint8), columns.astype(np.int64), values, list(shape))),
+    ]  # fmt: skip
+    results = [matrix_completion(**form, rank=2, rng=0).to_dense() for form in forms]
+    assert all(np.array_equal(results[0], other) for other in results)
+
+
+def test_integers_and_booleans_are_cast():
+    full = np.outer([1, 2, 3, 1], [1, 2, 1, 3])
+    assert error(matrix_completion(full, 1, rng=0), full) < 1e-6
+    ones = np.ones((4, 5), bool)
+    assert matrix_completion(ones, 1, rng=0).U.dtype == np.float64
+
+
+def test_duplicates_as_asked():
+    rows, columns, values = (np.concatenate((x, x[:2])) for x in (ROWS, COLUMNS, VALUES))
+    values[-2:] += 2.0
+    mean = matrix_completion((rows, columns, values, (3, 3)), 1, ridge=0.1, duplicates="mean", rng=0, tol=1e-9)
+    twice = put(np.ones(5), slice(0, 2), 2.0)
+    merged = (ROWS, COLUMNS, put(VALUES, slice(0, 2), VALUES[:2] + 1), (3, 3))
+    same = matrix_completion(merged, 1, ridge=0.1, sample_weight=twice, rng=0, tol=1e-9)
+    assert np.allclose(mean.to_dense(), same.to_dense(), rtol=1e-6)
+    summed = matrix_completion((rows, columns, values, (3, 3)), 1, ridge=0.1, duplicates="sum", rng=0, tol=1e-9)
+    assert not np.allclose(summed.to_dense(), mean.to_dense(), rtol=1e-3)
+
+
+def test_empty_rows_and_columns_get_zeros():
+    X, full = haar(60, 50, 2, 6)
+    dense = np.full((60, 50), np.nan)
+    dense[X[0], X[1]] = X[2]
+    dense[7], dense[:, 9] = np.nan, np.nan
+    result = matrix_completion(dense, 2, rng=0, tol=1e-9)
+    assert result.success and result.min_count == 0
+    assert not result.to_dense()[7].any() and not result.to_dense()[:, 9].any()
+    assert not result.identifiable_rows[7] and not result.identifiable_cols[9]
+    rest = np.delete(np.delete(result.to_dense() - full, 7, 0), 9, 1)
+    assert np.abs(rest).max() < 1e-6
+
+
+def test_zeros_constants_and_single_lines():
+    zero = matrix_completion(np.zeros((4, 5)), 2, rng=0)
+    assert zero.success and zero.rank == 0 and not zero.to_dense().any()
+    seven = np.where(np.random.default_rng(0).random((20, 20)) < 0.5, 7.0, np.nan)
+    assert np.allclose(matrix_completion(seven, 1, rng=0, tol=1e-9).to_dense(), 7.0)
+    centred = matrix_completion(seven, 1, rng=0, center="global")
+    assert centred.success and centred.mean == 7.0 and np.allclose(centred.to_dense(), 7.0)
+    for shape in ((1, 6), (6, 1), (1, 1)):
+        X = np.arange(1.0, 7.0)[: shape[0] * shape[1]].reshape(shape)
+        assert np.allclose(matrix_completion(X, 1, rng=0, tol=1e-9).to_dense(), X)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-300, 5e-324 * 1e6])
+def test_huge_and_tiny_numbers(scale):
+    full = np.outer(np.arange(1.0, 9), np.arange(2.0, 9))
+    mask = np.random.default_rng(1).random(full.shape) < 0.8
+    result = matrix_completion(np.where(mask, full * scale, np.nan), 1, rng=0, tol=1e-6)
+    assert result.success and np.allclose(result.to_dense() / scale, full, rtol=1e-4)
+
+
+def test_very_rectangular_shapes():
+    X, full = haar(6, 4000, 2, 2.5)
+    for data, target in ((X, full), ((X[1], X[0], X[2], X[3][::-1]), full.T)):
+        result = matrix_completion(data, 2, rng=0, tol=1e-8, on_failure="ignore")
+        wide = result.to_dense()
+        ok = result.identifiable_rows[:, None] & result.identifiable_cols
+        assert np.abs((wide - target)[ok]).max() < 1e-4
+
+
+def test_a_rank_above_the_median_count_warns():
+    X = np.where(np.random.default_rng(0).random((30, 30)) < 0.1, 1.0, np.nan)
+    X[0, 0] = 1.0
+    with pytest.warns(NumoptWarning, match="under-determined; lower the rank, or pass ridge"):
+        matrix_completion(X, 6, rng=0, on_failure="ignore")
+    matrix_completion(X, 6, ridge=0.1, rng=0, on_failure="ignore")
+
+
+def test_running_out_of_iterations_warns_and_returns_the_best():
+    X, _ = haar(100, 100, 3, 4)
+    with pytest.warns(NumoptWarning, match="max_iter"):
+        result = matrix_completion(X, 3, max_iter=3, rng=0)
+    assert result.status == Status.MAX_ITER and np.isfinite(result.to_dense()).all()
+
+
+def test_inputs_may_be_read_only_and_strided():
+    X, _ = haar(30, 30, 2, 5)
+    wide = np.zeros((2, X[2].size * 2))
+    wide[0, ::2] = X[2]
+    strided = wide[0, ::2]
+    strided.flags.writeable = False
+    one = matrix_completion((X[0], X[1], strided, X[3]), 2, rng=0)
+    assert np.array_equal(one.to_dense(), matrix_completion(X, 2, rng=0).to_dense())
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "match"),
+    [
+        ([0, 1], [0], "rows has 2 and cols 1"),
+        ([9], [0], "rows is 9"),
+        ([0], [-1], "cols is -1"),
+        ([[0]], [0], "rows has shape"),
+    ],
+)
+def test_predictions_outside_are_refused(rows, cols, match):
+    result = matrix_completion(np.ones((3, 4)), 1, rng=0)
+    with pytest.raises(InvalidInputError, match=match):
+        result.predict(rows, cols)

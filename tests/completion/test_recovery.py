@@ -1,0 +1,137 @@
+"""Matrices of low rank come back, also from few entries; what does not come back is not called a success."""
+
+import numpy as np
+import pytest
+
+import numopt
+from numopt.completion import matrix_completion
+from tests.completion.instances import error, haar
+
+
+@pytest.mark.parametrize("kappa", [1, 10, 100])
+def test_easy_instances_are_recovered(kappa):
+    for seed in range(20):
+        X, full = haar(300, 300, 3, 5, kappa, seed=seed)
+        result = matrix_completion(X, 3, tol=1e-9, rng=seed)
+        assert result.success and error(result, full) <= 1e-8, seed
+
+
+@pytest.mark.parametrize("kappa", [1, 10, 100])
+def test_single_precision_is_enough_for_four_digits(kappa):
+    (rows, columns, values, shape), full = haar(300, 300, 3, 5, kappa)
+    result = matrix_completion((rows, columns, values.astype("float32"), shape), 3, tol=3e-6, rng=0)
+    assert result.success and error(result, full) <= 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("oversampling", "kappa"), [(2, 1), (2, 10), (2, 100), (1.5, 1), (1.5, 10), (1.5, 100)])
+def test_hard_instances_are_recovered(oversampling, kappa):
+    found = 0
+    for seed in range(10):
+        X, full = haar(600, 600, 10, oversampling, kappa, seed=seed)
+        result = matrix_completion(X, 10, tol=1e-8, rng=seed, on_failure="ignore")
+        found += error(result, full) <= 1e-6
+    assert found >= (9 if oversampling == 2 else 8)
+
+
+def test_no_wrong_completion_is_called_a_success():
+    met = 0
+    for seed in range(40):
+        X, full = haar(300, 300, 3, 2, seed=seed)
+        result = matrix_completion(X, 3, tol=1e-7, rng=seed, on_failure="ignore")
+        assert not result.success or error(result, full) <= 1e-4, seed
+        met += result.success
+    assert met >= 10
+
+
+def test_a_short_row_is_named_as_not_identifiable():
+    (rows, columns, values, shape), full = haar(80, 70, 3, 6)
+    keep = (rows != 5) | (np.cumsum(rows == 5) <= 2)
+    X = rows[keep], columns[keep], values[keep], shape
+    result = matrix_completion(X, 3, rng=0, on_failure="ignore")
+    assert not result.success and result.certificate["ambiguity"] == 1 and "not unique" in result.message
+    assert np.flatnonzero(~result.identifiable_rows).tolist() == [5]
+    assert result.identifiable_cols.all()
+    others = np.delete(result.to_dense() - full, 5, axis=0)
+    assert np.abs(others).max() < 1e-3
+
+
+def test_too_few_entries_are_no_success():
+    X, _ = haar(100, 100, 5, 0.8)
+    result = matrix_completion(X, 5, rng=0, on_failure="ignore")
+    assert not result.success and result.oversampling < 1
+
+
+def test_disconnected_blocks_are_no_success():
+    full = np.random.default_rng(0).standard_normal((40, 2)) @ np.random.default_rng(1).standard_normal((2, 40))
+    mask = np.kron(np.eye(2), np.ones((20, 20))).astype(bool)
+    result = matrix_completion(full, 2, mask=mask, rng=0, on_failure="ignore")
+    assert not result.success and result.n_components == 2
+
+
+def test_a_full_matrix_gives_its_truncated_singular_values():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((40, 30)) * np.geomspace(1, 0.05, 30)
+    result = matrix_completion(A, 4, tol=1e-9, rng=0)
+    _, s, Vt = np.linalg.svd(A)
+    assert result.success
+    assert np.allclose(result.s, s[:4], rtol=1e-8)
+    assert np.linalg.norm(result.V - Vt[:4].T @ (Vt[:4] @ result.V)) <= 1e-7 * np.linalg.norm(result.V)
+    tail = np.linalg.norm(A - result.to_dense()) ** 2
+    assert np.isclose(tail, np.sum(s[4:] ** 2), rtol=1e-10)
+
+
+def test_noise_is_averaged_at_the_oracle_rate():
+    m, k, noise = 400, 5, 0.1
+    X, full = haar(m, m, k, 5, noise=noise)
+    result = matrix_completion(X, k, rng=0)
+    rate = noise * np.sqrt(k * (2 * m - k) / X[2].size)
+    assert result.success and next(iter(result.certificate)) == "stationarity"
+    assert error(result, full) <= 1.3 * rate
+
+
+def test_a_rank_too_large_or_too_small_stays_finite():
+    X, full = haar(200, 200, 3, 6)
+    large = matrix_completion(X, 6, tol=1e-7, rng=0, on_failure="ignore")
+    assert error(large, full) < 1e-5
+    small = matrix_completion(X, 2, rng=0, on_failure="ignore", max_iter=300)
+    assert np.isfinite(small.to_dense()).all() and small.rank == 2
+
+
+@pytest.mark.parametrize("method", ["als", "vpgn", "altmin-sketch"])
+def test_the_named_methods_recover_as_well(method):
+    X, full = haar(200, 180, 3, 6)
+    result = matrix_completion(X, 3, method=method, tol=1e-8, rng=0)
+    assert result.success and error(result, full) < 1e-6
+
+
+def test_sample_splitting_contracts():
+    X, _ = haar(500, 500, 2, 40)
+    result = matrix_completion(
+        X, 2, method="altmin-sketch", sample_splitting=True, tol=1e-3, rng=0, on_failure="ignore"
+    )
+    residuals = result.history["measure"]
+    assert residuals[-1] < 0.02 and (residuals[1:] < 0.7 * residuals[:-1]).all()
+
+
+def test_convergence_of_the_last_steps_is_faster_than_linear():
+    X, _ = haar(300, 300, 4, 4, kappa=3)
+    result = matrix_completion(X, 4, method="vpgn", tol=1e-13, rng=0, on_failure="ignore")
+    e = result.history["measure"]
+    e = e[(e > 1e-13) & (e < 0.05)]
+    assert len(e) >= 2 and e[1] <= 30 * e[0] ** 1.5
+
+
+def test_outliers_do_not_matter_to_the_huber_loss():
+    X, full = haar(300, 300, 4, 6, outliers=0.1)
+    result = matrix_completion(X, 4, loss="huber", tol=1e-7, rng=0)
+    assert result.success and error(result, full) < 1e-6 and result.loss_scale < 1e-4
+    squared = matrix_completion(X, 4, rng=0, on_failure="ignore", max_iter=100)
+    assert error(squared, full) > 0.1
+
+
+def test_portable_kernels_recover_a_hard_instance():
+    X, full = haar(120, 120, 4, 2, kappa=10, seed=1)
+    with numopt.use_kernels("portable"):
+        result = matrix_completion(X, 4, tol=1e-8, rng=0, on_failure="ignore")
+    assert np.isfinite(result.to_dense()).all() and (not result.success or error(result, full) < 1e-4)
