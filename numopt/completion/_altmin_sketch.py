@@ -4,16 +4,17 @@ import math
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, namespace
 from numopt._loop import Iterate, Status
 from numopt.completion._factors import finite, qr
+from numopt.completion._parts import listed, part
 from numopt.completion._spectral import directions
 
 _ROWS = 4  # of the sketch, in units of the rank
 _STEPS = 60
 
 
-def altmin_sketch(p, counts, rng, *, splitting, accuracy=1e-2):
+def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
     """Yield the iterates; `accuracy` is the reduction asked of each row solve.
 
     With `splitting` the entries are divided into 2 T + 1 parts, T = ceil(log_4(1 / tol)); the first makes the start
@@ -23,7 +24,7 @@ def altmin_sketch(p, counts, rng, *, splitting, accuracy=1e-2):
     parts = _parts(p, 2 * T + 1, rng) if splitting else None
     start = parts[0] if splitting else p
     # Step 2: the leading left singular vectors of P(M) / p, their large entries set to 0, orthonormal again.
-    _, V = directions(start, p.zeros(), p.rank, rng)
+    _, V = directions(start, p.zeros(), rank, rng)
     V = qr(_clipped(V))
     U, _, _ = _regression(start, start.rows, V, rng, accuracy)
     U = qr(finite(U))
@@ -37,7 +38,7 @@ def altmin_sketch(p, counts, rng, *, splitting, accuracy=1e-2):
         counts.n_als, counts.n_cg = counts.n_als + 1, counts.n_cg + n_u + n_v
         state = p.zeros()._replace(U=raw, V=V)
         _, _, square = p.gradient(p.rows, raw, V)
-        yield Iterate(state, math.sqrt(square) / p.norm, counts.info(p.rank))
+        yield Iterate(state, math.sqrt(square) / p.norm, counts.info(rank))
         U, t = qr(raw), t + 1  # step 3d
         if splitting and t == T:
             return Status.STALLED, "all parts of the entries are used: pass sample_splitting=False, or more entries"
@@ -54,8 +55,6 @@ def _regression(p, side, V, rng, accuracy):
 
 def _clipped(V):
     """Set entries beyond 2 sqrt(mu k / n) to 0, the incoherence mu being that of all but 5 % of the rows."""
-    from numopt._array import namespace
-
     xp = namespace(V)
     norms = xp.sort(xp.sum(V * V, axis=1))
     bound = 2 * math.sqrt(host(norms[int(0.95 * (V.shape[0] - 1))]))
@@ -64,16 +63,6 @@ def _clipped(V):
 
 def _parts(p, count, rng):
     """Divide the entries uniformly into problems of their own."""
-    import dataclasses
-
-    from numopt.completion._data import Entries
-
-    rows = np.repeat(np.arange(p.shape[0], dtype=np.int32), np.diff(p.rows.indptr))
-    w = p.rows.weights if p.rows.weights.shape[0] else None
-    seen = Entries(p.xp, p.device, p.shape, p.xp.asarray(rows, device=p.device), p.rows.indices, p.rows.y, w)
-    label, found = rng.integers(0, count, rows.size), []
-    for part in range(count):
-        which = np.nonzero(label == part)[0]
-        one, two = seen.taken(p.xp.asarray(which, device=p.device)).sides()
-        found.append(dataclasses.replace(p, rows=one, columns=two, kept={}))
-    return found
+    seen = listed(p)
+    label = rng.integers(0, count, p.rows.y.shape[0])
+    return [part(p, seen, label == number) for number in range(count)]

@@ -22,7 +22,10 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     fraction = scalar("validation_fraction", validation_fraction, low=0.0, high=0.9, remedy="hold out a part")
     seen = entries(X, mask, sample_weight, duplicates)
     m, n = seen.shape
-    rank = integer("rank", rank, low=1, high=min(m, n), remedy='lower it, or pass rank="auto"')
+    if rank != "auto":
+        rank = integer("rank", rank, low=1, high=min(m, n), remedy='lower it, or pass rank="auto"')
+    elif loss == "huber":
+        raise InvalidInputError('rank is "auto" and loss "huber": outliers mislead the choice; pass a number as rank')
     held = None
     if fraction > 0:
         seen, held = _split(seen, fraction, rng)
@@ -88,7 +91,7 @@ def _bias_ridge(bias_ridge, ridge, center):
 
 def _advise(p, size):
     """Warn of patterns that cannot determine a completion."""
-    if p.penalised:
+    if p.penalised or p.rank == "auto":
         return
     counts = np.concatenate([np.diff(side.indptr) for side in (p.rows, p.columns)])
     middle = float(np.median(counts[counts > 0]))

@@ -33,7 +33,7 @@ def finish(p, state, info, common):
         local_conditioning=found.get("local_conditioning", np.inf),
         identifiable_rows=rows, identifiable_cols=columns, n_components=components,
         min_count=int(min(np.diff(p.rows.indptr).min(), np.diff(p.columns.indptr).min())),
-        oversampling=size / (p.rank * (m + n - p.rank)), loss_scale=scale,
+        oversampling=size / (max(r, 1) * (m + n - max(r, 1))), loss_scale=scale,
         validation_rmse=p.scale * p.validation_rmse(state) if p.held else np.inf,
         **counts, **common,
     )  # fmt: skip

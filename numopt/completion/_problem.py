@@ -42,7 +42,7 @@ class Problem:
     columns: Side
     shape: tuple
     flipped: bool
-    rank: int
+    rank: object  # the largest, or "auto"
     ridge: float
     counted: bool  # whether the ridge of a row is multiplied by its weight
     bias_ridge: float | None  # None: no biases

@@ -42,7 +42,7 @@ class CompletionResult(Result):
     min_count : int
         Fewest entries in a row or column.
     oversampling : float
-        Entries over ``rank (m + n - rank)``, the degrees of freedom at the rank asked for.
+        Entries over ``r (m + n - r)``, the degrees of freedom.
     loss_scale : float
         Threshold of the Huber loss, in the unit of the data; inf for the squared loss.
     validation_rmse : float

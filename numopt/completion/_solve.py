@@ -11,6 +11,7 @@ from numopt.completion._build import problem
 from numopt.completion._factors import NotFiniteError
 from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts, gauss_newton
+from numopt.completion._rank import chosen_rank
 from numopt.completion._spectral import directions
 
 _SMALL = 0.1  # size of random factors, of data of size 1
@@ -36,8 +37,9 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         What is observed: a sparse array, whose *stored* entries count, zeros among them; a dense array with NaN where
         nothing is observed; a dense array with `mask`; or ``(rows, columns, values, (m, n))``. float32 or
         float64; anything else real becomes float64. A row or column without entries is allowed.
-    rank : int, default 10
-        Largest rank, from 1 to min(m, n).
+    rank : int or "auto", default 10
+        Largest rank, from 1 to min(m, n). ``"auto"`` grows it from 1 until 5 % of the entries, held out for that, are no
+        longer predicted better; biases are left out of that search.
     mask : array_like of bool of shape (m, n), optional
         True where a dense `X` is observed; other entries of `X` are not looked at.
     sample_weight : array_like, optional
@@ -172,19 +174,21 @@ def _iterates(p, method, init, rng, splitting):
     if p.norm == 0:
         yield Iterate(zero, 0.0, counts.info(0))
         return Status.CONVERGED
+    rank, V = p.rank, None
+    if rank == "auto":
+        rank, V = yield from chosen_rank(p, counts, rng)
     plain = not (p.penalised or p.robust or p.held)
-    V = None
     if init == "random" or p.bias_ridge is not None:
-        V = _SMALL * p.draw(rng, p.shape[1], p.rank)
+        V = _SMALL * p.draw(rng, p.shape[1], rank)
     if method == "auto" and plain:
-        return (yield from recover(p, p.rank, counts, rng, V))
+        return (yield from recover(p, rank, counts, rng, V))
     if method == "altmin-sketch":
-        return (yield from altmin_sketch(p, counts, rng, splitting=splitting))
+        return (yield from altmin_sketch(p, rank, counts, rng, splitting=splitting))
     if V is None:
-        _, V = directions(p, zero, p.rank, rng)
+        _, V = directions(p, zero, rank, rng)
     if method == "vpgn":
         state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
-        yield Iterate(state, min(rel, slope), counts.info(p.rank))
+        yield Iterate(state, min(rel, slope), counts.info(rank))
         return Status.STALLED
-    sweeps = alternate(p, p.zeros(p.rank)._replace(V=V), counts, robust=p.robust)
+    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts, robust=p.robust)
     return (yield from validated(p, sweeps) if p.held else sweeps)
