@@ -4,7 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class Problem:
     density: float
     tol: float
     held: object = None  # validation entries (rows, columns, values), or None
-    kept: dict = field(default_factory=dict)  # what was computed last at a point
+    kept: dict[object, Any] = field(default_factory=dict)  # what was computed last at a point
 
     @property
     def dtype(self):
@@ -87,7 +87,8 @@ class Problem:
     def gradient(self, side, U, V, offset=None):
         """Return (g, |rhs|^2 in all, sum w r^2): g_i = sum w r_ij v_j."""
         g, size, sums = self.kernels.gradient(side, U, V, self.empty() if offset is None else offset)
-        return g, *host(self.xp.sum(size), self.xp.sum(sums))
+        total, square = host(self.xp.sum(size), self.xp.sum(sums))
+        return g, total, square
 
     def augmented(self, state):
         """Return factors with biases as columns: U' = [U b 1], V' = [V 1 c], so that X = U' V'^T."""
@@ -177,7 +178,8 @@ class Problem:
 
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
-        error, best, rises = self.validation_rmse(state), *self.kept.get("validation", (math.inf, 0))
+        error = self.validation_rmse(state)
+        best, rises = self.kept.get("validation", (math.inf, 0))
         return float(PATIENCE if not error <= best * (1 + 1e-9) else max(PATIENCE - rises, 0))
 
     def validation_rmse(self, state):

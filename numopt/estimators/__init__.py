@@ -1,13 +1,17 @@
 """Estimators in the manner of scikit-learn: thin coats over the solvers."""
 
 from numopt.estimators._adversarial import DROLogisticRegression, FairLogisticRegression, RobustRegression
+from numopt.estimators._matrix_completion import EntrySplit, MatrixCompletion, cross_val_completion
 from numopt.estimators._sequence_solver import SequenceSolver
 from numopt.estimators._transport_map import TransportMap
 
 __all__ = [
     "DROLogisticRegression",
+    "EntrySplit",
     "FairLogisticRegression",
+    "MatrixCompletion",
     "RobustRegression",
     "SequenceSolver",
     "TransportMap",
+    "cross_val_completion",
 ]

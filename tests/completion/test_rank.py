@@ -35,7 +35,8 @@ def test_any_valid_input_has_a_rank(X):
 
 def test_the_rank_can_be_chosen_with_a_ridge_and_biases():
     X, _ = haar(100, 80, 3, 6, noise=0.2)
-    result = matrix_completion(X, "auto", ridge=0.02, ridge_mode="count", center="biases", rng=0, max_iter=3000, tol=1e-4)
+    model = dict(ridge=0.02, ridge_mode="count", center="biases")
+    result = matrix_completion(X, "auto", **model, rng=0, max_iter=3000, tol=1e-4)
     assert result.success and result.rank == 3
 
 

@@ -1,0 +1,401 @@
+"""Matrix completion in the manner of scikit-learn, and the splitting of entries for its validation."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from numopt._array import default_rng, device, host, is_array, is_numpy, is_sparse, namespace, turned
+from numopt._check import integer
+from numopt.completion import matrix_completion
+from numopt.completion._data import entries
+from numopt.completion._fold import fold_in
+from numopt.estimators._warnings import ConvergenceWarning
+from numopt.exceptions import InvalidInputError, InvalidTypeError, warn
+
+
+class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Low-rank model of a matrix with missing entries: factors, predictions, imputation.
+
+    Rows are samples, columns are features. A dense X has NaN where nothing is observed; of a sparse X the stored
+    entries, zeros among them, are what is observed.
+
+    Parameters
+    ----------
+    rank : int or "auto", default "auto"
+        As in :func:`numopt.completion.matrix_completion`, like all that follow.
+    method : {"auto", "als", "vpgn", "altmin-sketch"}, default "auto"
+        How to solve.
+    ridge : float, default 0
+        Penalty of the factors.
+    ridge_mode : {"constant", "count"}, default "constant"
+        Whether the ridge of a row is multiplied by its entries.
+    bias_ridge : float, default None
+        Penalty of the biases; None: as `ridge`.
+    loss : {"squared", "huber"}, default "squared"
+        What residuals cost.
+    center : {"none", "global", "biases"}, default "none"
+        Whether a mean, or also biases, are part of the model.
+    validation_fraction : float, default 0
+        Part of the entries held out to stop early.
+    tol : float, default 1e-6
+        For the relative residual or the stationarity.
+    max_iter : int, default 500
+        Sweeps and Gauss-Newton steps.
+    max_time : float, default None
+        Seconds.
+    random_state : None, int, Generator or SeedSequence, default None
+        Seed.
+
+    Attributes
+    ----------
+    components_ : array of shape (r, n)
+        Column factors, transposed.
+    row_factors_ : array of shape (m, r)
+        Row factors of the rows fitted, and of those added by `partial_fit`.
+    row_bias_, col_bias_ : array of shape (m,), (n,)
+        Zeros unless ``center="biases"``.
+    mean_ : float
+        0 for ``center="none"``.
+    rank_ : int
+        r.
+    n_iter_ : int
+        Iterations done.
+    n_features_in_ : int
+        n.
+    feature_names_in_ : ndarray of shape (n,)
+        Names of the columns of X, if it has any.
+    result_ : numopt.completion.CompletionResult
+        Certificate, history, and the rest.
+
+    Warns
+    -----
+    ConvergenceWarning
+        `tol` was not reached; also one of scikit-learn's class of that name.
+
+    Notes
+    -----
+    Weights are given entry by entry and hence called ``entry_weight``: scikit-learn's ``sample_weight`` is one for
+    a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.estimators import MatrixCompletion
+    >>> full = np.outer(np.arange(1.0, 7), np.arange(1.0, 6))
+    >>> X = full.copy()
+    >>> X[[0, 2, 5], [1, 4, 0]] = np.nan
+    >>> model = MatrixCompletion(rank=1).fit(X)
+    >>> bool(np.allclose(model.impute(X), full))
+    True
+    """
+
+    def __init__(self, rank="auto", *, method="auto", ridge=0.0, ridge_mode="constant", bias_ridge=None,
+                 loss="squared", center="none", validation_fraction=0.0, tol=1e-6, max_iter=500, max_time=None,
+                 random_state=None):  # fmt: skip
+        self.rank = rank
+        self.method = method
+        self.ridge = ridge
+        self.ridge_mode = ridge_mode
+        self.bias_ridge = bias_ridge
+        self.loss = loss
+        self.center = center
+        self.validation_fraction = validation_fraction
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.random_state = random_state
+
+    def fit(self, X, y=None, entry_weight=None):
+        """Fit the factors to the observed entries.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (m, n)
+            Dense with NaN, or sparse.
+        y : None
+            Not used.
+        entry_weight : array_like, optional
+            Weights >= 0: of the shape of a dense X, or one for each stored entry.
+
+        Returns
+        -------
+        MatrixCompletion
+            The estimator itself.
+        """
+        X = self._validated(X, reset=True)
+        result = matrix_completion(
+            X, self.rank, sample_weight=entry_weight, method=self.method, ridge=self.ridge, ridge_mode=self.ridge_mode,
+            bias_ridge=self.bias_ridge, loss=self.loss, center=self.center, tol=self.tol, max_iter=self.max_iter,
+            validation_fraction=self.validation_fraction, max_time=self.max_time, rng=self.random_state,
+            on_failure="ignore",
+        )  # fmt: skip
+        if not result.success:
+            warn(result.message, ConvergenceWarning)
+        self.result_, self.n_iter_, self.rank_ = result, result.nit, result.rank
+        self.components_ = namespace(result.V).matrix_transpose(result.V)
+        self.row_factors_, self.row_bias_ = result.U, result.row_bias
+        self.col_bias_, self.mean_ = result.col_bias, result.mean
+        return self
+
+    def partial_fit(self, X, y=None, entry_weight=None):
+        """Add rows, with the column factors as they are; the first call fits.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (q, n)
+            The new rows.
+        y : None
+            Not used.
+        entry_weight : array_like, optional
+            As in `fit`.
+
+        Returns
+        -------
+        MatrixCompletion
+            The estimator itself.
+        """
+        if not hasattr(self, "components_"):
+            return self.fit(X, y, entry_weight)
+        U, b = self._folded(X, entry_weight)
+        xp = namespace(U)
+        self.row_factors_ = xp.concat((self.row_factors_, U))
+        self.row_bias_ = xp.concat((self.row_bias_, b))
+        return self
+
+    def transform(self, X):
+        """Return the factors of rows, known or not, by least squares on their observed entries.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (q, n)
+            A row without entries gets zeros.
+
+        Returns
+        -------
+        array of shape (q, r)
+            Row factors. Row biases, if the model has them, are found along, but not returned.
+        """
+        return self._folded(X)[0]
+
+    def inverse_transform(self, U):
+        """Return the rows that factors stand for, row biases left out.
+
+        Parameters
+        ----------
+        U : array_like of shape (q, r)
+            Row factors.
+
+        Returns
+        -------
+        array of shape (q, n)
+            ``U @ components_ + col_bias_ + mean_``.
+        """
+        check_is_fitted(self)
+        xp = namespace(self.components_)
+        return xp.asarray(U, device=device(self.components_)) @ self.components_ + self.col_bias_ + self.mean_
+
+    def predict(self, X, cols=None):
+        """Return single entries of the rows fitted, or whole rows for a matrix.
+
+        Parameters
+        ----------
+        X : array_like of int of shape (q,), or array_like of shape (q, n)
+            Row indices, with `cols`; without, rows as for `transform`, dense.
+        cols : array_like of int of shape (q,), optional
+            Column indices.
+
+        Returns
+        -------
+        array of shape (q,) or (q, n)
+            Predictions; for whole rows also of the entries that are observed.
+        """
+        check_is_fitted(self)
+        if cols is None:
+            if is_sparse(X):
+                raise InvalidTypeError("X is sparse: its completion is dense; use predict(rows, cols) for some entries")
+            U, b = self._folded(X)
+            return self.inverse_transform(U) + b[:, None]
+        fields = {name: getattr(self.result_, name) for name in self.result_}
+        fields |= {"U": self.row_factors_, "row_bias": self.row_bias_}
+        return type(self.result_)(**fields).predict(X, cols)
+
+    def impute(self, X):
+        """Return X with its missing entries predicted and the others as they are.
+
+        Parameters
+        ----------
+        X : array_like of shape (q, n)
+            Dense, with NaN where entries are missing.
+
+        Returns
+        -------
+        array of shape (q, n)
+            A new array.
+
+        Raises
+        ------
+        InvalidTypeError
+            X is sparse: the result would not be.
+        """
+        filled = self.predict(X)
+        X = self._validated(X, reset=False)
+        xp = namespace(filled)
+        X = xp.asarray(X, dtype=filled.dtype, device=device(filled))
+        return xp.where(xp.isnan(X), filled, X)
+
+    def score(self, X, y=None):
+        """Return minus the root mean square error on the observed entries of X, with the row factors fitted.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (m, n)
+            Entries to be compared, of the rows fitted and in their order.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        float
+            At most 0; higher is better.
+        """
+        check_is_fitted(self)
+        seen = entries(self._validated(X, reset=False))
+        if seen.shape[0] != self.row_factors_.shape[0]:
+            raise InvalidInputError(
+                f"X has {seen.shape[0]} rows: the {self.row_factors_.shape[0]} rows fitted are expected; for others, "
+                f"compare predict(X) with what was held out"
+            )
+        off = seen.y - self.predict(seen.rows, seen.columns)
+        return -float(host(seen.xp.mean(off * off)) ** 0.5)
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def _folded(self, X, entry_weight=None):
+        check_is_fitted(self)
+        X, xp = self._validated(X, reset=False), namespace(self.components_)
+        biased = self.center == "biases"
+        ridge = self.ridge if self.bias_ridge is None else self.bias_ridge
+        V = turned(xp, self.components_)
+        if not is_sparse(X) and not host(xp.sum(xp.astype(~xp.isnan(xp.asarray(X, device=device(V))), xp.int64))):
+            zeros = xp.zeros((X.shape[0], V.shape[1] + 1), dtype=V.dtype, device=device(V))
+            return zeros[:, 1:], zeros[:, 0]
+        return fold_in(
+            X, V, mean=self.mean_, col_bias=self.col_bias_, sample_weight=entry_weight, ridge=self.ridge,
+            ridge_mode=self.ridge_mode, bias_ridge=ridge if biased else None,
+        )  # fmt: skip
+
+    def _validated(self, X, reset):
+        if is_array(X) and not is_numpy(namespace(X)):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+            return X
+        return validate_data(
+            self, X, reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
+            ensure_all_finite="allow-nan",
+        )  # fmt: skip
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class EntrySplit:
+    """Split the observed entries, not the rows, into training and test parts.
+
+    Parameters
+    ----------
+    n_splits : int, default 5
+        Number of parts, at least 2; each is the test part once.
+    random_state : None, int, Generator or SeedSequence, default None
+        Seed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.estimators import EntrySplit
+    >>> train, test = next(EntrySplit(2, random_state=0).split(np.array([[1.0, np.nan], [2.0, 3.0]])))
+    >>> np.isnan(train).sum() + np.isnan(test).sum()
+    np.int64(5)
+    """
+
+    def __init__(self, n_splits=5, *, random_state=None):
+        self.n_splits = n_splits
+        self.random_state = random_state
+
+    def split(self, X):
+        """Yield (training, test) matrices of the form of X: NaN, or not stored, where the other has the entry.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (m, n)
+            Dense with NaN, or sparse.
+
+        Yields
+        ------
+        train, test : ndarray or coo_array of shape (m, n)
+            Together they have all entries of X.
+        """
+        parts = integer("n_splits", self.n_splits, low=2, remedy="ask for two parts at least")
+        sparse = is_sparse(X)
+        coo = X.tocoo() if sparse else np.array(X, dtype=float)
+        places = np.arange(coo.nnz) if sparse else np.flatnonzero(~np.isnan(coo))
+        if places.size < parts:
+            raise InvalidInputError(f"n_splits is {parts} for {places.size} entries: each part needs one; lower it")
+        label = default_rng(self.random_state).permutation(places.size) % parts
+        for number in range(parts):
+            yield tuple(self._taken(coo, places[which], sparse) for which in (label != number, label == number))
+
+    @staticmethod
+    def _taken(X, places, sparse):
+        if not sparse:
+            out = np.full_like(X, np.nan)
+            out.flat[places] = X.flat[places]
+            return out
+        from scipy.sparse import coo_array
+
+        return coo_array((X.data[places], (X.row[places], X.col[places])), shape=X.shape)
+
+
+def cross_val_completion(estimator, X, *, cv=5, ranks=None):
+    """Return the scores of an estimator on entries held out.
+
+    Parameters
+    ----------
+    estimator : MatrixCompletion
+        It is cloned, not fitted.
+    X : array_like or sparse array of shape (m, n)
+        Dense with NaN, or sparse.
+    cv : int or EntrySplit, default 5
+        Number of parts, drawn with seed 0, or the splitter.
+    ranks : sequence of int, optional
+        Ranks to compare. None (default): that of the estimator.
+
+    Returns
+    -------
+    ndarray of shape (n_splits,) or (len(ranks), n_splits)
+        Scores, at most 0; higher is better.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numopt.estimators import MatrixCompletion, cross_val_completion
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((40, 2)) @ rng.standard_normal((2, 30))
+    >>> scores = cross_val_completion(MatrixCompletion(random_state=0), X, ranks=[1, 2], cv=3)
+    >>> bool(scores[1].mean() > scores[0].mean())
+    True
+    """
+    splitter = cv if hasattr(cv, "split") else EntrySplit(cv, random_state=0)
+    folds = list(splitter.split(X))
+
+    def scores(model):
+        return [clone(model).fit(train).score(test) for train, test in folds]
+
+    if ranks is None:
+        return np.array(scores(estimator))
+    return np.array([scores(clone(estimator).set_params(rank=rank)) for rank in ranks])

@@ -1,0 +1,122 @@
+"""The estimator of matrix completion: scikit-learn's checks, folding in, imputation, splits of entries."""
+
+import pickle
+
+import array_api_strict
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from numopt.estimators import EntrySplit, MatrixCompletion, cross_val_completion
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from tests.completion.instances import haar
+
+
+@pytest.mark.filterwarnings("ignore::numopt.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::numopt.exceptions.NumoptWarning")
+@parametrize_with_checks([MatrixCompletion(max_iter=60)])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def problem(m=60, n=50, rank=3, seed=0):
+    X, full = haar(m, n, rank, 5, seed=seed)
+    dense = np.full((m, n), np.nan)
+    dense[X[0], X[1]] = X[2]
+    return dense, full
+
+
+def test_folding_in_the_training_rows_gives_their_factors():
+    X, full = problem()
+    model = MatrixCompletion(3, tol=1e-10, random_state=0).fit(X)
+    assert np.allclose(model.transform(X), model.row_factors_, atol=1e-7)
+    assert np.allclose(model.inverse_transform(model.row_factors_), full, atol=1e-6)
+    assert np.allclose(model.predict(X), full, atol=1e-6)
+    assert np.allclose(model.predict([3, 4], [5, 6]), full[[3, 4], [5, 6]], atol=1e-6)
+
+
+def test_only_missing_entries_are_imputed():
+    X, full = problem()
+    model = MatrixCompletion(3, tol=1e-9, random_state=0).fit(X)
+    filled, seen = model.impute(X), ~np.isnan(X)
+    assert np.array_equal(filled[seen], X[seen]) and np.allclose(filled, full, atol=1e-5)
+    with pytest.raises(InvalidTypeError, match="predict"):
+        model.impute(sp.csr_array(full))
+
+
+def test_new_rows_are_added_and_unseen_ones_predicted_by_the_mean():
+    X, full = problem()
+    model = MatrixCompletion(3, tol=1e-9, random_state=0).fit(X[:50]).partial_fit(X[50:])
+    assert model.row_factors_.shape == (60, 3)
+    assert np.allclose(model.predict([55], [7]), full[55, 7], atol=1e-4)
+    nothing = np.full((1, 50), np.nan)
+    centred = MatrixCompletion(3, center="global", random_state=0, tol=1e-3, max_iter=50).fit(X)
+    assert np.allclose(centred.predict(nothing), centred.mean_) and not centred.transform(nothing).any()
+
+
+def test_dense_and_sparse_give_the_same_model():
+    X, _ = problem()
+    rows, columns = np.nonzero(~np.isnan(X))
+    sparse = sp.csr_array((X[rows, columns], (rows, columns)), shape=X.shape)
+    one, two = (MatrixCompletion(3, random_state=0).fit(data) for data in (X, sparse))
+    assert np.array_equal(one.components_, two.components_)
+    assert one.score(X) == two.score(sparse) <= 0
+    assert one.transform(X).shape == (60, 3)
+
+
+def test_biases_are_folded_in():
+    rng = np.random.default_rng(0)
+    full = 3 + rng.standard_normal((60, 1)) + rng.standard_normal(40) + np.outer(rng.standard_normal(60), np.ones(40))
+    model = MatrixCompletion(1, center="biases", ridge=1e-3, random_state=0, tol=1e-4, max_iter=5000).fit(full[:50])
+    assert np.abs(model.predict(full[50:]) - full[50:]).max() < 0.05
+
+
+def test_wrong_shapes_are_refused():
+    X, _ = problem()
+    model = MatrixCompletion(3, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="features"):
+        model.transform(X[:, :-1])
+    with pytest.raises(InvalidInputError, match="rows fitted"):
+        model.score(X[:-1])
+
+
+def test_it_clones_and_pickles():
+    X, _ = problem()
+    model = pickle.loads(pickle.dumps(clone(MatrixCompletion(3, random_state=0)).fit(X)))
+    assert model.result_.success and np.isfinite(model.predict(X)).all()
+
+
+def test_other_arrays_stay_what_they_are():
+    X, _ = problem()
+    model = MatrixCompletion(3, random_state=0).fit(array_api_strict.asarray(X))
+    assert type(model.components_) is type(array_api_strict.empty(0)) and model.n_features_in_ == 50
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_entries_are_split_into_disjoint_parts(kind):
+    X, _ = problem()
+    rows, columns = np.nonzero(~np.isnan(X))
+    sparse = sp.csr_array((X[rows, columns], (rows, columns)), shape=X.shape)
+    total = 0
+    for train, test in EntrySplit(4, random_state=0).split(X if kind == "dense" else sparse):
+        if kind == "dense":
+            assert not (~np.isnan(train) & ~np.isnan(test)).any()
+            total += (~np.isnan(test)).sum()
+        else:
+            assert train.nnz + test.nnz == sparse.nnz
+            total += test.nnz
+    assert total == rows.size
+    with pytest.raises(InvalidInputError, match="n_splits is 1"):
+        next(EntrySplit(1).split(X))
+    with pytest.raises(InvalidInputError, match="n_splits is 5 for 4 entries"):
+        next(EntrySplit(5).split(np.ones((2, 2))))
+
+
+def test_cross_validation_prefers_the_true_rank():
+    X, _ = haar(80, 80, 3, 6, noise=0.2)
+    sparse = sp.coo_array((X[2], (X[0], X[1])), shape=X[3])
+    scores = cross_val_completion(MatrixCompletion(random_state=0, tol=1e-4), sparse, cv=3, ranks=[2, 3])
+    assert scores.shape == (2, 3) and scores[1].mean() > scores[0].mean()
+    assert cross_val_completion(MatrixCompletion(3, random_state=0), sparse, cv=3).shape == (3,)
