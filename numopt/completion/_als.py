@@ -2,10 +2,17 @@
 
 import math
 
+import numpy as np
+
 from numopt._array import host
 from numopt._loop import Iterate
 from numopt.completion._factors import NotFiniteError, balanced, finite, qr
+from numopt.completion._gauss_newton import SAFE
 from numopt.completion._problem import PATIENCE, pull
+
+SKETCH = 4  # rows of a sketch, in units of the rank
+_MAX_CG = 60  # steps for a row
+_LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
 def homotopy(p, V, counts, *, sweeps):
@@ -27,26 +34,56 @@ def homotopy(p, V, counts, *, sweeps):
     return V
 
 
-def alternate(p, state, counts, *, robust=False):
+def alternate(p, state, counts):
     """Yield sweeps of the penalised problem as it stands, biases, weights and Huber's loss included.
 
-    Without a ridge V is kept orthonormal and the solves are exact; with one both factors are balanced now and
-    then, for X alone fixes their scale, and the ridge wants it even.
+    A constant ridge wants the factors even, and they are made so: X alone does not fix their scale.
     """
-    biased = p.bias_ridge is not None
     r = state.U.shape[1]
     while True:
-        q, _ = p.weighted(state) if robust else (p, None)
-        V = state.V if p.ridge > 0 or biased else qr(finite(state.V))
-        U, b = _lines(q, q.rows, V, state.c)
-        if p.ridge == 0 and not biased:
-            U = qr(finite(U))
+        q, _ = p.weighted(state)
+        U, b = _lines(q, q.rows, state.V, state.c)
         V, c = _lines(q, q.columns, U, b)
         counts.n_als += 1
-        if p.ridge > 0 and not p.counted and not biased:
+        if not p.counted and p.bias_ridge is None:
             U, V, _ = balanced(finite(U), finite(V))
         state = type(state)(U, V, b, c)
         yield Iterate(state, _measure(q, state), counts.info(r))
+
+
+def interpolate(p, V, counts, rng, inner):
+    """Yield sweeps without a ridge; the fixed factor is made orthonormal before each half step.
+
+    `inner` says how rows are solved: "direct", by "cg", which the orthonormal factor preconditions for all rows at
+    once, or by "sketch", a preconditioner for each row; "auto" takes "cg" for large ranks while far from the end.
+    """
+    rel, r, U = 1.0, V.shape[1], p.xp.zeros((p.shape[0], V.shape[1]), dtype=p.dtype, device=p.device)
+    while True:
+        large = "cg" if r > _LARGE and rel > _FAR else "direct"
+        way = large if inner == "auto" else inner
+        for side in ("rows", "columns"):
+            Q, turn = p.xp.linalg.qr(finite(V))
+            # In the new basis the other factor is what it was: U V^T = (U R^T) Q^T.
+            U, square, n_cg = solved(p, getattr(p, side), Q, U @ p.xp.matrix_transpose(turn), rng, way)
+            counts.n_cg += n_cg
+            U, V = Q, U
+        counts.n_als, rel = counts.n_als + 1, math.sqrt(square) / p.norm
+        state = p.zeros()._replace(U=U, V=finite(V))
+        yield Iterate(state, _measure(p, state), counts.info(r))
+
+
+def solved(p, side, V, start, rng, way, accuracy=0.1):
+    """Return (U, sum w r^2, steps) of the rows of a side: exact, or their gradient reduced to `accuracy`."""
+    if way == "direct":
+        U, square, _, _ = p.half(side, V, SAFE * p.density)
+        return U, square, 0
+    buckets, signs, size = np.empty(0, np.int64), np.empty(0), 0
+    if way == "sketch":
+        size, longest = SKETCH * V.shape[1], max(int(np.diff(side.indptr).max()), 1)
+        buckets, signs = rng.integers(0, size, longest), rng.choice((-1.0, 1.0), longest)
+    start = p.zeros(V.shape[1])[side is not p.rows] if start is None else start
+    U, sums, steps = p.kernels.half_iterative(side, V, start, 0.0, buckets, signs, size, accuracy, _MAX_CG)
+    return U, float(host(p.xp.sum(sums))), steps
 
 
 def validated(p, iterates):

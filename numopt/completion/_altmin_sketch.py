@@ -2,16 +2,12 @@
 
 import math
 
-import numpy as np
-
 from numopt._array import host, namespace
 from numopt._loop import Iterate, Status
+from numopt.completion._als import solved
 from numopt.completion._factors import finite, qr
 from numopt.completion._parts import listed, part
 from numopt.completion._spectral import directions
-
-_ROWS = 4  # of the sketch, in units of the rank
-_STEPS = 60
 
 
 def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
@@ -26,14 +22,14 @@ def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
     # Step 2: the leading left singular vectors of P(M) / p, their large entries set to 0, orthonormal again.
     _, V = directions(start, p.zeros(), rank, rng)
     V = qr(_clipped(V))
-    U, _, _ = _regression(start, start.rows, V, rng, accuracy)
+    U, _, _ = solved(start, start.rows, V, None, rng, "sketch", accuracy)
     U = qr(finite(U))
     t = 0
     while True:
         one, two = (parts[1 + t], parts[1 + T + t]) if splitting else (p, p)
-        V, _, n_v = _regression(one, one.columns, U, rng, accuracy)  # step 3a
+        V, _, n_v = solved(one, one.columns, U, None, rng, "sketch", accuracy)  # step 3a
         V = qr(finite(V))  # step 3b
-        raw, _, n_u = _regression(two, two.rows, V, rng, accuracy)  # step 3c
+        raw, _, n_u = solved(two, two.rows, V, None, rng, "sketch", accuracy)  # step 3c
         finite(raw)
         counts.n_als, counts.n_cg = counts.n_als + 1, counts.n_cg + n_u + n_v
         state = p.zeros()._replace(U=raw, V=V)
@@ -42,15 +38,6 @@ def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
         U, t = qr(raw), t + 1  # step 3d
         if splitting and t == T:
             return Status.STALLED, "all parts of the entries are used: pass sample_splitting=False, or more entries"
-
-
-def _regression(p, side, V, rng, accuracy):
-    """Solve all rows of a side to `accuracy`, each preconditioned by a fresh sketch of its own rows of V."""
-    longest = max(int(np.diff(side.indptr).max()), 1)
-    size = _ROWS * V.shape[1]
-    buckets, signs = rng.integers(0, size, longest), rng.choice((-1.0, 1.0), longest)
-    start = p.empty(side.indptr.size - 1, V.shape[1])
-    return p.kernels.half_iterative(side, V, start, 0.0, buckets, signs, size, accuracy, _STEPS)
 
 
 def _clipped(V):

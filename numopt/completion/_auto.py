@@ -60,7 +60,7 @@ def continuation(p, rank, counts, rng):
 
 def _why(p, state):
     found = p.certificate(state)
-    if not ambiguity(p, state):
+    if not ambiguity(p, state.U.shape[1]):
         return "the completion is not unique: the residuals do not change along some direction"
     return (
         f"the completion is not unique: {found['ambiguity']:.0f} rows, columns or components are not determined by "

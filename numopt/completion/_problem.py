@@ -11,6 +11,7 @@ import numpy as np
 from numopt._array import host
 from numopt.completion._data import Side
 from numopt.completion._factors import NotFiniteError, finite
+from numopt.completion._parts import listed, part
 from numopt.completion._unique import FLAT, ambiguity, local_conditioning
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
@@ -121,6 +122,12 @@ class Problem:
         """Return Huber's threshold for these residuals."""
         return max(TUNING * median(self.xp, self.xp.abs(r)), 1e-10)
 
+    def robust_residual(self, state):
+        """Return the median size of the residuals over that of the data."""
+        if "median" not in self.kept:
+            self.kept["median"] = median(self.xp, self.xp.abs(self.rows.y)) or 1.0
+        return median(self.xp, self.xp.abs(self.residuals(state))) / self.kept["median"]
+
     def ridges(self, side, state_size):
         """Return (ridge of each coordinate, its factor for each row or empty) of a half step."""
         ridge = [self.ridge] * state_size + ([] if self.bias_ridge is None else [self.bias_ridge])
@@ -149,8 +156,7 @@ class Problem:
         return self.kept["certificate"]
 
     def _certificate(self, state):
-        xp = self.xp
-        problem, delta = self.weighted(state)
+        problem, _ = self.weighted(state)
         U, V = problem.augmented(state)
         k = state.U.shape[1]
         parts = {}
@@ -159,7 +165,7 @@ class Problem:
             parts[f"stationarity_{name}"] = math.sqrt(square / rhs2) if rhs2 > 0 else math.sqrt(square)
         rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
         if self.robust:
-            rel = delta / TUNING / self.kept.setdefault("median", median(xp, xp.abs(self.rows.y)) or 1.0)
+            rel = self.robust_residual(state)
         if not self.penalised and r2 > 0:
             parts = {name: value * self.norm / math.sqrt(r2) for name, value in parts.items()}
         stationarity = max(parts.values())
@@ -167,14 +173,27 @@ class Problem:
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts
         if not self.penalised and not self.robust:
             # Also of points that are far from done, lest one of them be preferred.
-            open_lines, met = ambiguity(self, state), next(iter(first.values())) <= self.tol
+            open_lines, met = ambiguity(self, state.U.shape[1]), next(iter(first.values())) <= self.tol
             flat = met and local_conditioning(self, state)
             rest |= {"ambiguity": open_lines} | ({"local_conditioning": flat} if met else {})
             found = open_lines + (met and flat < FLAT)
             first = ({"ambiguity": found} if found > self.tol else {}) | first
+        if self.robust and not self.penalised and rel <= self.tol:
+            open_lines = self._open_to_outliers(state)
+            rest |= {"ambiguity": open_lines}
+            first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
         if self.held is not None:
             first = {"rises_left": self._rises_left(state)} | first
         return first | rest
+
+    def _open_to_outliers(self, state):
+        """Return how many lines the entries that fit leave open, one entry more than the rank being asked of each.
+
+        A fit in absolute values passes exactly through as many entries of a row as it has unknowns, right or wrong.
+        """
+        size = self.xp.abs(self.residuals(state))
+        fits = host(size <= 10 * max(self.loss_scale(size), self.tol * self.kept["median"]))
+        return ambiguity(part(self, listed(self), fits), state.U.shape[1] + 1)
 
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
@@ -189,6 +208,11 @@ class Problem:
         x = xp.sum(xp.take(U, held.rows, axis=0) * xp.take(V, held.columns, axis=0), axis=1)
         w = xp.ones_like(x) if held.w is None else held.w
         return host(xp.sum(w * (held.y - x) ** 2) / xp.sum(w)) ** 0.5
+
+    @property
+    def plain(self):
+        """Whether it is nothing but least squares on all entries."""
+        return not (self.penalised or self.robust or self.held)
 
     @property
     def penalised(self):

@@ -4,25 +4,28 @@ from numopt import _array
 from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
-from numopt.completion._als import alternate, validated
+from numopt.completion._als import alternate, interpolate, validated
 from numopt.completion._altmin_sketch import altmin_sketch
 from numopt.completion._auto import recover
 from numopt.completion._build import problem
+from numopt.completion._descent import scaled_gradient, subgradient
 from numopt.completion._factors import NotFiniteError
 from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts, gauss_newton
 from numopt.completion._rank import chosen_rank
 from numopt.completion._spectral import directions
+from numopt.exceptions import InvalidInputError
 
+PLAIN = ("vpgn", "altmin-sketch", "scaledgd", "subgm")  # without ridge, biases and so on
 _SMALL = 0.1  # size of random factors, of data of size 1
-METHODS = ("auto", "als", "vpgn", "altmin-sketch")
+METHODS = ("auto", "als", "vpgn", "altmin-sketch", "scaledgd", "subgm", "irls")
 
 
 @solver(family="completion", sparse=True, arrays=("X", "sample_weight"))
-def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto", ridge=0.0, ridge_mode="constant",
-                      bias_ridge=None, loss="squared", center="none", init="spectral", duplicates="raise",
-                      sample_splitting=False, validation_fraction=0.0, tol=1e-6, max_iter=500, max_time=None,
-                      rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
+def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto", inner="auto", ridge=0.0,
+                      ridge_mode="constant", bias_ridge=None, loss="squared", center="none", init="spectral",
+                      duplicates="raise", sample_splitting=False, validation_fraction=0.0, tol=1e-6, max_iter=500,
+                      max_time=None, rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
     """Complete a matrix of low rank from some of its entries.
 
     Minimises, over U of shape (m, r) and V of shape (n, r) with r at most `rank`::
@@ -45,11 +48,16 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     sample_weight : array_like, optional
         Weights w >= 0: of shape (m, n) for a dense `X`, else one for each entry in its order. An entry of
         weight 0 is left out. None (default) is 1 everywhere.
-    method : {"auto", "als", "vpgn", "altmin-sketch"}, default "auto"
+    method : {"auto", "als", "vpgn", "altmin-sketch", "scaledgd", "subgm", "irls"}, default "auto"
         ``"auto"``: alternating sweeps, then variable projection with Gauss-Newton, then rank continuation if that
         fails; with a ridge, biases or the Huber loss, alternating sweeps. ``"als"``: alternating least
         squares. ``"vpgn"``: Gauss-Newton from the spectral start. ``"altmin-sketch"``: alternating minimisation
-        with sketched row solves, as published [1]_.
+        with sketched row solves, as published [1]_. ``"scaledgd"``: preconditioned gradient descent [2]_. ``"subgm"``:
+        subgradient descent on the sum of absolute residuals [3]_, a heuristic here. ``"irls"``: sweeps with
+        ``loss="huber"``.
+    inner : {"auto", "direct", "cg", "sketch"}, default "auto"
+        How ``"als"`` without ridge solves for rows: by systems, by conjugate gradients that one QR factorisation
+        preconditions for all, or with a sketch of each row. ``"auto"`` is direct up to rank 64 and near the end.
     ridge : float, default 0
         l >= 0 in the unit of ``w y^2 / |u|^2``: the unit of the data, if weights have none.
     ridge_mode : {"constant", "count"}, default "constant"
@@ -135,6 +143,9 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     ----------
     .. [1] Y. Gu, Z. Song, J. Yin, L. Zhang: Low rank matrix completion via robust alternating minimization in nearly
        linear time, ICLR 2024, arXiv:2302.11068.
+    .. [2] T. Tong, C. Ma, Y. Chi: Accelerating ill-conditioned low-rank matrix estimation via scaled gradient descent,
+       arXiv:2005.08898.
+    .. [3] J. Ma, S. Fattahi: Global convergence of sub-gradient method for robust matrix recovery, arXiv:2202.08788.
 
     Examples
     --------
@@ -149,12 +160,19 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     """
     one_of("method", method, METHODS)
     one_of("init", init, ("spectral", "random"))
+    one_of("inner", inner, ("auto", "direct", "cg", "sketch"))
     rng = _array.default_rng(rng)
+    loss = "huber" if method in ("irls", "subgm") else loss
     p = problem(X, rank, mask=mask, sample_weight=sample_weight, ridge=ridge, ridge_mode=ridge_mode,
                 bias_ridge=bias_ridge, loss=loss, center=center, duplicates=duplicates, tol=tol,
                 validation_fraction=validation_fraction, rng=rng)  # fmt: skip
+    if method in PLAIN and not (p.plain or (method == "subgm" and not (p.penalised or p.held))):
+        raise InvalidInputError(
+            f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "
+            f'use "auto" or "als"'
+        )
     return run(
-        _guarded(_iterates(p, method, init, rng, sample_splitting)),
+        _guarded(_iterates(p, method, inner, init, rng, sample_splitting)),
         certify=p.certificate, finish=lambda *args: finish(p, *args), start=p.zeros(),
         tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
         on_failure=on_failure,
@@ -169,7 +187,7 @@ def _guarded(iterates):
         return Status.NONFINITE
 
 
-def _iterates(p, method, init, rng, splitting):
+def _iterates(p, method, inner, init, rng, splitting):
     counts, zero = Counts(), p.zeros()
     if p.norm == 0:
         yield Iterate(zero, 0.0, counts.info(0))
@@ -177,10 +195,9 @@ def _iterates(p, method, init, rng, splitting):
     rank, V = p.rank, None
     if rank == "auto":
         rank, V = yield from chosen_rank(p, counts, rng)
-    plain = not (p.penalised or p.robust or p.held)
     if init == "random" or p.bias_ridge is not None:
         V = _SMALL * p.draw(rng, p.shape[1], rank)
-    if method == "auto" and plain:
+    if method == "auto" and p.plain:
         return (yield from recover(p, rank, counts, rng, V))
     if method == "altmin-sketch":
         return (yield from altmin_sketch(p, rank, counts, rng, splitting=splitting))
@@ -190,5 +207,9 @@ def _iterates(p, method, init, rng, splitting):
         state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
         yield Iterate(state, min(rel, slope), counts.info(rank))
         return Status.STALLED
-    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts, robust=p.robust)
+    if method in ("scaledgd", "subgm"):
+        return (yield from (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V))
+    if p.plain:
+        return (yield from interpolate(p, V, counts, rng, inner))
+    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
     return (yield from validated(p, sweeps) if p.held else sweeps)

@@ -26,12 +26,11 @@ def structure(p, rank):
     return p.kept[key]
 
 
-def ambiguity(p, state):
-    """Return how many rows, columns and components the pattern leaves open at the rank of the state.
+def ambiguity(p, rank):
+    """Return how many rows, columns and components the pattern leaves open at this rank.
 
     Rows and columns without any entry are not counted: nothing is claimed about them.
     """
-    rank = state.U.shape[1]
     rows, columns, components = structure(p, rank)
     open_rows = np.sum(~rows & (np.diff(p.rows.indptr) > 0))
     open_columns = np.sum(~columns & (np.diff(p.columns.indptr) > 0))
@@ -70,8 +69,8 @@ def local_conditioning(p, state):
         if not np.isfinite(T).all():
             raise NotFiniteError
         ritz = np.linalg.eigvalsh(T)
-        if step % 4 == 3:
-            if ritz[0] > 0.8 * previous or ritz[0] < FLAT / 100:
+        if step % 3 == 2:
+            if ritz[0] > 0.7 * previous or ritz[0] < FLAT / 100:
                 break
             previous = ritz[0]
         for _ in range(2):

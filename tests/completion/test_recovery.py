@@ -98,10 +98,10 @@ def test_a_rank_too_large_or_too_small_stays_finite():
     assert np.isfinite(small.to_dense()).all() and small.rank == 2
 
 
-@pytest.mark.parametrize("method", ["als", "vpgn", "altmin-sketch"])
+@pytest.mark.parametrize("method", ["als", "vpgn", "altmin-sketch", "scaledgd"])
 def test_the_named_methods_recover_as_well(method):
-    X, full = haar(200, 180, 3, 6)
-    result = matrix_completion(X, 3, method=method, tol=1e-8, rng=0)
+    X, full = haar(200, 180, 3, 8)
+    result = matrix_completion(X, 3, method=method, tol=1e-8, rng=0, max_iter=2000)
     assert result.success and error(result, full) < 1e-6
 
 
@@ -128,6 +128,27 @@ def test_outliers_do_not_matter_to_the_huber_loss():
     assert result.success and error(result, full) < 1e-6 and result.loss_scale < 1e-4
     squared = matrix_completion(X, 4, rng=0, on_failure="ignore", max_iter=100)
     assert error(squared, full) > 0.1
+
+
+@pytest.mark.parametrize("inner", ["direct", "cg", "sketch"])
+def test_rows_may_be_solved_in_three_ways(inner):
+    X, full = haar(200, 180, 3, 8)
+    result = matrix_completion(X, 3, method="als", inner=inner, tol=1e-8, rng=0)
+    assert result.success and error(result, full) < 1e-6 and (result.n_cg > 0) == (inner != "direct")
+
+
+@pytest.mark.parametrize("method", ["irls", "subgm"])
+def test_methods_for_outliers(method):
+    X, full = haar(300, 300, 3, 8, outliers=0.1)
+    result = matrix_completion(X, 3, method=method, tol=1e-7, rng=0, max_iter=1500)
+    assert result.success and error(result, full) < 1e-5
+
+
+def test_rows_that_outliers_leave_open_are_no_success():
+    for seed in range(5):
+        X, full = haar(200, 200, 4, 3, outliers=0.15, seed=seed)
+        result = matrix_completion(X, 4, loss="huber", tol=1e-6, rng=seed, on_failure="ignore", max_iter=300)
+        assert not result.success or error(result, full) < 1e-3
 
 
 def test_portable_kernels_recover_a_hard_instance():

@@ -161,9 +161,14 @@ def pack(G, k, kept, i):
     """Write the factor to kept[i]: row j starts at the multiple of 4 at or below j; the rest of its vectors is 0."""
     at, K = 0, (k + 3) // 4 * 4
     for j in range(k):
-        for c in range(j // 4 * 4, K):
-            kept[i, at] = G[j, c] if j <= c < k else 0.0
-            at += 1
+        first = j // 4 * 4
+        for c in range(first, j):
+            kept[i, at + c - first] = 0.0
+        for c in range(j, k):
+            kept[i, at + c - first] = G[j, c]
+        for c in range(k, K):
+            kept[i, at + c - first] = 0.0
+        at += K - first
 
 
 @jit(fastmath=_SUM)

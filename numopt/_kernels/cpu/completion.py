@@ -164,12 +164,25 @@ def _bounds(ptr, per_entry, per_row):
     """Return where chunks of rows of about equal work start; they depend on the data alone."""
     m = ptr.size - 1
     total = int(ptr[-1] - ptr[0]) * per_entry + m * per_row
-    count = min(max(total // _WORK, 1), 64, m)
-    if count == 1:
-        return np.array([0, m])
-    work = (ptr - ptr[0]) * per_entry + np.arange(m + 1) * per_row
-    inner = np.searchsorted(work, np.arange(1, count) * (total / count))
-    return np.unique(np.concatenate(([0], inner, [m])))
+    return _cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), 64, m))
+
+
+@jit
+def _cuts(ptr, per_entry, per_row, total, count):
+    m, bounds, found = ptr.size - 1, np.zeros(count + 1, np.int64), 1
+    for c in range(1, count + 1):
+        lo, hi = bounds[found - 1], m
+        while lo < hi:
+            middle = (lo + hi) // 2
+            if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < total * c / count:
+                lo = middle + 1
+            else:
+                hi = middle
+        if lo > bounds[found - 1]:
+            bounds[found] = lo
+            found += 1
+    bounds[found - 1] = m
+    return bounds[:found]
 
 
 @jit(fastmath=_SUM)

@@ -43,5 +43,5 @@ BAD = [
 
 CASES = [
     Case("completion.matrix_completion", partial(_problem, method=method), _rel_residual, "rel_residual", BAD, method)
-    for method in ("auto", "als", "vpgn")
+    for method in ("auto", "als", "vpgn", "altmin-sketch", "scaledgd")
 ]
