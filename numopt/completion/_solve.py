@@ -1,6 +1,7 @@
 """Low-rank matrix completion."""
 
 from numopt import _array
+from numopt._array import namespace
 from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
@@ -13,6 +14,7 @@ from numopt.completion._factors import NotFiniteError
 from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts, gauss_newton
 from numopt.completion._rank import chosen_rank
+from numopt.completion._result import CompletionResult
 from numopt.completion._spectral import directions
 from numopt.exceptions import InvalidInputError
 
@@ -69,8 +71,9 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         residuals, estimated anew after each sweep.
     center : {"none", "global", "biases"}, default "none"
         Whether the mean of the entries, or also a bias for each row and column, is part of the model.
-    init : {"spectral", "random"}, default "spectral"
-        Start from the leading singular vectors of the observed entries, or at random.
+    init : {"spectral", "random"} or CompletionResult, default "spectral"
+        Start from the leading singular vectors of the observed entries, at random, or from the factors of an earlier
+        result, whose rank is then kept.
     duplicates : {"raise", "mean", "sum"}, default "raise"
         What to do with an entry that is given more than once.
     sample_splitting : bool, default False
@@ -159,7 +162,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     (True, True)
     """
     one_of("method", method, METHODS)
-    one_of("init", init, ("spectral", "random"))
+    if not isinstance(init, CompletionResult):
+        one_of("init", init, ("spectral", "random"))
     one_of("inner", inner, ("auto", "direct", "cg", "sketch"))
     rng = _array.default_rng(rng)
     loss = "huber" if method in ("irls", "subgm") else loss
@@ -195,7 +199,9 @@ def _iterates(p, method, inner, init, rng, splitting):
     rank, V = p.rank, None
     if rank == "auto":
         rank, V = yield from chosen_rank(p, counts, rng)
-    if init == "random" or p.bias_ridge is not None:
+    if isinstance(init, CompletionResult):
+        rank, V = _factor(p, init)
+    elif init == "random" or p.bias_ridge is not None:
         V = _SMALL * p.draw(rng, p.shape[1], rank)
     if method == "auto" and p.plain:
         return (yield from recover(p, rank, counts, rng, V))
@@ -213,3 +219,16 @@ def _iterates(p, method, inner, init, rng, splitting):
         return (yield from interpolate(p, V, counts, rng, inner))
     sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
     return (yield from validated(p, sweeps) if p.held else sweeps)
+
+
+def _factor(p, init):
+    """Return (rank, V) of an earlier result."""
+    V = init.U if p.flipped else init.V
+    if namespace(V) is not p.xp or V.shape[0] != p.shape[1]:
+        raise InvalidInputError(
+            f"init has factors of shape {tuple(init.U.shape)} and {tuple(init.V.shape)}: a result for a matrix of the "
+            f"same shape and library is expected; start without init"
+        )
+    if V.shape[1] == 0:
+        raise InvalidInputError("init has rank 0: nothing can be continued from X = 0; start without init")
+    return V.shape[1], p.xp.astype(V, p.dtype)

@@ -1,5 +1,6 @@
 """Seeded problems for tests, examples and benchmarks: the same arrays from the same seeds, on any machine."""
 
+from numopt.gallery.completion import low_rank, ratings
 from numopt.gallery.monotone import (
     coupling_sum,
     gaussian_game,
@@ -26,9 +27,11 @@ __all__ = [
     "gaussian_mixtures",
     "laplacian_2d",
     "logistic_sum",
+    "low_rank",
     "police_game",
     "power_game",
     "random_program",
+    "ratings",
     "shifted_laplacians",
     "sparse_game",
     "toeplitz_game",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from numopt.completion import matrix_completion
+from numopt.exceptions import InvalidInputError
 from tests.completion.instances import haar
 
 
@@ -96,6 +97,16 @@ def test_validation_stops_before_noise_is_fitted():
     assert held.success and next(iter(held.certificate)) == "rises_left" and np.isfinite(held.validation_rmse)
     long = matrix_completion(X, 8, ridge=1e-3, rng=0, max_iter=200, on_failure="ignore")
     assert np.linalg.norm(held.to_dense() - full) < np.linalg.norm(long.to_dense() - full)
+
+
+def test_a_run_goes_on_from_an_earlier_result():
+    X, full = haar(120, 100, 3, 4, kappa=5)
+    rough = matrix_completion(X, 3, tol=1e-3, rng=0)
+    fine = matrix_completion(X, 3, tol=1e-10, init=rough)
+    assert fine.success and fine.n_als == 0 and fine.n_gn <= 4
+    assert np.linalg.norm(fine.to_dense() - full) < 1e-7 * np.linalg.norm(full)
+    with pytest.raises(InvalidInputError, match="init has factors of shape"):
+        matrix_completion(np.eye(3), 1, init=rough)
 
 
 def test_biases_are_found():
