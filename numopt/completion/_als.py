@@ -67,9 +67,10 @@ def interpolate(p, V, counts, rng, inner):
             U, square, n_cg = solved(p, getattr(p, side), Q, U @ p.xp.matrix_transpose(turn), rng, way)
             counts.n_cg += n_cg
             U, V = Q, U
-        counts.n_als, rel = counts.n_als + 1, math.sqrt(square) / p.norm
-        state = p.zeros()._replace(U=U, V=finite(V))
-        yield Iterate(state, _measure(p, state), counts.info(r))
+        before, rel = rel, math.sqrt(square) / p.norm
+        counts.n_als, state = counts.n_als + 1, p.zeros()._replace(U=U, V=finite(V))
+        # While the residual falls, a pass for the gradient would tell nothing.
+        yield Iterate(state, rel if rel < 0.95 * before else _measure(p, state), counts.info(r))
 
 
 def solved(p, side, V, start, rng, way, accuracy=0.1):

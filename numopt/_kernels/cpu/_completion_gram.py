@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numopt._kernels.cpu._completion_rows import axpy, dot
+from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
 from numopt._kernels.cpu._jit import jit
 
 _ROWS = 4  # rows of a register tile
@@ -119,33 +119,33 @@ def add_gram(block, n, lanes, G):
 
 
 @jit(fastmath=_SUM)
-def cholesky(G, k):
+def cholesky(G, k, diagonal):
     """Factor the leading k x k of G = R^T R in place, upper, with 1 / r_jj on the diagonal.
 
-    Columns k, k + 1, ... up to a multiple of 4 are carried along: right-hand sides become R^{-T} b.
-    A pivot lost to rounding gives a coordinate that stays 0.
+    Columns k, k + 1, ... up to a multiple of 4 are carried along: right-hand sides become R^{-T} b. A pivot lost
+    to rounding gives a coordinate that stays 0. What is below the diagonal is not kept; `diagonal` is scratch.
     """
     K = G.shape[1]
     for j in range(k):
-        pivot, size = G[j, j], 0.0
-        for i in range(j):
-            size += G[i, j] * G[i, j]
-        inverse = 1.0 / np.sqrt(pivot) if pivot > 4e-16 * (size + pivot) else 0.0
-        for c in range(j + 1, K):
-            G[j, c] *= inverse
+        diagonal[j] = G[j, j]
+    for j in range(k):
+        first, pivot = j // 4 * 4, G[j, j]
+        inverse = 1.0 / np.sqrt(pivot) if pivot > 4e-16 * diagonal[j] else 0.0
+        scaled_copy(inverse, G, j, first, G, j, first, K - first)
         G[j, j] = inverse
         for i in range(j + 1, k):
-            axpy(-G[j, i], G, j, i // 4 * 4, G, i, i // 4 * 4, K - i // 4 * 4)
+            first = i // 4 * 4
+            axpy(-G[j, i], G, j, first, G, i, first, K - first)
 
 
 @jit(fastmath=_SUM)
 def back_substitute(G, k, x):
-    """Solve R x = z for the z in column k of what `cholesky` left."""
+    """Solve R x = z for the z in column k of what `cholesky` left; x is (1, K), and 0 from k on."""
+    K = G.shape[1]
+    x[0, :k] = 0.0
     for j in range(k - 1, -1, -1):
-        s = G[j, k]
-        for c in range(j + 1, k):
-            s -= G[j, c] * x[c]
-        x[j] = s * G[j, j]
+        first = j // 4 * 4
+        x[0, j] = (G[j, k] - dot(G, j, first, x, 0, first, K - first)) * G[j, j]
 
 
 @jit

@@ -20,13 +20,13 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
     block, sketch = np.zeros((longest + 1, K), V.dtype), np.zeros((size + size % 2, K), V.dtype)
     G, kept = np.empty((K, K)), np.empty((1, packed_size(k)))
     # Rows of `vectors`: x, g, d, s, in the dtype of the data; z alone is float64, for the triangular solves.
-    vectors, z, x = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros(K)
+    vectors, z, x, diagonal = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros((1, K)), np.empty(k)
     weighted, sketched, one = w.size > 0, buckets.size > 0, V.dtype.type(1)
     for i in range(lo, hi):
         first, n = ptr[i], ptr[i + 1] - ptr[i]
         for e in range(n):
             s = np.sqrt(w[first + e]) if weighted else one
-            scaled_copy(s, V, idx[first + e], block, e, K)
+            scaled_copy(s, V, idx[first + e], 0, block, e, 0, K)
             block[e, k] = s * y[first + e]
         if n & 1:
             block[n] = 0
@@ -46,11 +46,11 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
                 trace += G[a, a]
             for a in range(k):
                 G[a, a] += ridge + 1e-13 * trace / k
-            cholesky(G, k)
+            cholesky(G, k, diagonal)
             back_substitute(G, k, x)
             pack(G, k, kept, 0)
             for a in range(k):
-                vectors[0, a] = x[a]
+                vectors[0, a] = x[0, a]
         else:
             for a in range(k):
                 vectors[0, a] = start[i, a]

@@ -104,19 +104,20 @@ def axpy(typingctx, s, X, i, a, Y, j, b, n):
 
 
 @intrinsic
-def scaled_copy(typingctx, s, X, i, Y, j, n):
-    """Write s X[i, :n] to Y[j, :n]."""
+def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
+    """Write s X[i, a:a+n] to Y[j, b:b+n]."""
 
     def codegen(context, builder, signature, args):
         kinds, vector = signature.args, _vector(context, signature.args[1])
-        x, y = (_row(context, builder, kinds[q], args[q], args[q + 1], _number(0)) for q in (1, 3))
+        x, y = (_row(context, builder, kinds[q], *args[q : q + 3]) for q in (1, 4))
         s = _spread(builder, args[0], vector)
 
         def body(at):
             _store(builder, builder.fmul(s, _load(builder, x, at, vector)), y, at)
             return ()
 
-        _vectors(builder, args[5], body)
+        _vectors(builder, args[7], body)
         return context.get_dummy_value()
 
-    return types.void(X.dtype, X, types.intp, Y, types.intp, types.intp), codegen
+    i64 = types.intp
+    return types.void(X.dtype, X, i64, i64, Y, i64, i64, i64), codegen

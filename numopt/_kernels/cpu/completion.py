@@ -192,7 +192,7 @@ def _half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums
     for i in range(lo, hi):
         longest = max(longest, ptr[i + 1] - ptr[i])
     block = np.zeros((longest + 1, K), V.dtype)
-    G, x = np.empty((K, K)), np.zeros(K)
+    G, x, diagonal = np.empty((K, K)), np.zeros((1, K)), np.empty(k)
     line = np.zeros((1, K), V.dtype)
     weighted, shifted, based = w.size > 0, offset.size > 0, base.size > 0
     floor, one = 1e-13 if lanes == 4 else 2e-7, V.dtype.type(1)
@@ -208,7 +208,7 @@ def _half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums
             if based:
                 b -= dot(line, 0, 0, V, j, 0, K)
             s = np.sqrt(w[start + e]) if weighted else one
-            scaled_copy(s, V, j, block, e, K)
+            scaled_copy(s, V, j, 0, block, e, 0, K)
             block[e, k] = s * b
         even = n + (n & 1)
         if n & 1:
@@ -225,12 +225,12 @@ def _half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums
         if rhs.size > 0:
             for a in range(k):
                 rhs[i, a] = G[a, k]
-        cholesky(G, k)
+        cholesky(G, k, diagonal)
         back_substitute(G, k, x)
         if kept.size > 0:
             pack(G, k, kept, i)
         for a in range(k):
-            U[i, a] = x[a]
+            U[i, a] = x[0, a]
             line[0, a] = U[i, a]
         line[0, k] = -1
         total = 0.0
