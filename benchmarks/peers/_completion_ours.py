@@ -16,7 +16,6 @@ OURS = {
     "vpgn": ("A", "B", "C", "D"),
     "altmin-sketch": ("A",),
     "scaledgd": ("A", "B", "C"),
-    "softimpute": ("A",),
     "irls": ("F5, condition 1", "F3, condition 1"),
     "subgm": ("F5, condition 1",),
 }

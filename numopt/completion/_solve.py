@@ -1,10 +1,13 @@
 """Low-rank matrix completion."""
 
+from contextlib import nullcontext
+
 from numopt import _array
 from numopt._array import namespace
 from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
+from numopt._threads import thread_count
 from numopt.completion._als import alternate, interpolate, validated
 from numopt.completion._altmin_sketch import altmin_sketch
 from numopt.completion._auto import recover
@@ -175,12 +178,22 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
             f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "
             f'use "auto" or "als"'
         )
-    return run(
-        _guarded(_iterates(p, method, inner, init, rng, sample_splitting)),
-        certify=p.certificate, finish=lambda *args: finish(p, *args), start=p.zeros(),
-        tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
-        on_failure=on_failure,
-    )  # fmt: skip
+    with _blas_at_rest():
+        return run(
+            _guarded(_iterates(p, method, inner, init, rng, sample_splitting)),
+            certify=p.certificate, finish=lambda *args: finish(p, *args), start=p.zeros(),
+            tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+            on_failure=on_failure,
+        )  # fmt: skip
+
+
+def _blas_at_rest():
+    """Return a context with one thread for BLAS: its products are small here, and its idle threads spin on cores."""
+    if thread_count() == 1:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")
 
 
 def _guarded(iterates):

@@ -139,8 +139,11 @@ def schur_columns(side, U, V, D, W):
 
 def solve_kept(kept, B):
     """Return G_i^{-1} b_i for each row of B."""
-    out = np.empty_like(B)
-    _solve_rows(kept, B, out)
+    out, m = np.empty_like(B), B.shape[0]
+    if m * B.shape[1] ** 2 < _WORK:
+        _solve_rows(0, m, kept, B, out)
+    else:
+        _solve_chunks(kept, B, out)
     return out
 
 
@@ -359,15 +362,22 @@ def _schur_column_chunks(bounds, idx, ptr, w, both, own, out):
 
 
 @jit(fastmath=_SUM)
-def _solve_rows(kept, B, out):
+def _solve_rows(lo, hi, kept, B, out):
     k = B.shape[1]
     x = np.zeros((1, (k + 3) // 4 * 4))
-    for i in range(B.shape[0]):
+    for i in range(lo, hi):
         for a in range(k):
             x[0, a] = B[i, a]
         solve_packed(kept, i, k, x)
         for a in range(k):
             out[i, a] = x[0, a]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def _solve_chunks(kept, B, out):
+    m, count = B.shape[0], 16
+    for c in numba.prange(count):
+        _solve_rows(c * m // count, (c + 1) * m // count, kept, B, out)
 
 
 @jit
@@ -455,6 +465,7 @@ def warmup(dtype):
     multiply(side, residuals(side, V, V, none), V)
     schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
     solve_kept(kept, rhs)
+    _solve_chunks(kept, rhs, rhs.copy())
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
     peel(index.astype(np.int64), ptr, index.astype(np.int64), ptr, k)
     # What runs in parallel is compiled by calls with one chunk.
