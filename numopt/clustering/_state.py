@@ -1,0 +1,82 @@
+"""What the K-means methods pass to the loop, how it is certified, and the result it becomes."""
+
+from typing import NamedTuple
+
+from numopt._array import host
+from numopt.clustering._dense import dual_bound, primal
+from numopt.clustering._lloyd import partition
+from numopt.clustering._result import KMeansResult
+
+
+class State(NamedTuple):
+    """A partition with the best bound known (None: none yet) and, while the relaxation is solved, its `Split`."""
+
+    found: object
+    bound: object = None
+    split: object = None
+
+
+def gap_of(p, sse, bound):
+    """Return the relative distance between a sum of squares and a bound of it."""
+    if sse <= p.trivial:
+        return 0.0
+    return max(0.0, (sse - bound) / sse) if bound > 0 else 1.0
+
+
+def certifier(p):
+    """Return the function that recomputes a state's numbers from the data.
+
+    Bounds from pairs of clusters were computed from the data at the state's labels, and count as they are.
+    """
+
+    def certify(state):
+        found, bound = partition(p, state.found.labels, state.found.centres.shape[0]), state.bound
+        lower = 0.0 if bound is None else found.sse if bound.kind == "exact" else bound.value
+        if state.split is None:
+            gap = gap_of(p, found.sse, lower)
+            return {"sdp_gap": gap} | _numbers(p, found.sse, lower, gap)
+        value, residual, least = host(*primal(p, state.split))
+        if bound.kind != "exact":
+            lower = max(lower, dual_bound(p, state.split))
+        gap = gap_of(p, found.sse, lower)
+        duality = max(abs(value - lower) / abs(value), residual)
+        found = {"sdp_gap": min(gap, duality) + 0.0 * duality} | _numbers(p, found.sse, lower, gap)
+        return found | {"sdp_value": p.original(value), "primal_residual": residual, "min_entry": least}
+
+    return certify
+
+
+def _numbers(p, sse, lower, gap):
+    return {"fun": p.original(sse), "lower_bound": p.original(lower), "gap": gap}
+
+
+def finisher(p, note=""):
+    """Return the function that builds the result of a run."""
+
+    def finish(state, info, common):
+        certificate, found, bound, split = common["certificate"], state.found, state.bound, state.split
+        kind = "none" if bound is None else bound.kind
+        if found.sse <= p.trivial:
+            kind = "exact"
+        elif split is not None and kind != "exact" and certificate["lower_bound"] > p.original(bound.value):
+            kind = "dual"
+        names = "fun", "lower_bound", "gap", "sdp_gap", "sdp_value", "primal_residual", "min_entry"
+        parts = common["message"], _said(kind, certificate["gap"], split), note
+        common = common | {"message": "; ".join(filter(None, parts))}
+        return KMeansResult(
+            **common, **{name: certificate.get(name) for name in names}, labels=found.labels,
+            centers=p.back(found.centres), gap_kind=kind, eigenvalues=split and split.weights, basis=split and split.V,
+            confidence=bound.confidence if kind == "probabilistic" else None,
+        )  # fmt: skip
+
+    return finish
+
+
+def _said(kind, gap, split):
+    """Say what the bound means for the partition."""
+    if kind in ("exact", "none"):
+        return {"exact": "the partition is optimal", "none": "no bound is known"}[kind]
+    within = f"the partition is within {gap:.2g} of the best one"
+    if kind == "probabilistic":
+        return f"{within}, by a confidence interval that holds asymptotically"
+    return within if split is None else f"{within}, as far as the relaxation can tell"
