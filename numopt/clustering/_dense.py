@@ -44,7 +44,7 @@ def primal(p, split):
 
 
 def dual_bound(p, split):
-    """Return a lower bound of the relaxation, a float:
+    """Return a lower bound of the relaxation, a float.
 
         |X|_F^2 - 1'N1 / n - the sum of the K - 1 largest eigenvalues of P (XX' + N) P,   P = I - 11' / n,
 

@@ -1,5 +1,7 @@
 """The public K-means solvers: a partition and a proof of how good it is."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from numopt._array import default_rng
@@ -62,8 +64,8 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     Returns
     -------
     KMeansResult
-        `labels`, `centers`, `fun`, `lower_bound`, `gap`, `gap_kind`, and what is known of the relaxation. ``success`` is
-        true only if `sdp_gap`, recomputed from the points, meets `tol`. A gap that the relaxation itself leaves is
+        `labels`, `centers`, `fun`, `lower_bound`, `gap`, `gap_kind`, and what is known of the relaxation. ``success``
+        is true only if `sdp_gap`, recomputed from the points, meets `tol`. A gap that the relaxation itself leaves is
         no failure: it is `gap`, and the message says so.
 
     Raises
@@ -116,9 +118,8 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     )  # fmt: skip
 
 
-@solver(family="clustering", arrays=("X", "labels"))
 def certify_kmeans(X, labels, *, tol=1e-3, on_failure="warn"):
-    """Prove how good a given partition is as a K-means partition.
+    r"""Prove how good a given partition is as a K-means partition.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def certify_kmeans(X, labels, *, tol=1e-3, on_failure="warn"):
     -----
     With margin_b(i) = \|x_i - m_b\|^2 - \|x_i - m_a\|^2 for i in cluster a, and the least of them weighed,
     tau = min margin_b(i) / (1 / n_a + 1 / n_b) > 0, the labels are optimal if tau is at least the largest eigenvalue of
-    Xw Xw' + Nw (X and the multiplier N, see the page of the family, centred within clusters). As N has low rank, that is an
+    Xw Xw' + Nw (X and N, the multiplier of Z >= 0, centred within clusters). As N has low rank, that is an
     eigenvalue of a matrix of size p + K (K - 1), of sums over clusters: it is computed, not estimated.
 
     If the test fails, the bound is the largest over a family of multipliers with two parameters. Beyond
@@ -178,13 +179,20 @@ def certify_kmeans(X, labels, *, tol=1e-3, on_failure="warn"):
     """
     p = kmeans_problem(X, 1)
     labels, k = checked_labels(p, labels)
+    p = replace(p, k=k)
     found = ordered(p, labels)
-    p = kmeans_problem(X, k)
+    state = State(found, pairwise_bound(p, found))
+    return run(
+        _bounded(p, state), certify=certifier(p), finish=finisher(p), tol=tol, max_iter=2, on_failure=on_failure
+    )
 
-    def iterates():
-        yield from _certified(p, found)
 
-    return run(iterates(), certify=certifier(p), finish=finisher(p), tol=tol, max_iter=1, on_failure=on_failure)
+def _bounded(p, state):
+    """Yield a partition with its bound by pairs of clusters; return why no more is done."""
+    found = state.found
+    gap = gap_of(p, found.sse, state.bound.value)
+    yield Iterate(state, gap, {"fun": p.original(found.sse), "sdp_gap": gap})
+    return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
 
 
 def _initial(p, init, n_init, rng):
@@ -208,13 +216,15 @@ def _initial(p, init, n_init, rng):
 def _iterates(p, partitions, method, rng):
     for found in partitions:
         yield Iterate(State(found), None, {"fun": p.original(found.sse)})
+    if found.centres.shape[0] < p.k and found.sse <= p.trivial:
+        warn(
+            f"X has {found.centres.shape[0]} distinct points and n_clusters is {p.k}: that many clusters are returned",
+            ConvergenceWarning,
+        )
     state = State(found, pairwise_bound(p, found))
-    gap = gap_of(p, found.sse, state.bound.value)
-    yield Iterate(state, gap, {"fun": p.original(found.sse), "sdp_gap": gap})
-    if state.bound.kind in ("exact", "none"):
-        return Status.STALLED
-    if method == "certify" or (method == "auto" and p.size > _DENSE):
-        return Status.STALLED, "the bound by pairs of clusters reaches no further"
+    end = yield from _bounded(p, state)
+    if state.bound.kind in ("exact", "none") or method == "certify" or (method == "auto" and p.size > _DENSE):
+        return end
     for at in splitting(p, found, state.bound, rng):
         if at.measure is not None:
             better = rounded(p, at.state, rng)

@@ -1,4 +1,4 @@
-"""Labels to start from: K-means++ seeding, Lloyd's iteration, and an order of the clusters that does not depend on chance."""
+"""Labels to start from: K-means++ seeding and Lloyd's iteration; clusters in an order free of chance."""
 
 import math
 from typing import NamedTuple

@@ -1,11 +1,11 @@
-"""A lower bound for K-means from pairs of clusters: sums over clusters are all it needs, so it serves any number of points.
+"""A lower bound for K-means from pairs of clusters: it needs sums over clusters alone, so n may be large.
 
 For labels with means m_a, the multiplier of Z >= 0 is, for i in cluster a and j in cluster b,
 
     N_ij = c_ab u_b(i) u_a(j),   u_b(i) = n_b / 2 [margin_b(i) - tau (1 / n_a + 1 / n_b)]_+,
 
-c_ab = 1 / sqrt(rho_ab rho_ba), rho_ab = sum over a of u_b (after Iguchi et al., arXiv:1509.07983). N has low rank: every
-eigenvalue that a bound needs is that of a small matrix of the Gram matrices of x and u over each cluster.
+c_ab = 1 / sqrt(rho_ab rho_ba), rho_ab = sum over a of u_b (after Iguchi et al., arXiv:1509.07983). N has low rank:
+every eigenvalue that a bound needs is that of a small matrix of the Gram matrices of x and u over each cluster.
 """
 
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Bound(NamedTuple):
 
 
 def pairwise_bound(p, found):
-    """Return the best `Bound` for a partition: the certificate of optimality, else the best multiplier of the family."""
+    """Return the `Bound` for a partition: a certificate of optimality, else that of the best multiplier."""
     k = found.centres.shape[0]
     sse, tau = host(*p.kernels.spread(p.X, found.labels, found.centres, found.sizes))
     if finite(sse, "the sum of squares") <= p.trivial:
@@ -108,7 +108,7 @@ class _Features:
         return np.linalg.eigvalsh(self._congruent(_root(self.within), self._couplings()[0]))[-1]
 
     def best(self, only=None):
-        """Return the best bound over the factor of N: |X|^2 - 1'N1 / n - the K - 1 largest eigenvalues of P(XX' + N)P."""
+        """Return the largest |X|^2 - 1'N1 / n - sum of K - 1 eigenvalues of P (XX' + N) P, over the factor of N."""
         root = _root(self.gram - np.outer(self.sums, self.sums) / self.n)
         couplings, mass = self._couplings()
         X = root[: self.p, :].T @ root[: self.p, :]
@@ -143,7 +143,7 @@ def _root(S):
     return scale[:, None] * vectors * np.sqrt(np.clip(values, 0.0, None))
 
 
-def _argmax(f, low, high, steps=14):
+def _argmax(f, low, high, steps=32):
     """Return where the concave function f is largest, by golden section; the ends count too."""
     ratio = (5**0.5 - 1) / 2
     a, b = low, high
@@ -153,9 +153,9 @@ def _argmax(f, low, high, steps=14):
         if values[x] >= values[y]:
             b, y = y, x
             x = b - ratio * (b - a)
-            values[x] = values.get(x, None) or f(x)
+            values[x] = values.get(x) or f(x)
         else:
             a, x = x, y
             y = a + ratio * (b - a)
-            values[y] = values.get(y, None) or f(y)
+            values[y] = values.get(y) or f(y)
     return max(values, key=values.get)

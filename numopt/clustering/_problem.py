@@ -11,8 +11,10 @@ from numopt.exceptions import InvalidInputError, SolverError
 
 @dataclass(frozen=True)
 class KMeansProblem:
-    """Minimise over partitions the squared distances to cluster means; or <C, Z>, C_ij = |x_i - x_j|^2 / 2,
-    over Z psd, Z >= 0, Z 1 = 1, tr Z = K (Peng and Wei 2007), which integral Z = sum_a 1_a 1_a' / n_a attain.
+    """Minimise over partitions into K clusters the squared distances to their means.
+
+    Relaxed: minimise <C, Z>, C_ij = |x_i - x_j|^2 / 2, over Z psd, Z >= 0, Z 1 = 1, tr Z = K (Peng and Wei 2007), where
+    Z = sum_a 1_a 1_a' / n_a stands for a partition.
 
     `X` are the points in float64, less their `mean`, divided by `scale`, a power of two. `total` is |X|_F^2.
     """

@@ -6,7 +6,7 @@ from numopt._result import Result, result_class
 
 @result_class
 class KMeansResult(Result):
-    """A partition with a proof of how far it is from the best one.
+    r"""A partition with a proof of how far it is from the best one.
 
     Attributes
     ----------
@@ -26,10 +26,10 @@ class KMeansResult(Result):
     sdp_value : float or None
         Value of the relaxation at the returned matrix; None if none was computed.
     sdp_gap : float
-        What `tol` judges: the larger of \\|value - lower_bound\\| / value and `primal_residual`, or `gap` if that is
+        What `tol` judges: the larger of \|value - lower_bound\| / value and `primal_residual`, or `gap` if that is
         smaller, since the partition itself is feasible for the relaxation.
     primal_residual, min_entry : float or None
-        \\|min(Z, 0)\\|_F / \\|Z\\|_F and the smallest entry of the returned matrix Z. It satisfies the other constraints
+        \|min(Z, 0)\|_F / \|Z\|_F and the smallest entry of the returned matrix Z. It satisfies the other constraints
         to rounding.
     eigenvalues, basis : ndarray of shape (r,), (n, r), or None
         Z = 11' / n + basis diag(eigenvalues) basis'.

@@ -1,6 +1,7 @@
 """Douglas-Rachford splitting of the relaxation between {Z 1 = 1, 0 <= Z psd <= I, tr Z = K} and {Z >= 0}.
 
-One n x n matrix T holds both sides: max(T, 0) is the primal point, max(-T, 0) the multiplier of Z >= 0 in units of s rho.
+One n x n matrix T holds both sides: max(T, 0) is the primal point, max(-T, 0) the multiplier of Z >= 0
+in units of |X|_2^2 rho.
 """
 
 import itertools
@@ -77,7 +78,6 @@ class _Spectrum:
             V = xp.linalg.qr(self.Y)[0]
             self.Y = self._times(T, V, rho)
             small = V.T @ self.Y
-            finite(xp.sum(small), "the spectrum")
             theta, Q = xp.linalg.eigh(0.5 * (small + small.T))
             V = V @ Q
             if capped_simplex(host(theta), p.k - 1)[0] == 0:
@@ -108,7 +108,7 @@ class _Spectrum:
 
 def capped_simplex(theta, total):
     """Return the projection of theta, ascending, onto {0 <= w <= 1, sum w = total}: clip(theta - shift, 0, 1)."""
-    theta = np.asarray(theta, float)
+    finite(float(np.sum(theta)), "the spectrum")
     knots = np.unique(np.concatenate([theta, theta - 1.0]))
     sums = np.clip(theta - knots[:, None], 0.0, 1.0).sum(axis=1)  # falls along the knots
     at = int(np.searchsorted(-sums, -total, side="right"))

@@ -65,7 +65,8 @@ def finisher(p, note=""):
         common = common | {"message": "; ".join(filter(None, parts))}
         return KMeansResult(
             **common, **{name: certificate.get(name) for name in names}, labels=found.labels,
-            centers=p.back(found.centres), gap_kind=kind, eigenvalues=split and split.weights, basis=split and split.V,
+            centers=p.back(found.centres), gap_kind=kind, basis=split and p.xp.astype(split.V, p.dtype),
+            eigenvalues=split and p.xp.astype(split.weights, p.dtype),
             confidence=bound.confidence if kind == "probabilistic" else None,
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Seeded problems for tests, examples and benchmarks: the same arrays from the same seeds, on any machine."""
 
+from numopt.gallery.clustering import heterogeneous_clusters, isotropic_clusters
 from numopt.gallery.completion import low_rank, ratings
 from numopt.gallery.monotone import (
     coupling_sum,
@@ -25,6 +26,8 @@ __all__ = [
     "gaussian_clouds",
     "gaussian_game",
     "gaussian_mixtures",
+    "heterogeneous_clusters",
+    "isotropic_clusters",
     "laplacian_2d",
     "logistic_sum",
     "low_rank",

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from numopt._array import default_rng
 from numopt._check import integer, one_of, positive_scalar
-from numopt.gallery.ot import _rng
 
 _KINDS = ("line", "scale", "diag", "rot")
 
 
-def isotropic_clusters(n, p, k, sep, seed=0):
+def isotropic_clusters(n, p, k, sep, rng=0):
     """Return points of `k` spherical Gaussian groups with unit variance, centres at distance `sep` from one another.
 
     Parameters
@@ -21,8 +21,8 @@ def isotropic_clusters(n, p, k, sep, seed=0):
         Number of groups, at least 1.
     sep : float
         Distance between any two centres, above 0.
-    seed : int, default 0
-        Seed of ``numpy.random.default_rng``.
+    rng : int, numpy.random.Generator or SeedSequence, default 0
+        Source of the draws, for ``numpy.random.default_rng``; None draws afresh each time.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def isotropic_clusters(n, p, k, sep, seed=0):
     Raises
     ------
     InvalidInputError, InvalidTypeError
-        An argument is out of range or no number of its kind.
+        An argument is out of range or not of its kind.
 
     Examples
     --------
@@ -45,12 +45,12 @@ def isotropic_clusters(n, p, k, sep, seed=0):
     """
     n, p, k = _sizes(n, p, k)
     sep = positive_scalar("sep", sep)
-    rng = _rng(seed)
+    rng = default_rng(rng)
     labels = rng.integers(k, size=n)
     return np.eye(p)[:k][labels] * sep / np.sqrt(2) + rng.standard_normal((n, p)), labels
 
 
-def heterogeneous_clusters(kind, seed=0, *, n=200, p=10, k=3, sep=6.0, weights=None):
+def heterogeneous_clusters(kind, rng=0, *, n=200, p=10, k=3, sep=6.0, weights=None):
     """Return points of `k` Gaussian groups with covariances of their own, which K-means and mixtures find hard.
 
     Parameters
@@ -59,8 +59,8 @@ def heterogeneous_clusters(kind, seed=0, *, n=200, p=10, k=3, sep=6.0, weights=N
         ``"line"``: I + 24 u u' with a random direction u for each group. ``"scale"``: I times 0.25, 1, 4, 1.
         ``"diag"``: diagonal, log10 of the variances uniform in [-1, 1]. ``"rot"``: eigenvalues from 0.1 to 10,
         rotated at random.
-    seed : int, default 0
-        Of the generator ``numpy.random.default_rng(10000 + seed)``.
+    rng : int, numpy.random.Generator or SeedSequence, default 0
+        Source of the draws, for ``numpy.random.default_rng``; None draws afresh each time.
     n, p, k : int, default 200, 10 and 3
         Numbers of points, dimensions and groups; k <= p, and at most 4 for ``"scale"``.
     sep : float, default 6
@@ -78,7 +78,7 @@ def heterogeneous_clusters(kind, seed=0, *, n=200, p=10, k=3, sep=6.0, weights=N
     Raises
     ------
     InvalidInputError, InvalidTypeError
-        An argument is out of range or no number of its kind.
+        An argument is out of range or not of its kind.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def heterogeneous_clusters(kind, seed=0, *, n=200, p=10, k=3, sep=6.0, weights=N
     if kind == "scale":
         integer("k", k, high=4, remedy="four scales are known")
     sep = positive_scalar("sep", sep)
-    rng = _rng(integer("seed", seed, remedy="pass a seed >= 0") + 10_000)
+    rng = default_rng(rng)
     means = np.linalg.qr(rng.standard_normal((p, p)))[0][:k] * sep / np.sqrt(2)
     covariances = [_covariance(kind, j, p, rng) for j in range(k)]
     labels = rng.choice(k, size=n, p=np.full(k, 1.0 / k) if weights is None else np.asarray(weights))

@@ -1,7 +1,7 @@
 """Kernels of K-means and its relaxation: tiles of the n x n matrix between BLAS calls, rows of points in one pass.
 
-A step of the splitting is bound by the flops of its products, 2 n^2 (2 m + r), and by two passes over 8 n^2 bytes; a pass
-of Lloyd's iteration by the 8 n p bytes of the points.
+A step of the splitting is bound by the flops of its products, 2 n^2 (2 m + r), and by two passes over 8 n^2 bytes;
+a pass of Lloyd's iteration by the 8 n p bytes of the points.
 """
 
 import numba

@@ -17,8 +17,8 @@ def lloyd_pass(X, centres):
     each = xp.arange(k, device=device(X))
     norms = xp.sum(centres * centres, axis=1)
     labels, sizes, sums, sse = [], 0.0, 0.0, 0.0
-    for lo in range(0, X.shape[0], _BLOCK):
-        x = X[lo : lo + _BLOCK, ...]
+    for part in _parts(X.shape[0], _BLOCK):
+        x = X[part, ...]
         D = norms - 2.0 * (x @ centres.T)
         label = xp.argmin(D, axis=1)
         H = xp.astype(label[:, None] == each, xp.float64)
@@ -33,9 +33,9 @@ def label_sums(X, labels, k):
     xp = _xp(X)
     each = xp.arange(k, device=device(X))
     sizes, sums = 0.0, 0.0
-    for lo in range(0, X.shape[0], _BLOCK):
-        H = xp.astype(labels[lo : lo + _BLOCK, None] == each, xp.float64)
-        sizes, sums = sizes + xp.sum(H, axis=0), sums + H.T @ X[lo : lo + _BLOCK, ...]
+    for part in _parts(X.shape[0], _BLOCK):
+        H = xp.astype(labels[part, None] == each, xp.float64)
+        sizes, sums = sizes + xp.sum(H, axis=0), sums + H.T @ X[part, ...]
     return sizes, sums
 
 
@@ -77,12 +77,18 @@ def pair_grams(X, labels, centres, sizes, tau):
     return xp.stack(grams), xp.stack(sums)
 
 
+def _parts(n, size):
+    """Yield slices of at most `size` that cover range(n)."""
+    for lo in range(0, n, size):
+        yield slice(lo, min(lo + size, n))
+
+
 def _groups(xp, labels, k):
     """Yield (cluster, indices of at most `_BLOCK` of its rows)."""
     for a in range(k):
         rows = xp.nonzero(labels == a)[0]
-        for lo in range(0, rows.shape[0], _BLOCK):
-            yield a, rows[lo : lo + _BLOCK]
+        for part in _parts(rows.shape[0], _BLOCK):
+            yield a, rows[part]
 
 
 def _margins(xp, x, a, centres, sizes):
@@ -100,10 +106,10 @@ def split_step(T, V, weights, relaxation):
     """
     xp, n = _xp(T), T.shape[0]
     out, moved = [], 0.0
-    for lo in range(0, n, _ROWS):
-        t = T[lo : lo + _ROWS, :]
+    for part in _parts(n, _ROWS):
+        t = T[part, :]
         old = xp.clip(t, 0.0, None)
-        z = (V[lo : lo + _ROWS, :] * weights) @ V.T + 1.0 / n
+        z = (V[part, :] * weights) @ V.T + 1.0 / n
         t_new = t + relaxation * (z - old)
         new = xp.clip(t_new, 0.0, None)
         up, down = new - old, (t_new - new) - (t - old)
@@ -115,21 +121,21 @@ def split_step(T, V, weights, relaxation):
 def abs_times(T, Y):
     """Return |T| Y."""
     xp = _xp(T)
-    return xp.concat([xp.abs(T[lo : lo + _ROWS, :]) @ Y for lo in range(0, T.shape[0], _ROWS)])
+    return xp.concat([xp.abs(T[part, :]) @ Y for part in _parts(T.shape[0], _ROWS)])
 
 
 def negative_times(T, Y):
     """Return max(-T, 0) Y."""
     xp = _xp(T)
-    return xp.concat([xp.clip(-T[lo : lo + _ROWS, :], 0.0, None) @ Y for lo in range(0, T.shape[0], _ROWS)])
+    return xp.concat([xp.clip(-T[part, :], 0.0, None) @ Y for part in _parts(T.shape[0], _ROWS)])
 
 
 def below_zero(V, weights):
     """|min(Z, 0)|_F^2 and min Z for Z = V diag(weights) V' + 1/n."""
     xp, n = _xp(V), V.shape[0]
     square, least = 0.0, []
-    for lo in range(0, n, _ROWS):
-        z = (V[lo : lo + _ROWS, :] * weights) @ V.T + 1.0 / n
+    for part in _parts(n, _ROWS):
+        z = (V[part, :] * weights) @ V.T + 1.0 / n
         square = square + _square(xp, xp.clip(z, None, 0.0))
         least.append(xp.min(z))
     return square, xp.min(xp.stack(least))

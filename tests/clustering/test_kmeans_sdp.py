@@ -1,0 +1,149 @@
+"""The solver of the relaxation: known values, known points, degenerate data, control."""
+
+import numpy as np
+import pytest
+
+from numopt.clustering import kmeans_sdp
+from numopt.clustering._splitting import capped_simplex
+from numopt.exceptions import ConvergenceWarning, InvalidInputError, InvalidTypeError
+from numopt.gallery import isotropic_clusters
+
+
+def test_the_known_value_of_the_relaxation():
+    """Value and rigorous bound at n = 200 agree with 3877.7832, that of an independent solver, to 1e-7."""
+    X, _ = isotropic_clusters(200, 20, 4, 5.0)
+    result = kmeans_sdp(X, 4, method="dr", tol=1e-6, rng=0, max_iter=3000)
+    assert result.success and result.fun == pytest.approx(3881.577, abs=1e-3)
+    assert result.sdp_value == pytest.approx(3877.7832, rel=1e-6)
+    assert result.lower_bound <= 3877.7833 and result.gap_kind == "dual"
+
+
+def test_a_tight_relaxation_returns_the_partition():
+    X, labels = isotropic_clusters(60, 4, 3, 14.0, rng=1)
+    result = kmeans_sdp(X, 3, method="dr", rng=0)
+    assert result.gap_kind == "exact"
+    pairs = labels[:, None] == labels
+    assert ((result.labels[:, None] == result.labels) == pairs).all()
+
+
+def test_the_matrix_is_feasible():
+    X, _ = isotropic_clusters(80, 5, 3, 3.0, rng=2)
+    result = kmeans_sdp(X, 3, method="dr", tol=1e-4, rng=0)
+    Z = result.membership
+    assert result.success and result.rank == np.linalg.matrix_rank(Z, tol=1e-8)
+    assert pytest.approx(Z.T, abs=1e-14) == Z
+    assert Z.sum(axis=1) == pytest.approx(np.ones(80), abs=1e-10) and np.trace(Z) == pytest.approx(3, rel=1e-10)
+    assert np.linalg.eigvalsh(Z)[0] > -1e-12
+    assert Z.min() == pytest.approx(result.min_entry, abs=1e-12)
+    assert np.linalg.norm(np.minimum(Z, 0)) / np.linalg.norm(Z) == pytest.approx(result.primal_residual, rel=1e-6)
+    Xc = X - X.mean(axis=0)
+    assert (Xc**2).sum() - ((Xc @ Xc.T) * Z).sum() == pytest.approx(result.sdp_value, rel=1e-10)
+
+
+@pytest.mark.parametrize(("p", "k"), [(1, 4), (3, 3), (2, 5)])
+def test_cold_starts_in_few_dimensions(p, k):
+    X = np.random.default_rng(p + k).normal(size=(50, p))
+    result = kmeans_sdp(X, k, method="dr", tol=1e-3, rng=0)
+    assert result.success and result.lower_bound <= result.fun
+
+
+def test_projection_onto_the_capped_simplex():
+    rng = np.random.default_rng(0)
+    for trial in range(200):
+        m = int(rng.integers(1, 12))
+        theta = np.sort(rng.normal(size=m) * 10.0 ** rng.integers(-3, 3))
+        if trial % 4 == 0:
+            theta = np.round(theta)
+        if trial % 9 == 0:
+            theta[:] = theta[0]
+        total = int(rng.integers(1, m + 1))
+        w = capped_simplex(theta, total)
+        assert w.sum() == pytest.approx(total, abs=1e-12 * max(1, abs(theta).max()))
+        assert w.min() >= 0 and w.max() <= 1
+        inner = (w > 1e-12) & (w < 1 - 1e-12)
+        shift = theta - w
+        if inner.any():
+            middle = shift[inner].mean()
+            assert np.ptp(shift[inner]) <= 1e-9 * max(1, abs(theta).max())
+            assert (shift[w <= 1e-12] <= middle + 1e-9).all() and (shift[w >= 1 - 1e-12] >= middle - 1e-9).all()
+
+
+def test_one_cluster_and_as_many_as_points():
+    X = np.random.default_rng(0).normal(size=(9, 2))
+    one = kmeans_sdp(X, 1)
+    assert one.gap_kind == "exact" and one.fun == pytest.approx(((X - X.mean(axis=0)) ** 2).sum())
+    each = kmeans_sdp(X, 9, rng=0)
+    assert each.fun == pytest.approx(0, abs=1e-20) and each.gap == 0 and sorted(each.labels) == list(range(9))
+
+
+@pytest.mark.parametrize("X", [np.ones((6, 2)), np.repeat([[0.0], [1.0]], 4, axis=0)])
+def test_fewer_distinct_points_than_clusters(X):
+    with pytest.warns(ConvergenceWarning, match=r"distinct.*n_clusters"):
+        result = kmeans_sdp(X, 3, rng=0)
+    assert len(set(result.labels)) == len(np.unique(X, axis=0)) and result.fun == 0 and result.gap == 0
+
+
+def test_duplicates_are_never_called_exact_wrongly():
+    X = np.repeat(np.random.default_rng(1).normal(size=(5, 2)), 3, axis=0)
+    result = kmeans_sdp(X, 3, method="dr", tol=1e-4, rng=0, on_failure="ignore")
+    assert result.lower_bound <= result.fun
+
+
+def test_a_huge_offset_and_constant_columns():
+    X, _ = isotropic_clusters(60, 3, 2, 8.0)
+    plain = kmeans_sdp(X, 2, rng=0)
+    moved = kmeans_sdp(np.column_stack([X + 1e8, np.full(60, 7.0)]), 2, rng=0)
+    assert (plain.labels == moved.labels).all() and moved.fun == pytest.approx(plain.fun, rel=1e-6)
+    single = kmeans_sdp((X + 1e4).astype("float32"), 2, rng=0)
+    assert single.centers.dtype == np.float32 and single.fun == pytest.approx(plain.fun, rel=1e-3)
+
+
+def test_no_time_returns_labels_and_a_valid_bound():
+    X, _ = isotropic_clusters(100, 5, 3, 3.0)
+    result = kmeans_sdp(X, 3, method="dr", tol=1e-9, max_time=0.0, rng=0, on_failure="ignore")
+    assert not result.success and result.lower_bound <= result.fun and len(result.labels) == 100
+
+
+def test_starts_from_labels_centres_and_results():
+    X, labels = isotropic_clusters(90, 4, 3, 9.0)
+    first = kmeans_sdp(X, 3, init=labels)
+    assert kmeans_sdp(X, 3, init=first.centers).fun == pytest.approx(first.fun, rel=1e-12)
+    assert kmeans_sdp(X, 3, init=first).fun == pytest.approx(first.fun, rel=1e-12)
+    with pytest.raises(InvalidInputError, match="init has 2 different labels"):
+        kmeans_sdp(X, 3, init=np.minimum(labels, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.ones((0, 2))}, "X has shape"),
+        ({"X": np.ones(4)}, r"X has shape \(4,\)"),
+        ({"X": np.array([[0.0], [np.inf]])}, r"X\[1, 0\] is inf"),
+        ({"X": np.array([[0.0], [np.nan]])}, r"X\[1, 0\] is nan"),
+        ({"X": np.array([[0.0], [1e200]])}, "X has a range"),
+        ({"n_clusters": 0}, "n_clusters is 0"),
+        ({"n_clusters": 1.5}, "n_clusters is 1.5"),
+        ({"method": "lloyd"}, "method is 'lloyd'"),
+        ({"init": "random"}, "init is 'random'"),
+        ({"n_init": 0}, "n_init is 0"),
+        ({"tol": -1.0}, "tol is -1"),
+    ],
+)
+def test_refused(change, message):
+    given = {"X": np.arange(8.0).reshape(4, 2), "n_clusters": 2} | change
+    with pytest.raises((InvalidInputError, InvalidTypeError), match=message):
+        kmeans_sdp(**given)
+
+
+def test_sparse_and_complex_are_refused():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(InvalidTypeError, match="X is sparse"):
+        kmeans_sdp(csr_array(np.eye(4)), 2)
+    with pytest.raises(InvalidTypeError, match="complex"):
+        kmeans_sdp(np.eye(4) * 1j, 2)
+
+
+def test_integers_count_as_float64():
+    X = np.array([[0], [1], [10], [11]])
+    assert kmeans_sdp(X, 2, rng=0).centers.dtype == np.float64
