@@ -6,24 +6,22 @@ import numpy as np
 
 from numopt._array import default_rng
 from numopt._check import Checks, integer, one_of
-from numopt._loop import Iterate, run
+from numopt._loop import run
 from numopt._solver import solver
-from numopt._status import Status
-from numopt.clustering._lloyd import lloyd, ordered, rounded, starts
+from numopt.clustering._lloyd import lloyd, ordered, starts
+from numopt.clustering._methods import bounded, iterates, low_rank_partitions
 from numopt.clustering._pairwise import pairwise_bound
 from numopt.clustering._problem import checked_labels, kmeans_problem
 from numopt.clustering._result import KMeansResult
-from numopt.clustering._splitting import splitting
-from numopt.clustering._state import State, certifier, finisher, gap_of
-from numopt.exceptions import ConvergenceWarning, InvalidInputError, warn
+from numopt.clustering._state import State, certifier, finisher
+from numopt.exceptions import InvalidInputError
 
-_DENSE = 5000  # points up to which "auto" solves the relaxation: 8 n^2 bytes is 200 MB then
-METHODS = ("auto", "certify", "dr")
+_METHODS = ("auto", "certify", "dr", "low_rank", "sketch")
 
 
 @solver(family="clustering", arrays=("X",))
 def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_time=None, init="k-means++", n_init=10,
-               rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
+               sample_size=1000, n_sketches=10, rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
     """Cluster by K-means and prove how good the partition is.
 
     Labels come from K-means; a lower bound from the semidefinite relaxation of Peng and Wei: minimise <C, Z>,
@@ -37,9 +35,9 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
         K, at least 1 and at most n.
     method : {"auto", "certify", "dr", "low_rank", "sketch"}, default "auto"
         ``"certify"``: K-means, then the bound of `certify_kmeans`. ``"dr"``: if that leaves a gap, Douglas-Rachford
-        splitting solves the relaxation, in one n x n matrix. ``"low_rank"``: labels from the nonnegative low-rank
-        relaxation (arXiv:2305.18436) instead of K-means. ``"sketch"``: a probabilistic bound from relaxations of
-        samples. ``"auto"``: as ``"dr"`` up to n = 5000, as ``"sketch"`` above.
+        splitting solves the relaxation, in one n x n matrix. ``"low_rank"``: as ``"certify"``, with labels
+        from the nonnegative low-rank relaxation (arXiv:2305.18436) instead of K-means. ``"sketch"``: a probabilistic
+        bound from relaxations of samples. ``"auto"``: as ``"dr"`` up to n = 5000, as ``"sketch"`` above.
     tol : float, default 1e-3
         For the relative gap: see `KMeansResult.sdp_gap`.
     max_iter : int, default 2000
@@ -47,7 +45,7 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     max_time : float, optional
         Seconds.
     init : {"k-means++"}, array_like of shape (n,) or (K, p), or KMeansResult, default "k-means++"
-        Labels or centres to start from instead.
+        Labels or centres to start from instead; not for ``"low_rank"``, whose start is random.
     n_init : int, default 10
         Starts of K-means. With more than 32768 points they are compared on a sample of that size.
     sample_size, n_sketches : int, default 1000 and 10
@@ -107,14 +105,16 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     >>> res.gap_kind, res.gap, bool(np.all(res.labels[:50] == 0))
     ('exact', 0.0, True)
     """
-    one_of("method", method, METHODS)
+    one_of("method", method, _METHODS)
     integer("n_init", n_init, low=1, remedy="run K-means at least once")
     p = kmeans_problem(X, n_clusters)
     rng = default_rng(rng)
-    first = _initial(p, init, n_init, rng)
+    size = integer("sample_size", sample_size, low=p.k, remedy="take at least as many points as clusters")
+    count = integer("n_sketches", n_sketches, low=2, remedy="a variance needs two samples")
+    first = low_rank_partitions(p, rng) if method == "low_rank" else _initial(p, init, n_init, rng)
     return run(
-        _iterates(p, first, method, rng), certify=certifier(p), finish=finisher(p), tol=tol, max_iter=max_iter,
-        max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
+        iterates(p, first, method, rng, size, count), certify=certifier(p), finish=finisher(p), tol=tol,
+        max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
     )  # fmt: skip
 
 
@@ -183,16 +183,8 @@ def certify_kmeans(X, labels, *, tol=1e-3, on_failure="warn"):
     found = ordered(p, labels)
     state = State(found, pairwise_bound(p, found))
     return run(
-        _bounded(p, state), certify=certifier(p), finish=finisher(p), tol=tol, max_iter=2, on_failure=on_failure
+        bounded(p, state), certify=certifier(p), finish=finisher(p), tol=tol, max_iter=2, on_failure=on_failure
     )
-
-
-def _bounded(p, state):
-    """Yield a partition with its bound by pairs of clusters; return why no more is done."""
-    found = state.found
-    gap = gap_of(p, found.sse, state.bound.value)
-    yield Iterate(state, gap, {"fun": p.original(found.sse), "sdp_gap": gap})
-    return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
 
 
 def _initial(p, init, n_init, rng):
@@ -211,25 +203,3 @@ def _initial(p, init, n_init, rng):
     if k != p.k:
         raise InvalidInputError(f"init has {k} different labels: {p.k} are expected, n_clusters; pass as many")
     return iter([lloyd(p, p.means(labels)[0])])
-
-
-def _iterates(p, partitions, method, rng):
-    for found in partitions:
-        yield Iterate(State(found), None, {"fun": p.original(found.sse)})
-    if found.centres.shape[0] < p.k and found.sse <= p.trivial:
-        warn(
-            f"X has {found.centres.shape[0]} distinct points and n_clusters is {p.k}: that many clusters are returned",
-            ConvergenceWarning,
-        )
-    state = State(found, pairwise_bound(p, found))
-    end = yield from _bounded(p, state)
-    if state.bound.kind in ("exact", "none") or method == "certify" or (method == "auto" and p.size > _DENSE):
-        return end
-    for at in splitting(p, found, state.bound, rng):
-        if at.measure is not None:
-            better = rounded(p, at.state, rng)
-            if better.sse < state.found.sse * (1 - 1e-12):
-                state = State(better, pairwise_bound(p, better))
-            at.measure = min(at.measure, gap_of(p, state.found.sse, state.bound.value))
-        state = state._replace(split=at.state)
-        yield Iterate(state, at.measure, at.info | {"fun": p.original(state.found.sse)})

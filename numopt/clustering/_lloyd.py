@@ -110,8 +110,7 @@ def starts(p, n_init, rng):
         for found in starts(sample, n_init, rng):
             best = found
         if best.centres.shape[0] == p.k:
-            moved = best.centres * (sample.scale / p.scale) + (sample.mean - p.mean) / p.scale
-            yield lloyd(p, moved)
+            yield lloyd(p, best.centres * sample.scale + sample.mean)
             return
     best = None
     for _ in range(n_init):
@@ -124,7 +123,11 @@ def rounded(p, split, rng):
     """Return the partition that the leading eigenvectors of the relaxation suggest."""
     weights = split.weights
     lead = p.xp.argsort(weights)[-(p.k - 1) :]
-    embedding = p.xp.take(split.V * p.xp.sqrt(weights), lead, axis=1)
-    labels = lloyd(q := centred(p.xp, embedding, p.k, p.dtype), seeds(q, rng)).labels
-    centres, _ = p.means(labels, int(host(p.xp.max(labels))) + 1)
-    return lloyd(p, centres)
+    return embedded(p, p.xp.take(split.V * p.xp.sqrt(weights), lead, axis=1), rng)
+
+
+def embedded(p, points, rng):
+    """Return the partition to which K-means in another space leads."""
+    q = centred(p.xp, points, p.k, p.dtype)
+    found = lloyd(q, seeds(q, rng))
+    return lloyd(p, p.means(found.labels, found.centres.shape[0])[0])

@@ -59,7 +59,7 @@ class KMeansProblem:
         return sums / sizes[:, None], sizes
 
     def subset(self, rows, k=None):
-        """Return the problem on some of the points, centred anew."""
+        """Return the problem on some of the points, centred and scaled anew: its original units are those of this."""
         X = self.xp.take(self.X, rows, axis=0)
         return centred(self.xp, X, k or self.k, self.dtype)
 

@@ -147,3 +147,38 @@ def test_sparse_and_complex_are_refused():
 def test_integers_count_as_float64():
     X = np.array([[0], [1], [10], [11]])
     assert kmeans_sdp(X, 2, rng=0).centers.dtype == np.float64
+
+
+def test_a_probabilistic_bound_is_called_one():
+    X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
+    result = kmeans_sdp(X, 3, method="sketch", sample_size=150, n_sketches=4, tol=1e-2, rng=0, on_failure="ignore")
+    whole = kmeans_sdp(X, 3, method="dr", tol=1e-3, rng=0)
+    assert result.gap_kind in ("probabilistic", "dual") and result.lower_bound <= result.fun
+    assert result.gap_kind == "dual" or result.confidence == 0.99
+    assert result.fun == pytest.approx(whole.fun, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_probabilistic_bounds_are_seldom_too_high():
+    """The samples' bounds are kept, so that 200 repetitions cost no more solves than they need."""
+    from numopt.clustering._lloyd import partition
+    from numopt.clustering._problem import kmeans_problem
+    from numopt.clustering._sketch import sketched_bounds
+
+    X, labels = isotropic_clusters(400, 2, 2, 7.0, rng=5)
+    p = kmeans_problem(X, 2)
+    assert kmeans_sdp(X, 2, init=labels).gap_kind == "exact"
+    best = partition(p, np.asarray(kmeans_sdp(X, 2, init=labels).labels))
+    violations = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        *_, bound = sketched_bounds(p, best, 60, 5, rng, lambda sample, part: sample.original(part.sse))
+        violations += bound.value > best.sse
+    assert violations <= 4
+
+
+def test_low_rank_labels_are_judged_like_any_others():
+    X, labels = isotropic_clusters(150, 8, 3, 10.0, rng=2)
+    result = kmeans_sdp(X, 3, method="low_rank", rng=0)
+    assert result.gap_kind == "exact"
+    assert ((result.labels[:, None] == result.labels) == (labels[:, None] == labels)).all()

@@ -12,7 +12,7 @@ from tests.contract.cases._case import Case, spoil
 def _blobs(rng, dtype, method):
     """Three overlapping clusters, so that the splitting has work to do."""
     X = np.concatenate([rng.normal(size=(14, 2)) + centre for centre in ([0, 0], [3, 0], [0, 3])])
-    return (X.astype(dtype), 3), {"method": method, "tol": 1e-4 if method == "dr" else 0.3, "n_init": 2, "rng": 3}
+    return (X.astype(dtype), 3), {"method": method, "tol": 1e-4 if method == "dr" else 0.3, "n_init": 2, "sample_size": 30, "n_sketches": 2, "rng": 3}
 
 
 def _sdp_gap(result, p):
@@ -40,6 +40,6 @@ _BAD = [
 CASES = [
     *(
         Case("clustering.kmeans_sdp", partial(_blobs, method=method), _sdp_gap, "sdp_gap", bad=_BAD, label=method)
-        for method in ("auto", "certify", "dr")
+        for method in ("auto", "certify", "dr", "low_rank", "sketch")
     ),
 ]

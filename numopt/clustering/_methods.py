@@ -1,0 +1,87 @@
+"""The K-means methods as iterates: the bound by pairs, the relaxation, samples of it, and low-rank labels."""
+
+from numopt._array import device, like
+from numopt._loop import Iterate, run
+from numopt._status import Status
+from numopt.clustering._lloyd import embedded, rounded
+from numopt.clustering._low_rank import low_rank
+from numopt.clustering._pairwise import pairwise_bound
+from numopt.clustering._sketch import sketched_bounds
+from numopt.clustering._splitting import splitting
+from numopt.clustering._state import State, certifier, gap_of
+from numopt.exceptions import ConvergenceWarning, warn
+
+_DENSE = 5000  # points up to which "auto" solves the relaxation: 8 n^2 bytes is 200 MB then
+_SKETCH_TOL = 3e-4  # of the relaxation on a sample: what it loses is lost by the bound
+
+
+def iterates(p, partitions, method, rng, size, count):
+    """Yield the states of a method of `kmeans_sdp`, from partitions to start from."""
+    for found in partitions:
+        yield Iterate(State(found), None, {"fun": p.original(found.sse)})
+    if found.centres.shape[0] < p.k and found.sse <= p.trivial:
+        warn(
+            f"X has {found.centres.shape[0]} distinct points and n_clusters is {p.k}: that many clusters are returned",
+            ConvergenceWarning,
+        )
+    state = State(found, pairwise_bound(p, found))
+    end = yield from bounded(p, state)
+    if state.bound.kind in ("exact", "none") or method in ("certify", "low_rank"):
+        return end
+    if method == "sketch" or (method == "auto" and p.size > _DENSE):
+        return (yield from _sketched(p, state, rng, min(size, p.size), count))
+    return (yield from _relaxed(p, state, rng))
+
+
+def bounded(p, state):
+    """Yield a partition with its bound by pairs of clusters; return why no more is done."""
+    found = state.found
+    gap = gap_of(p, found.sse, state.bound.value)
+    yield Iterate(state, gap, {"fun": p.original(found.sse), "sdp_gap": gap})
+    return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
+
+
+def _relaxed(p, state, rng):
+    """Solve the relaxation; round it, too."""
+    for at in splitting(p, state.found, state.bound, rng):
+        if at.measure is not None:
+            better = rounded(p, at.state, rng)
+            if better.sse < state.found.sse * (1 - 1e-12):
+                state = State(better, pairwise_bound(p, better))
+            at.measure = min(at.measure, gap_of(p, state.found.sse, state.bound.value))
+        state = state._replace(split=at.state)
+        yield Iterate(state, at.measure, at.info | {"fun": p.original(state.found.sse)})
+
+
+def _sketched(p, state, rng, size, count):
+    """Improve the bound by samples, if it can be."""
+
+    def solve(sample, part):
+        start = State(part, pairwise_bound(sample, part))
+        return run(
+            _relaxed(sample, start, rng) if start.bound.kind == "dual" else bounded(sample, start),
+            certify=certifier(sample), finish=lambda state, info, common: common["certificate"]["lower_bound"],
+            tol=_SKETCH_TOL, max_iter=400, quiet=True, on_failure="ignore",
+        )  # fmt: skip
+
+    for number, bound in enumerate(sketched_bounds(p, state.found, size, count, rng, solve), 1):
+        better = bound is not None and bound.value > state.bound.value
+        at = state._replace(bound=bound) if better else state
+        gap = gap_of(p, at.found.sse, at.bound.value)
+        yield Iterate(at, gap if number == count else None, {"fun": p.original(at.found.sse), "sdp_gap": gap})
+    return Status.STALLED, f"{count} samples of {size} points give no higher bound: take larger ones, or more"
+
+
+def low_rank_partitions(p, rng):
+    """Yield the partition that the low-rank relaxation suggests, from a random start (arXiv:2305.18436)."""
+    xp = p.xp
+    unit = xp.linalg.matrix_norm(p.X.T @ p.X, ord=2)
+    U = like(xp, abs(rng.standard_normal((1, p.size, 2 * p.k))), device(p.X), xp.float64)
+    F, h = (p.X / xp.sqrt(unit))[None, :, :], xp.zeros_like(U[:, :, 0])
+    norms = xp.full((1,), float(p.k), dtype=xp.float64, device=device(p.X))
+    for step, at in enumerate(low_rank(xp, F, h, U, norms)):
+        embedding = at.U[0, :, :]
+        done = max(at.infeasibility, at.move) < 1e-5 or step == 60
+        if done:
+            yield embedded(p, embedding, rng)
+            return
