@@ -1,6 +1,8 @@
 """Clustering that proves its answer: semidefinite relaxations of K-means and of Gaussian mixtures."""
 
+from numopt.clustering._ila import ila_sdp
 from numopt.clustering._kmeans import certify_kmeans, kmeans_sdp
+from numopt.clustering._mixture_result import MixtureResult
 from numopt.clustering._result import KMeansResult
 
-__all__ = ["KMeansResult", "certify_kmeans", "kmeans_sdp"]
+__all__ = ["KMeansResult", "MixtureResult", "certify_kmeans", "ila_sdp", "kmeans_sdp"]

@@ -126,8 +126,8 @@ def rounded(p, split, rng):
     return embedded(p, p.xp.take(split.V * p.xp.sqrt(weights), lead, axis=1), rng)
 
 
-def embedded(p, points, rng):
-    """Return the partition to which K-means in another space leads."""
+def embedded(p, points, rng, *, polish=True):
+    """Return the partition to which K-means in another space leads, with Lloyd's iteration in the own one after it."""
     q = centred(p.xp, points, p.k, p.dtype)
     found = lloyd(q, seeds(q, rng))
-    return lloyd(p, p.means(found.labels, found.centres.shape[0])[0])
+    return lloyd(p, p.means(found.labels, found.centres.shape[0])[0]) if polish else found

@@ -15,25 +15,25 @@ _LOG_2PI = math.log(2 * math.pi)
 _SUM = {"reassoc", "contract", "nsz"}
 
 
-def em(X, R, steps, floor, kind):
+def em(X, R, steps, floor, kind, weighted):
     """Make `steps` EM steps from responsibilities R (b, n, k); see the portable room."""
     R = np.array(R.transpose(0, 2, 1), order="C")  # a copy, which is overwritten
     values = np.empty(R.shape[0])
-    _starts(np.ascontiguousarray(X.T), R, steps, floor, kind == "oas", values)
+    _starts(np.ascontiguousarray(X.T), R, steps, floor, kind == "oas", weighted, values)
     return R.transpose(0, 2, 1), values
 
 
 @jit(parallel=True)
-def _starts(X, R, steps, floor, oas, values):
+def _starts(X, R, steps, floor, oas, weighted, values):
     if R.shape[0] == 1:
-        values[0] = _steps(X, R[0], steps, floor, oas)
+        values[0] = _steps(X, R[0], steps, floor, oas, weighted)
     else:
         for b in numba.prange(R.shape[0]):
-            values[b] = _steps(X, R[b], steps, floor, oas)
+            values[b] = _steps(X, R[b], steps, floor, oas, weighted)
 
 
 @jit
-def _steps(X, R, steps, floor, oas):
+def _steps(X, R, steps, floor, oas, weighted):
     (p, n), k = X.shape, R.shape[0]
     S, off, z, value = np.empty((p, p)), np.empty((p, n)), np.empty(n), -np.inf
     for _ in range(steps):
@@ -43,7 +43,8 @@ def _steps(X, R, steps, floor, oas):
             _shrink(S, size, floor, oas)
             half = _cholesky(S)
             _squares(S, off, z)
-            _combine(R[j], z, math.log(size / n) - half - 0.5 * p * _LOG_2PI)
+            share = math.log(size / n) if weighted else 0.0
+            _combine(R[j], z, share - half - 0.5 * p * _LOG_2PI)
         value = _normalise(R)
     least = np.inf
     for j in range(k):
@@ -152,4 +153,4 @@ def warmup(dtype):
     """Compile; points are float64 always."""
     R = np.random.default_rng(0).random((2, 5, 2))
     for starts in (R, R[:1]):
-        em(np.arange(10.0).reshape(5, 2), starts, 1, 1e-3, "oas")
+        em(np.arange(10.0).reshape(5, 2), starts, 1, 1e-3, "oas", True)

@@ -51,15 +51,17 @@ def log_densities(X, means, covariances):
     return xp.stack(columns, axis=-1)
 
 
-def em(X, R, steps, floor, kind):
-    """Make `steps` EM steps from responsibilities R (b, n, k): the new R and the log-likelihoods (b,) before the last.
+def em(X, R, steps, floor, kind, weighted):
+    """Make `steps` EM steps from responsibilities R (b, n, k): the new R and the log-likelihoods (b,) of the last.
 
     A start of which a group falls below two points has the log-likelihood -inf.
     """
     xp = _xp(X)
     for _ in range(steps):
         weights, means, covariances = m_step(X, R, floor, kind)
-        terms = log_densities(X, means, covariances) + xp.log(weights)[:, None, :]
+        terms = log_densities(X, means, covariances)
+        if weighted:
+            terms = terms + xp.log(weights)[:, None, :]
         top = xp.max(terms, axis=-1, keepdims=True)
         R = xp.exp(terms - top)
         total = xp.sum(R, axis=-1, keepdims=True)

@@ -12,7 +12,8 @@ from tests.contract.cases._case import Case, spoil
 def _blobs(rng, dtype, method):
     """Three overlapping clusters, so that the splitting has work to do."""
     X = np.concatenate([rng.normal(size=(14, 2)) + centre for centre in ([0, 0], [3, 0], [0, 3])])
-    return (X.astype(dtype), 3), {"method": method, "tol": 1e-4 if method == "dr" else 0.3, "n_init": 2, "sample_size": 30, "n_sketches": 2, "rng": 3}
+    sizes = {"n_init": 2, "sample_size": 30, "n_sketches": 2}
+    return (X.astype(dtype), 3), {"method": method, "tol": 1e-4 if method == "dr" else 0.3, "rng": 3} | sizes
 
 
 def _sdp_gap(result, p):

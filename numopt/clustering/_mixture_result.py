@@ -1,0 +1,38 @@
+"""What the solvers for groups of different covariance return."""
+
+from numopt._result import Result, result_class
+
+
+@result_class
+class MixtureResult(Result):
+    """Gaussian groups.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n,), int64
+        Groups 0, ..., K - 1, sorted by their means, the first coordinate first.
+    weights : ndarray of shape (K,)
+        Shares of the groups.
+    means : ndarray of shape (K, p)
+        Means, in the dtype of X.
+    covariances : ndarray of shape (K, p, p)
+        Covariances, shrunk as asked.
+    fun : float
+        Minus the log-likelihood of the labelling, without its constant (n p / 2) log(2 pi): what the relaxation
+        minimises, with means and covariances (and weights) profiled out.
+    log_likelihood : float
+        Of the mixture with these weights, means and covariances.
+    gap : float
+        Relative distance of `fun` from a lower bound at these covariances; inf where none is known.
+    gap_kind : {"dual", "none"}
+        Whether there is a bound. It is about the labels at these covariances, never about the covariances.
+    """
+
+    labels: object
+    weights: object
+    means: object
+    covariances: object
+    fun: float
+    log_likelihood: float
+    gap: float
+    gap_kind: str

@@ -1,0 +1,66 @@
+"""Starts for mixtures, all of which run at once; a few survive each round."""
+
+import math
+
+import numpy as np
+
+from numopt._array import device, host, like
+from numopt.clustering._lloyd import embedded, lloyd, seeds
+from numopt.clustering._problem import finite
+
+_ROUNDS = ((5, 16), (10, 6), (40, 1))  # EM steps, starts that survive them
+_SOFT = 0.1  # responsibility that a start spreads over all groups
+NEIGHBOURS = 10
+SPECTRAL = 1000  # points up to which a dense spectral start is cheap
+
+
+def best_mixtures(p, n_starts, rng):
+    """Yield responsibilities (n, k) and the log-likelihood of the best start after each round."""
+    R = _responsibilities(p, n_starts, rng)
+    for number, (steps, keep) in enumerate(_ROUNDS):
+        R, values = p.kernels.em(p.base.X, R, steps, p.floor, p.kind, p.weighted)
+        values = host(values)
+        finite(0.0 if not np.isnan(values).any() else math.nan, "a likelihood")
+        order = np.argsort(-values, kind="stable")[:keep]
+        yield R[int(order[0]), ...], float(values[order[0]])
+        if number + 1 < len(_ROUNDS):
+            R = p.base.xp.take(R, like(p.base.xp, order, device(R), p.base.xp.int64), axis=0)
+
+
+def _responsibilities(p, n_starts, rng):
+    """Random centres, half of them in the whitened metric; K-means; neighbours' spectral clusters."""
+    xp, base = p.base.xp, p.base
+    X, k = base.X, base.k
+    white = _whitened(p)
+    labels = [_nearest(xp, (X, white)[b % 2], rng.choice(base.size, k, replace=False)) for b in range(n_starts)]
+    labels.append(lloyd(base, seeds(base, rng)).labels)
+    if base.size <= SPECTRAL and base.size > NEIGHBOURS:
+        labels.append(spectral_labels(base, rng))
+    hard = xp.stack([p.hard(label) for label in labels])
+    return (1 - _SOFT) * hard + _SOFT / k
+
+
+def _nearest(xp, X, rows):
+    """Return the nearest of some of the points."""
+    C = xp.take(X, like(xp, rows, device(X), xp.int64), axis=0)
+    return xp.argmin(xp.sum(C * C, axis=1) - 2.0 * (X @ C.T), axis=1)
+
+
+def _whitened(p):
+    xp, X = p.base.xp, p.base.X
+    values, vectors = xp.linalg.eigh(X.T @ X / p.base.size)
+    return X @ (vectors / xp.sqrt(xp.clip(values, 0.0, None) + p.floor))
+
+
+def spectral_labels(base, rng):
+    """Return clusters of the normalised graph of the 10 nearest neighbours."""
+    xp, X, n = base.xp, base.X, base.size
+    norms = xp.sum(X * X, axis=1)
+    D = norms + norms[:, None] - 2.0 * (X @ X.T)
+    near = xp.sort(D, axis=1)[:, min(NEIGHBOURS, n) - 1, None] >= D
+    A = xp.astype(near, xp.float64)
+    A = 0.5 * (A + A.T)
+    root = xp.sqrt(xp.sum(A, axis=1))
+    _, V = xp.linalg.eigh(A / (root * root[:, None]))
+    return embedded(base, V[:, -base.k :] / root[:, None], rng, polish=False).labels
+
