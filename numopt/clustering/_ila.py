@@ -33,7 +33,7 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
     n_starts : int, default 64
         Random starts of ``"auto"``; K-means and spectral clusters are two more.
     tol : float, default 1e-6
-        For the relative change of the likelihood by one more step from the returned groups.
+        For the change of the log-likelihood, per point, by one more step from the returned groups.
     max_iter : int, default 200
         Iterations are rounds of starts, steps of the mixture (20 at once), and rounds of the relaxation.
     max_time : float, optional

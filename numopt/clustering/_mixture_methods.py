@@ -32,7 +32,7 @@ def alternating(p, labels, rng):
         if groups is None:
             return Status.BREAKDOWN, "a cluster fell below two points: try other labels as init"
         p.check_regular(groups)
-        change = abs(least - value) / abs(value)
+        change = abs(least - value) / p.base.size
         best, least, idle = (groups, value, 0) if value < least else (best, least, idle + 1)
         key = host(labels).tobytes()
         yield Iterate(best, 0.0 if key in seen else change, {"fun": value})
@@ -101,13 +101,13 @@ def certifier(p, method):
             moved = p.assign(groups)
             _, before = p.profile(groups.labels)
             _, after = p.profile(moved)
-            change = max(before - after, 0.0) / abs(before) if after < math.inf else 0.0
+            change = max(before - after, 0.0) / p.base.size if after < math.inf else 0.0
         else:
             top = xp.max(terms, axis=1, keepdims=True)
             R = xp.exp(terms - top)
             R = R / xp.sum(R, axis=1, keepdims=True)
             before, after = host(p.mixture_value(groups), p.mixture_value(p.groups(R)))
-            change = abs(after - before) / abs(before)
+            change = abs(after - before) / p.base.size
         fun, log_likelihood = p.profile(groups.labels)[1], -host(p.mixture_value(groups))
         return {"change": change, "fun": fun + p.shift, "log_likelihood": log_likelihood - p.shift}
 

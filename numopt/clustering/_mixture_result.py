@@ -18,8 +18,8 @@ class MixtureResult(Result):
     covariances : ndarray of shape (K, p, p)
         Covariances, shrunk as asked.
     fun : float
-        Minus the log-likelihood of the labelling, without its constant (n p / 2) log(2 pi): what the relaxation
-        minimises, with means and covariances (and weights) profiled out.
+        Minus the log-likelihood of the labelling, with means and covariances (and weights) profiled out; inf if a
+        group has fewer than two points.
     log_likelihood : float
         Of the mixture with these weights, means and covariances.
     gap : float

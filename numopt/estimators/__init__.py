@@ -1,7 +1,9 @@
 """Estimators in the manner of scikit-learn: thin coats over the solvers."""
 
 from numopt.estimators._adversarial import DROLogisticRegression, FairLogisticRegression, RobustRegression
+from numopt.estimators._lasdp_clustering import LASDPClustering
 from numopt.estimators._matrix_completion import EntrySplit, MatrixCompletion, cross_val_completion
+from numopt.estimators._sdp_kmeans import SDPKMeans
 from numopt.estimators._sequence_solver import SequenceSolver
 from numopt.estimators._transport_map import TransportMap
 
@@ -9,8 +11,10 @@ __all__ = [
     "DROLogisticRegression",
     "EntrySplit",
     "FairLogisticRegression",
+    "LASDPClustering",
     "MatrixCompletion",
     "RobustRegression",
+    "SDPKMeans",
     "SequenceSolver",
     "TransportMap",
     "cross_val_completion",

@@ -6,7 +6,9 @@ import numpy as np
 
 import numopt.clustering  # noqa: F401  (registers its solvers)
 from numopt.exceptions import InvalidInputError
+from numopt.gallery import heterogeneous_clusters
 from tests.contract.cases._case import Case, spoil
+from tests.oracles import mixture
 
 
 def _blobs(rng, dtype, method):
@@ -31,6 +33,29 @@ def _sdp_gap(result, p):
     return min(gap, max(abs(value - lower) / value, np.linalg.norm(np.minimum(Z, 0)) / np.linalg.norm(Z)))
 
 
+def _groups(rng, dtype, method):
+    X, _ = heterogeneous_clusters("line", rng, n=40, p=2, k=2, sep=8.0)
+    return (X.astype(dtype), 2), {"method": method, "n_starts": 2, "tol": 1e-6, "rng": 3}
+
+
+def _change(result, p):
+    """What one more step of the mixture changes; labels that are stationary change nothing."""
+    if p["method"] == "ila-sdp":
+        return 0.0
+    X = np.asarray(p["X"], float)
+    floor = 1e-6 * X.var(axis=0).mean()
+    terms = np.column_stack(
+        [
+            np.log(w) - np.einsum("ij,jk,ik->i", X - m, np.linalg.inv(S), X - m) / 2 - np.linalg.slogdet(S)[1] / 2
+            for w, m, S in zip(result.weights, result.means, result.covariances.astype(float), strict=True)
+        ]
+    )
+    R = np.exp(terms - terms.max(axis=1, keepdims=True))
+    R, before = R / R.sum(axis=1, keepdims=True), np.log(R.sum(axis=1)).sum() + terms.max(axis=1).sum()
+    _, after = mixture.em_step(X, R, floor, "oas", True)
+    return abs(after + X.size / 2 * np.log(2 * np.pi) - before) / len(X)
+
+
 _BAD = [
     ("no clusters", spoil("n_clusters", 0), InvalidInputError, "n_clusters is 0"),
     ("more clusters than points", spoil("n_clusters", 43), InvalidInputError, "n_clusters is 43 for X with 42 rows"),
@@ -42,5 +67,16 @@ CASES = [
     *(
         Case("clustering.kmeans_sdp", partial(_blobs, method=method), _sdp_gap, "sdp_gap", bad=_BAD, label=method)
         for method in ("auto", "certify", "dr", "low_rank", "sketch")
+    ),
+    *(
+        Case(
+            "clustering.ila_sdp",
+            partial(_groups, method=method),
+            _change,
+            "change",
+            bad=[("too many clusters", spoil("n_clusters", 21), InvalidInputError, "n_clusters is 21 for X with 40")],
+            label=method,
+        )
+        for method in ("auto", "ila-sdp")
     ),
 ]

@@ -1,0 +1,171 @@
+"""Groups of different covariance, as an estimator."""
+
+import math
+
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils.validation import check_is_fitted
+
+from numopt._array import host, namespace
+from numopt._kernels import kernels
+from numopt.clustering import ila_sdp
+from numopt.estimators._sdp_kmeans import points_of, seed_of
+from numopt.estimators._warnings import ConvergenceWarning
+from numopt.exceptions import warn
+
+
+class LASDPClustering(ClusterMixin, BaseEstimator):
+    """Cluster Gaussian groups that have covariances of their own, from many starts.
+
+    Parameters
+    ----------
+    n_clusters : int, default 2
+        K; at least two points a cluster are needed.
+    method : {"auto", "ila-sdp"}, default "auto"
+        The best of many mixtures, or the published iteration: see `numopt.clustering.ila_sdp`.
+    covariance : {"oas", "none"}, default "oas"
+        Shrink covariances, or do not.
+    weights : bool, default True
+        Allow groups of different probability.
+    n_starts : int, default 64
+        Random starts.
+    tol : float, default 1e-6
+        For the change of the log-likelihood, per point, by one more step.
+    max_iter : int, default 200
+        Rounds of starts, of the mixture and of the relaxation.
+    max_time : float, default None
+        Seconds.
+    random_state : None, int, numpy.random.Generator or RandomState
+        Seed of all draws.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,)
+        Most likely group of every point: ``predict(X)``.
+    weights_ : ndarray of shape (K,)
+        Shares of the groups.
+    means_ : ndarray of shape (K, p)
+        Means.
+    covariances_ : ndarray of shape (K, p, p)
+        Covariances, shrunk as asked.
+    objective_ : float
+        Minus the log-likelihood of the labels.
+    gap_ : float
+        inf: no bound is computed.
+    converged_ : bool
+        Whether `tol` was reached.
+    n_iter_ : int
+        Iterations done.
+    result_ : numopt.clustering.MixtureResult
+        All that is known.
+    n_features_in_ : int
+        p.
+    feature_names_in_ : ndarray of shape (p,)
+        Names of the columns of X, if it has any.
+
+    Warns
+    -----
+    ConvergenceWarning
+        `tol` was not reached; also one of scikit-learn's class of that name.
+
+    Examples
+    --------
+    >>> from numopt.estimators import LASDPClustering
+    >>> from numopt.gallery import heterogeneous_clusters
+    >>> X, groups = heterogeneous_clusters("line", p=4, sep=8.0)
+    >>> fit = LASDPClustering(3, random_state=0).fit(X)
+    >>> fit.predict_proba(X).shape
+    (200, 3)
+    """
+
+    def __init__(self, n_clusters=2, *, method="auto", covariance="oas", weights=True, n_starts=64, tol=1e-6,
+                 max_iter=200, max_time=None, random_state=None):  # fmt: skip
+        self.n_clusters = n_clusters
+        self.method = method
+        self.covariance = covariance
+        self.weights = weights
+        self.n_starts = n_starts
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Cluster points.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        LASDPClustering
+            The estimator itself.
+        """
+        X = points_of(self, X, at_least=2)
+        self.result_ = result = ila_sdp(
+            X, self.n_clusters, method=self.method, covariance=self.covariance, weights=self.weights,
+            n_starts=self.n_starts, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time,
+            rng=seed_of(self.random_state), on_failure="ignore",
+        )  # fmt: skip
+        self.weights_, self.means_, self.covariances_ = result.weights, result.means, result.covariances
+        self.objective_, self.gap_ = result.fun, result.gap
+        self.n_iter_, self.converged_ = result.nit, result.success
+        self.labels_ = namespace(X).argmax(self._terms(X), axis=1)
+        if not result.success:
+            warn(result.message, ConvergenceWarning)
+        return self
+
+    def predict(self, X):
+        """Return the most likely group of each point, an integer array of shape (n,)."""
+        X = self._checked(X)
+        return namespace(X).argmax(self._terms(X), axis=1)
+
+    def predict_proba(self, X):
+        """Return the probabilities (n, K) of the groups."""
+        X = self._checked(X)
+        xp, terms = namespace(X), self._terms(X)
+        P = xp.exp(terms - xp.max(terms, axis=1, keepdims=True))
+        return P / xp.sum(P, axis=1, keepdims=True)
+
+    def score_samples(self, X):
+        """Return the log-likelihood (n,) of each point."""
+        X = self._checked(X)
+        xp, terms = namespace(X), self._terms(X)
+        top = xp.max(terms, axis=1, keepdims=True)
+        return xp.log(xp.sum(xp.exp(terms - top), axis=1)) + top[:, 0]
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood per point."""
+        values = self.score_samples(X)
+        return host(namespace(values).mean(values))
+
+    def aic(self, X):
+        """Return Akaike's criterion: the lower the better."""
+        values = self.score_samples(X)
+        return 2 * self._parameters() - 2 * host(namespace(values).sum(values))
+
+    def bic(self, X):
+        """Return the Bayesian criterion: the lower the better."""
+        values = self.score_samples(X)
+        return self._parameters() * math.log(values.shape[0]) - 2 * host(namespace(values).sum(values))
+
+    def _checked(self, X):
+        check_is_fitted(self)
+        return points_of(self, X, reset=False)
+
+    def _terms(self, X):
+        """Return log(weight) + log density (n, K), in float64 for accuracy, in the device of X."""
+        xp = namespace(X)
+        X, means, covariances = (xp.astype(x, xp.float64) for x in (X, self.means_, self.covariances_))
+        first = means[0, :]  # far from the origin, differences come first
+        terms = kernels("mixture", xp).log_densities(X - first, (means - first)[None, ...], covariances[None, ...])
+        if not self.weights:
+            return terms[0, ...] - math.log(means.shape[0])
+        return terms[0, ...] + xp.log(xp.astype(self.weights_, xp.float64))
+
+    def _parameters(self):
+        k, p = self.means_.shape
+        return (k - 1) * bool(self.weights) + k * p + k * p * (p + 1) // 2
