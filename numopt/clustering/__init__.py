@@ -2,7 +2,8 @@
 
 from numopt.clustering._ila import ila_sdp
 from numopt.clustering._kmeans import certify_kmeans, kmeans_sdp
+from numopt.clustering._lasdp import lasdp
 from numopt.clustering._mixture_result import MixtureResult
 from numopt.clustering._result import KMeansResult
 
-__all__ = ["KMeansResult", "MixtureResult", "certify_kmeans", "ila_sdp", "kmeans_sdp"]
+__all__ = ["KMeansResult", "MixtureResult", "certify_kmeans", "ila_sdp", "kmeans_sdp", "lasdp"]

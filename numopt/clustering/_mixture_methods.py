@@ -9,6 +9,7 @@ from numopt.clustering._assignment import clear, costs, solved
 from numopt.clustering._lloyd import embedded, lloyd, seeds
 from numopt.clustering._mixture import sorted_groups
 from numopt.clustering._mixture_result import MixtureResult
+from numopt.clustering._problem import finite
 from numopt.clustering._starts import NEIGHBOURS, SPECTRAL, best_mixtures, spectral_labels
 from numopt.exceptions import SolverError
 
@@ -108,7 +109,7 @@ def certifier(p, method):
             R = R / xp.sum(R, axis=1, keepdims=True)
             before, after = host(p.mixture_value(groups), p.mixture_value(p.groups(R)))
             change = abs(after - before) / p.base.size
-        fun, log_likelihood = p.profile(groups.labels)[1], -host(p.mixture_value(groups))
+        fun, log_likelihood = p.profile(groups.labels)[1], -finite(p.mixture_value(groups), "the likelihood")
         return {"change": change, "fun": fun + p.shift, "log_likelihood": log_likelihood - p.shift}
 
     return certify
@@ -122,7 +123,8 @@ def finisher(p):
         return MixtureResult(
             **common, labels=groups.labels, weights=base.xp.astype(groups.weights, base.dtype),
             means=base.back(groups.means), covariances=base.xp.astype(groups.covariances * base.scale**2, base.dtype),
-            fun=certificate["fun"], log_likelihood=certificate["log_likelihood"], gap=math.inf, gap_kind="none",
+            fun=certificate["fun"], log_likelihood=certificate["log_likelihood"], lower_bound=-math.inf,
+            gap=math.inf, gap_kind="none",
         )  # fmt: skip
 
     return finish

@@ -22,10 +22,14 @@ class MixtureResult(Result):
         group has fewer than two points.
     log_likelihood : float
         Of the mixture with these weights, means and covariances.
+    lower_bound : float
+        No labels have a smaller `fun` at these covariances; -inf where no bound is known.
     gap : float
         Relative distance of `fun` from a lower bound at these covariances; inf where none is known.
     gap_kind : {"dual", "none"}
         Whether there is a bound. It is about the labels at these covariances, never about the covariances.
+    memberships : ndarray of shape (K, n), or None
+        Of `lasdp`: row sums of the lifted matrices, a distribution over the groups for each point.
     """
 
     labels: object
@@ -34,5 +38,7 @@ class MixtureResult(Result):
     covariances: object
     fun: float
     log_likelihood: float
+    lower_bound: float
     gap: float
     gap_kind: str
+    memberships: object = None

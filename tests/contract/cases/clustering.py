@@ -56,6 +56,16 @@ def _change(result, p):
     return abs(after + X.size / 2 * np.log(2 * np.pi) - before) / len(X)
 
 
+def _known_covariances(rng, dtype):
+    X = np.concatenate([rng.normal(size=(9, 2)), 2 * rng.normal(size=(9, 2)) + 7])
+    S = np.stack([np.eye(2), 4 * np.eye(2)])
+    return (X.astype(dtype), S.astype(dtype)), {"method": "low_rank", "tol": 1e-5, "rng": 3}
+
+
+def _infeasibility(result, p):
+    return np.sqrt(np.mean((result.memberships.astype(float).sum(axis=0) - 1) ** 2))
+
+
 _BAD = [
     ("no clusters", spoil("n_clusters", 0), InvalidInputError, "n_clusters is 0"),
     ("more clusters than points", spoil("n_clusters", 43), InvalidInputError, "n_clusters is 43 for X with 42 rows"),
@@ -78,5 +88,15 @@ CASES = [
             label=method,
         )
         for method in ("auto", "ila-sdp")
+    ),
+    Case(
+        "clustering.lasdp",
+        _known_covariances,
+        _infeasibility,
+        "infeasibility",
+        bad=[
+            ("no covariance", spoil("covariances", lambda S: -S), InvalidInputError, r"covariances\[0\] has"),
+            ("too many labels", spoil("init", np.arange(18.0)), InvalidInputError, "init has 18 different labels"),
+        ],
     ),
 ]

@@ -1,0 +1,81 @@
+"""The relaxation at given covariances: bounds against brute force, the K-means special case, degenerate data."""
+
+import numpy as np
+import pytest
+
+from numopt.clustering import kmeans_sdp, lasdp
+from numopt.exceptions import InvalidInputError
+from tests.oracles import clustering, mixture
+
+
+def problem(seed, n, k=2):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(k, size=n)
+    S = [np.diag(rng.uniform(0.2, 3, 2)) for _ in range(k)]
+    X = 4 * rng.normal(size=(k, 2))[truth] + np.array([rng.multivariate_normal([0, 0], S[a]) for a in truth])
+    return X, np.array(S)
+
+
+def best_likelihood(X, S, w):
+    """Over all labellings with the groups in either order; 0 log-weight means none."""
+    n, best = len(X), np.inf
+    for labels in clustering.partitions(n, 2):
+        for one in (labels, 1 - labels):
+            best = min(best, mixture.likelihood(X, one, S, w))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_bound_above_the_best_labels(seed, weighted):
+    X, S = problem(seed, 9)
+    weights = [0.3, 0.7] if weighted else None
+    result = lasdp(X, S, weights=weights, method="dr", tol=1e-4, rng=0, max_iter=400, on_failure="ignore")
+    best = best_likelihood(X, S, np.log(weights) if weighted else np.zeros(2))
+    assert result.gap_kind == "dual" and result.lower_bound <= best + 1e-9 * abs(best) + 1e-9
+    assert best <= result.fun + 1e-9 * abs(best)
+
+
+def test_equal_covariances_are_k_means_on_whitened_points():
+    X, _ = problem(3, 24)
+    S = np.array([[2.0, 0.5], [0.5, 1.0]])
+    result = lasdp(X, [S, S], method="dr", tol=1e-3, rng=0, max_iter=600)
+    white = X @ np.linalg.inv(np.linalg.cholesky(S)).T
+    plain = kmeans_sdp(white, 2, method="dr", tol=1e-6, rng=0)
+    value = plain.fun if plain.sdp_value is None else plain.sdp_value
+    value = value / 2 + 12 * np.linalg.slogdet(S)[1]
+    assert result.lower_bound == pytest.approx(value, abs=1e-3 * max(value, 24)) and result.lower_bound <= value + 1e-6
+    assert result.fun == pytest.approx(plain.fun / 2 + 12 * np.linalg.slogdet(S)[1], rel=1e-9)
+
+
+def test_factors_find_the_same_labels_without_a_bound():
+    X, S = problem(5, 40)
+    loose, sure = (lasdp(X, S, method=method, rng=0, tol=1e-5) for method in ("low_rank", "dr"))
+    assert loose.fun == pytest.approx(sure.fun, rel=1e-6)
+    assert loose.gap_kind == "none" and np.isinf(loose.gap) and loose.lower_bound == -np.inf
+    assert loose.memberships.sum(axis=0) == pytest.approx(np.ones(40), abs=1e-4)
+
+
+def test_units_shift_the_likelihood():
+    X, S = problem(6, 30)
+    one, other = lasdp(X, S, rng=0), lasdp(1e3 * X - 7, 1e6 * S, rng=0)
+    assert (one.labels == other.labels).all()
+    assert other.fun == pytest.approx(one.fun + 60 * np.log(1e3), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"covariances": [np.eye(2), np.zeros((2, 2))]}, r"covariances\[1\] has the eigenvalue 0"),
+        ({"covariances": [np.eye(2), [[1, 0.5], [0, 1]]]}, r"covariances\[1\].*symmetric"),
+        ({"covariances": np.eye(2)}, r"covariances has shape \(2, 2\)"),
+        ({"covariances": [np.eye(3)] * 2}, r"covariances has shape \(2, 3, 3\)"),
+        ({"weights": [1.0, 0.0]}, "weights hold a 0"),
+        ({"weights": [1.0]}, r"weights has shape \(1,\)"),
+        ({"method": "sdp"}, "method is 'sdp'"),
+    ],
+)
+def test_refused(change, message):
+    given = {"X": np.arange(12.0).reshape(6, 2), "covariances": [np.eye(2)] * 2} | change
+    with pytest.raises(InvalidInputError, match=message):
+        lasdp(**given)
