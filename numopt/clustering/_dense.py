@@ -51,8 +51,7 @@ def dual_bound(p, split):
     for N = unit max(-T, 0). It holds for any N >= 0. About 4 n^3 / 3 flops and two n x n arrays.
     """
     xp, n = p.xp, p.size
-    N = split.unit * xp.clip(-split.T, 0.0, None)
-    N = 0.5 * (N + N.T)
+    N = split.unit * xp.clip(-0.5 * (split.T + split.T.T), 0.0, None)
     mass = host(xp.sum(N))
     return p.total - mass / n - _largest_sum(xp, _projected(xp, N + p.X @ p.X.T), p.k - 1)
 

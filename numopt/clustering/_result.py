@@ -1,6 +1,6 @@
 """What the K-means solvers return."""
 
-from numopt._array import host
+from numopt._array import host, namespace
 from numopt._result import Result, result_class
 
 
@@ -50,11 +50,25 @@ class KMeansResult(Result):
     eigenvalues: object
     basis: object
     confidence: object
+    _split: object = None
+    _scale: float = 1.0
 
     @property
     def rank(self):
         """Rank of Z, or None."""
         return None if self.eigenvalues is None else 1 + int(host((self.eigenvalues > 0).sum()))
+
+    @property
+    def multiplier(self):
+        r"""The multiplier N >= 0 of Z >= 0 of shape (n, n), formed on access; None if the relaxation was not solved.
+
+        `lower_bound` is \|Xc\|_F^2 - 1'N1 / n less the K - 1 largest eigenvalues of P (Xc Xc' + N) P, P = I - 11' / n.
+        """
+        if self._split is None:
+            return None
+        T = self._split.T
+        N = namespace(T).clip(-0.5 * (T + T.T), 0.0, None)
+        return (self._split.unit * self._scale**2) * N
 
     @property
     def membership(self):

@@ -67,7 +67,7 @@ def finisher(p, note=""):
             **common, **{name: certificate.get(name) for name in names}, labels=found.labels,
             centers=p.back(found.centres), gap_kind=kind, basis=split and p.xp.astype(split.V, p.dtype),
             eigenvalues=split and p.xp.astype(split.weights, p.dtype),
-            confidence=bound.confidence if kind == "probabilistic" else None,
+            confidence=bound.confidence if kind == "probabilistic" else None, _split=split, _scale=p.scale,
         )  # fmt: skip
 
     return finish

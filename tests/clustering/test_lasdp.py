@@ -44,7 +44,7 @@ def test_equal_covariances_are_k_means_on_whitened_points():
     plain = kmeans_sdp(white, 2, method="dr", tol=1e-6, rng=0)
     value = plain.fun if plain.sdp_value is None else plain.sdp_value
     value = value / 2 + 12 * np.linalg.slogdet(S)[1]
-    assert result.lower_bound == pytest.approx(value, abs=1e-3 * max(value, 24)) and result.lower_bound <= value + 1e-6
+    assert result.lower_bound == pytest.approx(value, abs=3e-3 * max(value, 24)) and result.lower_bound <= value + 1e-6
     assert result.fun == pytest.approx(plain.fun / 2 + 12 * np.linalg.slogdet(S)[1], rel=1e-9)
 
 
