@@ -39,7 +39,7 @@ def relaxation_gap(X: np.ndarray, k: int, Z: np.ndarray, N: np.ndarray | None) -
 
 
 def _conic(X: np.ndarray, k: int, order: str) -> tuple:
-    """Return (q, A, b, sizes, index, unit) in svec variables; `order` is the triangle: "lower" or "upper", by columns."""
+    """Return (q, A, b, sizes, index, unit) in svec variables; `order` is "lower" or "upper", by columns."""
     X = X - X.mean(axis=0)
     n = len(X)
     j, i = np.triu_indices(n)  # by columns of the lower triangle: (i, j) with i >= j

@@ -51,7 +51,8 @@ def dual_bound(p, split):
     for N = unit max(-T, 0). It holds for any N >= 0. About 4 n^3 / 3 flops and two n x n arrays.
     """
     xp, n = p.xp, p.size
-    N = split.unit * xp.clip(-0.5 * (split.T + split.T.T), 0.0, None)
+    T = xp.astype(split.T, xp.float64, copy=False)
+    N = split.unit * xp.clip(-0.5 * (T + T.T), 0.0, None)
     mass = host(xp.sum(N))
     return p.total - mass / n - _largest_sum(xp, _projected(xp, N + p.X @ p.X.T), p.k - 1)
 

@@ -66,8 +66,9 @@ class KMeansResult(Result):
         """
         if self._split is None:
             return None
-        T = self._split.T
-        N = namespace(T).clip(-0.5 * (T + T.T), 0.0, None)
+        xp = namespace(self._split.T)
+        T = xp.astype(self._split.T, xp.float64)
+        N = xp.clip(-0.5 * (T + T.T), 0.0, None)
         return (self._split.unit * self._scale**2) * N
 
     @property
