@@ -1,0 +1,128 @@
+"""Kernels of constrained optimisation in calls of the array standard.
+
+Bounds are vectors `low`, `high` that may be infinite; `zl`, `zu` are their multipliers. A matrix [[H, J^T], [J, -D]] is
+the KKT matrix of a step.
+"""
+
+from numopt import _array
+
+
+def kkt_matrix(H, J, sigma, d):
+    """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
+    xp, (m, n) = _array.namespace(H), J.shape
+    place = {"dtype": H.dtype, "device": _array.device(H)}
+    top = xp.concat([H + xp.eye(n, **place) * sigma, xp.matrix_transpose(J)], axis=1)
+    return xp.concat([top, xp.concat([J, -(xp.eye(m, **place) * d)], axis=1)], axis=0)
+
+
+def ldl(A):
+    """Factor a symmetric matrix; return (factor, negative, zero): the counts of its eigenvalues' signs.
+
+    Here the factor is an eigendecomposition of A with rows and columns scaled to size 1.
+    """
+    xp = _array.namespace(A)
+    scale = xp.ones_like(A[0, :])
+    for _ in range(3):
+        largest = xp.max(xp.abs(A * scale[:, None] * scale[None, :]), axis=0)
+        scale = scale / xp.where(largest > 0, largest, xp.ones_like(largest)) ** 0.5
+    A = A * scale[:, None] * scale[None, :]
+    if not _array.host(xp.all(xp.isfinite(A))):
+        return None, 0, A.shape[0]
+    values, vectors = xp.linalg.eigh(A)
+    zero = 4 * float(xp.finfo(A.dtype).eps) * A.shape[0]
+    count = xp.asarray(1.0, dtype=A.dtype, device=_array.device(A))
+    negative, none = _array.host(xp.sum(count * (values < -zero)), xp.sum(count * (xp.abs(values) <= zero)))
+    return (values, vectors, scale), int(negative), int(none)
+
+
+def ldl_solve(factor, b):
+    """Return A^-1 b."""
+    values, vectors, scale = factor
+    xp = _array.namespace(b)
+    inner = (scale * b) @ vectors
+    inner = xp.where(values != 0, inner / xp.where(values != 0, values, xp.ones_like(values)), 0.0 * inner)
+    return scale * (vectors @ inner)
+
+
+def bound_errors(x, low, high, zl, zu):
+    """Return (largest violation, largest product of a multiplier and its distance) of bounds.
+
+    A multiplier where there is no bound counts as it is.
+    """
+    xp = _array.namespace(x)
+    zero = xp.zeros_like(x)
+    below, above = low - x, x - high
+    violation = xp.max(xp.maximum(xp.maximum(below, above), zero))
+    with_low = xp.where(xp.isfinite(low), xp.abs(xp.where(xp.isfinite(low), below, zero)), zero + 1.0) * xp.abs(zl)
+    with_high = xp.where(xp.isfinite(high), xp.abs(xp.where(xp.isfinite(high), above, zero)), zero + 1.0) * xp.abs(zu)
+    return violation, xp.max(xp.maximum(with_low, with_high))
+
+
+def pushed(x, low, high, part):
+    """Return x moved inside its bounds, by `part` of max(1, |bound|) and of their distance at most."""
+    xp = _array.namespace(x)
+    zero = xp.zeros_like(x)
+    finite_low, finite_high = xp.isfinite(low), xp.isfinite(high)
+    lo, hi = xp.where(finite_low, low, zero), xp.where(finite_high, high, zero)
+    width = xp.where(finite_low & finite_high, part * (hi - lo), zero + float("inf"))
+    least = lo + xp.minimum(part * xp.maximum(xp.abs(lo), zero + 1.0), width)
+    most = hi - xp.minimum(part * xp.maximum(xp.abs(hi), zero + 1.0), width)
+    x = xp.where(finite_low, xp.maximum(x, least), x)
+    return xp.where(finite_high, xp.minimum(x, most), x)
+
+
+def barrier(x, low, high, mu):
+    """Return (-mu sum of the logarithms of the distances to the bounds, its gradient)."""
+    xp = _array.namespace(x)
+    one, zero = xp.ones_like(x), xp.zeros_like(x)
+    a = xp.where(xp.isfinite(low), x - low, one)
+    b = xp.where(xp.isfinite(high), high - x, one)
+    gradient = xp.where(xp.isfinite(high), mu / b, zero) - xp.where(xp.isfinite(low), mu / a, zero)
+    return -mu * (xp.sum(xp.log(a)) + xp.sum(xp.log(b))), gradient
+
+
+def bound_curvature(x, low, high, zl, zu):
+    """Return zl / (x - low) + zu / (high - x)."""
+    return zl / (x - low) + zu / (high - x)
+
+
+def complementarity(x, low, high, zl, zu, mu):
+    """Return the largest |z (distance to the bound) - mu|."""
+    xp = _array.namespace(x)
+    zero = xp.zeros_like(x)
+    lower = xp.where(xp.isfinite(low), zl * xp.where(xp.isfinite(low), x - low, zero) - mu, zero)
+    upper = xp.where(xp.isfinite(high), zu * xp.where(xp.isfinite(high), high - x, zero) - mu, zero)
+    return xp.max(xp.maximum(xp.abs(lower), xp.abs(upper)))
+
+
+def bound_steps(x, dx, low, high, zl, zu, mu, fraction):
+    """Return (dzl, dzu, primal, dual): steps of the multipliers, and the largest step lengths <= 1.
+
+    The lengths leave a part 1 - `fraction` of each distance and of each multiplier.
+    """
+    xp = _array.namespace(x)
+    zero, one = xp.zeros_like(x), xp.ones_like(x)
+    with_low, with_high = xp.isfinite(low), xp.isfinite(high)
+    a, b = xp.where(with_low, x - low, one), xp.where(with_high, high - x, one)
+    dzl = xp.where(with_low, (mu - zl * dx) / a - zl, zero)
+    dzu = xp.where(with_high, (mu + zu * dx) / b - zu, zero)
+    primal = xp.minimum(_ratio(xp, a, dx, with_low), _ratio(xp, b, -dx, with_high))
+    dual = xp.minimum(_ratio(xp, zl, dzl, with_low), _ratio(xp, zu, dzu, with_high))
+    least = [xp.min(xp.minimum(fraction * r, one)) for r in (primal, dual)]
+    return dzl, dzu, *_array.host(*least)
+
+
+def _ratio(xp, distance, step, where):
+    towards = where & (step < 0)
+    safe = xp.where(towards, step, -xp.ones_like(step))
+    return xp.where(towards, -distance / safe, xp.zeros_like(step) + float("inf"))
+
+
+def bound_reset(x, low, high, zl, zu, mu):
+    """Return multipliers within a factor 1e10 of mu / distance."""
+    xp = _array.namespace(x)
+    zero, out = xp.zeros_like(x), []
+    for finite, distance, z in ((xp.isfinite(low), x - low, zl), (xp.isfinite(high), high - x, zu)):
+        centre = mu / xp.where(finite, distance, zero + 1.0)
+        out.append(xp.where(finite, xp.minimum(xp.maximum(z, centre / 1e10), centre * 1e10), zero))
+    return tuple(out)

@@ -1,0 +1,106 @@
+"""Newton's method on an exact augmented Lagrangian, for equality constraints.
+
+M(x, lam) = f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2, of which Newton's direction for the KKT equations is a descent
+direction once eta1 is large and eta2 small. Hong, Na, Mahoney, Kolar, arXiv:2305.18379, with an exact solve, inertia in
+place of eigenvalues, and a second-order correction.
+"""
+
+import math
+
+from numopt import _array
+from numopt._loop import Iterate
+from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
+from numopt.constrained._problem import State
+from numopt.exceptions import NumoptError
+
+_NU, _BETA = 1.5, 1e-4
+_SHORTEST = 0.05  # shorter steps say that the merit function is in the way: the filter goes on
+
+
+class LineSearchFailed(NumoptError):
+    """No step along the direction is acceptable; another method may do better from here."""
+
+
+def exact_newton(p, kkt, regular, start):
+    """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
+    eta1, eta2, units = 1.0, 0.1, 0
+    point, lam = start.point, start.lam
+    p.derive(point)
+    info = {"alpha": math.nan, "tau": 0.0}
+    while True:
+        gL = p.lagrangian_gradient(point, lam)
+        gg, cc = _array.host(gL @ gL, point.c @ point.c)
+        K = math.sqrt(gg + cc)
+        state = State(point, lam)
+        yield Iterate(state, p.errors(state, gL)[0], info)
+
+        H = p.hessian(point, lam)
+        kkt.factor(H, point.J, 0.0, 0.0)
+        tau, delta = 0.0, 0.0
+        if not regular.right():
+            if rank_suspect(p, point.J):
+                shorter = shortest_multipliers(p, point, gL, K)
+                if shorter is not None:
+                    lam, gL = shorter
+                    gg = _array.host(gL @ gL)
+                    K, H = math.sqrt(gg + cc), p.hessian(point, lam)
+                delta = min(1e-2, 0.1 * K)
+            found = regular.correct(lambda tau, delta: kkt.factor(H, point.J, tau, delta), K, delta)
+            if found is None:
+                raise LineSearchFailed(state)
+            tau, delta = found
+        dx, dlam = kkt.solve(-gL, -point.c)
+
+        # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since H dx + J^T dlam = -gL - tau dx + r_x
+        # and J dx = -c + delta dlam + r_c, with r the residual of an inexact solve.
+        gd, cd, size = _array.host(gL @ dx, point.c @ dlam, dx @ dx + dlam @ dlam)
+        if not math.isfinite(size):
+            raise LineSearchFailed(state)
+        base, by2, by1 = gd + cd, -gg - tau * gd, -cc + delta * cd
+        if kkt.residual is not None:
+            rx, rc = _array.host(gL @ kkt.residual[0], point.c @ kkt.residual[1])
+            by2, by1 = by2 + rx, by1 + rc
+        while True:
+            wanted = -0.5 * min(eta2, 1.0 / tau if tau else eta2) * K * K
+            slope = base + eta2 * by2 + eta1 * by1
+            if slope <= wanted:
+                break
+            eta1, eta2 = _NU * _NU * eta1, eta2 / _NU
+            if eta1 > 1e8 or eta2 < 1e-8:
+                raise LineSearchFailed(state)
+
+        def merit(trial, multipliers, eta1=eta1, eta2=eta2):
+            if not trial.finite:
+                return math.inf
+            gradient = p.lagrangian_gradient(p.derive(trial), multipliers)
+            lc, cc, gg = _array.host(multipliers @ trial.c, trial.c @ trial.c, gradient @ gradient)
+            value = trial.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+            return value if math.isfinite(value) else math.inf
+
+        here = merit(point, lam)
+        slack = 10 * float(p.xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))
+        alpha, trial = 1.0, None
+        while True:
+            trial = p.point(point.x + dx * alpha)
+            value = merit(trial, lam + dlam * alpha)
+            if value <= here + alpha * _BETA * slope + slack:
+                step = dx, dlam
+                break
+            if alpha == 1.0 and trial.finite and p.m:
+                # second-order correction: the same factors, c at the trial point added
+                sx, slam = kkt.solve(-gL, -(point.c + trial.c))
+                corrected = p.point(point.x + sx)
+                if merit(corrected, lam + slam) <= here + _BETA * slope + slack:
+                    trial, step = corrected, (sx, slam)
+                    break
+            best = -0.5 * slope * alpha / ((value - here) / alpha - slope) if math.isfinite(value) else 0.0
+            alpha *= min(max(best / alpha, 0.1), 0.5)
+            if alpha < _SHORTEST:
+                raise LineSearchFailed(state)
+        p.learn(point, trial, lam + step[1] * alpha)
+        point, lam = trial, lam + step[1] * alpha
+        units = units + 1 if alpha == 1.0 else 0
+        if units >= 3:
+            eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
+        info = {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2}
+

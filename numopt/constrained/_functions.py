@@ -1,0 +1,141 @@
+"""The caller's functions: each answer is checked for library, shape and dtype, copied, counted and timed."""
+
+from time import perf_counter
+
+import numpy as np
+
+from numopt import _array
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+SCHEMES = ("2-point", "3-point", "cs")
+
+
+class Space:
+    """Where the variables live: the library, device and dtype that every answer must have.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Calls by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``.
+    seconds : float
+        Time spent in the caller's functions.
+    """
+
+    def __init__(self, xp, device, dtype):
+        self.xp, self.device, self.dtype = xp, device, dtype
+        self.numpy = _array.is_numpy(xp)
+        self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev"), 0)
+        self.seconds = 0.0
+
+    def call(self, kind, function, *arguments):
+        """Call a function of the caller, counted and timed."""
+        self.counts[kind] += 1
+        began = perf_counter()
+        try:
+            return function(*arguments)
+        finally:
+            self.seconds += perf_counter() - began
+
+    def scalar(self, name, value):
+        """Return the value of a scalar function as a float; infinite or NaN is the caller's to judge."""
+        if type(value) is float or type(value) is np.float64:
+            return float(value)
+        if np.shape(value) not in ((), (1,)) if not _array.is_array(value) else value.shape not in ((), (1,)):
+            raise InvalidInputError(
+                f"{name} returned an array of shape {np.shape(value)}: a scalar of shape () is expected; "
+                f"return one number"
+            )
+        if _array.is_array(value):
+            self._same_library(name, value)
+            return _array.host(self.xp.reshape(value, ()))
+        if isinstance(value, complex) or not np.isscalar(value):
+            raise InvalidTypeError(f"{name} returned {value!r}: a real number is expected; return one")
+        return float(value)
+
+    def vector(self, name, value, size=None):
+        """Return a fresh vector; scalars and matrices of one row or column count as vectors."""
+        if not (type(value) is np.ndarray and self.numpy and value.dtype == self.dtype and value.ndim == 1):
+            value = self._dense(name, value)
+            if value.ndim != 1 and max(value.shape, default=1) == value.size:
+                value = self.xp.reshape(value, (-1,))
+        if value.ndim != 1 or (size is not None and value.shape[0] != size):
+            wanted = "any" if size is None else size
+            raise InvalidInputError(
+                f"{name} returned an array of shape {value.shape}: shape ({wanted},) is expected; "
+                f"make it agree with x0 and the constraints"
+            )
+        return value.copy() if self.numpy else self.xp.asarray(value, copy=True, device=self.device)
+
+    def matrix(self, name, value, shape):
+        """Return a fresh matrix: dense, a SciPy CSR array, or an operator with ``matvec`` as it is."""
+        if _array.is_sparse(value):
+            if not self.numpy:
+                raise InvalidTypeError(
+                    f"{name} returned a sparse array: the sparse factorisation runs on the host alone; return a "
+                    f"dense {self.xp.__name__.rpartition('.')[2]} array, or pass NumPy arrays"
+                )
+            value = _array.as_csr(value, dtype=self.dtype)
+        elif hasattr(value, "matvec"):
+            pass
+        elif not (type(value) is np.ndarray and self.numpy and value.dtype == self.dtype and value.ndim == 2):
+            value = self._dense(name, value)
+            if value.ndim < 2 and (shape[0] == 1 or value.ndim == 0):
+                value = self.xp.reshape(value, (1, -1))
+            elif value.ndim == 1 and shape == (value.shape[0], 1):
+                value = self.xp.reshape(value, shape)
+        if tuple(value.shape) != shape:
+            raise InvalidInputError(
+                f"{name} returned a matrix of shape {tuple(value.shape)}: shape {shape} is expected; "
+                f"make it agree with x0 and the constraints"
+            )
+        if type(value) is np.ndarray:
+            return value.copy()
+        return value if not _array.is_array(value) else self.xp.asarray(value, copy=True, device=self.device)
+
+    def _dense(self, name, value):
+        if _array.is_sparse(value):
+            value = value.toarray()
+        if not _array.is_array(value):
+            value = np.asarray(value)
+        self._same_library(name, value)
+        if "complex" in str(value.dtype) or str(value.dtype) == "object":
+            raise InvalidTypeError(f"{name} returned dtype {value.dtype}: real numbers are expected; return them")
+        return self.xp.asarray(value, dtype=self.dtype, device=self.device)
+
+    def _same_library(self, name, value):
+        if _array.namespace(value) is not self.xp:
+            mine, theirs = (xp.__name__.rpartition(".")[2] for xp in (self.xp, _array.namespace(value)))
+            raise InvalidTypeError(
+                f"x0 is a {mine} array and {name} returned a {theirs} array: all arrays of a call must belong to "
+                f"one library; compute with the library of x0, numopt never moves data silently"
+            )
+
+
+def differences(space, function, x, scheme, base=None):
+    """Return the derivative of a vector function by differences: a matrix with a row for each output.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x) -> vector`` of the same library; for "cs" it is called with complex `x`.
+    scheme : {"2-point", "3-point", "cs"}
+    base : array, optional
+        Its value at x, if known; for "2-point" alone.
+    """
+    xp, columns = space.xp, []
+    eps, index = float(xp.finfo(space.dtype).eps), xp.arange(x.shape[0], device=space.device)
+    if scheme == "2-point" and base is None:
+        base = function(x)
+    for i, value in enumerate(map(float, _array.host(x))):
+        at = index == i
+        if scheme == "cs":
+            columns.append(xp.imag(function(xp.where(at, x + 1e-30j, x + 0j))) / 1e-30)
+            continue
+        h = eps ** (1 / 2 if scheme == "2-point" else 1 / 3) * max(1.0, abs(value))
+        h = (value + h) - value  # as it is rounded
+        ahead = function(xp.where(at, x + h, x))
+        if scheme == "2-point":
+            columns.append((ahead - base) / h)
+        else:
+            columns.append((ahead - function(xp.where(at, x - h, x))) / (2 * h))
+    return xp.stack(columns, axis=1)

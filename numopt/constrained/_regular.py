@@ -1,0 +1,47 @@
+"""Regularisation until a step is one: the inertia says whether the curvature is right and the rows independent.
+
+A. Wächter, L. T. Biegler, "On the implementation of an interior-point filter line-search algorithm", Math. Program. 106
+(2006), section 3.1.
+"""
+
+_FIRST, _LARGEST = 1e-4, 1e10
+
+
+class Regulariser:
+    """Finds tau and delta such that [[H + tau I, J^T], [J, -delta I]] has n positive, m negative eigenvalues."""
+
+    def __init__(self, kkt, n, m):
+        self.kkt, self.n, self.m, self.last = kkt, n, m, 0.0
+
+    def right(self):
+        """Say whether the last factorisation has the inertia that a minimum needs."""
+        return self.kkt.zero == 0 and self.kkt.negative == self.m
+
+    def correct(self, factor, size, stabiliser=0.0):
+        """Factor by ``factor(tau, delta)`` until the inertia is right; return (tau, delta) or None.
+
+        `stabiliser` > 0 is tried as delta first: where rows are dependent it alone should do, and where the
+        curvature is wrong it would only slow the steps down. After that delta is 1e-8 size^(1/4) at most.
+        """
+        if stabiliser:
+            factor(0.0, stabiliser)
+            if self.right():
+                return 0.0, stabiliser
+            factor(0.0, 0.0)
+        delta = 0.0
+        if delta == 0.0 and (self.kkt.zero or self.kkt.negative < self.m):
+            delta = 1e-8 * min(size, 1.0) ** 0.25
+            factor(0.0, delta)
+            if self.right():
+                return 0.0, delta
+        tau = _FIRST if self.last == 0 else max(1e-20, self.last / 3)
+        growth = 100.0 if self.last == 0 else 8.0
+        while tau <= _LARGEST:
+            factor(tau, delta)
+            if self.right():
+                self.last = tau
+                return tau, delta
+            if delta == 0.0 and self.kkt.negative < self.m:
+                delta = 1e-8 * min(size, 1.0) ** 0.25
+            tau *= growth
+        return None
