@@ -1,6 +1,8 @@
 """Smooth optimisation under equality and inequality constraints."""
 
+from numopt.constrained._kkt import KKTSolver
 from numopt.constrained._minimize import minimize_constrained
 from numopt.constrained._result import ConstrainedResult
+from numopt.constrained._sketch import SketchResult, sketch_solve
 
-__all__ = ["ConstrainedResult", "minimize_constrained"]
+__all__ = ["ConstrainedResult", "KKTSolver", "SketchResult", "minimize_constrained", "sketch_solve"]

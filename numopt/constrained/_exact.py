@@ -24,17 +24,13 @@ class LineSearchFailed(NumoptError):
 def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
     eta1, eta2, units = 1.0, 0.1, 0
-    point, lam = start.point, start.lam
-    p.derive(point)
-    info = {"alpha": math.nan, "tau": 0.0}
+    point, lam = p.derive(start.point), start.lam
     while True:
         gL = p.lagrangian_gradient(point, lam)
         gg, cc = _array.host(gL @ gL, point.c @ point.c)
         K = math.sqrt(gg + cc)
         state = State(point, lam)
-        yield Iterate(state, p.errors(state, gL)[0], info)
-
-        H = p.hessian(point, lam)
+        kkt.at, H = p.caller_view(state), p.hessian(point, lam)
         kkt.factor(H, point.J, 0.0, 0.0)
         tau, delta = 0.0, 0.0
         if not regular.right():
@@ -102,5 +98,6 @@ def exact_newton(p, kkt, regular, start):
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
-        info = {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2}
+        new = State(point, lam)
+        yield Iterate(new, p.errors(new)[0], {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
 

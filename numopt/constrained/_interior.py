@@ -58,7 +58,7 @@ class Interior:
         return self.xp.concat([dx, dlam[self.e :] / self.sigma - share]), dlam
 
 
-def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, seen=False):
+def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
     """Yield iterates; return why no further one can be found."""
     xp, k, n, e = p.xp, p.k, p.n, p.n_eq
     eps = float(xp.finfo(p.space.dtype).eps)
@@ -73,13 +73,12 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, s
         lam = least_squares_multipliers(p, ip, point, zl, zu)
     mu = mu if p.bounded else 0.0
     theta = _host_sum(xp, ip.residual(point, w)) if p.m else 0.0
-    filter_, restorations, info = Filter(theta), 0, {"mu": mu, "alpha": math.nan, "tau": 0.0}
+    filter_, restorations, info = Filter(theta), 0, None
     while True:
         c, gL = ip.residual(point, w), ip.gradient(point, lam)
-        state = State(point, lam, zl[:n], zu[:n]) if p.bounded else State(point, lam)
-        if not seen:
+        if info is not None:
+            state = State(point, lam, zl[:n], zu[:n]) if p.bounded else State(point, lam)
             yield Iterate(state, p.errors(state)[0], info)
-        seen = False
         if point.f < _UNBOUNDED:
             return Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}"
 
@@ -105,7 +104,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, s
         theta, phi, gg, cc = _array.host(xp.sum(xp.abs(c)) if p.m else zero, logs, rw @ rw, c @ c if p.m else zero)
         phi, K = phi + point.f, math.sqrt(gg + cc)
         sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
-        H = p.hessian(point, lam)
+        kkt.at, H = p.caller_view(State(point, lam)), p.hessian(point, lam)
         ip.factor(H, point.J, sigma, 0.0, 0.0)
         tau, delta = 0.0, 0.0
         if not regular.right():

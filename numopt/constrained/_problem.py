@@ -60,7 +60,7 @@ class Problem:
         Whether there is any bound or inequality.
     """
 
-    def __init__(self, space, objective, blocks, x0, lower, upper):
+    def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
         self.space, self.objective, self.blocks = space, objective, blocks
         self.xp, self.k = space.xp, kernels("constrained", space.xp)
         self.whole, self.free = x0, None
@@ -74,7 +74,7 @@ class Problem:
         self.l, self.u, self.n = self._move(lower), self._move(upper), x0.shape[0]
         self._read_rows(x0)
         self.bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any() or self.m > self.n_eq)
-        self._scale(x0)
+        self._scale(x0, scaled)
         self.secant = self._secant()
 
     def _read_rows(self, x0):
@@ -107,18 +107,20 @@ class Problem:
         self._sides = low[rows[self.n_eq :]], high[rows[self.n_eq :]]
         self.f0 = f
 
-    def _scale(self, x0):
+    def _scale(self, x0, scaled):
         """Choose the scales from the gradients at the start, and check these."""
         self.sf, self.sc = 1.0, None
         self.cl, self.cu = map(self._move, self._sides)
         start = self.derive(self.point(x0))
         _finite("the gradient of fun at x0", start.g)
-        largest = _array.host(self.xp.max(self.xp.abs(start.g)))
+        # a caller's preconditioner knows the problem as it is
+        scaled = scaled and not isinstance(start.J, Operator) and self.objective.products is None
+        largest = _array.host(self.xp.max(self.xp.abs(start.g))) if scaled else 0.0
         self.sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
         if self.m and not isinstance(start.J, Operator):
             sizes = _row_sizes(self.xp, start.J)
             _finite("the Jacobian of the constraints at x0", sizes)
-            if sizes.max() > _LARGEST_GRADIENT:
+            if scaled and sizes.max() > _LARGEST_GRADIENT:
                 scales = np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
                 self.sc = self._move(scales)
                 self.cl, self.cu = (self._move(side * scales[self.n_eq :]) for side in self._sides)
@@ -258,6 +260,22 @@ class Problem:
         back[self._rows] = np.arange(self.m)
         padded = self.xp.concat([v, self.xp.zeros_like(v[:1]) if self.m else self._move(np.zeros(1))])
         return self.xp.take(padded, self._move(back, self.xp.int64))
+
+    def inner_multipliers(self, v):
+        """Return what the caller's multipliers are inside: `row_multipliers` turned round."""
+        v = v if self.order is None else self.xp.take(v, self.order)
+        return v * self.sf if self.sc is None else v * self.sf / self.sc
+
+    def inner_bound_multipliers(self, z0, lam):
+        """Return multipliers of the bounds on (x, slacks) from a caller's pair and the multipliers of the rows."""
+        pair = [self.space.vector("options['z0']", z, self.whole.shape[0]) for z in z0]
+        pair = [z if self.free is None else self._reduced(z) for z in pair]
+        rows = (self.xp.clip(sign * lam[self.n_eq :], 0.0, None) for sign in (-1.0, 1.0))
+        return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
+
+    def caller_view(self, state):
+        """Return (x, multipliers) as the caller knows them."""
+        return self._full(state.x), self.row_multipliers(state.lam)
 
     def full(self, x):
         """Return all variables, fixed ones included."""

@@ -60,3 +60,30 @@ class ConstrainedResult(Result):
     nhev: int
     ncev: int
     time_eval: float
+
+
+def second_order(p, kkt, state):
+    """Say what the inertia of the KKT matrix at a first-order point proves.
+
+    Bounds enter through their multipliers over their distances, as in the barrier method: an active bound with a
+    positive multiplier is nearly infinite curvature.
+    """
+    from numopt.constrained._krylov import Products
+
+    if p.secant is not None or isinstance(kkt.inner, Products):
+        return "not verified"
+    xp, e = p.xp, p.n_eq
+    d, sigma = 0.0, 0.0
+    if p.bounded:
+        zl, zu = state.zl, state.zu
+        tiny = float(xp.finfo(p.space.dtype).eps)
+        sigma = zl / (xp.clip(state.x - p.l, tiny, None)) + zu / xp.clip(p.u - state.x, tiny, None)
+        if p.m > e:
+            c, lam = state.point.c[e:], state.lam[e:]
+            curvature = xp.clip(-lam, 0.0, None) / xp.clip(c - p.cl, tiny, None)
+            curvature = curvature + xp.clip(lam, 0.0, None) / xp.clip(p.cu - c, tiny, None)
+            d = xp.concat([xp.zeros_like(state.point.c[:e]), 1.0 / xp.clip(curvature, tiny, None)])
+    kkt.factor(p.hessian(state.point, state.lam), state.point.J, sigma, d)
+    if kkt.zero:
+        return "not verified"
+    return "min" if kkt.negative == p.m else "saddle" if kkt.negative > p.m else "not verified"

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
+from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu._jit import jit
 
 
@@ -183,3 +184,56 @@ def bound_reset(x, low, high, zl, zu, mu):
             centre = mu / (high[i] - x[i])
             outu[i] = min(max(zu[i], centre / 1e10), centre * 1e10)
     return outl, outu
+
+
+def sparse_ldl(indptr, indices, data, known):
+    """Factor a symmetric matrix given by its upper triangle in CSC; return (factor, D, known).
+
+    `known` is what the last factorisation of this pattern returned as such, or None.
+    """
+    known = _sparse.symbolic(indptr, indices) if known is None else known
+    rows, values, D = _sparse.numeric(indptr, indices, data, *known)
+    return (known[1], rows, values, D), D, known
+
+
+def sparse_ldl_solve(factor, b):
+    """Return A^-1 b."""
+    return _sparse.solve(*factor, b)
+
+
+@jit(fastmath=("contract", "reassoc"))
+def project_rows(W, t, d, rows):
+    """Return d after projecting it, for each i of `rows` in turn, onto W_i . d = t_i; rows of zeros do nothing."""
+    d = d.copy()
+    squares = np.zeros(W.shape[0], W.dtype)
+    for i in range(W.shape[0]):
+        for j in range(W.shape[1]):
+            squares[i] += W[i, j] * W[i, j]
+    for i in rows:
+        if squares[i] > 0:
+            off = -t[i]
+            for j in range(d.size):
+                off += W[i, j] * d[j]
+            off /= squares[i]
+            for j in range(d.size):
+                d[j] -= off * W[i, j]
+    return d
+
+
+def warmup(dtype):
+    """Compile for one dtype."""
+    one = np.ones(2, dtype)
+    eye = np.eye(2, dtype=dtype)
+    mu = float(one[0])
+    factor, *_ = ldl(kkt_matrix(eye, eye[:1], 0.0, 0.0))
+    ldl_solve(factor, np.ones(3, dtype))
+    for function in (bound_errors, bound_curvature):
+        function(one, 0 * one, 2 * one, one, one)
+    pushed(one, 0 * one, 2 * one, 0.01)
+    barrier(one, 0 * one, 2 * one, mu)
+    complementarity(one, 0 * one, 2 * one, one, one, mu)
+    bound_steps(one, one, 0 * one, 2 * one, one, one, mu, 0.99)
+    bound_reset(one, 0 * one, 2 * one, one, one, mu)
+    project_rows(eye, one, one, np.arange(2))
+    parts, *_ = sparse_ldl(np.arange(3, dtype=np.int32), np.arange(2, dtype=np.int32), one, None)
+    sparse_ldl_solve(parts, one)

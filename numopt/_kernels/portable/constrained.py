@@ -126,3 +126,38 @@ def bound_reset(x, low, high, zl, zu, mu):
         centre = mu / xp.where(finite, distance, zero + 1.0)
         out.append(xp.where(finite, xp.minimum(xp.maximum(z, centre / 1e10), centre * 1e10), zero))
     return tuple(out)
+
+
+def sparse_ldl(indptr, indices, data, known):
+    """Factor a symmetric matrix given by its upper triangle in CSC; return (factor, D, known).
+
+    `known` is what the last factorisation of this pattern returned as such, or None. Here SciPy's SuperLU keeps to the
+    diagonal, so that the diagonal of U is D. NumPy arrays alone.
+    """
+    import scipy.sparse as sp
+    from scipy.sparse.linalg import splu
+
+    upper = sp.csc_array((data, indices, indptr))
+    whole = sp.csc_array(upper + sp.triu(upper, 1).T)
+    options = {"SymmetricMode": True}
+    lu = splu(whole.astype(float), permc_spec="NATURAL", diag_pivot_thresh=0.0, options=options)
+    D = lu.U.diagonal()
+    if (lu.perm_r != lu.perm_c).any():
+        D = 0.0 * D
+    return lu, D, known
+
+
+def sparse_ldl_solve(factor, b):
+    """Return A^-1 b."""
+    return factor.solve(b.astype(float)).astype(b.dtype)
+
+
+def project_rows(W, t, d, rows):
+    """Return d after projecting it, for each i of `rows` in turn, onto W_i . d = t_i; rows of zeros do nothing."""
+    xp = _array.namespace(d)
+    squares = xp.sum(W * W, axis=1)
+    inverse = xp.where(squares > 0, 1.0 / xp.where(squares > 0, squares, xp.ones_like(squares)), 0.0 * squares)
+    for i in rows.tolist():
+        w = W[i, :]
+        d = d - ((w @ d - t[i]) * inverse[i]) * w
+    return d

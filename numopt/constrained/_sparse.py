@@ -1,0 +1,98 @@
+"""The KKT matrix in sparse form: one ordering and one symbolic analysis for all steps of one pattern."""
+
+import numpy as np
+
+from numopt._kernels import kernels
+
+_REFINEMENTS = 3
+_SHIFT = 1e-8  # of the largest entry of a row of J H^-1 J^T, roughly: what keeps pivots away from 0
+
+
+class Sparse:
+    """[[H + diag(sigma), J^T], [J, -diag(d)]] as a quasi-definite sparse matrix, factored as L D L^T.
+
+    The lower right block gets at least -1e-8 of the scale of J; iterative refinement on the matrix without that
+    brings the solution back. The signs of D are those of the eigenvalues (Sylvester). Runs on the host alone.
+    """
+
+    name = "sparse-ldl"
+
+    def __init__(self, xp):
+        self.k, self.n_factor, self.residual = kernels("constrained", xp), 0, None
+        self.pattern, self.known = None, None
+
+    def factor(self, H, J, sigma, d):
+        """Factor; sets `negative` and `zero`, the counts of the signs of the eigenvalues."""
+        self.n_factor += 1
+        (m, self.n), N = J.shape, sum(J.shape)
+        pattern = H.indptr, H.indices, J.indptr, J.indices
+        if self.pattern is None or not all(map(np.array_equal, pattern, self.pattern)):
+            self.pattern, self.known = tuple(a.copy() for a in pattern), None
+            self._analyse(H, J, N)
+        sigma, d = np.broadcast_to(sigma, (self.n,)), np.broadcast_to(d, (m,))
+        self.H, self.J, self.sigma, self.d = H, J, sigma, d
+        scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
+        low = np.maximum(d, _SHIFT * min(scale, scale**2))
+        values = np.concatenate([H.data[self.upper], J.data, sigma, -low])
+        data = np.bincount(self.place, values, self.indices.size).astype(H.dtype)
+        self.factors, D, self.known = self.k.sparse_ldl(self.indptr, self.indices, data, self.known)
+        self.negative, self.zero = int((D < 0).sum()), int((~(np.abs(D) > 0)).sum())
+
+    def _analyse(self, H, J, N):
+        """Choose the ordering, and find where every value goes in the permuted upper triangle."""
+        import scipy.sparse as sp
+
+        n = self.n
+        rows = np.repeat(np.arange(n), np.diff(H.indptr))
+        self.upper = np.flatnonzero(rows <= H.indices)
+        j_rows = np.repeat(np.arange(N - n), np.diff(J.indptr)) + n
+        i = np.concatenate([rows[self.upper], J.indices, np.arange(N)])
+        j = np.concatenate([H.indices[self.upper], j_rows, np.arange(N)])
+        self.order = _ordering(sp.csc_array((np.ones(i.size), (i, j)), shape=(N, N)))
+        position = np.empty(N, np.int64)
+        position[self.order] = np.arange(N)
+        i, j = position[i], position[j]
+        i, j = np.minimum(i, j), np.maximum(i, j)
+        entries, self.place = np.unique(j * N + i, return_inverse=True)
+        self.indices = (entries % N).astype(np.int32)
+        self.indptr = np.searchsorted(entries // N, np.arange(N + 1)).astype(np.int32)
+
+    def solve(self, rx, rc):
+        """Return (dx, dlam) for the right-hand side (rx, rc), refined on the matrix as it was given."""
+        b = np.concatenate([rx, rc])
+        x = self._direct(b)
+        for _ in range(_REFINEMENTS):
+            r = b - self._product(x)
+            if not np.linalg.norm(r) > 1e-14 * np.linalg.norm(b):
+                break
+            better = x + self._direct(r)
+            if not np.linalg.norm(b - self._product(better)) < np.linalg.norm(r):
+                break
+            x = better
+        r = b - self._product(x)
+        self.residual = (-r[: self.n], -r[self.n :]) if np.linalg.norm(r) > 1e-12 * np.linalg.norm(b) else None
+        return x[: self.n], x[self.n :]
+
+    def _direct(self, b):
+        out = np.empty_like(b)
+        out[self.order] = self.k.sparse_ldl_solve(self.factors, b[self.order])
+        return out
+
+    def _product(self, x):
+        p, q = x[: self.n], x[self.n :]
+        return np.concatenate([self.H @ p + self.sigma * p + self.J.T @ q, self.J @ p - self.d * q])
+
+
+def _ordering(upper):
+    """Return a fill-reducing ordering: multiple minimum degree, as SuperLU's incomplete factorisation reports it."""
+    import scipy.sparse as sp
+    from scipy.sparse.linalg import spilu
+
+    whole = sp.csc_array(upper + sp.triu(upper, 1).T)
+    whole.data[:] = 1.0
+    whole = whole + sp.eye_array(whole.shape[0], format="csc") * float(whole.shape[0])
+    lu = spilu(whole, drop_tol=1.0, fill_factor=1, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    return np.argsort(lu.perm_c)
+
+
+__all__ = ["Sparse"]
