@@ -10,7 +10,7 @@ from numopt._loop import Iterate
 from numopt._status import Status
 from numopt.constrained._problem import State
 from numopt.constrained._sketch import Sketcher
-from numopt.exceptions import ConvergenceWarning, warn
+from numopt.exceptions import ConvergenceWarning, InvalidInputError, warn
 
 BETA, NU, XI_B = 0.1, 1.5, 0.1
 ETA1, ETA2, DELTA = 1.0, 0.1, 0.1
@@ -25,8 +25,8 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
     n_sketch = capped = 0
     eye = xp.eye(p.n, dtype=p.space.dtype, device=p.space.device)
     while True:
-        gL, G, c = p.lagrangian_gradient(point, lam), point.J, point.c
-        H = p.hessian(point, lam)
+        gL, G, c = p.lagrangian_gradient(point, lam), _dense(point.J), point.c
+        H = _dense(p.hessian(point, lam))
         gg, cc, h2, g2 = _array.host(gL @ gL, c @ c, xp.sum(H * H), xp.sum(G * G))
         K = math.sqrt(gg + cc)
         first = K if first is None else first
@@ -95,6 +95,12 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
         state = State(point, lam)
         counts = {"kind": kind, "n_sketch": n_sketch, "inner_capped": capped, "inner_residual": off}
         yield Iterate(state, p.errors(state)[0], {"alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2, **counts})
+
+
+def _dense(A):
+    if hasattr(A, "matvec"):
+        raise InvalidInputError("method is 'adasketch': it needs matrices, not products; choose 'auto'")
+    return A.toarray() if _array.is_sparse(A) else A
 
 
 def _smallest(p, G, H):

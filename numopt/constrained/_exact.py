@@ -6,10 +6,12 @@ place of eigenvalues, and a second-order correction.
 """
 
 import math
+from functools import partial
 
 from numopt import _array
 from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
+from numopt.constrained._operator import times
 from numopt.constrained._problem import State
 from numopt.exceptions import NumoptError
 
@@ -32,7 +34,7 @@ def exact_newton(p, kkt, regular, start):
         state = State(point, lam)
         kkt.at, H = p.caller_view(state), p.hessian(point, lam)
         kkt.factor(H, point.J, 0.0, 0.0)
-        tau, delta = 0.0, 0.0
+        B, tau, delta = H, 0.0, 0.0
         if not regular.right():
             if rank_suspect(p, point.J):
                 shorter = shortest_multipliers(p, point, gL, K)
@@ -41,23 +43,30 @@ def exact_newton(p, kkt, regular, start):
                     gg = _array.host(gL @ gL)
                     K, H = math.sqrt(gg + cc), p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            found = regular.correct(lambda tau, delta: kkt.factor(H, point.J, tau, delta), K, delta)
+            found = regular.correct(
+                lambda B, tau, delta: kkt.factor(B, point.J, tau, delta), H, partial(p.objective_hessian, point), K, delta
+            )
             if found is None:
                 raise LineSearchFailed(state)
-            tau, delta = found
+            B, tau, delta = found
         dx, dlam = kkt.solve(-gL, -point.c)
 
-        # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since H dx + J^T dlam = -gL - tau dx + r_x
-        # and J dx = -c + delta dlam + r_c, with r the residual of an inexact solve.
+        # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since
+        # H dx + J^T dlam = -gL - tau dx - (B - H) dx + r_x and J dx = -c + delta dlam + r_c, with r the residual of an
+        # inexact solve. `bent` is the size of what was added to H: eta2 > 2 / bent is out of reach.
         gd, cd, size = _array.host(gL @ dx, point.c @ dlam, dx @ dx + dlam @ dlam)
         if not math.isfinite(size):
             raise LineSearchFailed(state)
-        base, by2, by1 = gd + cd, -gg - tau * gd, -cc + delta * cd
+        base, by2, by1, bent = gd + cd, -gg - tau * gd, -cc + delta * cd, tau
+        if B is not H:
+            off = times(B, dx) - times(H, dx)
+            along, square, length = _array.host(gL @ off, off @ off, dx @ dx)
+            by2, bent = by2 - along, math.sqrt(square / max(length, 1e-300))
         if kkt.residual is not None:
             rx, rc = _array.host(gL @ kkt.residual[0], point.c @ kkt.residual[1])
             by2, by1 = by2 + rx, by1 + rc
         while True:
-            wanted = -0.5 * min(eta2, 1.0 / tau if tau else eta2) * K * K
+            wanted = -0.5 * min(eta2, 1.0 / bent if bent else eta2) * K * K
             slope = base + eta2 * by2 + eta1 * by1
             if slope <= wanted:
                 break

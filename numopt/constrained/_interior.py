@@ -5,6 +5,7 @@ system, which keeps the size n + m. A. Wächter, L. T. Biegler, Math. Program. 1
 """
 
 import math
+from functools import partial
 
 from numopt import _array
 from numopt._loop import Iterate
@@ -114,10 +115,13 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
                     lam, rw = shorter
                     H = p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            found = regular.correct(lambda tau, delta: ip.factor(H, point.J, sigma, tau, delta), max(mu, K if not p.bounded else mu), delta)
+            found = regular.correct(
+                lambda B, tau, delta: ip.factor(B, point.J, sigma, tau, delta), H, partial(p.objective_hessian, point),
+                mu if p.bounded else K, delta,
+            )  # fmt: skip
             if found is None:
                 return Status.BREAKDOWN, "no regularisation gives the KKT matrix the inertia of a minimum"
-            tau, delta = found
+            _, tau, delta = found
         dw, dlam = ip.solve(rw, c)
         slope, size, reach = _array.host(g @ dw, dw @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(w))))
         if not math.isfinite(size):

@@ -182,6 +182,10 @@ class Problem:
             H = _submatrix(self.xp, H, self.free, self.whole)
         return H if self.secant is None else H + self.secant.matrix
 
+    def objective_hessian(self, point):
+        """Return the Hessian of f alone, or None where a quasi-Newton matrix stands for a part of H."""
+        return None if self.secant is not None or self.m == 0 else self.hessian(point, 0.0 * point.c)
+
     def learn(self, old, new, lam):
         """Show the quasi-Newton matrix the step from one point to another."""
         if self.secant is not None:

@@ -17,30 +17,37 @@ class Regulariser:
         """Say whether the last factorisation has the inertia that a minimum needs."""
         return self.kkt.zero == 0 and self.kkt.negative == self.m
 
-    def correct(self, factor, size, stabiliser=0.0):
-        """Factor by ``factor(tau, delta)`` until the inertia is right; return (tau, delta) or None.
+    def correct(self, factor, H, plain, size, stabiliser=0.0):
+        """Factor by ``factor(B, tau, delta)`` until the inertia is right; return (B, tau, delta) or None.
 
         `stabiliser` > 0 is tried as delta first: where rows are dependent it alone should do, and where the
-        curvature is wrong it would only slow the steps down. After that delta is 1e-8 size^(1/4) at most.
+        curvature is wrong it would only slow the steps down; after that delta is 1e-8 size^(1/4) at most.
+        Next comes the Hessian of f alone, ``plain()`` (None where there is none): often the multipliers, far from
+        their limits, are what bends H the wrong way, and no multiple of I has as good a scale. Then tau grows.
         """
         if stabiliser:
-            factor(0.0, stabiliser)
+            factor(H, 0.0, stabiliser)
             if self.right():
-                return 0.0, stabiliser
-            factor(0.0, 0.0)
+                return H, 0.0, stabiliser
+        B = plain()
+        if B is not None:
+            factor(B, 0.0, 0.0)
+            if self.right():
+                return B, 0.0, 0.0
+        factor(H, 0.0, 0.0)
         delta = 0.0
-        if delta == 0.0 and (self.kkt.zero or self.kkt.negative < self.m):
+        if self.kkt.zero or self.kkt.negative < self.m:
             delta = 1e-8 * min(size, 1.0) ** 0.25
-            factor(0.0, delta)
+            factor(H, 0.0, delta)
             if self.right():
-                return 0.0, delta
+                return H, 0.0, delta
         tau = _FIRST if self.last == 0 else max(1e-20, self.last / 3)
         growth = 100.0 if self.last == 0 else 8.0
         while tau <= _LARGEST:
-            factor(tau, delta)
+            factor(H, tau, delta)
             if self.right():
                 self.last = tau
-                return tau, delta
+                return H, tau, delta
             if delta == 0.0 and self.kkt.negative < self.m:
                 delta = 1e-8 * min(size, 1.0) ** 0.25
             tau *= growth
