@@ -9,6 +9,7 @@ from numopt import _array
 from numopt._loop import Iterate
 from numopt._status import Status
 from numopt.constrained._problem import State
+from numopt.constrained._regular import finite
 from numopt.constrained._sketch import Sketcher
 from numopt.exceptions import ConvergenceWarning, InvalidInputError, warn
 
@@ -79,8 +80,7 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
                 while slope > -0.5 * eta2 * K * K and eta1 <= 1e8 and eta2 >= 1e-8:
                     eta1, eta2 = NU * NU * eta1, eta2 / NU
                     slope = slopes(dx, dlam, eta1, eta2)
-        if not math.isfinite(slope):
-            return Status.BREAKDOWN, "the direction is not finite"
+        finite(slope, "the slope of the merit function")
 
         here, alpha = _merit(p, point, lam, eta1, eta2), 1.0  # step 7
         slack = 10 * float(xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))

@@ -117,6 +117,8 @@ class LinearBlock(Block):
         if not (_array.is_array(A) or _array.is_sparse(A)):
             A = np.atleast_2d(np.asarray(A))
         A = A if len(A.shape) == 2 else A[None, :]
+        if not _array.is_sparse(A):  # scipy keeps it as a NumPy array: it moves once
+            A = _array.like(space.xp, A, space.device, space.dtype)
         self.A = space.matrix(f"{label}.A", A, (A.shape[0], A.shape[1]))
         values = self.A.data if _array.is_sparse(self.A) else self.A
         if not _array.host(space.xp.all(space.xp.isfinite(values))):

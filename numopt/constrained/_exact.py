@@ -13,6 +13,7 @@ from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
 from numopt.constrained._problem import State
+from numopt.constrained._regular import finite
 from numopt.exceptions import NumoptError
 
 _NU, _BETA = 1.5, 1e-4
@@ -55,8 +56,7 @@ def exact_newton(p, kkt, regular, start):
         # H dx + J^T dlam = -gL - tau dx - (B - H) dx + r_x and J dx = -c + delta dlam + r_c, with r the residual of an
         # inexact solve. `bent` is the size of what was added to H: eta2 > 2 / bent is out of reach.
         gd, cd, size = _array.host(gL @ dx, point.c @ dlam, dx @ dx + dlam @ dlam)
-        if not math.isfinite(size):
-            raise LineSearchFailed(state)
+        finite(size, "the size of the step")
         base, by2, by1, bent = gd + cd, -gg - tau * gd, -cc + delta * cd, tau
         if B is not H:
             off = times(B, dx) - times(H, dx)

@@ -14,6 +14,7 @@ from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
 from numopt.constrained._operator import times, transposed_times
 from numopt.constrained._problem import State
+from numopt.constrained._regular import finite
 from numopt.constrained._restore import restored
 
 _UNBOUNDED = -1e20
@@ -92,7 +93,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
         s_c = max(100.0, sums / w.shape[0]) / 100
         changed = False
         while p.bounded and mu > tol / 10:
-            paid = _array.host(k.complementarity(w, ip.lo, ip.hi, zl, zu, mu))
+            paid = finite(_array.host(k.complementarity(w, ip.lo, ip.hi, zl, zu, mu)), "the complementarity")
             if max(stationarity / s_d, off, paid / s_c) > 10 * mu:
                 break
             mu, changed = max(tol / 10, min(0.2 * mu, mu**1.5)), True
@@ -103,7 +104,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
         g = ip.joined(point.g, xp.zeros_like(w[n:])) + pull
         rw = gL + pull
         theta, phi, gg, cc = _array.host(xp.sum(xp.abs(c)) if p.m else zero, logs, rw @ rw, c @ c if p.m else zero)
-        phi, K = phi + point.f, math.sqrt(gg + cc)
+        phi, K = finite(phi + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
         sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         kkt.at, H = p.caller_view(State(point, lam)), p.hessian(point, lam)
         ip.factor(H, point.J, sigma, 0.0, 0.0)
@@ -124,10 +125,9 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
             _, tau, delta = found
         dw, dlam = ip.solve(rw, c)
         slope, size, reach = _array.host(g @ dw, dw @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(w))))
-        if not math.isfinite(size):
-            return Status.BREAKDOWN, "the KKT system has no finite solution"
-        fraction = max(0.99, 1.0 - mu)
-        dzl, dzu, longest, longest_z = k.bound_steps(w, dw, ip.lo, ip.hi, zl, zu, mu, fraction)
+        finite(size, "the size of the step")
+        dzl, dzu, longest, longest_z = k.bound_steps(w, dw, ip.lo, ip.hi, zl, zu, mu, max(0.99, 1.0 - mu))
+        finite(longest + longest_z, "the length of the step")
 
         def measured(trial, w):
             """Return (theta, phi) at a trial point, infinite where it cannot be evaluated."""
@@ -135,7 +135,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
                 return math.inf, math.inf
             r = ip.residual(trial, w)
             theta, logs = _array.host(xp.sum(xp.abs(r)) if p.m else zero, k.barrier(w, ip.lo, ip.hi, mu)[0])
-            return theta, trial.f + logs
+            return theta, trial.f + finite(logs, "the barrier function")
 
         slack = 10 * eps * max(1.0, abs(phi))
         alpha, shortest = longest, filter_.shortest(theta, slope)
@@ -212,7 +212,7 @@ def least_squares_multipliers(p, ip, point, zl, zu):
     if ip.kkt.zero:
         ip.factor(identity(p, point.J), point.J, one * 0.0, 1.0, 1e-8)
     _, lam = ip.solve(rw, lam)
-    largest = _array.host(xp.max(xp.abs(lam)))
+    largest = finite(_array.host(xp.max(xp.abs(lam))), "the largest multiplier at the start")
     return lam if largest <= 1e3 else xp.zeros_like(lam)
 
 

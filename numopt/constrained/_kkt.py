@@ -3,8 +3,10 @@
 from numopt import _array
 from numopt._check import one_of
 from numopt._kernels import kernels
+from numopt._status import Status
 from numopt.constrained._krylov import Products
 from numopt.constrained._operator import Operator, as_operator
+from numopt.constrained._regular import Breakdown
 from numopt.constrained._sparse import Sparse
 from numopt.exceptions import InvalidInputError
 
@@ -25,6 +27,8 @@ class Dense:
         self.n_factor += 1
         self.n = H.shape[0]
         self.factors, self.negative, self.zero = self.k.ldl(self.k.kkt_matrix(H, J, sigma, d))
+        if self.factors is None:
+            raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""

@@ -14,7 +14,7 @@ from numopt.constrained._functions import Space
 from numopt.constrained._interior import Interior, interior, least_squares_multipliers
 from numopt.constrained._kkt import DIRECT, KKT
 from numopt.constrained._problem import Problem, State, read_bounds
-from numopt.constrained._regular import Regulariser
+from numopt.constrained._regular import Breakdown, Regulariser
 from numopt.constrained._result import ConstrainedResult, second_order
 from numopt.constrained._sketch import KINDS
 from numopt.exceptions import InvalidInputError
@@ -161,7 +161,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
-        iterates, certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol, max_iter=max_iter,
+        _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol, max_iter=max_iter,
         max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
         start=State(p.start, p.xp.zeros_like(p.start.c)),
     )  # fmt: skip
@@ -183,6 +183,14 @@ def _auto(p, kkt, tol, lam, z0):
     except LineSearchFailed as failed:
         state = failed.args[0]
     return (yield from interior(p, kkt, regular, state.point, tol, lam=state.lam))
+
+
+def _ended(iterates):
+    """Turn a breakdown into the reason why the method ended."""
+    try:
+        return (yield from iterates)
+    except Breakdown as end:
+        return end.args
 
 
 def _options(options):

@@ -4,7 +4,21 @@ A. Wächter, L. T. Biegler, "On the implementation of an interior-point filter l
 (2006), section 3.1.
 """
 
+from numopt._status import Status
+from numopt.exceptions import NumoptError
+
 _FIRST, _LARGEST = 1e-4, 1e10
+
+
+class Breakdown(NumoptError):
+    """A method cannot go on; its arguments are a status and a reason."""
+
+
+def finite(value, what):
+    """Return a number of the host, or end the method where it is NaN or infinite."""
+    if not abs(value) < float("inf"):
+        raise Breakdown(Status.NONFINITE, f"{what} is {value}")
+    return value
 
 
 class Regulariser:

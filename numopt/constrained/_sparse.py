@@ -3,6 +3,8 @@
 import numpy as np
 
 from numopt._kernels import kernels
+from numopt._status import Status
+from numopt.constrained._regular import Breakdown
 
 _REFINEMENTS = 3
 _SHIFT = 1e-8  # of the largest entry of a row of J H^-1 J^T, roughly: what keeps pivots away from 0
@@ -36,6 +38,8 @@ class Sparse:
         values = np.concatenate([H.data[self.upper], J.data, sigma, -low])
         data = np.bincount(self.place, values, self.indices.size).astype(H.dtype)
         self.factors, D, self.known = self.k.sparse_ldl(self.indptr, self.indices, data, self.known)
+        if not np.isfinite(data).all():
+            raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
         self.negative, self.zero = int((D < 0).sum()), int((~(np.abs(D) > 0)).sum())
 
     def _analyse(self, H, J, N):

@@ -30,8 +30,8 @@ def ldl(A):
         return None, 0, A.shape[0]
     values, vectors = xp.linalg.eigh(A)
     zero = 4 * float(xp.finfo(A.dtype).eps) * A.shape[0]
-    count = xp.asarray(1.0, dtype=A.dtype, device=_array.device(A))
-    negative, none = _array.host(xp.sum(count * (values < -zero)), xp.sum(count * (xp.abs(values) <= zero)))
+    negative, none = (xp.sum(xp.astype(these, A.dtype)) for these in (values < -zero, xp.abs(values) <= zero))
+    negative, none = _array.host(negative, none)
     return (values, vectors, scale), int(negative), int(none)
 
 
@@ -55,7 +55,7 @@ def bound_errors(x, low, high, zl, zu):
     violation = xp.max(xp.maximum(xp.maximum(below, above), zero))
     with_low = xp.where(xp.isfinite(low), xp.abs(xp.where(xp.isfinite(low), below, zero)), zero + 1.0) * xp.abs(zl)
     with_high = xp.where(xp.isfinite(high), xp.abs(xp.where(xp.isfinite(high), above, zero)), zero + 1.0) * xp.abs(zu)
-    return violation, xp.max(xp.maximum(with_low, with_high))
+    return _array.host(violation, xp.max(xp.maximum(with_low, with_high)))
 
 
 def pushed(x, low, high, part):
@@ -78,7 +78,7 @@ def barrier(x, low, high, mu):
     a = xp.where(xp.isfinite(low), x - low, one)
     b = xp.where(xp.isfinite(high), high - x, one)
     gradient = xp.where(xp.isfinite(high), mu / b, zero) - xp.where(xp.isfinite(low), mu / a, zero)
-    return -mu * (xp.sum(xp.log(a)) + xp.sum(xp.log(b))), gradient
+    return _array.host(-mu * (xp.sum(xp.log(a)) + xp.sum(xp.log(b)))), gradient
 
 
 def bound_curvature(x, low, high, zl, zu):
@@ -92,7 +92,7 @@ def complementarity(x, low, high, zl, zu, mu):
     zero = xp.zeros_like(x)
     lower = xp.where(xp.isfinite(low), zl * xp.where(xp.isfinite(low), x - low, zero) - mu, zero)
     upper = xp.where(xp.isfinite(high), zu * xp.where(xp.isfinite(high), high - x, zero) - mu, zero)
-    return xp.max(xp.maximum(xp.abs(lower), xp.abs(upper)))
+    return _array.host(xp.max(xp.maximum(xp.abs(lower), xp.abs(upper))))
 
 
 def bound_steps(x, dx, low, high, zl, zu, mu, fraction):
