@@ -11,12 +11,13 @@ from numopt.constrained._adasketch import adasketch
 from numopt.constrained._constraints import Objective, read_constraints
 from numopt.constrained._exact import LineSearchFailed, exact_newton
 from numopt.constrained._functions import Space
-from numopt.constrained._interior import Interior, interior, least_squares_multipliers
+from numopt.constrained._interior import interior
 from numopt.constrained._kkt import DIRECT, KKT
 from numopt.constrained._problem import Problem, State, read_bounds
 from numopt.constrained._regular import Breakdown, Regulariser
 from numopt.constrained._result import ConstrainedResult, second_order
 from numopt.constrained._sketch import KINDS
+from numopt.constrained._slacks import Interior, least_squares_multipliers
 from numopt.exceptions import InvalidInputError
 
 _OF_SCIPY = ("slsqp", "trust-constr", "cobyla", "cobyqa")

@@ -183,8 +183,12 @@ class Problem:
         return H if self.secant is None else H + self.secant.matrix
 
     def objective_hessian(self, point):
-        """Return the Hessian of f alone, or None where a quasi-Newton matrix stands for a part of H."""
-        return None if self.secant is not None or self.m == 0 else self.hessian(point, 0.0 * point.c)
+        """Return the Hessian of f alone, or None where it is of no use.
+
+        That is where a quasi-Newton matrix stands for a part of H, and where there are bounds: a small curvature of
+        the barrier then hides a singular Hessian, and steps become enormous.
+        """
+        return None if self.secant is not None or self.bounded or self.m == 0 else self.hessian(point, 0.0 * point.c)
 
     def learn(self, old, new, lam):
         """Show the quasi-Newton matrix the step from one point to another."""

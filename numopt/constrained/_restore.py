@@ -3,44 +3,42 @@
 import math
 
 from numopt import _array
+from numopt.constrained._slacks import identity
 
-_STEPS = 20
+_STEPS, _TRIES = 50, 12
 
 
-def restored(p, ip, point, w, theta, tol, filter_, measured):
-    """Reduce |c - s| until it has halved or cannot be; return (point, w, violation in sum) or None.
+def restored(ip, point, w, theta, filter_, measured):
+    """Reduce |c - s| until it has fallen by a tenth and the filter admits the point, or cannot fall.
 
-    Coordinates are scaled by min(1, distance to the bounds); steps end at 0.99 of the way to a bound.
+    Coordinates are scaled by min(1, distance to the bounds); steps end at 0.99 of the way to a bound. Return (point, w,
+    violation in sum if it is stuck there, else 0).
     """
-    from numopt.constrained._interior import identity
-
-    xp, damping, first = p.xp, 1e-4, theta
+    xp, damping, first = ip.xp, 1e-4, theta
     zero = w * 0.0
     for _ in range(_STEPS):
-        p.derive(point)
+        ip.p.derive(point)
         c = ip.residual(point, w)
         cc = _array.host(c @ c)
         near = xp.minimum(xp.minimum(w - ip.lo, ip.hi - w), xp.ones_like(w))
         moved = False
-        for _ in range(12):
+        for _ in range(_TRIES):
             # (J^T J + damping S^-2) dw = -J^T c, as a KKT system with a lower right block -I
-            ip.factor(identity(p, point.J), point.J, damping * cc**0.5 / near**2, 0.0, 1.0)
+            ip.factor(identity(ip.p, point.J), point.J, damping * max(cc**0.5, 1e-8) / near**2, 0.0, 1.0)
             dw, _ = ip.solve(zero, c)
-            if not math.isfinite(_array.host(dw @ dw)):
-                return None
-            *_, alpha, _ = ip.k.bound_steps(w, dw, ip.lo, ip.hi, zero, zero, 0.0, 0.99)
-            new_w = w + dw * alpha
-            trial = p.point(new_w[: ip.n])
-            if trial.finite:
-                r = ip.residual(trial, new_w)
-                rr, now = _array.host(r @ r, xp.sum(xp.abs(r)))
-                if rr < (1 - 1e-4 * alpha) * cc:
-                    moved = True
-                    break
-            damping = max(10 * damping, 1e-12)
+            if math.isfinite(_array.host(dw @ dw)):
+                *_, alpha, _ = ip.k.bound_steps(w, dw, ip.lo, ip.hi, zero, zero, 0.0, 0.99)
+                trial, new_w = ip.at(w + dw * alpha)
+                if trial.finite:
+                    r = ip.residual(trial, new_w)
+                    moved = _array.host(r @ r) < (1 - 1e-4 * alpha) * cc
+            if moved:
+                break
+            damping *= 10
         if not moved:
-            break
-        point, w, theta, damping = trial, new_w, now, damping / 10
-        if theta <= 0.5 * first and filter_.admits(*measured(point, w)):
-            break
-    return point, w, theta
+            return point, w, theta
+        point, w, damping = trial, new_w, max(damping / 10, 1e-12)
+        theta = ip.violation(point, w)
+        if theta <= 0.9 * first and filter_.admits(*measured(point, w)):
+            return point, w, 0.0
+    return point, w, theta if theta > 0.9 * first else 0.0

@@ -2,6 +2,7 @@
 
 from numopt.gallery.clustering import heterogeneous_clusters, isotropic_clusters
 from numopt.gallery.completion import low_rank, ratings
+from numopt.gallery.constrained import ConstrainedProblem, pde_control, sphere_logistic
 from numopt.gallery.monotone import (
     coupling_sum,
     gaussian_game,
@@ -18,6 +19,7 @@ from numopt.gallery.ot import assignment, digit_images, gaussian_clouds, gaussia
 from numopt.gallery.relax import Heat, finite_elements, laplacian_2d, shifted_laplacians
 
 __all__ = [
+    "ConstrainedProblem",
     "Heat",
     "assignment",
     "coupling_sum",
@@ -31,12 +33,14 @@ __all__ = [
     "laplacian_2d",
     "logistic_sum",
     "low_rank",
+    "pde_control",
     "police_game",
     "power_game",
     "random_program",
     "ratings",
     "shifted_laplacians",
     "sparse_game",
+    "sphere_logistic",
     "toeplitz_game",
     "transport_program",
     "worst_case_saddle",

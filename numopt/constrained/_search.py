@@ -1,0 +1,109 @@
+"""How far to go along a direction of the interior-point method: the filter, corrections, and a last resort."""
+
+import math
+
+from numopt import _array
+from numopt.constrained._regular import finite
+
+_CORRECTIONS = 4
+
+
+class Search:
+    """The search from one iterate; `taken` is (point, w, lam, zl, zu) after a step that was accepted.
+
+    Parameters
+    ----------
+    g, rw : array
+        Gradient of the barrier function by w, and of its Lagrangian.
+    old : tuple of float
+        (theta, phi): violation in sum and barrier function.
+    """
+
+    def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):
+        self.ip, self.point, self.w, self.c, self.g, self.rw = ip, point, w, c, g, rw
+        self.lam, self.zl, self.zu, self.mu, self.old, self.filter = lam, zl, zu, mu, old, filter_
+        self.fraction = max(0.99, 1.0 - mu)
+
+    def measured(self, point, w):
+        """Return (theta, phi), infinite where a point cannot be evaluated."""
+        if not point.finite:
+            return math.inf, math.inf
+        logs = _array.host(self.ip.k.barrier(w, self.ip.lo, self.ip.hi, self.mu)[0])
+        return self.ip.violation(point, w), point.f + finite(logs, "the barrier function")
+
+    def step(self):
+        """Solve for the direction and search along it; say whether a step was accepted."""
+        ip, xp = self.ip, self.ip.xp
+        dw, self.dlam = ip.solve(self.rw, self.c)
+        self.slope, size, reach = _array.host(self.g @ dw, dw @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(self.w))))
+        finite(size, "the size of the step")
+        bounds = ip.lo, ip.hi
+        self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
+            self.w, dw, *bounds, self.zl, self.zu, self.mu, self.fraction
+        )
+        finite(longest + self.longest_z, "the length of the step")
+        self.slack = 10 * ip.eps * max(1.0, abs(self.old[1]))
+        self.alpha, shortest = longest, self.filter.shortest(self.old[0], self.slope)
+        first = None
+        while self.alpha >= shortest or first is None:
+            trial, w = ip.at(self.w + dw * self.alpha)
+            pair = self.measured(trial, w)
+            if reach < 10 * ip.eps or self._accepts(pair):
+                return self._take(trial, w, self.alpha)
+            if first is None:
+                first = trial, w
+                if pair[0] >= self.old[0] and trial.finite and ip.p.m:
+                    corrected = self._corrected(trial, w)
+                    if corrected:
+                        return self._take(*corrected, self.alpha)
+            self.alpha *= 0.5
+        self.alpha = longest
+        return first[0].finite and self._soft(*first)
+
+    def _accepts(self, pair):
+        return self.filter.accepts(self.old, pair, self.slope, self.alpha, self.slack)
+
+    def _take(self, trial, w, alpha, alpha_z=None):
+        """Keep the step."""
+        ip, filter_ = self.ip, self.filter
+        if not (self.old[0] <= filter_.least and filter_.switching(self.old[0], self.slope, alpha)):
+            filter_.add(*self.old)
+        alpha_z = self.longest_z if alpha_z is None else alpha_z
+        zl, zu = self.zl, self.zu
+        if ip.p.bounded:
+            zl, zu = zl + self.dzl * alpha_z, zu + self.dzu * alpha_z
+            zl, zu = ip.k.bound_reset(w, ip.lo, ip.hi, zl, zu, self.mu)
+        self.taken = ip.p.derive(trial), w, self.lam + self.dlam * alpha, zl, zu
+        return True
+
+    def _corrected(self, trial, w):
+        """Try second-order corrections, several solves with the same factors; return (point, w) or None."""
+        ip, c, theta, alpha = self.ip, self.c, self.old[0], self.alpha
+        for _ in range(_CORRECTIONS):
+            c = alpha * c + ip.residual(trial, w)
+            dw, _ = ip.solve(self.rw, c)
+            none = 0.0 * dw
+            *_, alpha, _ = ip.k.bound_steps(self.w, dw, ip.lo, ip.hi, none, none, self.mu, self.fraction)
+            trial, w = ip.at(self.w + dw * alpha)
+            pair = self.measured(trial, w)
+            if self._accepts(pair):
+                return trial, w
+            if not pair[0] <= 0.99 * theta:
+                return None
+            theta = pair[0]
+        return None
+
+    def _soft(self, trial, w):
+        """Take the longest step after all if it brings the primal-dual equations closer to a solution."""
+        before = self._error(self.point, self.w, self.lam, self.zl, self.zu)
+        kept = self.taken = None
+        self._take(trial, w, self.alpha)
+        kept = self.taken
+        return kept is not None and self._error(*kept) <= 0.99 * before
+
+    def _error(self, point, w, lam, zl, zu):
+        """Return the size of the residuals of the primal-dual equations."""
+        ip, xp = self.ip, self.ip.xp
+        dual = ip.gradient(point, lam) - zl + zu
+        paid = ip.k.complementarity(w, ip.lo, ip.hi, zl, zu, self.mu) if ip.p.bounded else 0.0
+        return _array.host(xp.sum(xp.abs(dual))) + ip.violation(point, w) + _array.host(paid)

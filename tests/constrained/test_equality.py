@@ -1,0 +1,163 @@
+"""Equality constraints: classics, invariants, curvature."""
+
+import numpy as np
+import pytest
+from scipy.optimize import LinearConstraint
+
+from numopt import Status
+from numopt.constrained import minimize_constrained
+from tests.constrained.problems import EQUALITY, solve
+
+
+@pytest.mark.parametrize("name", EQUALITY)
+def test_classics(name):
+    f, c, x0, value = EQUALITY[name]
+    res = solve(f, x0, c)
+    assert res.success and res.kkt_error <= 1e-8
+    assert abs(res.fun - value) <= 1e-7 * max(1, abs(value))
+    assert np.abs(c(res.x)).max() <= 1e-8
+    assert res.certificate["kkt_error"] == res.kkt_error
+
+
+def test_unit_steps_near_the_maratos_point():
+    steps = []
+    f, c, x0, _ = EQUALITY["Maratos"]
+    res = solve(f, x0, c, callback=lambda r: steps.append(r.info["alpha"]))
+    assert res.nit <= 6 and steps[-2:] == [1.0, 1.0]
+
+
+def _quadratic(seed=0, n=50, m=20):
+    rng = np.random.default_rng(seed)
+    Q, A = rng.standard_normal((n, n)), rng.standard_normal((m, n))
+    return Q @ Q.T / n + np.eye(n), rng.standard_normal(n), A, rng.standard_normal(m), rng
+
+
+def test_a_convex_quadratic_takes_one_step():
+    H, g, A, b, rng = _quadratic()
+    res = minimize_constrained(
+        lambda x: x @ H @ x / 2 + g @ x, 10 * rng.standard_normal(50), jac=lambda x: H @ x + g, hess=lambda x: H,
+        constraints=LinearConstraint(A, b, b),
+    )  # fmt: skip
+    K = np.block([[H, A.T], [A, np.zeros((20, 20))]])
+    exact = np.linalg.solve(K, np.concatenate([-g, b]))
+    assert res.nit == 1 and res.second_order == "min"
+    np.testing.assert_allclose(res.x, exact[:50], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(res.v[0], exact[50:], rtol=0, atol=1e-10)
+
+
+def test_a_linear_function_on_the_sphere():
+    a = np.array([1.0, -2.0, 3.0, 0.5])
+    res = solve(lambda x: a @ x, [0.5, 0.5, 0.5, 0.5], lambda x: [x @ x - 1])
+    norm = np.linalg.norm(a)
+    np.testing.assert_allclose(res.x, -a / norm, atol=1e-9)
+    assert res.v[0][0] == pytest.approx(norm / 2, abs=1e-8) and res.second_order == "min"
+
+
+def test_the_maximum_is_no_minimum():
+    a = np.array([1.0, -2.0, 3.0])
+    res = solve(lambda x: a @ x, a / np.linalg.norm(a), lambda x: [x @ x - 1], on_failure="ignore")
+    assert res.second_order != "min" or a @ res.x < 0
+
+
+def test_the_smallest_eigenvalue():
+    rng = np.random.default_rng(1)
+    S = rng.standard_normal((6, 6))
+    S = S + S.T
+    res = solve(lambda x: x @ S @ x, rng.standard_normal(6), lambda x: [x @ x - 1])
+    assert res.success
+    values = np.linalg.eigvalsh(S)
+    assert abs(values - res.fun).min() <= 1e-9
+    assert res.second_order != "min" or abs(res.fun - values[0]) <= 1e-9
+
+
+def test_it_does_not_depend_on_the_coordinates_or_the_scale_of_the_rows():
+    f, c, x0, _ = EQUALITY["HS77"]
+    base = solve(f, x0, c)
+    rng = np.random.default_rng(3)
+    Q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    turned = solve(lambda y: f(Q @ y), Q.T @ np.array(x0, float), lambda y: c(Q @ y))
+    np.testing.assert_allclose(Q @ turned.x, base.x, atol=1e-6)
+    scaled = solve(lambda x: 3 * f(x) + 2, x0, lambda x: [5 * c(x)[0], 0.1 * c(x)[1]])
+    np.testing.assert_allclose(scaled.x, base.x, atol=1e-6)
+    order = [3, 1, 4, 0, 2]
+    back = np.argsort(order)
+    permuted = solve(lambda y: f(y[back]), np.array(x0, float)[order], lambda y: c(y[back])[::-1])
+    np.testing.assert_allclose(permuted.x[back], base.x, atol=1e-6)
+
+
+def test_no_constraints_at_all():
+    res = solve(lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2, [-1.2, 1.0])
+    np.testing.assert_allclose(res.x, [1, 1], atol=1e-7)
+    assert res.success and res.second_order == "min"
+
+
+@pytest.mark.parametrize("solver", ["ldl", "sparse-ldl", "minres"])
+@pytest.mark.parametrize("name", ["HS28", "HS52", "HS77", "HS79", "Maratos"])
+def test_all_linear_solvers_agree(name, solver):
+    f, c, x0, _ = EQUALITY[name]
+    res = solve(f, x0, c, linear_solver=solver)
+    assert res.linear_solver == solver
+    np.testing.assert_allclose(res.x, solve(f, x0, c).x, atol=1e-6)
+
+
+# dependent constraint gradients
+
+
+def _combination(c):
+    return lambda x: [*c(x), sum(c(x))]
+
+
+def _square(c):
+    return lambda x: [*c(x), c(x)[0] ** 2]
+
+
+def _twice(c):
+    return lambda x: [*c(x), *c(x)]
+
+
+@pytest.mark.parametrize("added", [_combination, _square, _twice])
+@pytest.mark.parametrize("name", ["HS28", "HS39", "HS52", "HS77", "HS79", "Maratos"])
+def test_rows_that_add_nothing_do_no_harm(name, added):
+    f, c, x0, value = EQUALITY[name]
+    res = solve(f, x0, added(c))
+    assert res.success and abs(res.fun - value) <= 1e-6 * max(1, abs(value))
+
+
+def test_a_degenerate_problem_takes_few_steps():
+    f, c, x0, _ = EQUALITY["HS26"]
+    assert solve(f, x0, c).nit <= 25
+    # two spheres that touch: multipliers exist, the gradients of the constraints are parallel
+    res = solve(lambda x: x[0], [0.5, 1.0, 1.0], lambda x: [x @ x - 1, (x[0] - 2) ** 2 + x[1] ** 2 + x[2] ** 2 - 1],
+                on_failure="ignore", tol=1e-5)  # fmt: skip
+    assert abs(res.x - [1, 0, 0]).max() < 0.02
+
+
+def test_inconsistent_constraints_are_said_to_be():
+    res = solve(lambda x: x @ x, [0.0, 0.0], lambda x: [x[0] + x[1] - 1, x[0] + x[1] - 2], on_failure="ignore")
+    assert res.status == Status.INFEASIBLE and not res.success
+    assert res.x.sum() == pytest.approx(1.5, abs=1e-3)
+
+
+def test_a_row_of_zeros_with_a_constant():
+    res = solve(lambda x: x @ x, [1.0, 1.0], lambda x: [1.0 + 0.0 * x[0]], on_failure="ignore")
+    assert res.status == Status.INFEASIBLE
+
+
+def test_more_rows_than_variables():
+    res = solve(lambda x: x @ x, [0.0, 0.5], lambda x: [x[0] - 1, x[1] - 2, x[0] + x[1] - 3])
+    np.testing.assert_allclose(res.x, [1, 2], atol=1e-8)
+
+
+def test_an_unbounded_objective():
+    res = solve(lambda x: -(x[0] ** 3) - x[1], [1.0, 1.0], lambda x: [x[1] - x[0]], on_failure="ignore", max_iter=500)
+    assert res.status == Status.UNBOUNDED and not res.success
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_do_not_matter(threads):
+    import numopt
+
+    with numopt.threads(threads):
+        f, c, x0, _ = EQUALITY["HS79"]
+        res = solve(f, x0, c)
+    assert res.x.tobytes() == solve(f, x0, c).x.tobytes()

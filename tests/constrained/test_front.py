@@ -1,0 +1,136 @@
+"""What scipy scripts pass: dicts, differences, quasi-Newton updates, operators, sparse matrices."""
+
+import numpy as np
+import pytest
+import scipy.optimize as so
+import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
+
+from numopt.constrained import minimize_constrained
+from numopt.gallery import pde_control
+
+
+def fun(x):
+    return (x[0] - 1) ** 2 + (x[1] - 2.5) ** 2
+
+
+DICTS = (
+    {"type": "ineq", "fun": lambda x: x[0] - 2 * x[1] + 2},
+    {"type": "ineq", "fun": lambda x: -x[0] - 2 * x[1] + 6},
+    {"type": "ineq", "fun": lambda x: -x[0] + 2 * x[1] + 2},
+)
+
+
+def test_the_tutorial_of_slsqp():
+    arguments = {"method": "SLSQP", "bounds": ((0, None), (0, None)), "constraints": DICTS}
+    theirs, ours = (f(fun, (2, 0), **arguments) for f in (so.minimize, minimize_constrained))
+    assert ours.success
+    np.testing.assert_allclose(ours.x, theirs.x, atol=1e-5)
+    assert len(ours.v) == 3
+
+
+def test_dicts_with_arguments_and_derivatives():
+    c = {"type": "eq", "fun": lambda x, r: x @ x - r, "jac": lambda x, r: 2 * x, "args": (4.0,)}
+    res = minimize_constrained(lambda x, a: a * x[0], [1.0, 1.0], (2.0,), jac=lambda x, a: np.array([a, 0.0]), constraints=c)
+    np.testing.assert_allclose(res.x, [-2, 0], atol=1e-6)
+
+
+def rosen_in_disc(**keywords):
+    disc = so.NonlinearConstraint(lambda x: x @ x, -np.inf, 1.5, jac=keywords.pop("cjac", lambda x: 2 * x),
+                                  hess=keywords.pop("chess", lambda x, v: 2 * v[0] * np.eye(2)))  # fmt: skip
+    return minimize_constrained(so.rosen, [-1.0, 0.5], constraints=disc, **keywords)
+
+
+EXACT = {"jac": so.rosen_der, "hess": so.rosen_hess}
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {},
+        {"jac": "2-point", "tol": 1e-5},
+        {"jac": "3-point", "hess": so.BFGS()},
+        {"jac": "cs", "hess": so.SR1()},
+        {"jac": so.rosen_der, "hess": "3-point"},
+        {"jac": so.rosen_der, "hess": "2-point", "cjac": "3-point", "chess": so.BFGS()},
+        {"jac": so.rosen_der, "hessp": so.rosen_hess_prod},
+        {"jac": so.rosen_der, "hess": lambda x: sp.csr_array(so.rosen_hess(x))},
+        {**EXACT, "cjac": lambda x: sp.csr_array(2 * x[None]), "chess": lambda x, v: sp.eye_array(2) * 2 * v[0]},
+        {**EXACT, "linear_solver": "sparse-ldl"},
+        {**EXACT, "options": {"maxiter": 50}},
+        {**EXACT, "method": "trust-constr", "options": {"verbose": 0}},
+    ],
+    ids=lambda k: ",".join(f"{n}={getattr(v, '__name__', type(v).__name__ if not isinstance(v, str) else v)}" for n, v in k.items()),
+)
+def test_every_kind_of_derivative_leads_to_the_same_point(keywords):
+    best = rosen_in_disc(**EXACT)
+    res = rosen_in_disc(**keywords)
+    assert res.success, res.message
+    np.testing.assert_allclose(res.x, best.x, atol=2e-4 if "tol" in keywords else 1e-6)
+
+
+def test_value_and_gradient_at_once():
+    res = minimize_constrained(lambda x: (so.rosen(x), so.rosen_der(x)), [-1.0, 0.5], jac=True)
+    np.testing.assert_allclose(res.x, [1, 1], atol=1e-6)
+    assert res.njev == 0
+
+
+def test_counts_and_times():
+    res = rosen_in_disc(**EXACT)
+    assert res.nfev >= res.nit and res.ncev >= res.nit and res.njev >= 2 * res.nit and res.nhev >= 2 * res.nit
+    assert 0 < res.time_eval and res.n_factor >= res.nit
+
+
+def test_max_iter_of_options():
+    with pytest.warns(UserWarning, match="max_iter"):
+        assert rosen_in_disc(**EXACT, options={"maxiter": 2}).nit == 2
+
+
+def test_integers_become_floats_and_float32_stays():
+    assert minimize_constrained(lambda x: x @ x, [3, 4], jac=lambda x: 2 * x, hess=lambda x: 2 * np.eye(2)).x.dtype == float
+    x0 = np.array([3, 4], np.float32)
+    res = minimize_constrained(lambda x: x @ x, x0, jac=lambda x: 2 * x, hess=lambda x: 2 * np.eye(2, dtype=np.float32), tol=1e-4)
+    assert res.x.dtype == np.float32
+
+
+def test_a_buffer_that_the_caller_reuses():
+    g = np.empty(2)
+
+    def jac(x):
+        g[:] = so.rosen_der(x)
+        return g
+
+    res = rosen_in_disc(jac=jac, hess=so.rosen_hess)
+    assert res.success
+
+
+def test_pde_control_sparse_dense_and_by_products():
+    p = pde_control(12, kappa=5.0)
+    sparse = minimize_constrained(p.fun, p.x0, **p.keywords, linear_solver="sparse-ldl")
+    dense = minimize_constrained(p.fun, p.x0, **p.keywords, linear_solver="ldl")
+    np.testing.assert_allclose(sparse.x, dense.x, atol=1e-7)
+    assert sparse.second_order == dense.second_order == "min"
+
+
+def test_operator_mode():
+    N, m = 12, 144
+    p = pde_control(N)
+    c, weights = p.keywords["constraints"], np.concatenate([np.ones(m), np.full(m, 0.1)])
+    J, seen = c.jac(p.x0), []
+    L = J[:, :m].toarray()
+    schur = np.linalg.inv(L @ L + 10 * np.eye(m))
+
+    def jac(x):
+        seen.append(1)
+        return LinearOperator(J.shape, matvec=lambda v: J @ v, rmatvec=lambda v: J.T @ v, dtype=float)
+
+    M = LinearOperator((3 * m, 3 * m), matvec=lambda r: np.concatenate([r[: 2 * m] / weights, schur @ r[2 * m :]]), dtype=float)
+    linear = so.NonlinearConstraint(c.fun, 0, 0, jac=jac, hess=lambda x, v: sp.csr_array((2 * m, 2 * m)))
+    res = minimize_constrained(p.fun, p.x0, jac=p.keywords["jac"], hessp=lambda x, v: weights * v, constraints=linear,
+                               options={"preconditioner": M, "lam0": np.zeros(m)})  # fmt: skip
+    assert res.success and seen and res.linear_solver == "minres" and res.second_order == "not verified"
+    exact = minimize_constrained(p.fun, p.x0, **p.keywords)
+    np.testing.assert_allclose(res.x, exact.x, atol=1e-6)
+    varying = minimize_constrained(p.fun, p.x0, jac=p.keywords["jac"], hessp=lambda x, v: weights * v, constraints=linear,
+                                   options={"preconditioner": lambda x, v: M, "lam0": np.zeros(m)})  # fmt: skip
+    np.testing.assert_array_equal(varying.x, res.x)

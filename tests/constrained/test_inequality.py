@@ -1,0 +1,115 @@
+"""Bounds and inequalities."""
+
+import numpy as np
+import pytest
+from scipy.optimize import Bounds, LinearConstraint
+
+from numopt import Status
+from numopt.constrained import minimize_constrained
+from numopt.exceptions import NumoptWarning
+from tests.constrained.problems import box_problem, solve
+
+
+def hs71(**keywords):
+    return solve(
+        lambda x: x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2], [1, 5, 5, 1], lambda x: [np.prod(x), x @ x], [25, 40],
+        [np.inf, 40], bounds=Bounds(1, 5), **keywords,
+    )  # fmt: skip
+
+
+def test_hs71():
+    res = hs71()
+    assert res.success and res.fun == pytest.approx(17.0140173, abs=1e-7) and res.second_order == "min"
+    assert res.complementarity <= 1e-8 and res.nit <= 9
+    assert res.v[0].shape == (2,) and res.v[0][0] <= 0
+    assert (res.z_lower >= 0).all() and res.z_lower[0] > 0.5
+
+
+# name: f, c, low, high, bounds, start, value
+INEQUALITY = {
+    "HS10": (lambda x: x[0] - x[1], lambda x: [-3 * x[0] ** 2 + 2 * x[0] * x[1] - x[1] ** 2 + 1], 0, np.inf, None, [-10, 10], -1),
+    "HS12": (
+        lambda x: x[0] ** 2 / 2 + x[1] ** 2 - x[0] * x[1] - 7 * x[0] - 7 * x[1],
+        lambda x: [25 - 4 * x[0] ** 2 - x[1] ** 2], 0, np.inf, None, [0, 0], -30,
+    ),
+    "HS21": (
+        lambda x: 0.01 * x[0] ** 2 + x[1] ** 2 - 100, lambda x: [10 * x[0] - x[1] - 10], 0, np.inf,
+        Bounds([2, -50], [50, 50]), [-1, -1], -99.96,
+    ),
+    "HS35": (
+        lambda x: 9 - 8 * x[0] - 6 * x[1] - 4 * x[2] + 2 * x[0] ** 2 + 2 * x[1] ** 2 + x[2] ** 2 + 2 * x[0] * x[1]
+        + 2 * x[0] * x[2], lambda x: [3 - x[0] - x[1] - 2 * x[2]], 0, np.inf, Bounds(0, np.inf), [0.5] * 3, 1 / 9,
+    ),
+    "HS43": (
+        lambda x: x[0] ** 2 + x[1] ** 2 + 2 * x[2] ** 2 + x[3] ** 2 - 5 * x[0] - 5 * x[1] - 21 * x[2] + 7 * x[3],
+        lambda x: [
+            8 - x @ x - x[0] + x[1] - x[2] + x[3],
+            10 - x[0] ** 2 - 2 * x[1] ** 2 - x[2] ** 2 - 2 * x[3] ** 2 + x[0] + x[3],
+            5 - 2 * x[0] ** 2 - x[1] ** 2 - x[2] ** 2 - 2 * x[0] + x[1] + x[3],
+        ], 0, np.inf, None, [0] * 4, -44,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INEQUALITY)
+@pytest.mark.filterwarnings("ignore:x0")
+def test_classics(name):
+    f, c, low, high, bounds, x0, value = INEQUALITY[name]
+    res = solve(f, x0, c, low, high, bounds=bounds)
+    assert res.success and abs(res.fun - value) <= 1e-7 * max(1, abs(value))
+    assert np.min(c(res.x)) >= -1e-8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_active_set_of_a_box(seed):
+    H, g, low, high, x = box_problem(seed)
+    res = minimize_constrained(
+        lambda y: y @ H @ y / 2 + g @ y, np.zeros(12), jac=lambda y: H @ y + g, hess=lambda y: H, bounds=Bounds(low, high)
+    )
+    assert res.success
+    np.testing.assert_allclose(res.x, x, atol=1e-6)
+    assert (res.z_lower[x == low] > 0.1).all() and (res.z_upper[x == high] > 0.1).all()
+    assert res.second_order == "min"
+
+
+def test_fixed_variables_take_no_part_but_get_multipliers():
+    res = solve(lambda x: ((x - [1, 2, 3]) ** 2).sum(), [0, 0, 0], lambda x: [x.sum() - 3],
+                bounds=[(None, None), (5, 5), (None, None)])  # fmt: skip
+    np.testing.assert_allclose(res.x, [-2, 5, 0], atol=1e-7)
+    g = 2 * (res.x - [1, 2, 3]) + res.v[0][0] - res.z_lower + res.z_upper
+    assert abs(g).max() <= 1e-7
+
+
+def test_two_sided_rows_and_mixed_order():
+    A = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, -1.0]])
+    rows = LinearConstraint(A, [-1, 0.5, -np.inf], [1, 0.5, np.inf])  # inequality, equality, none
+    res = solve(lambda x: ((x - 2) ** 2).sum(), [0, 0, 0], constraints=rows)
+    assert res.success and res.v[0].shape == (3,) and res.v[0][2] == 0
+    assert A[0] @ res.x == pytest.approx(1, abs=1e-6) and A[1] @ res.x == pytest.approx(0.5, abs=1e-8)
+
+
+def test_infeasible_inequalities():
+    res = solve(lambda x: x.sum(), [0.5, 0.5], lambda x: [x[0] + x[1] - 1, -1 - x @ x], [0, 0], [0, np.inf],
+                bounds=Bounds(0, np.inf), on_failure="ignore")  # fmt: skip
+    assert res.status == Status.INFEASIBLE and not res.success
+
+
+def test_a_warm_start_takes_fewer_steps():
+    cold = hs71()
+    f = lambda x: x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2]  # noqa: E731
+    warm = solve(f, cold.x, lambda x: [np.prod(x), x @ x], [25.01, 40], [np.inf, 40], bounds=Bounds(1, 5),
+                 options={"lam0": cold.v[0], "z0": (cold.z_lower, cold.z_upper)})  # fmt: skip
+    again = solve(f, [1, 5, 5, 1], lambda x: [np.prod(x), x @ x], [25.01, 40], [np.inf, 40], bounds=Bounds(1, 5))
+    assert warm.success and warm.nit < again.nit
+    np.testing.assert_allclose(warm.x, again.x, atol=1e-6)
+
+
+def test_a_start_outside_is_moved_inside():
+    with pytest.warns(NumoptWarning, match=r"x0\[1\] is 9.0, outside its bounds"):
+        res = solve(lambda x: x @ x, [0.5, 9.0], bounds=Bounds(0.25, 1))
+    np.testing.assert_allclose(res.x, [0.25, 0.25], atol=1e-6)
+
+
+def test_bounds_without_room():
+    res = solve(lambda x: -x.sum(), [0, 0, 0], lambda x: [x.sum() - 3], bounds=Bounds(0, 1), on_failure="ignore")
+    np.testing.assert_allclose(res.x, [1, 1, 1], atol=1e-5)
