@@ -18,12 +18,12 @@ from numopt.constrained._restore import restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
 
-_UNBOUNDED, _RESTORATIONS = -1e20, 10
+_UNBOUNDED, _DIVERGED, _RESTORATIONS = -1e20, 1e8, 10
 
 
-def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
-    """Yield iterates; return why no further one can be found."""
-    xp, k, n, ip = p.xp, p.k, p.n, Interior(p, kkt)
+def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0):
+    """Yield iterates; return why no further one can be found. Bounds are loosened by `relax`."""
+    xp, k, n, ip = p.xp, p.k, p.n, Interior(p, kkt, relax)
     tol *= p.sf  # in units of the scaled problem, where complementarity is sf times the caller's
     w = k.pushed(ip.joined(start.x, start.c[p.n_eq :]), ip.lo, ip.hi, push)
     point = p.derive(start if not p.bounded else p.point(w[:n]))
@@ -84,6 +84,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None):
                 return Status.INFEASIBLE, f"a local minimum of the violation, {stuck:.3g} in sum; try another x0"
         state = ip.state(point, lam, zl, zu)
         yield Iterate(state, p.errors(state)[0], info)
+        if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
+            return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
         if point.f < _UNBOUNDED:
             return Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}"
 

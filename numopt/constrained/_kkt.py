@@ -53,7 +53,7 @@ class KKT:
 
     def factor(self, H, J, sigma, d):
         """Factor [[H + diag(sigma), J^T], [J, -diag(d)]]."""
-        if self.inner is None:
+        if self.inner is None or (_by_products(H, J) and not isinstance(self.inner, Products)):
             self.inner = self._chosen(H, J)
         if isinstance(self.inner, Dense):
             H, J = (A.toarray() if _array.is_sparse(A) else A for A in (H, J))
@@ -89,8 +89,7 @@ class KKT:
         return self.inner.residual
 
     def _chosen(self, H, J):
-        products = any(isinstance(A, Operator) or hasattr(A, "matvec") for A in (H, J))
-        wanted = self.wanted
+        products, wanted = _by_products(H, J), self.wanted
         if wanted in ("ldl", "sparse-ldl") and products:
             raise InvalidInputError(
                 f"linear_solver is {wanted!r} and a derivative is known by its products alone: 'minres' or 'auto' is "
@@ -103,6 +102,10 @@ class KKT:
         if wanted == "sparse-ldl" or (wanted == "auto" and _is_sparse_enough(H, J)):
             return Sparse(self.xp)
         return Dense(self.xp)
+
+
+def _by_products(H, J):
+    return any(isinstance(A, Operator) or hasattr(A, "matvec") for A in (H, J))
 
 
 def _is_sparse_enough(H, J):

@@ -175,7 +175,10 @@ def _auto(p, kkt, tol, lam, z0):
         warm = {}
         if z0 is not None and lam is not None:
             warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
-        return (yield from interior(p, kkt, regular, start, tol, lam=lam, **warm))
+        end = yield from interior(p, kkt, regular, start, tol, lam=lam, **warm)
+        if p.bounded and end[0] in (Status.BREAKDOWN, Status.INFEASIBLE):  # perhaps there is no interior: half of tol makes one
+            end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
+        return end
     if lam is None:
         zero = p.xp.zeros_like(start.x)
         lam = least_squares_multipliers(p, Interior(p, kkt), start, zero, zero)

@@ -339,7 +339,7 @@ def read_bounds(n, bounds, x0):
         raise InvalidInputError(
             f"bounds[{i}] is ({lower[i]}, {upper[i]}): lower <= upper is expected; swap or loosen them"
         )
-    outside = np.flatnonzero((x0 < lower) | (x0 > upper))
+    outside = np.flatnonzero(((x0 < lower) | (x0 > upper)) & (lower < upper))
     if outside.size:
         i = outside[0]
         warn(f"x0[{i}] is {x0[i]}, outside its bounds [{lower[i]}, {upper[i]}]: it is moved inside", NumoptWarning)

@@ -9,11 +9,12 @@ from numopt.constrained._regular import finite
 class Interior:
     """Variables w = (x, s) between bounds, and the linear systems over (x, s, lam)."""
 
-    def __init__(self, p, kkt):
+    def __init__(self, p, kkt, relax=0.0):
         self.p, self.kkt, self.xp, self.k = p, kkt, p.xp, p.k
         self.n, self.e = p.n, p.n_eq
         self.slacks = p.m - p.n_eq
-        self.lo, self.hi = self.joined(p.l, p.cl), self.joined(p.u, p.cu)
+        rows = relax if p.sc is None else relax * p.sc[p.n_eq :]
+        self.lo, self.hi = self.joined(p.l - relax, p.cl - rows), self.joined(p.u + relax, p.cu + rows)
         self.eps = float(p.xp.finfo(p.space.dtype).eps)
 
     def joined(self, x, s):

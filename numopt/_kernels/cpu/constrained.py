@@ -94,7 +94,7 @@ def bound_errors(x, low, high, zl, zu):
         for distance, z in ((x[i] - low[i], zl[i]), (high[i] - x[i], zu[i])):
             if not -distance <= violation:
                 violation = -distance
-            paid = abs(z) * abs(distance) if math.isfinite(distance) else abs(z)
+            paid = abs(z) * (max(distance, 0.0) if math.isfinite(distance) else 1.0)
             if not paid <= product:
                 product = paid
     return violation, product

@@ -47,14 +47,14 @@ def ldl_solve(factor, b):
 def bound_errors(x, low, high, zl, zu):
     """Return (largest violation, largest product of a multiplier and its distance) of bounds.
 
-    A multiplier where there is no bound counts as it is.
+    A multiplier where there is no bound counts as it is; a distance beyond a bound counts as 0.
     """
     xp = _array.namespace(x)
     zero = xp.zeros_like(x)
     below, above = low - x, x - high
     violation = xp.max(xp.maximum(xp.maximum(below, above), zero))
-    with_low = xp.where(xp.isfinite(low), xp.abs(xp.where(xp.isfinite(low), below, zero)), zero + 1.0) * xp.abs(zl)
-    with_high = xp.where(xp.isfinite(high), xp.abs(xp.where(xp.isfinite(high), above, zero)), zero + 1.0) * xp.abs(zu)
+    with_low = xp.where(xp.isfinite(low), xp.maximum(xp.where(xp.isfinite(low), -below, zero), zero), zero + 1.0) * xp.abs(zl)
+    with_high = xp.where(xp.isfinite(high), xp.maximum(xp.where(xp.isfinite(high), -above, zero), zero), zero + 1.0) * xp.abs(zu)
     return _array.host(violation, xp.max(xp.maximum(with_low, with_high)))
 
 
