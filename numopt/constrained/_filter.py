@@ -4,7 +4,7 @@ A. Wächter, L. T. Biegler, Math. Program. 106 (2006), section 2.3.
 """
 
 _GAMMA_THETA, _GAMMA_PHI = 1e-5, 1e-8
-ARMIJO = 1e-4
+ARMIJO, _SHORTEST = 1e-4, 1e-10
 
 
 class Filter:
@@ -47,4 +47,4 @@ class Filter:
         least = min(_GAMMA_THETA, _GAMMA_PHI * theta / -slope)
         if theta <= self.least:
             least = min(least, theta**1.1 / (-slope) ** 2.3)
-        return 0.05 * least
+        return max(0.05 * least, _SHORTEST)

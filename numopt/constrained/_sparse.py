@@ -31,7 +31,7 @@ class Sparse:
         if self.pattern is None or not all(map(np.array_equal, pattern, self.pattern)):
             self.pattern, self.known = tuple(a.copy() for a in pattern), None
             self._analyse(H, J, N)
-        sigma, d = np.broadcast_to(sigma, (self.n,)), np.broadcast_to(d, (m,))
+        sigma, d = (np.broadcast_to(np.asarray(v, H.dtype), size) for v, size in ((sigma, self.n), (d, m)))
         self.H, self.J, self.sigma, self.d = H, J, sigma, d
         scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
         low = np.maximum(d, _SHIFT * min(scale, scale**2))

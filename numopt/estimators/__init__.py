@@ -1,6 +1,7 @@
 """Estimators in the manner of scikit-learn: thin coats over the solvers."""
 
 from numopt.estimators._adversarial import DROLogisticRegression, FairLogisticRegression, RobustRegression
+from numopt.estimators._constrained_logistic import ConstrainedLogisticRegression
 from numopt.estimators._lasdp_clustering import LASDPClustering
 from numopt.estimators._matrix_completion import EntrySplit, MatrixCompletion, cross_val_completion
 from numopt.estimators._sdp_kmeans import SDPKMeans
@@ -8,6 +9,7 @@ from numopt.estimators._sequence_solver import SequenceSolver
 from numopt.estimators._transport_map import TransportMap
 
 __all__ = [
+    "ConstrainedLogisticRegression",
     "DROLogisticRegression",
     "EntrySplit",
     "FairLogisticRegression",

@@ -1,0 +1,157 @@
+"""Each line of section (g) of the specification: an error before iteration 0, or a status, never NaN."""
+
+import array_api_strict
+import numpy as np
+import pytest
+from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
+
+from numopt import Status
+from numopt.constrained import KKTSolver, minimize_constrained, sketch_solve
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from tests.constrained.problems import solve
+
+
+def square(x):
+    return x @ x
+
+
+GOOD = {"jac": lambda x: 2 * x, "hess": lambda x: 2 * np.eye(x.size)}
+NAN = float("nan")
+
+
+def constraint(**changes):
+    parts = {"fun": lambda x: x.sum(), "lb": 1, "ub": 1, "jac": lambda x: np.ones(x.size), "hess": lambda x, v: np.zeros((2, 2))}
+    return NonlinearConstraint(**parts | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "match"),
+    [
+        ({"x0": []}, InvalidInputError, "x0 has shape"),
+        ({"x0": [[1.0, 2.0]]}, InvalidInputError, "x0 has shape"),
+        ({"x0": [1.0, NAN]}, InvalidInputError, r"x0\[1\] is nan"),
+        ({"x0": [1.0, 1j]}, InvalidTypeError, "x0 has dtype complex"),
+        ({"fun": 3}, InvalidTypeError, "fun is 3"),
+        ({"fun": lambda x: x}, InvalidInputError, r"fun returned an array of shape \(2,\)"),
+        ({"fun": lambda x: NAN}, InvalidInputError, r"fun\(x0\) is nan"),
+        ({"fun": lambda x: "one"}, (InvalidTypeError, ValueError), "one"),
+        ({"jac": lambda x: np.ones(3)}, InvalidInputError, r"jac returned an array of shape \(3,\)"),
+        ({"jac": lambda x: np.array([1.0, NAN])}, InvalidInputError, r"the gradient of fun at x0 has entry \[1\]"),
+        ({"jac": "4-point"}, InvalidInputError, "jac is '4-point'"),
+        ({"hess": lambda x: np.eye(3)}, InvalidInputError, r"hess returned a matrix of shape \(3, 3\)"),
+        ({"hess": "none"}, InvalidInputError, "hess is 'none'"),
+        ({"constraints": constraint(lb=2)}, InvalidInputError, "row 0 has lower bound 2.0"),
+        ({"constraints": constraint(fun=lambda x: NAN)}, InvalidInputError, r"constraints\[0\].fun\(x0\)"),
+        ({"constraints": constraint(jac=lambda x: np.ones(3))}, InvalidInputError, r"constraints\[0\].jac returned"),
+        ({"constraints": constraint(jac=lambda x: np.full(2, NAN))}, InvalidInputError, "the Jacobian of the constraints at x0"),
+        ({"constraints": constraint(hess=lambda x, v: np.eye(3))}, InvalidInputError, r"constraints\[0\].hess returned"),
+        ({"constraints": constraint(lb=[1, 1])}, InvalidInputError, r"constraints\[0\].lb has 2 entries"),
+        ({"constraints": constraint(lb=NAN)}, InvalidInputError, "holds NaN"),
+        ({"constraints": {"type": "less", "fun": square}}, InvalidInputError, "'type'"),
+        ({"constraints": [3]}, InvalidTypeError, r"constraints\[0\] is int"),
+        ({"constraints": LinearConstraint([[1.0, 2.0, 3.0]], 0, 1)}, InvalidInputError, "2 columns are expected"),
+        ({"constraints": LinearConstraint([[1.0, NAN]], 0, 1)}, InvalidInputError, "holds NaN"),
+        ({"bounds": [(1, 0), (0, 1)]}, InvalidInputError, r"bounds\[0\] is"),
+        ({"bounds": [(0, 1)]}, InvalidInputError, "bounds has 1 entries"),
+        ({"bounds": Bounds([0, 0, 0], 1)}, InvalidInputError, "bounds.lb has 3 entries"),
+        ({"bounds": [(2, 2), (3, 3)]}, InvalidInputError, "bounds fix every variable"),
+        ({"tol": 0 - 1.0}, InvalidInputError, "tol is -1"),
+        ({"max_iter": 0}, InvalidInputError, "max_iter is 0"),
+        ({"linear_solver": "lu"}, InvalidInputError, "linear_solver is 'lu'"),
+        ({"linear_solver": "kaczmarz"}, InvalidInputError, "linear_solver is 'kaczmarz'"),
+        ({"method": "newton"}, InvalidInputError, "method is 'newton'"),
+        ({"method": "adasketch", "bounds": Bounds(0, 1)}, InvalidInputError, "equality constraints alone"),
+        ({"rng": "seed"}, InvalidTypeError, "rng is str"),
+        ({"options": {"gtol": 1}}, InvalidInputError, "options holds 'gtol'"),
+        ({"options": {"lam0": [1.0]}}, InvalidInputError, "lam0"),
+    ],
+)  # fmt: skip
+def test_refused(changes, error, match):
+    arguments = {"fun": square, "x0": [0.5, 0.5], **GOOD, **changes}
+    if "x0" in changes or "hess" in changes:
+        arguments.setdefault("constraints", ())
+    with pytest.raises(error, match=match):
+        minimize_constrained(arguments.pop("fun"), arguments.pop("x0"), **arguments)
+
+
+def test_arrays_of_another_library_are_refused():
+    with pytest.raises(InvalidTypeError, match="x0 is a numpy array and jac returned a array_api_strict array"):
+        minimize_constrained(square, [1.0, 1.0], jac=lambda x: array_api_strict.ones(2), hess=GOOD["hess"])
+    x0 = array_api_strict.asarray([1.0, 1.0])
+    with pytest.raises(InvalidTypeError, match="x0 is a array_api_strict array and jac returned a numpy array"):
+        minimize_constrained(lambda x: x @ x, x0, jac=lambda x: np.ones(2))
+
+
+def test_nan_at_a_trial_point_shortens_the_step():
+    def log(x):
+        return x[0] - np.log(x[0]) if x[0] > 0 else NAN
+
+    res = minimize_constrained(log, [20.0], jac=lambda x: 1 - 1 / x, hess=lambda x: (1 / x**2)[None])
+    assert res.success and res.x[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["fun", "jac", "hess", "c"])
+def test_nan_everywhere_but_at_the_start(name):
+    calls = []
+
+    def spoilt(value):
+        calls.append(1)
+        return value if len(calls) < 3 else value * NAN
+
+    def late(function, at):
+        return (lambda *a: spoilt(function(*a))) if at == name else function
+
+    c = NonlinearConstraint(late(lambda x: np.array([x.sum() ** 2]), "c"), 1, 1, jac=lambda x: 2 * x.sum() * np.ones((1, 2)),
+                            hess=lambda x, v: 2 * v[0] * np.ones((2, 2)))  # fmt: skip
+    res = minimize_constrained(
+        late(lambda x: (x**4).sum(), "fun"), [2.0, 1.0], jac=late(lambda x: 4 * x**3, "jac"),
+        hess=late(lambda x: np.diag(12 * x**2), "hess"), constraints=c, on_failure="ignore", max_iter=50,
+    )  # fmt: skip
+    assert not res.success and np.isfinite(res.x).all() and np.isfinite(res.fun)
+
+
+def test_wrong_derivatives_are_suspected():
+    res = minimize_constrained(
+        lambda x: (x**4).sum(), [1.0, 2.0], jac=lambda x: -4 * x**3, hess=lambda x: np.diag(12 * x**2), on_failure="ignore"
+    )
+    assert not res.success and "check_derivatives" in res.message
+
+
+def test_an_exception_of_the_caller_carries_the_best_point():
+    calls = []
+
+    def fun(x):
+        calls.append(1)
+        if len(calls) > 6:
+            raise ZeroDivisionError("mine")
+        return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+
+    from scipy.optimize import rosen_der, rosen_hess
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        minimize_constrained(fun, [-1.2, 1.0], jac=rosen_der, hess=rosen_hess)
+    assert np.isfinite(caught.value.result.x).all()
+
+
+
+def test_bad_systems():
+    with pytest.raises(InvalidInputError, match="H has shape"):
+        KKTSolver().factor(np.eye(3), np.ones((1, 2)))
+    with pytest.raises(InvalidInputError, match="solve before factor"):
+        KKTSolver().solve([1.0])
+    with pytest.raises(InvalidInputError, match="rhs has shape"):
+        KKTSolver().factor(np.eye(2), np.ones((1, 2))).solve([1.0])
+    with pytest.raises(InvalidInputError, match="kind is 'magic'"):
+        sketch_solve(np.eye(2), np.ones(2), kind="magic")
+    with pytest.raises(InvalidInputError, match="A has shape"):
+        sketch_solve(np.ones((2, 3)), np.ones(2))
+    with pytest.raises(InvalidInputError, match="max_sketches is 0"):
+        sketch_solve(np.eye(2), np.ones(2), max_sketches=0)
+
+
+def test_statuses_of_a_stopped_run():
+    def stop(intermediate_result):
+        raise StopIteration
+
+    res = solve(lambda x: (x**4).sum(), [1.0, 2.0], lambda x: [x.sum() - 1], callback=stop)
+    assert res.status == Status.CALLBACK_STOP and res.nit == 1

@@ -1,0 +1,101 @@
+"""Kernels of constrained optimisation: every room against naive twins."""
+
+import numpy as np
+import pytest
+
+from numopt import _array, use_kernels
+from numopt._kernels import kernels
+from tests.oracles import constrained as naive
+
+
+@pytest.fixture(params=["cpu", "portable"])
+def k(request):
+    xp = _array.namespace(np.empty(0))
+    if request.param == "cpu":
+        return kernels("constrained", xp)
+    with use_kernels("portable"):
+        return kernels("constrained", xp)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+def _bounds(n, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    low = np.where(rng.random(n) < 0.6, -rng.random(n) - 0.1, -np.inf)
+    high = np.where(rng.random(n) < 0.6, rng.random(n) + 0.1, np.inf)
+    zl, zu = np.where(np.isfinite(low), rng.random(n), 0), np.where(np.isfinite(high), rng.random(n), 0)
+    return [a.astype(dtype) for a in (0.05 * rng.standard_normal(n), rng.standard_normal(n), low, high, zl, zu)]
+
+
+def _close(seen, expected, dtype):
+    tol = 1e-4 if dtype == "float32" else 1e-12
+    for a, b in zip(seen if isinstance(seen, tuple) else (seen,), expected if isinstance(expected, tuple) else (expected,), strict=True):
+        np.testing.assert_allclose(np.asarray(a, float), b, rtol=tol, atol=tol)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_bounds(k, n, dtype):
+    x, dx, low, high, zl, zu = _bounds(n, dtype, n)
+    _close(k.barrier(x, low, high, 0.1), naive.barrier(x, low, high, 0.1), dtype)
+    _close(k.bound_errors(x, low, high, zl, zu), naive.bound_errors(x, low, high, zl, zu), dtype)
+    _close(k.bound_errors(3 * x, low, high, zl, zu + 1), naive.bound_errors(3 * x, low, high, zl, zu + 1), dtype)
+    _close(k.complementarity(x, low, high, zl, zu, 0.1), naive.complementarity(x, low, high, zl, zu, 0.1), dtype)
+    _close(k.bound_curvature(x, low, high, zl, zu), naive.bound_curvature(x, low, high, zl, zu), dtype)
+    _close(k.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99), naive.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99), dtype)
+
+
+def test_a_push_leads_inside_and_leaves_the_rest_alone(k, dtype):
+    x, _, low, high, *_ = _bounds(200, dtype)
+    far = k.pushed(100 * x, low, high, 0.01)
+    assert ((far > low) & (far < high)).all()
+    inside = k.pushed(x, low, high, 0.01)
+    free = (x > low + 0.05) & (x < high - 0.05)
+    np.testing.assert_array_equal(inside[free], x[free])
+
+
+def test_multipliers_are_reset_to_a_range(k, dtype):
+    x, _, low, high, zl, zu = _bounds(50, dtype)
+    seen = k.bound_reset(x, low, high, 1e30 * zl, 0.0 * zu, 0.1)
+    assert np.isfinite(seen[0]).all() and (seen[1][np.isfinite(high)] > 0).all()
+    _close(k.bound_reset(x, low, high, zl, zu, 0.1), (zl.astype(float), zu.astype(float)), dtype)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 0), (1, 1), (5, 2), (60, 25)])
+def test_factorisation(k, n, m, dtype):
+    rng = np.random.default_rng(n + m)
+    H, J = rng.standard_normal((n, n)), rng.standard_normal((m, n))
+    H = (H + H.T + 3 * n * np.eye(n)).astype(dtype)
+    sigma, d = rng.random(n).astype(dtype), rng.random(m).astype(dtype)
+    A = k.kkt_matrix(H, J.astype(dtype), sigma, d)
+    expected = naive.kkt_matrix(H, J.astype(dtype), sigma, d)
+    np.testing.assert_allclose(A, expected, rtol=1e-6)
+    factor, negative, zero = k.ldl(A)
+    assert (negative, zero) == (m, 0)
+    b = rng.standard_normal(n + m).astype(dtype)
+    _close(k.ldl_solve(factor, b), np.linalg.solve(expected.astype(float), b.astype(float)), dtype)
+
+
+def test_badly_scaled_rows_keep_their_signs(k):
+    scale = np.array([1e8, 1.0, 1e-8, 1e4])
+    A = np.array([[2.0, 1, 0, 1], [1, 2, 1, 0], [0, 1, 3, 1], [1, 0, 1, -1.0]]) * np.outer(scale, scale)
+    assert k.ldl(A)[1:] == (1, 0)
+
+
+def test_nan_is_seen(k):
+    assert k.ldl(np.array([[1.0, np.nan], [np.nan, 1.0]]))[0] is None
+
+
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_projections(k, n, dtype):
+    rng = np.random.default_rng(n)
+    W, t, d = (rng.standard_normal(s).astype(dtype) for s in ((n, n), (n,), (n,)))
+    W[0] *= n > 1
+    rows, expected = rng.integers(n, size=10), d.astype(float)
+    for i in rows:
+        w = W[i].astype(float)
+        if w @ w:
+            expected = expected - (w @ expected - t[i]) / (w @ w) * w
+    _close(k.project_rows(W, t, d, rows), expected, dtype)
