@@ -31,12 +31,12 @@ class Sparse:
         if self.pattern is None or not all(map(np.array_equal, pattern, self.pattern)):
             self.pattern, self.known = tuple(a.copy() for a in pattern), None
             self._analyse(H, J, N)
-        sigma, d = (np.broadcast_to(np.asarray(v, H.dtype), size) for v, size in ((sigma, self.n), (d, m)))
+        sigma, d = (np.broadcast_to(v, size) for v, size in ((sigma, self.n), (d, m)))
         self.H, self.J, self.sigma, self.d = H, J, sigma, d
         scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
         low = np.maximum(d, _SHIFT * min(scale, scale**2))
         values = np.concatenate([H.data[self.upper], J.data, sigma, -low])
-        data = np.bincount(self.place, values, self.indices.size).astype(H.dtype)
+        data = np.bincount(self.place, values, self.indices.size)  # float64, whatever H is
         self.factors, D, self.known = self.k.sparse_ldl(self.indptr, self.indices, data, self.known)
         if not np.isfinite(data).all():
             raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
@@ -63,7 +63,7 @@ class Sparse:
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc), refined on the matrix as it was given."""
-        b = np.concatenate([rx, rc])
+        b = np.concatenate([rx, rc]).astype(float)
         x = self._direct(b)
         for _ in range(_REFINEMENTS):
             r = b - self._product(x)
@@ -75,6 +75,7 @@ class Sparse:
             x = better
         r = b - self._product(x)
         self.residual = (-r[: self.n], -r[self.n :]) if np.linalg.norm(r) > 1e-12 * np.linalg.norm(b) else None
+        x = x.astype(rx.dtype)
         return x[: self.n], x[self.n :]
 
     def _direct(self, b):

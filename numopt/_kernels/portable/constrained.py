@@ -140,7 +140,7 @@ def sparse_ldl(indptr, indices, data, known):
     upper = sp.csc_array((data, indices, indptr))
     whole = sp.csc_array(upper + sp.triu(upper, 1).T)
     options = {"SymmetricMode": True}
-    lu = splu(whole.astype(float), permc_spec="NATURAL", diag_pivot_thresh=0.0, options=options)
+    lu = splu(whole, permc_spec="NATURAL", diag_pivot_thresh=0.0, options=options)
     D = lu.U.diagonal()
     if (lu.perm_r != lu.perm_c).any():
         D = 0.0 * D
@@ -149,7 +149,7 @@ def sparse_ldl(indptr, indices, data, known):
 
 def sparse_ldl_solve(factor, b):
     """Return A^-1 b."""
-    return factor.solve(b.astype(float)).astype(b.dtype)
+    return factor.solve(b)
 
 
 def project_rows(W, t, d, rows):
