@@ -134,10 +134,6 @@ def _merit_slopes(p, gL, H, G, c):
 
 
 def _merit(p, point, lam, eta1, eta2):
-    """Return M(x, lam) = f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2, infinite where it cannot be evaluated."""
-    if not point.finite:
-        return math.inf
-    gL = p.lagrangian_gradient(p.derive(point), lam)
-    lc, cc, gg = _array.host(lam @ point.c, point.c @ point.c, gL @ gL)
-    value = point.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+    """Return the merit function, infinite where it cannot be evaluated."""
+    value = p.merit(p.derive(point), lam, eta1, eta2) if point.finite else math.inf
     return value if math.isfinite(value) else math.inf

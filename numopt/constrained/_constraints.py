@@ -32,7 +32,7 @@ class Objective:
 
     def value(self, x):
         space = self.space
-        f = space.call("nfev", self.fun, space.xp.asarray(x, copy=True, device=space.device), *self.args)
+        f = space.call("nfev", self.fun, space.copied(x), *self.args)
         if self.joint:
             f, g = f
             self.pair = x, space.vector("fun (its gradient)", g, x.shape[0])
@@ -46,7 +46,7 @@ class Objective:
             return self.pair[1]
         if isinstance(self.jac, str):
             return differences(space, self._one, x, self.jac)[0, :]
-        g = space.call("njev", self.jac, space.xp.asarray(x, copy=True, device=space.device), *self.args)
+        g = space.call("njev", self.jac, space.copied(x), *self.args)
         return space.vector("jac", g, x.shape[0])
 
     def hessian(self, x):
@@ -56,7 +56,7 @@ class Objective:
             return differences(space, self.gradient, x, self.hess)
         if self.hess is None:
             return None
-        H = space.call("nhev", self.hess, space.xp.asarray(x, copy=True, device=space.device), *self.args)
+        H = space.call("nhev", self.hess, space.copied(x), *self.args)
         return space.matrix("hess", H, (n, n))
 
     def product(self, x, p):
@@ -78,7 +78,7 @@ class Block:
 
     def value(self, x):
         space = self.space
-        c = space.call("ncev", self.fun, space.xp.asarray(x, copy=True, device=space.device))
+        c = space.call("ncev", self.fun, space.copied(x))
         c = space.vector(f"{self.label}.fun", c, self.size)
         self.size = c.shape[0]
         return c
@@ -87,7 +87,7 @@ class Block:
         space = self.space
         if isinstance(self.jac, str):
             return differences(space, self._raw, x, self.jac)
-        J = space.call("njev", self.jac, space.xp.asarray(x, copy=True, device=space.device))
+        J = space.call("njev", self.jac, space.copied(x))
         return space.matrix(f"{self.label}.jac", J, (self.size, x.shape[0]))
 
     def hessian(self, x, v):
@@ -101,7 +101,7 @@ class Block:
             return differences(space, gradient, x, self.hess)
         if self.hess is None:
             return None
-        H = space.call("nhev", self.hess, space.xp.asarray(x, copy=True, device=space.device), v)
+        H = space.call("nhev", self.hess, space.copied(x), v)
         return space.matrix(f"{self.label}.hess", H, (n, n))
 
     def _raw(self, x):

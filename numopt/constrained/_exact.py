@@ -77,9 +77,7 @@ def exact_newton(p, kkt, regular, start):
         def merit(trial, multipliers, eta1=eta1, eta2=eta2):
             if not trial.finite:
                 return math.inf
-            gradient = p.lagrangian_gradient(p.derive(trial), multipliers)
-            lc, cc, gg = _array.host(multipliers @ trial.c, trial.c @ trial.c, gradient @ gradient)
-            value = trial.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+            value = p.merit(p.derive(trial), multipliers, eta1, eta2)
             return value if math.isfinite(value) else math.inf
 
         here = merit(point, lam)

@@ -36,6 +36,10 @@ class Space:
         finally:
             self.seconds += perf_counter() - began
 
+    def copied(self, x):
+        """Return a copy for a function that may write to it."""
+        return x.copy() if self.numpy else self.xp.asarray(x, copy=True, device=self.device)
+
     def scalar(self, name, value):
         """Return the value of a scalar function as a float; infinite or NaN is the caller's to judge."""
         if type(value) is float or type(value) is np.float64:
@@ -64,7 +68,7 @@ class Space:
                 f"{name} returned an array of shape {value.shape}: shape ({wanted},) is expected; "
                 f"make it agree with x0 and the constraints"
             )
-        return value.copy() if self.numpy else self.xp.asarray(value, copy=True, device=self.device)
+        return self.copied(value)
 
     def matrix(self, name, value, shape):
         """Return a fresh matrix: dense, a SciPy CSR array, or an operator with ``matvec`` as it is."""
@@ -90,7 +94,7 @@ class Space:
             )
         if type(value) is np.ndarray:
             return value.copy()
-        return value if not _array.is_array(value) else self.xp.asarray(value, copy=True, device=self.device)
+        return self.copied(value) if _array.is_array(value) else value
 
     def _dense(self, name, value):
         if _array.is_sparse(value):

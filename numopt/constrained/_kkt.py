@@ -1,5 +1,7 @@
 """The linear systems of a step: dense, sparse or by products, chosen from sizes and kinds alone."""
 
+import numpy as np
+
 from numopt import _array
 from numopt._check import one_of
 from numopt._kernels import kernels
@@ -53,6 +55,8 @@ class KKT:
 
     def factor(self, H, J, sigma, d):
         """Factor [[H + diag(sigma), J^T], [J, -diag(d)]]."""
+        if type(self.inner) is Dense and type(H) is type(J) is np.ndarray:  # the common case, called often
+            return self.inner.factor(H, J, sigma, d)
         if self.inner is None or (_by_products(H, J) and not isinstance(self.inner, Products)):
             self.inner = self._chosen(H, J)
         if isinstance(self.inner, Dense):
@@ -62,7 +66,7 @@ class KKT:
         else:
             H, J = as_operator(H), as_operator(J)
             self.inner.at(self.at)
-        self.inner.factor(H, J, sigma, d)
+        return self.inner.factor(H, J, sigma, d)
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""

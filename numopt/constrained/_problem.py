@@ -124,6 +124,9 @@ class Problem:
                 scales = np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
                 self.sc = self._move(scales)
                 self.cl, self.cu = (self._move(side * scales[self.n_eq :]) for side in self._sides)
+        none = self._move(np.zeros(self.n_eq))
+        self.low, self.high = self.xp.concat([none, self.cl]), self.xp.concat([none, self.cu])
+        self.row_scales = self.xp.ones_like(self.low) if self.sc is None else self.sc
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
 
     def _rescaled(self, start):
@@ -221,35 +224,30 @@ class Problem:
         """Return grad f + J^T lam."""
         return point.g + transposed_times(point.J, lam) if self.m else point.g
 
+    def merit(self, point, lam, eta1, eta2):
+        """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2 at a point with derivatives."""
+        if _array.is_array(point.J):
+            return self.k.merit(point.f, point.g, point.J, point.c, lam, eta1, eta2)
+        gL = self.lagrangian_gradient(point, lam)
+        lc, cc, gg = _array.host(lam @ point.c, point.c @ point.c, gL @ gL)
+        return point.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+
     def errors(self, state, gL=None):
-        """Return (kkt_error, stationarity, violation, complementarity), unscaled, as device scalars."""
-        xp, point = self.xp, state.point
-        self.derive(point)
-        gL = self.lagrangian_gradient(point, state.lam) if gL is None else gL
-        c, lam = point.c, state.lam
-        if self.sc is not None:
-            c, lam = c / self.sc, lam * self.sc
-        zero, m, e = xp.zeros_like(gL[0]), self.m, self.n_eq
+        """Return (kkt_error, stationarity, violation, complementarity), unscaled, as floats."""
+        point, lam = self.derive(state.point), state.lam
+        gL = self.lagrangian_gradient(point, lam) if gL is None else gL
         if state.zl is not None:
             gL = gL - state.zl + state.zu
-        stationarity = xp.max(xp.abs(gL)) / self.sf
-        violation = xp.max(xp.abs(c[:e])) if e else zero
-        complementarity = zero
-        if self.bounded:
-            sides = []
-            if state.zl is not None:
-                sides.append((point.x, self.l, self.u, state.zl, state.zu))
-            if m > e:
-                cl, cu = (self.cl, self.cu) if self.sc is None else (self.cl / self.sc[e:], self.cu / self.sc[e:])
-                sides.append((c[e:], cl, cu, xp.clip(-lam[e:], 0.0, None), xp.clip(lam[e:], 0.0, None)))
-            for side in sides:
-                off, product = self.k.bound_errors(*side)
-                violation = xp.maximum(violation, xp.asarray(off, device=self.space.device, dtype=self.space.dtype))
-                product = xp.asarray(product, device=self.space.device, dtype=self.space.dtype)
-                complementarity = xp.maximum(complementarity, product / self.sf)
-        size = xp.clip(xp.sum(xp.abs(lam)) / (100.0 * self.sf * m), 1.0, None) if m else 1.0
-        scaled = xp.maximum(xp.maximum(stationarity / size, violation), complementarity)
-        return scaled, stationarity, violation, complementarity
+        errors = self.k.kkt_errors(gL, point.c, lam, self.low, self.high, self.row_scales, self.sf)
+        stationarity, violation, complementarity = errors
+        if state.zl is not None:
+            off, product = self.k.bound_errors(point.x, self.l, self.u, state.zl, state.zu)
+            violation, complementarity = _largest(violation, off), _largest(complementarity, product / self.sf)
+        size = 1.0
+        if self.m:
+            v = lam if self.sc is None else lam * self.sc
+            size = max(1.0, _array.host(self.xp.sum(self.xp.abs(v))) / (100.0 * self.sf * self.m))
+        return _largest(stationarity / size, violation, complementarity), stationarity, violation, complementarity
 
     def certificate(self, state):
         """Recompute the KKT error from the caller's functions at the point; evaluations at it are not repeated."""
@@ -318,6 +316,11 @@ class Problem:
 
     def _move(self, values, dtype=None):
         return _array.like(self.xp, values, self.space.device, dtype or self.space.dtype)
+
+
+def _largest(*values):
+    """Return the largest of floats, NaN if one is."""
+    return max(values) if sum(values) == sum(values) else math.nan
 
 
 def read_bounds(n, bounds, x0):

@@ -12,13 +12,23 @@ from numopt._kernels.cpu._jit import jit
 def kkt_matrix(H, J, sigma, d):
     """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
     m, n = J.shape
-    A = np.zeros((n + m, n + m), H.dtype, order="F")
-    A[:n, :n] = H
-    A[n:, :n] = J
-    A[:n, n:] = J.T
-    diagonal = A.reshape(-1, order="F")[:: n + m + 1]
-    diagonal[:n] += sigma
-    diagonal[n:] -= d
+    sigma, d = (np.full(k, v, H.dtype) if np.ndim(v) == 0 else v for v, k in ((sigma, n), (d, m)))
+    return _kkt_matrix(np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d)
+
+
+@jit
+def _kkt_matrix(H, J, sigma, d):
+    m, n = J.shape
+    A = np.zeros((n + m, n + m), H.dtype)
+    for i in range(n):
+        for j in range(n):
+            A[i, j] = H[i, j]
+        A[i, i] += sigma[i]
+    for i in range(m):
+        for j in range(n):
+            A[n + i, j] = J[i, j]
+            A[j, n + i] = J[i, j]
+        A[n + i, n + i] = -d[i]
     return A
 
 
@@ -84,6 +94,42 @@ def _inertia(factor, pivots):
             negative += 1
             k += 2
     return negative, none
+
+
+@jit
+def kkt_errors(dual, c, lam, low, high, sc, sf):
+    """Return (stationarity, violation, complementarity) of rows low <= c <= high, unscaled."""
+    stationarity = violation = product = 0.0
+    for j in range(dual.size):
+        if not abs(dual[j]) <= stationarity:
+            stationarity = abs(dual[j])
+    for i in range(c.size):
+        off = max(low[i] - c[i], c[i] - high[i]) / sc[i]
+        if not off <= violation:
+            violation = off
+        if low[i] != high[i]:
+            distance = high[i] - c[i] if lam[i] > 0 else c[i] - low[i]
+            paid = abs(lam[i]) * (max(distance, 0.0) if math.isfinite(distance) else 1.0)
+            if not paid <= product:
+                product = paid
+        elif not abs(lam[i]) < math.inf:
+            product = math.nan
+    return stationarity / sf, violation, product / sf
+
+
+@jit(fastmath=("contract",))
+def merit(f, g, J, c, lam, eta1, eta2):
+    """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |g + J^T lam|^2."""
+    gL = g.astype(np.float64)
+    value, cc, gg = f, 0.0, 0.0
+    for i in range(c.size):
+        value += lam[i] * c[i]
+        cc += c[i] * c[i]
+        for j in range(g.size):
+            gL[j] += lam[i] * J[i, j]
+    for j in range(g.size):
+        gg += gL[j] * gL[j]
+    return value + 0.5 * eta1 * cc + 0.5 * eta2 * gg
 
 
 @jit
@@ -226,6 +272,8 @@ def warmup(dtype):
     eye = np.eye(2, dtype=dtype)
     mu = float(one[0])
     factor, *_ = ldl(kkt_matrix(eye, eye[:1], 0.0, 0.0))
+    kkt_errors(one, one, one, one, one, one, mu)
+    merit(mu, one, eye, one, one, mu, mu)
     ldl_solve(factor, np.ones(3, dtype))
     for function in (bound_errors, bound_curvature):
         function(one, 0 * one, 2 * one, one, one)

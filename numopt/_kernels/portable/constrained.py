@@ -44,6 +44,32 @@ def ldl_solve(factor, b):
     return scale * (vectors @ inner)
 
 
+def kkt_errors(dual, c, lam, low, high, sc, sf):
+    """Return (stationarity, violation, complementarity) of rows low <= c <= high, unscaled.
+
+    `dual` is the gradient of the Lagrangian, `sf` and `sc` are the scales of f and of the rows. Multipliers of
+    equalities, where low = high, cost nothing; those of a side without a bound count as they are.
+    """
+    xp = _array.namespace(dual)
+    zero = xp.zeros_like(dual[0])
+    stationarity = xp.max(xp.abs(dual)) / sf
+    if c.shape[0] == 0:
+        return (*_array.host(stationarity, zero), 0.0)
+    none = xp.zeros_like(c)
+    violation = xp.max(xp.maximum(xp.maximum((low - c) / sc, (c - high) / sc), none))
+    side = xp.where(lam > 0, high - c, c - low)
+    distance = xp.where(xp.isfinite(side), xp.maximum(xp.where(xp.isfinite(side), side, none), none), none + 1.0)
+    paid = xp.max(xp.where(low == high, none, distance * xp.abs(lam)))
+    return _array.host(stationarity, violation, paid / sf)
+
+
+def merit(f, g, J, c, lam, eta1, eta2):
+    """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |g + J^T lam|^2."""
+    gL = g + lam @ J
+    lc, cc, gg = _array.host(lam @ c, c @ c, gL @ gL)
+    return f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+
+
 def bound_errors(x, low, high, zl, zu):
     """Return (largest violation, largest product of a multiplier and its distance) of bounds.
 
