@@ -1,4 +1,4 @@
-"""Are the caller's derivatives those of the caller's functions?"""
+"""Whether the caller's derivatives are those of the caller's functions."""
 
 import numpy as np
 
@@ -55,7 +55,9 @@ def check_derivatives(fun, x0, args=(), *, jac=None, hess=None, hessp=None, cons
     out = {}
     if objective.joint or not isinstance(objective.jac, str):
         g = objective.gradient(x)
-        out["jac"] = draw.worst(lambda y: space.xp.reshape(draw.scalar(objective.value(y)), (1,)), lambda d: draw.scalar(g @ d))
+        out["jac"] = draw.worst(
+            lambda y: space.xp.reshape(draw.scalar(objective.value(y)), (1,)), lambda d: draw.scalar(g @ d)
+        )
     if callable(objective.hess) or objective.products is not None:
         H = objective.hessian(x)
         along = (lambda d: objective.product(x, d)) if H is None else (lambda d: times(H, d))

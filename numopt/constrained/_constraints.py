@@ -73,7 +73,7 @@ class Block:
 
     def __init__(self, space, label, fun, jac, hess, low, high):
         self.space, self.label, self.fun = space, label, fun
-        self.jac, self.hess, self.learns = jac, *hess
+        self.jac, (self.hess, self.learns) = jac, hess
         self.low, self.high, self.size = low, high, None
 
     def value(self, x):

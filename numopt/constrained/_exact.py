@@ -44,9 +44,8 @@ def exact_newton(p, kkt, regular, start):
                     gg = _array.host(gL @ gL)
                     K, H = math.sqrt(gg + cc), p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            found = regular.correct(
-                lambda B, tau, delta: kkt.factor(B, point.J, tau, delta), H, partial(p.objective_hessian, point), K, delta
-            )
+            factor, plain = partial(_factor, kkt, point.J), partial(p.objective_hessian, point)
+            found = regular.correct(factor, H, plain, K, delta)
             if found is None:
                 raise LineSearchFailed(state)
             B, tau, delta = found
@@ -108,3 +107,6 @@ def exact_newton(p, kkt, regular, start):
         new = State(point, lam)
         yield Iterate(new, p.errors(new)[0], {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
 
+
+def _factor(kkt, J, B, tau, delta):
+    kkt.factor(B, J, tau, delta)

@@ -46,11 +46,12 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
 
         logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
         g, rw = ip.joined(point.g, xp.zeros_like(w[n:])) + pull, gL + pull
-        theta, gg, cc = (ip.violation(point, w), *_array.host(rw @ rw, c @ c if p.m else 0.0 * rw[0]))
+        theta = ip.violation(point, w)
+        gg, cc = _array.host(rw @ rw, c @ c if p.m else 0.0)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
         sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         kkt.at, H = p.caller_view(State(point, lam)), p.hessian(point, lam)
-        ip.factor(H, point.J, sigma, 0.0, 0.0)
+        ip.factor_with(point.J, sigma, H, 0.0, 0.0)
         tau, delta = 0.0, 0.0
         if not regular.right():
             if rank_suspect(p, point.J):
@@ -59,10 +60,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
                     lam, rw = shorter
                     H = p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            found = regular.correct(
-                lambda B, tau, delta: ip.factor(B, point.J, sigma, tau, delta), H, partial(p.objective_hessian, point),
-                mu if p.bounded else K, delta,
-            )  # fmt: skip
+            factor, plain = partial(ip.factor_with, point.J, sigma), partial(p.objective_hessian, point)
+            found = regular.correct(factor, H, plain, mu if p.bounded else K, delta)
             _, tau, delta = found or (H, math.inf, 0.0)
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)
         if tau < math.inf and search.step():

@@ -118,7 +118,10 @@ def _is_sparse_enough(H, J):
     if N <= _SMALL or not (_array.is_sparse(J) or (J.shape[0] == 0 and _array.is_sparse(H))):
         return False
     filled = H.nnz if _array.is_sparse(H) else H.shape[0] ** 2
-    return N > _DENSE or (filled + 2 * J.shape[0] * J.shape[1] if not _array.is_sparse(J) else filled + 2 * J.nnz) <= _SHARE * N * N
+    return (
+        N > _DENSE
+        or (filled + 2 * J.shape[0] * J.shape[1] if not _array.is_sparse(J) else filled + 2 * J.nnz) <= _SHARE * N * N
+    )
 
 
 def _sparse(A):

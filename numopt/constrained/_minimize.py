@@ -25,9 +25,9 @@ _OPTIONS = ("maxiter", "lam0", "z0", "preconditioner", "superlinear", "disp", "v
 
 
 @solver(family="constrained", arrays=("x0",))
-def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, constraints=(), bounds=None, method="auto",
-                         linear_solver="auto", tol=1e-8, max_iter=300, max_time=None, options=None, rng=None,
-                         check_every=1, callback=None, on_failure="warn"):  # fmt: skip
+def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, constraints=(), bounds=None,
+                         method="auto", linear_solver="auto", tol=1e-8, max_iter=300, max_time=None, options=None,
+                         rng=None, check_every=1, callback=None, on_failure="warn"):  # fmt: skip
     """Minimise a smooth function under smooth constraints, and certify the answer.
 
     Minimises f(x) subject to lb <= c(x) <= ub and bounds on x, to a local solution. It takes the arguments of
@@ -143,7 +143,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     options = _options(options)
     max_iter = options.get("maxiter", max_iter)
     scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
-    rng = _array.default_rng(rng)
+    if sketched or rng is not None:
+        rng = _array.default_rng(rng)
     checks = Checks({"x0": x0})
     x0 = checks.vector("x0")
     checks.settle()
@@ -176,7 +177,10 @@ def _auto(p, kkt, tol, lam, z0):
         if z0 is not None and lam is not None:
             warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
         end = yield from interior(p, kkt, regular, start, tol, lam=lam, **warm)
-        if p.bounded and end[0] in (Status.BREAKDOWN, Status.INFEASIBLE):  # perhaps there is no interior: half of tol makes one
+        if p.bounded and end[0] in (
+            Status.BREAKDOWN,
+            Status.INFEASIBLE,
+        ):  # perhaps there is no interior: half of tol makes one
             end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
         return end
     if lam is None:
@@ -202,7 +206,7 @@ def _options(options):
     options = dict(options or {})
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise InvalidInputError(
-            f"options holds {unknown[0]!r}: some of {', '.join(map(repr, _OPTIONS))} are expected; the rest are keywords"
+            f"options holds {unknown[0]!r}: some of {', '.join(map(repr, _OPTIONS))} are expected; others are keywords"
         )
     return options
 

@@ -13,6 +13,7 @@ from numopt import _array
 from numopt._kernels import kernels
 from numopt.constrained._operator import Operator, rows_scaled, stack, times, total, transposed_times
 from numopt.constrained._quasi_newton import QuasiNewton
+from numopt.constrained._regular import finite
 from numopt.exceptions import InvalidInputError, NumoptWarning, warn
 
 _LARGEST_GRADIENT = 100.0  # at the start, after scaling
@@ -67,7 +68,9 @@ class Problem:
         fixed = lower == upper
         if fixed.any():
             if fixed.all():
-                raise InvalidInputError("bounds fix every variable: at least one free one is expected; nothing to solve")
+                raise InvalidInputError(
+                    "bounds fix every variable: at least one free one is expected; nothing to solve"
+                )
             self.free = self._move(np.flatnonzero(~fixed), self.xp.int64)
             self.whole = self.xp.where(self._move(fixed, self.xp.bool), self._move(lower), x0)
             x0, lower, upper = self._reduced(x0), lower[~fixed], upper[~fixed]
@@ -227,7 +230,10 @@ class Problem:
     def merit(self, point, lam, eta1, eta2):
         """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2 at a point with derivatives."""
         if _array.is_array(point.J):
-            return self.k.merit(point.f, point.g, point.J, point.c, lam, eta1, eta2)
+            value = self.k.merit(point.f, point.g, point.J, point.c, lam, eta1, eta2)
+            if value != value and math.isfinite(_array.host(self.xp.sum(point.g) + self.xp.sum(point.J))):
+                finite(value, "the merit function")
+            return value
         gL = self.lagrangian_gradient(point, lam)
         lc, cc, gg = _array.host(lam @ point.c, point.c @ point.c, gL @ gL)
         return point.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg

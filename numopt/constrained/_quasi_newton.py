@@ -27,7 +27,7 @@ class QuasiNewton:
         """Learn that the gradient changed by `y` along the step `s`."""
         xp, B = self.xp, self.matrix
         ss, sy, yy = _array.host(s @ s, s @ y, y @ y)
-        if not (0 < ss and ss + abs(sy) + yy < float("inf")):
+        if not (ss > 0 and ss + abs(sy) + yy < float("inf")):
             return
         if self.fresh and abs(sy) > 1e-8 * (ss * yy) ** 0.5:
             B = B * (yy / sy if sy > 0 else abs(sy) / ss)  # the size of the curvature, before anything else is known

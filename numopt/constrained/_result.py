@@ -16,7 +16,8 @@ class ConstrainedResult(Result):
     jac : array of shape (n,)
         The gradient of f at x.
     v : list of array
-        Multipliers, one array for each constraint in the caller's order: grad f + sum J_i^T v_i - z_lower + z_upper = 0.
+        Multipliers, one array for each constraint in the caller's order: at a solution
+        grad f + sum J_i^T v_i - z_lower + z_upper = 0.
     z_lower, z_upper : array of shape (n,)
         Multipliers >= 0 of the bounds.
     kkt_error : float

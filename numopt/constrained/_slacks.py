@@ -44,7 +44,7 @@ class Interior:
         """Return the gradient of f + lam.(c - s) by w."""
         return self.joined(self.p.lagrangian_gradient(point, lam), -lam[self.e :])
 
-    def factor(self, H, J, sigma, tau, delta):
+    def factor_with(self, J, sigma, H, tau, delta):
         """Factor the system with H + Sigma + tau I, slacks eliminated."""
         self.sigma = sigma[self.n :] + tau
         d = delta
@@ -70,9 +70,9 @@ def least_squares_multipliers(p, ip, point, zl, zu):
         return lam
     one = xp.ones_like(zl)
     rw = ip.joined(point.g, xp.zeros_like(zl[p.n :])) - zl + zu
-    ip.factor(identity(p, point.J), point.J, one * 0.0, 1.0, 0.0)
+    ip.factor_with(point.J, one * 0.0, identity(p, point.J), 1.0, 0.0)
     if ip.kkt.zero:
-        ip.factor(identity(p, point.J), point.J, one * 0.0, 1.0, 1e-8)
+        ip.factor_with(point.J, one * 0.0, identity(p, point.J), 1.0, 1e-8)
     _, lam = ip.solve(rw, lam)
     largest = finite(_array.host(xp.max(xp.abs(lam))), "the largest multiplier at the start")
     return lam if largest <= 1e3 else xp.zeros_like(lam)

@@ -79,7 +79,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
     >>> X = rng.normal(size=(200, 3))
     >>> y = X @ [1.0, -1.0, 0.5] + rng.normal(size=200) > 0
     >>> model = ConstrainedLogisticRegression(A_eq=[[1.0, 1.0, 0.0]]).fit(X, y)  # opposite effects
-    >>> abs(model.coef_[0, 0] + model.coef_[0, 1]) < 1e-8
+    >>> bool(abs(model.coef_[0, 0] + model.coef_[0, 1]) < 1e-8)
     True
     """
 
@@ -121,11 +121,13 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, label = np.unique(y, return_inverse=True)
         if self.classes_.size > 2:
-            raise ValueError(f"Only binary classification is supported. The type of the target is multiclass: {self.classes_}")
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is multiclass: {self.classes_}"
+            )
         if self.classes_.size < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}: two are expected; add samples of another class")
         (N, d), ridge = X.shape, 0.0
-        if not self.C == math.inf:
+        if math.inf != self.C:
             ridge = 1.0 / (N * positive_scalar("C", self.C, remedy="pass a positive number, or inf for no ridge"))
         Z = np.column_stack([X, np.ones(N)]) if self.fit_intercept else X
         problem = _Loss(Z, 2.0 * label - 1.0, ridge, d)
@@ -133,8 +135,8 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         if self.norm is not None:
             start[:d] = positive_scalar("norm", self.norm, remedy="pass the length of the coefficients") / math.sqrt(d)
         self.result_ = minimize_constrained(
-            problem.value, start, jac=problem.gradient, hess=problem.hessian, constraints=self._constraints(Z.shape[1], d),
-            tol=self.tol, max_iter=self.max_iter, on_failure="ignore",
+            problem.value, start, jac=problem.gradient, hess=problem.hessian,
+            constraints=self._constraints(Z.shape[1], d), tol=self.tol, max_iter=self.max_iter, on_failure="ignore",
         )  # fmt: skip
         self.coef_ = self.result_.x[None, :d].copy()
         self.intercept_ = self.result_.x[d:].copy() if self.fit_intercept else np.zeros(1)

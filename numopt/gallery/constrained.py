@@ -130,9 +130,7 @@ def sphere_logistic(X, y, n_rows=10, rng=0):
         Z = X * np.sqrt(s * (1 - s) / N)[:, None]
         return Z.T @ Z
 
-    sphere = NonlinearConstraint(
-        lambda w: w @ w, 1.0, 1.0, jac=lambda w: 2 * w, hess=lambda w, v: 2 * v[0] * np.eye(d)
-    )
+    sphere = NonlinearConstraint(lambda w: w @ w, 1.0, 1.0, jac=lambda w: 2 * w, hess=lambda w, v: 2 * v[0] * np.eye(d))
     keywords = {
         "jac": lambda w: -(Y.T @ expit(-(Y @ w))) / N,
         "hess": hessian,

@@ -8,14 +8,24 @@ from numopt.constrained import minimize_constrained
 # name: f, c (all equal to 0), start, optimal value
 EQUALITY = {
     "HS6": (lambda x: (1 - x[0]) ** 2, lambda x: [10 * (x[1] - x[0] ** 2)], [-1.2, 1], 0),
-    "HS7": (lambda x: np.log(1 + x[0] ** 2) - x[1], lambda x: [(1 + x[0] ** 2) ** 2 + x[1] ** 2 - 4], [2, 2], -(3**0.5)),
+    "HS7": (
+        lambda x: np.log(1 + x[0] ** 2) - x[1],
+        lambda x: [(1 + x[0] ** 2) ** 2 + x[1] ** 2 - 4],
+        [2, 2],
+        -(3**0.5),
+    ),
     "HS26": (
         lambda x: (x[0] - x[1]) ** 2 + (x[1] - x[2]) ** 4,
         lambda x: [(1 + x[1] ** 2) * x[0] + x[2] ** 4 - 3],
         [-2.6, 2, 2],
         0,
     ),
-    "HS28": (lambda x: (x[0] + x[1]) ** 2 + (x[1] + x[2]) ** 2, lambda x: [x[0] + 2 * x[1] + 3 * x[2] - 1], [-4, 1, 1], 0),
+    "HS28": (
+        lambda x: (x[0] + x[1]) ** 2 + (x[1] + x[2]) ** 2,
+        lambda x: [x[0] + 2 * x[1] + 3 * x[2] - 1],
+        [-4, 1, 1],
+        0,
+    ),
     "HS39": (lambda x: -x[0], lambda x: [x[1] - x[0] ** 3 - x[2] ** 2, x[0] ** 2 - x[1] - x[3] ** 2], [2, 2, 2, 2], -1),
     "HS48": (
         lambda x: (x[0] - 1) ** 2 + (x[1] - x[2]) ** 2 + (x[3] - x[4]) ** 2,

@@ -34,8 +34,8 @@ def test_it_solves_classics(kind):
 def test_the_superlinear_variant():
     f, c, x0, _ = EQUALITY["HS77"]
     errors = []
-    res = solve(f, x0, c, method="adasketch", linear_solver="block-kaczmarz", tol=1e-9, rng=0, options={"superlinear": 0.5},
-                callback=lambda r: errors.append(r.measure))  # fmt: skip
+    res = solve(f, x0, c, method="adasketch", linear_solver="block-kaczmarz", tol=1e-9, rng=0,
+                options={"superlinear": 0.5}, callback=lambda r: errors.append(r.measure))  # fmt: skip
     assert res.success
     ratios = np.array(errors[1:]) / errors[:-1]
     assert ratios[-1] < ratios[-2] < ratios[-3]

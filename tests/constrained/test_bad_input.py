@@ -20,7 +20,13 @@ NAN = float("nan")
 
 
 def constraint(**changes):
-    parts = {"fun": lambda x: x.sum(), "lb": 1, "ub": 1, "jac": lambda x: np.ones(x.size), "hess": lambda x, v: np.zeros((2, 2))}
+    parts = {
+        "fun": lambda x: x.sum(),
+        "lb": 1,
+        "ub": 1,
+        "jac": lambda x: np.ones(x.size),
+        "hess": lambda x, v: np.zeros((2, 2)),
+    }
     return NonlinearConstraint(**parts | changes)
 
 
@@ -43,8 +49,8 @@ def constraint(**changes):
         ({"constraints": constraint(lb=2)}, InvalidInputError, "row 0 has lower bound 2.0"),
         ({"constraints": constraint(fun=lambda x: NAN)}, InvalidInputError, r"constraints\[0\].fun\(x0\)"),
         ({"constraints": constraint(jac=lambda x: np.ones(3))}, InvalidInputError, r"constraints\[0\].jac returned"),
-        ({"constraints": constraint(jac=lambda x: np.full(2, NAN))}, InvalidInputError, "the Jacobian of the constraints at x0"),
-        ({"constraints": constraint(hess=lambda x, v: np.eye(3))}, InvalidInputError, r"constraints\[0\].hess returned"),
+        ({"constraints": constraint(jac=lambda x: NAN * x)}, InvalidInputError, "the Jacobian of"),
+        ({"constraints": constraint(hess=lambda x, v: np.eye(3))}, InvalidInputError, r"\[0\].hess returned"),
         ({"constraints": constraint(lb=[1, 1])}, InvalidInputError, r"constraints\[0\].lb has 2 entries"),
         ({"constraints": constraint(lb=NAN)}, InvalidInputError, "holds NaN"),
         ({"constraints": {"type": "less", "fun": square}}, InvalidInputError, "'type'"),
@@ -101,7 +107,8 @@ def test_nan_everywhere_but_at_the_start(name):
     def late(function, at):
         return (lambda *a: spoilt(function(*a))) if at == name else function
 
-    c = NonlinearConstraint(late(lambda x: np.array([x.sum() ** 2]), "c"), 1, 1, jac=lambda x: 2 * x.sum() * np.ones((1, 2)),
+    c = NonlinearConstraint(late(lambda x: np.array([x.sum() ** 2]), "c"), 1, 1,
+                            jac=lambda x: 2 * x.sum() * np.ones((1, 2)),
                             hess=lambda x, v: 2 * v[0] * np.ones((2, 2)))  # fmt: skip
     res = minimize_constrained(
         late(lambda x: (x**4).sum(), "fun"), [2.0, 1.0], jac=late(lambda x: 4 * x**3, "jac"),
@@ -112,7 +119,11 @@ def test_nan_everywhere_but_at_the_start(name):
 
 def test_wrong_derivatives_are_suspected():
     res = minimize_constrained(
-        lambda x: (x**4).sum(), [1.0, 2.0], jac=lambda x: -4 * x**3, hess=lambda x: np.diag(12 * x**2), on_failure="ignore"
+        lambda x: (x**4).sum(),
+        [1.0, 2.0],
+        jac=lambda x: -4 * x**3,
+        hess=lambda x: np.diag(12 * x**2),
+        on_failure="ignore",
     )
     assert not res.success and "check_derivatives" in res.message
 
@@ -131,7 +142,6 @@ def test_an_exception_of_the_caller_carries_the_best_point():
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
         minimize_constrained(fun, [-1.2, 1.0], jac=rosen_der, hess=rosen_hess)
     assert np.isfinite(caught.value.result.x).all()
-
 
 
 def test_bad_systems():

@@ -27,7 +27,10 @@ def test_hs71():
 
 # name: f, c, low, high, bounds, start, value
 INEQUALITY = {
-    "HS10": (lambda x: x[0] - x[1], lambda x: [-3 * x[0] ** 2 + 2 * x[0] * x[1] - x[1] ** 2 + 1], 0, np.inf, None, [-10, 10], -1),
+    "HS10": (
+        lambda x: x[0] - x[1], lambda x: [-3 * x[0] ** 2 + 2 * x[0] * x[1] - x[1] ** 2 + 1], 0, np.inf, None,
+        [-10, 10], -1,
+    ),
     "HS12": (
         lambda x: x[0] ** 2 / 2 + x[1] ** 2 - x[0] * x[1] - 7 * x[0] - 7 * x[1],
         lambda x: [25 - 4 * x[0] ** 2 - x[1] ** 2], 0, np.inf, None, [0, 0], -30,
@@ -64,7 +67,11 @@ def test_classics(name):
 def test_the_active_set_of_a_box(seed):
     H, g, low, high, x = box_problem(seed)
     res = minimize_constrained(
-        lambda y: y @ H @ y / 2 + g @ y, np.zeros(12), jac=lambda y: H @ y + g, hess=lambda y: H, bounds=Bounds(low, high)
+        lambda y: y @ H @ y / 2 + g @ y,
+        np.zeros(12),
+        jac=lambda y: H @ y + g,
+        hess=lambda y: H,
+        bounds=Bounds(low, high),
     )
     assert res.success
     np.testing.assert_allclose(res.x, x, atol=1e-6)

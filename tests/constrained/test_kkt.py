@@ -12,7 +12,9 @@ from numopt.constrained import KKTSolver, check_derivatives
 def _system(seed, n=30, m=12, indefinite=True):
     rng = np.random.default_rng(seed)
     H = sp.random_array((n, n), density=0.1, rng=rng)
-    H = sp.csr_array(H + H.T + sp.diags_array(rng.standard_normal(n) * (3 if indefinite else 0) + (0 if indefinite else 8)))
+    H = sp.csr_array(
+        H + H.T + sp.diags_array(rng.standard_normal(n) * (3 if indefinite else 0) + (0 if indefinite else 8))
+    )
     G = sp.csr_array(sp.random_array((m, n), density=0.15, rng=rng) + sp.eye_array(m, n))
     return H, G
 
@@ -26,7 +28,9 @@ def test_inertia_is_that_of_the_eigenvalues(seed, solver):
     values = np.linalg.eigvalsh(K)
     assert kkt.inertia == ((values > 0).sum(), (values < 0).sum(), 0)
     rhs = np.random.default_rng(seed).standard_normal(42)
-    np.testing.assert_allclose(kkt.solve(rhs), np.linalg.solve(K, rhs), rtol=0, atol=1e-7 * abs(rhs).max() * np.linalg.cond(K) ** 0.5)
+    np.testing.assert_allclose(
+        kkt.solve(rhs), np.linalg.solve(K, rhs), rtol=0, atol=1e-7 * abs(rhs).max() * np.linalg.cond(K) ** 0.5
+    )
 
 
 def test_dependent_rows_are_zeros():

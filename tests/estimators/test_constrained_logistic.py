@@ -25,7 +25,7 @@ def data():
 @pytest.mark.parametrize("C", [0.1, 1.0, np.inf])
 def test_without_constraints_it_is_logistic_regression(data, C):
     X, y = data
-    theirs = LogisticRegression(C=C if C < np.inf else 1e12, tol=1e-10, max_iter=10_000).fit(X, y)
+    theirs = LogisticRegression(C=C if np.inf > C else 1e12, tol=1e-10, max_iter=10_000).fit(X, y)
     ours = ConstrainedLogisticRegression(C=C).fit(X, y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-4)

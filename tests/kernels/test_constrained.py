@@ -32,7 +32,11 @@ def _bounds(n, dtype, seed=0):
 
 def _close(seen, expected, dtype):
     tol = 1e-4 if dtype == "float32" else 1e-12
-    for a, b in zip(seen if isinstance(seen, tuple) else (seen,), expected if isinstance(expected, tuple) else (expected,), strict=True):
+    for a, b in zip(
+        seen if isinstance(seen, tuple) else (seen,),
+        expected if isinstance(expected, tuple) else (expected,),
+        strict=True,
+    ):
         np.testing.assert_allclose(np.asarray(a, float), b, rtol=tol, atol=tol)
 
 
@@ -44,7 +48,11 @@ def test_bounds(k, n, dtype):
     _close(k.bound_errors(3 * x, low, high, zl, zu + 1), naive.bound_errors(3 * x, low, high, zl, zu + 1), dtype)
     _close(k.complementarity(x, low, high, zl, zu, 0.1), naive.complementarity(x, low, high, zl, zu, 0.1), dtype)
     _close(k.bound_curvature(x, low, high, zl, zu), naive.bound_curvature(x, low, high, zl, zu), dtype)
-    _close(k.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99), naive.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99), dtype)
+    _close(
+        k.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99),
+        naive.bound_steps(x, dx, low, high, zl, zu, 0.1, 0.99),
+        dtype,
+    )
 
 
 def test_a_push_leads_inside_and_leaves_the_rest_alone(k, dtype):

@@ -1,4 +1,4 @@
-"""Sparse L D L^T without pivoting, one row at a time: T. Davis, "Direct methods for sparse linear systems", chapter 4."""
+"""Sparse L D L^T without pivoting, one row at a time: see T. Davis, "Direct methods for sparse linear systems"."""
 
 import numpy as np
 

@@ -79,8 +79,12 @@ def bound_errors(x, low, high, zl, zu):
     zero = xp.zeros_like(x)
     below, above = low - x, x - high
     violation = xp.max(xp.maximum(xp.maximum(below, above), zero))
-    with_low = xp.where(xp.isfinite(low), xp.maximum(xp.where(xp.isfinite(low), -below, zero), zero), zero + 1.0) * xp.abs(zl)
-    with_high = xp.where(xp.isfinite(high), xp.maximum(xp.where(xp.isfinite(high), -above, zero), zero), zero + 1.0) * xp.abs(zu)
+    with_low = xp.where(
+        xp.isfinite(low), xp.maximum(xp.where(xp.isfinite(low), -below, zero), zero), zero + 1.0
+    ) * xp.abs(zl)
+    with_high = xp.where(
+        xp.isfinite(high), xp.maximum(xp.where(xp.isfinite(high), -above, zero), zero), zero + 1.0
+    ) * xp.abs(zu)
     return _array.host(violation, xp.max(xp.maximum(with_low, with_high)))
 
 
