@@ -78,7 +78,7 @@ class Problem:
         self._read_rows(x0)
         self.bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any() or self.m > self.n_eq)
         self._scale(x0, scaled)
-        self.secant = self._secant()
+        self.secant, self._null = self._secant(), None
 
     def _read_rows(self, x0):
         """Evaluate all at the start; put equalities first."""
@@ -195,6 +195,17 @@ class Problem:
         the barrier then hides a singular Hessian, and steps become enormous.
         """
         return None if self.secant is not None or self.bounded or self.m == 0 else self.hessian(point, 0.0 * point.c)
+
+    def null_hessian(self, J):
+        """Return a Hessian of zeros, in the form that J has and with the pattern of the real one."""
+        if self._null is None:
+            if isinstance(J, Operator):
+                self._null = Operator((self.n, self.n), lambda p: 0.0 * p)
+            elif _array.is_sparse(J) and _array.is_sparse(H := self.hessian(self.start, 0.0 * self.start.c)):
+                self._null = H * 0.0 if H.nnz else H
+            else:
+                self._null = self.xp.zeros((self.n, self.n), dtype=self.space.dtype, device=self.space.device)
+        return self._null
 
     def learn(self, old, new, lam):
         """Show the quasi-Newton matrix the step from one point to another."""

@@ -3,7 +3,6 @@
 import math
 
 from numopt import _array
-from numopt.constrained._slacks import identity
 
 _STEPS, _TRIES = 50, 12
 
@@ -24,7 +23,7 @@ def restored(ip, point, w, theta, filter_, measured):
         moved = False
         for _ in range(_TRIES):
             # (J^T J + damping S^-2) dw = -J^T c, as a KKT system with a lower right block -I
-            ip.factor_with(point.J, damping * max(cc**0.5, 1e-8) / near**2, identity(ip.p, point.J), 0.0, 1.0)
+            ip.factor_with(point.J, damping * max(cc**0.5, 1e-8) / near**2, ip.p.null_hessian(point.J), 0.0, 1.0)
             dw, _ = ip.solve(zero, c)
             if math.isfinite(_array.host(dw @ dw)):
                 *_, alpha, _ = ip.k.bound_steps(w, dw, ip.lo, ip.hi, zero, zero, 0.0, 0.99)

@@ -1,7 +1,6 @@
 """The variables and linear systems of the interior-point method: w = (x, s) between bounds, c(x) - s = 0."""
 
 from numopt import _array
-from numopt.constrained._operator import Operator
 from numopt.constrained._problem import State
 from numopt.constrained._regular import finite
 
@@ -70,20 +69,9 @@ def least_squares_multipliers(p, ip, point, zl, zu):
         return lam
     one = xp.ones_like(zl)
     rw = ip.joined(point.g, xp.zeros_like(zl[p.n :])) - zl + zu
-    ip.factor_with(point.J, one * 0.0, identity(p, point.J), 1.0, 0.0)
+    ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 0.0)
     if ip.kkt.zero:
-        ip.factor_with(point.J, one * 0.0, identity(p, point.J), 1.0, 1e-8)
+        ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 1e-8)
     _, lam = ip.solve(rw, lam)
     largest = finite(_array.host(xp.max(xp.abs(lam))), "the largest multiplier at the start")
     return lam if largest <= 1e3 else xp.zeros_like(lam)
-
-
-def identity(p, J):
-    """Return a zero Hessian of the same kind as J: the identity comes from tau."""
-    if _array.is_array(J):
-        return p.xp.zeros((p.n, p.n), dtype=p.space.dtype, device=p.space.device)
-    if isinstance(J, Operator):
-        return Operator((p.n, p.n), lambda v: 0.0 * v)
-    import scipy.sparse
-
-    return scipy.sparse.csr_array((p.n, p.n), dtype=p.space.dtype)

@@ -6,7 +6,7 @@ from numopt._kernels import kernels
 from numopt._status import Status
 from numopt.constrained._regular import Breakdown
 
-_REFINEMENTS = 3
+_REFINEMENTS, _REFINED = 3, 1e-12  # at most so many, until the residual is so small
 _SHIFT = 1e-8  # of the largest entry of a row of J H^-1 J^T, roughly: what keeps pivots away from 0
 
 
@@ -67,7 +67,7 @@ class Sparse:
         x = self._direct(b)
         for _ in range(_REFINEMENTS):
             r = b - self._product(x)
-            if not np.linalg.norm(r) > 1e-14 * np.linalg.norm(b):
+            if not np.linalg.norm(r) > _REFINED * np.linalg.norm(b):
                 break
             better = x + self._direct(r)
             if not np.linalg.norm(b - self._product(better)) < np.linalg.norm(r):
