@@ -32,6 +32,9 @@ def numeric(indptr, indices, data, parent, starts):
     n = indptr.size - 1
     rows, values, D = np.empty(starts[n], np.int32), np.empty(starts[n], data.dtype), np.zeros(n, data.dtype)
     work, filled = np.zeros(n, data.dtype), np.zeros(n, np.int64)
+    joined, ys = np.zeros(n, np.bool_), np.empty(4, data.dtype)
+    for j in range(1, n):  # whether column j has the structure of the one before it, without its first row
+        joined[j] = parent[j - 1] == j and starts[j] - starts[j - 1] == starts[j + 1] - starts[j] + 1
     seen, pattern, path = np.full(n, -1, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
     for k in range(n):
         seen[k] = k
@@ -53,18 +56,41 @@ def numeric(indptr, indices, data, parent, starts):
                 pattern[top] = path[length]
         pivot = work[k]
         work[k] = 0.0
-        for t in range(top, n):
+        t = top
+        while t < n:
             j = pattern[t]
-            y = work[j]
-            work[j] = 0.0
-            first, end = np.uint64(starts[j]), np.uint64(starts[j] + filled[j])
-            for p in range(first, end):
-                work[np.uint32(rows[p])] -= values[p] * y
-            ratio = y / D[j] if D[j] != 0 else 0.0
-            pivot -= ratio * y
-            rows[end] = k
-            values[end] = ratio
-            filled[j] += 1
+            size = 1  # columns with one structure, a supernode, are applied four at a time
+            while size < 4 and t + size < n and pattern[t + size] == j + size and joined[j + size]:
+                size += 1
+            if size == 4:
+                a, b = starts[j], starts[j + 1]
+                c, d = starts[j + 2], starts[j + 3]
+                y0 = work[j]
+                y1 = work[j + 1] - values[a] * y0
+                y2 = work[j + 2] - values[a + 1] * y0 - values[b] * y1
+                y3 = work[j + 3] - values[a + 2] * y0 - values[b + 1] * y1 - values[c] * y2
+                a, b, c = a + 3, b + 2, c + 1
+                for p in range(np.uint64(filled[j + 3])):
+                    row = np.uint32(rows[np.uint64(d) + p])
+                    work[row] -= (
+                        values[np.uint64(a) + p] * y0 + values[np.uint64(b) + p] * y1
+                        + values[np.uint64(c) + p] * y2 + values[np.uint64(d) + p] * y3
+                    )  # fmt: skip
+                ys[0], ys[1], ys[2], ys[3] = y0, y1, y2, y3
+            else:
+                size, ys[0] = 1, work[j]
+                first, end = np.uint64(starts[j]), np.uint64(starts[j] + filled[j])
+                for p in range(first, end):
+                    work[np.uint32(rows[p])] -= values[p] * ys[0]
+            for i in range(size):
+                work[j + i] = 0.0
+                ratio = ys[i] / D[j + i] if D[j + i] != 0 else 0.0
+                pivot -= ratio * ys[i]
+                end = starts[j + i] + filled[j + i]
+                rows[end] = k
+                values[end] = ratio
+                filled[j + i] += 1
+            t += size
         D[k] = pivot
     return rows, values, D
 
