@@ -9,6 +9,7 @@ from numopt import _array
 from numopt.constrained._operator import as_operator
 
 _RESTARTS, _LONGEST = 6, 2000
+_FAST, _SHARP = 12, 1e-8  # steps within which the tolerance is so much tighter
 
 
 class Products:
@@ -87,6 +88,8 @@ class Products:
             phi, phibar = cs * phibar, sn * phibar
             w_old, w = w, (v - old_epsilon * w_old - delta * w) / gamma
             x = x + phi * w
-            if not phibar > tol * beta1 or beta <= 1e-14 * beta1:
+            # what converges fast is worth more digits: they save a step
+            enough = _SHARP * tol if step < _FAST else tol
+            if not phibar > enough * beta1 or beta <= 1e-14 * beta1:
                 break
         return x

@@ -6,11 +6,12 @@ over the variables that are not fixed, with f and c scaled so that no gradient i
 """
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 
 from numopt import _array
-from numopt._kernels import kernels
+from numopt._kernels import kernels, use_kernels
 from numopt.constrained._operator import Operator, rows_scaled, stack, times, total, transposed_times
 from numopt.constrained._quasi_newton import QuasiNewton
 from numopt.constrained._regular import finite
@@ -20,12 +21,13 @@ _LARGEST_GRADIENT = 100.0  # at the start, after scaling
 
 
 class Point:
-    """What is known at x: f, c, and once asked for the gradient g and the Jacobian J; scaled."""
+    """What is known at x: f, c, and once asked for the gradient g, the Jacobian J, the Hessian `Hf` of f; scaled."""
 
-    __slots__ = ("J", "c", "f", "finite", "g", "x")
+    __slots__ = ("Hf", "J", "c", "f", "finite", "g", "x")
 
     def __init__(self, x, f, c, finite):
-        self.x, self.f, self.c, self.finite, self.g, self.J = x, f, c, finite, None, None
+        self.x, self.f, self.c, self.finite = x, f, c, finite
+        self.g = self.J = self.Hf = None
 
 
 class State:
@@ -63,7 +65,7 @@ class Problem:
 
     def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
         self.space, self.objective, self.blocks = space, objective, blocks
-        self.xp, self.k = space.xp, kernels("constrained", space.xp)
+        self.xp = space.xp
         self.whole, self.free = x0, None
         fixed = lower == upper
         if fixed.any():
@@ -117,7 +119,11 @@ class Problem:
         start = self.derive(self.point(x0))
         _finite("the gradient of fun at x0", start.g)
         # a caller's preconditioner knows the problem as it is
-        scaled = scaled and not isinstance(start.J, Operator) and self.objective.products is None
+        by_products = isinstance(start.J, Operator) or self.objective.products is not None
+        scaled = scaled and not by_products
+        # plain kernels do where nothing is factored: a compiler in memory would outweigh the vectors
+        with use_kernels("portable") if by_products else nullcontext():
+            self.k = kernels("constrained", self.xp)
         largest = _array.host(self.xp.max(self.xp.abs(start.g))) if scaled else 0.0
         self.sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
         if self.m and not isinstance(start.J, Operator):
@@ -173,9 +179,10 @@ class Problem:
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
         full, parts = self._full(point.x), []
-        H = self.objective.hessian(full)
-        if H is not None:
-            parts.append(H if self.sf == 1.0 else rows_scaled(H, self.sf))
+        if point.Hf is None and (H := self.objective.hessian(full)) is not None:
+            point.Hf = H if self.sf == 1.0 else rows_scaled(H, self.sf)
+        if point.Hf is not None:
+            parts.append(point.Hf)
         if self.objective.products is not None:
             parts.append(Operator((full.shape[0],) * 2, lambda p: self.sf * self.objective.product(full, p)))
         at, v = 0, self.row_multipliers(lam, scaled=True)
