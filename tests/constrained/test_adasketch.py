@@ -30,6 +30,7 @@ def test_it_solves_classics(kind):
         assert res.linear_solver == kind and res.n_sketch > 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:an inner solve")
 def test_the_superlinear_variant():
     f, c, x0, _ = EQUALITY["HS77"]
