@@ -76,12 +76,19 @@ class RelaxResult(Result):
 
 def ritz(coefficients):
     """Return the extreme Ritz values of steps with these (alpha, beta)."""
-    if coefficients is None or len(coefficients) == 0:
+    good = 0 if coefficients is None else _usable(*coefficients.T)
+    if good == 0:
         return None, None
-    alpha, beta = coefficients.T
+    alpha, beta = coefficients[:good].T
     diagonal = 1 / alpha
     diagonal[1:] += beta[:-1] / alpha[:-1]
     beside = np.sqrt(np.maximum(beta[:-1], 0)) / alpha[:-1]
     T = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
     values = np.linalg.eigvalsh(T)
     return float(values[0]), float(values[-1])
+
+
+def _usable(alpha, beta):
+    """Return how many steps went well: a breakdown leaves numbers that are none, or of impossible size."""
+    bad = ~((alpha > 1e-100) & (alpha < 1e100) & (beta >= 0) & (beta < 1e100))
+    return int(np.argmax(bad)) if bad.any() else alpha.size

@@ -119,8 +119,7 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
         square = _array.host(k.pcg_start(s, problem.rhs, x, omega, g))
         y, p, t = (xp.zeros_like(x) for _ in range(3))
         carry, request = np.zeros(3), None
-        if square <= target:
-            yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)
+        yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)
         kept.update(coefficients=[], begin=_array.copied(x))
         while request != "rebuild":
             budget = min(_TRIAL if trial else stride, max_iter - counts["nit"])
