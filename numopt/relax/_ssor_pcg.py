@@ -116,7 +116,7 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
     x = _array.copied(problem.start)
     while True:
         omega, g = counts["omega"], xp.zeros_like(x)
-        square = _array.host(k.pcg_start(s, problem.rhs, x, omega, g))
+        square = k.pcg_start(s, problem.rhs, x, omega, g)
         y, p, t = (xp.zeros_like(x) for _ in range(3))
         carry, request = np.zeros(3), None
         yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)

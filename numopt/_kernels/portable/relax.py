@@ -122,7 +122,7 @@ def pcg_start(s, b, x, omega, g):
         r = b[i] - x[i] - level.lower(x) - level.upper(x)
         total = total + xp.sum((s.diagonal[i] * r) ** 2)
         g[i] = omega * (r - level.lower(g))
-    return total
+    return host(total)
 
 
 def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
