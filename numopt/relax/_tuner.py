@@ -18,7 +18,6 @@ from numopt.relax._ssor_pcg import ssor_pcg
 from numopt.relax._young import Young, is_plain_csr
 
 _VERSION = 1
-_FEW = 30  # rounds after which the best parameters known are relied on
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ class Tuner(AskTell):
     are solved with ``omega="auto"``.
 
     *Backstop.* No solve of `sor` or `ssor_pcg` takes more than 4 max(predicted, least) + 20 iterations, where
-    `least` is the number at the best omega; observed, not proved. Costs of stopped runs enter the model doubled.
+    `least` is the number at the best omega; observed, not proved, and with the surface missed once by a
+    little. Costs of stopped runs enter the model doubled.
 
     *Choices*, such as between solvers, are auditioned on small leading blocks before one is tried in full, if the first
     arguments are a large sparse matrix and a right-hand side, and the choice is the only parameter: a solver
@@ -244,7 +244,8 @@ class Tuner(AskTell):
 
     def _safe(self, context):
         """Return what to go on with when a run takes too long."""
-        return {"omega": "auto"} if self._plans and self._told < _FEW else self._incumbent(context)
+        adapts = self._plans and any(p.name == "omega" for p in self._space.parameters)
+        return self._incumbent(context) | ({"omega": "auto"} if adapts else {})
 
     def _plan_for(self, A):
         A = A if is_plain_csr(A) else matrix(A)
