@@ -34,14 +34,16 @@ def homotopy(p, V, counts, *, sweeps):
     return V
 
 
-def alternate(p, state, counts):
+def alternate(p, state, counts, least=0.0):
     """Yield sweeps of the penalised problem as it stands, biases, weights and Huber's loss included.
 
-    A constant ridge wants the factors even, and they are made so: X alone does not fix their scale.
+    A constant ridge wants the factors even, and they are made so: X alone does not fix their scale. Huber's threshold
+    is kept above `least`, which is halved each time.
     """
     r = state.U.shape[1]
     while True:
-        q, _ = p.weighted(state)
+        q, _ = p.weighted(state, least)
+        least *= 0.5
         U, b = _lines(q, q.rows, state.V, state.c)
         V, c = _lines(q, q.columns, U, b)
         counts.n_als += 1

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, is_numpy
 from numopt.completion._data import Side
 from numopt.completion._factors import NotFiniteError, finite
 from numopt.completion._parts import listed, part
@@ -105,12 +105,14 @@ class Problem:
             return self.kernels.residuals(self.rows, U, V, self.empty())
         return self.kernels.residuals(self.columns, V, U, self.empty())
 
-    def weighted(self, state):
-        """Return the problem with Huber's weights at `state`, and the scale delta of the loss."""
+    def weighted(self, state, least=0.0):
+        """Return the problem with Huber's weights at `state`, and its threshold, at least `least`."""
         if not self.robust:
             return self, None
+        for side in (self.rows, self.columns):
+            self.totals(side)  # kept: a ridge by counts is about the weights given, not these
         r, across = self.residuals(state), self.residuals(state, self.columns)
-        delta = self.loss_scale(r)
+        delta = max(self.loss_scale(r), least)
         sides = []
         for side, value in ((self.rows, r), (self.columns, across)):
             size = self.xp.abs(finite(value))
@@ -236,5 +238,6 @@ def pull(problem, side, one, two, k, is_row):
 
 def median(xp, x):
     """Return the median of a vector, a float."""
-    ordered = xp.sort(x)
-    return host(ordered[x.shape[0] // 2])
+    middle = x.shape[0] // 2
+    ordered = np.partition(x, middle) if is_numpy(xp) else xp.sort(x)
+    return host(ordered[middle])

@@ -18,6 +18,7 @@ from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts, gauss_newton
 from numopt.completion._rank import chosen_rank
 from numopt.completion._result import CompletionResult
+from numopt.completion._robust import reweighted
 from numopt.completion._spectral import directions
 from numopt.exceptions import InvalidInputError
 
@@ -228,6 +229,8 @@ def _iterates(p, method, inner, init, rng, splitting):
         return Status.STALLED
     if method in ("scaledgd", "subgm"):
         return (yield from (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V))
+    if method != "als" and p.robust and not (p.penalised or p.held):
+        return (yield from reweighted(p, rank, counts, rng))
     if p.plain:
         return (yield from interpolate(p, V, counts, rng, inner))
     sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)

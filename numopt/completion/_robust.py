@@ -1,0 +1,40 @@
+"""Huber's loss by reweighting: rank continuation finds the space, alternating sweeps the rows."""
+
+from numopt._loop import Iterate
+from numopt.completion._als import alternate
+from numopt.completion._factors import qr
+from numopt.completion._gauss_newton import gauss_newton
+from numopt.completion._spectral import directions
+
+_ROUNDS = 2  # reweightings at a rank, each for one Gauss-Newton step
+_LARGE = 0.05  # threshold that the sweeps start from, in units of the data
+
+
+def reweighted(p, rank, counts, rng):
+    """Yield the iterates while the rank grows from 1, then sweeps.
+
+    Each quadratic with Huber's weights touches the loss at the present residuals and lies above it elsewhere, so that
+    damped steps on it lower the loss. The threshold shrinks with the median residual, too fast for rows that lag
+    behind: the sweeps start from a large one again, near the space that most rows agree on.
+    """
+    state = p.zeros()
+    while state.V.shape[1] < rank:
+        q, _ = p.weighted(state)
+        _, W = directions(q, state, 1, rng)
+        state = state._replace(V=qr(p.xp.concat((state.V, W), axis=1)))
+        state = state._replace(U=p.half(q.rows, state.V, 0.0)[0])
+        for _ in range(_ROUNDS):
+            state = yield from _round(p, state, counts)
+    return (yield from alternate(p, state, counts, least=_LARGE))
+
+
+def _round(p, state, counts):
+    """Yield a Gauss-Newton step with the weights at `state`; return the new state."""
+    q, _ = p.weighted(state)
+    iterates = gauss_newton(q, state.V, counts, enough=0.0, steps=1, stage=True, judged=False)
+    try:
+        while True:
+            at = next(iterates)
+            yield Iterate(at.state, None, at.info)
+    except StopIteration as end:
+        return end.value[0]
