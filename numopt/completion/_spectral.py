@@ -40,8 +40,7 @@ def structured(p, state, rng):
     s, _ = directions(p, state, 1, rng)
     r = p.residuals(state)
     left, right = damping(p, p.rows), damping(p, p.columns)
-    # The norm of a random vector through signs that depend on the row and the column alone is that of R itself:
-    # the signs must be drawn for each entry. One side suffices: the largest row and column norms bound the edge.
+    # Independent signs give a matrix of norm at most about its largest row norm plus its largest column norm.
     one = xp.ones((max(p.shape), 1), dtype=p.dtype, device=p.device)
     across = p.residuals(state, p.columns)
     rows = k.multiply(p.rows, r * r, one * xp.mean(right) ** 2)[:, 0] * left[:, 0] ** 2
