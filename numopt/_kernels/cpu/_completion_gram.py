@@ -1,7 +1,7 @@
 """Gram matrices of gathered rows in vector registers, and Cholesky factors in packed rows.
 
-A block holds one observed row a line: [sqrt(w) v_j, sqrt(w) y_ij, 0...], padded to whole vectors. Its Gram
-matrix then is the system, the right-hand side and the squared norm of the data in one.
+A block holds one observed row a line, sqrt(w) v_j, padded to whole vectors. Its Gram matrix is summed in tiles that
+stay in registers; so are the products of Cholesky's method, by the same code.
 """
 
 import numpy as np
@@ -10,33 +10,32 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
+from numopt._kernels.cpu._completion_rows import axpy, dot, eliminate
 from numopt._kernels.cpu._jit import jit
 
-_ROWS = 4  # rows of a register tile
 _FUSED = ("contract",)
 _SUM = {"contract", "reassoc", "nsz"}
+_CACHED = 16384  # bytes of a block that stay in the first-level cache while all tiles pass over it
 
 
-def _make_tile(columns):
-    """Return G[a:a+4, b:b+columns*lanes] += block[:n, a:a+4]^T block[:n, b:...] as an intrinsic.
+def _make_tile(rows, columns, minus=False):
+    """Return G[at:at+rows, b:b+columns*lanes] += left[:n, a:a+rows]^T right[:n, b:...] (or -=) as an intrinsic.
 
     A tile of 4 rows by up to 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers
     of AVX2. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
     """
-    parts = 2 if columns == 1 else 1  # enough independent sums to hide the latency
+    parts = 2 if rows * columns < 8 else 1  # enough independent sums to hide the latency
 
     @intrinsic
-    def tile(typingctx, block, n, a, b, G):
+    def tile(typingctx, left, right, n, a, b, G, at):
         def codegen(context, builder, signature, args):
             element = context.get_data_type(signature.args[0].dtype)
             lanes = 4 if element == ir.DoubleType() else 8
             vector, wide = ir.VectorType(element, lanes), ir.VectorType(ir.DoubleType(), lanes)
-            source = context.make_array(signature.args[0])(context, builder, args[0])
-            target = context.make_array(signature.args[4])(context, builder, args[4])
-            width = cgutils.unpack_tuple(builder, source.shape)[1]
-            target_width = cgutils.unpack_tuple(builder, target.shape)[1]
-            n, a, b = args[1:4]
+            arrays = [context.make_array(signature.args[q])(context, builder, args[q]) for q in (0, 1, 5)]
+            one, two, target = (array.data for array in arrays)
+            widths = [cgutils.unpack_tuple(builder, array.shape)[1] for array in arrays]
+            n, a, b, at = args[2], args[3], args[4], args[6]
 
             def number(value):
                 return ir.Constant(n.type, value)
@@ -57,21 +56,20 @@ def _make_tile(columns):
             builder.position_at_end(loop)
             line = builder.phi(n.type)
             line.add_incoming(number(0), before)
-            sums = [builder.phi(vector) for _ in range(parts * _ROWS * columns)]
+            sums = [builder.phi(vector) for _ in range(parts * rows * columns)]
             news = []
             for part in range(parts):
-                start = builder.mul(builder.add(line, number(part)), width)
-                right = [
-                    builder.load(
-                        pointer(source.data, builder.add(builder.add(start, b), number(lanes * q)), vector), align=4
-                    )
+                here = builder.add(line, number(part))
+                start = builder.add(builder.mul(here, widths[1]), b)
+                across = [
+                    builder.load(pointer(two, builder.add(start, number(lanes * q)), vector), align=4)
                     for q in range(columns)
                 ]
-                for r in range(_ROWS):
-                    at = builder.add(builder.add(start, a), number(r))
-                    left = broadcast(builder.load(builder.gep(source.data, [at])))
+                start = builder.add(builder.mul(here, widths[0]), a)
+                for r in range(rows):
+                    x = broadcast(builder.load(builder.gep(one, [builder.add(start, number(r))])))
                     for q in range(columns):
-                        product = builder.fmul(left, right[q], flags=_FUSED)
+                        product = builder.fmul(x, across[q], flags=_FUSED)
                         news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
             following = builder.add(line, number(parts))
             line.add_incoming(following, loop)
@@ -84,68 +82,119 @@ def _make_tile(columns):
             for end, new in zip(ends, news, strict=True):
                 end.add_incoming(zero, before)
                 end.add_incoming(new, loop)
-            for i in range(_ROWS * columns):
-                total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[_ROWS * columns + i])
+            for i in range(rows * columns):
+                total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[rows * columns + i])
                 if vector != wide:
                     total = builder.fpext(total, wide)
-                row = builder.mul(builder.add(a, number(i // columns)), target_width)
+                row = builder.mul(builder.add(at, number(i // columns)), widths[2])
                 place = pointer(
-                    target.data, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
+                    target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
                 )
-                builder.store(builder.fadd(builder.load(place, align=8), total), place, align=8)
+                old = builder.load(place, align=8)
+                builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
             return context.get_dummy_value()
 
-        return types.void(block, types.intp, types.intp, types.intp, G), codegen
+        i64 = types.intp
+        return types.void(left, right, i64, i64, i64, G, i64), codegen
 
     return tile
 
 
-_tile1, _tile2, _tile3 = _make_tile(1), _make_tile(2), _make_tile(3)
+_tile1, _tile2, _tile3 = (_make_tile(4, columns) for columns in (1, 2, 3))
+_line1, _line2, _line3 = (_make_tile(1, columns) for columns in (1, 2, 3))
+_less1, _less2, _less3 = (_make_tile(4, columns, minus=True) for columns in (1, 2, 3))
 
 
 @jit
-def add_gram(block, n, lanes, G):
-    """Add the Gram matrix of the first n lines (even: pad with zeros) to the upper triangle of G, float64."""
+def lines_cached(width):
+    """Return of how many lines of `width` bytes, an even number, a block should be."""
+    return max(_CACHED // width, 8) // 2 * 2
+
+
+@jit
+def add_gram(block, n, lanes, rows, G):
+    """Add the first `rows` rows of the Gram matrix of n lines to the upper triangle of G, float64.
+
+    n is even: pad with zeros; whole vectors and groups of 4 rows are computed.
+    """
     K = block.shape[1]
-    for a in range(0, K, 4):
+    for a in range(0, rows, 4):
         b = a // lanes * lanes
         while K - b >= 3 * lanes:
-            _tile3(block, n, a, b, G)
+            _tile3(block, block, n, a, b, G, a)
             b += 3 * lanes
         if K - b == 2 * lanes:
-            _tile2(block, n, a, b, G)
+            _tile2(block, block, n, a, b, G, a)
         elif K - b == lanes:
-            _tile1(block, n, a, b, G)
+            _tile1(block, block, n, a, b, G, a)
+
+
+@jit
+def add_products(values, block, n, lanes, total):
+    """Add values[:n, 0]^T block[:n] to total[0], float64; n is even."""
+    K, b = block.shape[1], 0
+    while K - b >= 3 * lanes:
+        _line3(values, block, n, 0, b, total, 0)
+        b += 3 * lanes
+    if K - b == 2 * lanes:
+        _line2(values, block, n, 0, b, total, 0)
+    elif K - b == lanes:
+        _line1(values, block, n, 0, b, total, 0)
 
 
 @jit(fastmath=_SUM)
-def cholesky(G, k, diagonal):
+def cholesky(G, k):
     """Factor the leading k x k of G = R^T R in place, upper, with 1 / r_jj on the diagonal.
 
-    Columns k, k + 1, ... up to a multiple of 4 are carried along: right-hand sides become R^{-T} b. A pivot lost
-    to rounding gives a coordinate that stays 0. What is below the diagonal is not kept; `diagonal` is scratch.
+    All columns up to the width of G, a multiple of 4, are carried along: right-hand sides become R^{-T} b. There are
+    at least k rows, rounded up to 4; those from k on become 0. A pivot lost to rounding gives a coordinate that is 0.
     """
     K = G.shape[1]
-    for j in range(k):
-        diagonal[j] = G[j, j]
-    for j in range(k):
-        first, pivot = j // 4 * 4, G[j, j]
-        inverse = 1.0 / np.sqrt(pivot) if pivot > 4e-16 * diagonal[j] else 0.0
-        scaled_copy(inverse, G, j, first, G, j, first, K - first)
-        G[j, j] = inverse
-        for i in range(j + 1, k):
-            first = i // 4 * 4
-            axpy(-G[j, i], G, j, first, G, i, first, K - first)
+    for a in range(0, k, 4):
+        s0, s1, s2, s3 = G[a, a], G[a + 1, a + 1], G[a + 2, a + 2], G[a + 3, a + 3]
+        b = a
+        while K - b >= 12:
+            _less3(G, G, a, a, b, G, a)
+            b += 12
+        if K - b == 8:
+            _less2(G, G, a, a, b, G, a)
+        elif K - b == 4:
+            _less1(G, G, a, a, b, G, a)
+        d0 = _inverse_root(G[a, a], s0, True)
+        r01, r02, r03 = G[a, a + 1] * d0, G[a, a + 2] * d0, G[a, a + 3] * d0
+        d1 = _inverse_root(G[a + 1, a + 1] - r01 * r01, s1, a + 1 < k)
+        r12, r13 = (G[a + 1, a + 2] - r01 * r02) * d1, (G[a + 1, a + 3] - r01 * r03) * d1
+        d2 = _inverse_root(G[a + 2, a + 2] - r02 * r02 - r12 * r12, s2, a + 2 < k)
+        r23 = (G[a + 2, a + 3] - r02 * r03 - r12 * r13) * d2
+        d3 = _inverse_root(G[a + 3, a + 3] - r03 * r03 - r13 * r13 - r23 * r23, s3, a + 3 < k)
+        # The 4 rows over all columns; the diagonal block comes out as above, then its diagonal is set.
+        eliminate(G, a, K - a, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3)
+        G[a, a], G[a + 1, a + 1], G[a + 2, a + 2], G[a + 3, a + 3] = d0, d1, d2, d3
+
+
+@jit
+def _inverse_root(pivot, before, wanted):
+    """Return 1 / sqrt(pivot), or 0 for one of which rounding left nothing."""
+    return 1.0 / np.sqrt(pivot) if wanted and pivot > 4e-16 * before else 0.0
 
 
 @jit(fastmath=_SUM)
-def back_substitute(G, k, x):
-    """Solve R x = z for the z in column k of what `cholesky` left; x is (1, K), and 0 from k on."""
-    K = G.shape[1]
-    x[0, :k] = 0.0
-    for j in range(k - 1, -1, -1):
-        first = j // 4 * 4
-        x[0, j] = (G[j, k] - dot(G, j, first, x, 0, first, K - first)) * G[j, j]
+def back_substitute(G, k, column, x):
+    """Solve R x = z for the z in a column of what `cholesky` left; x[0] gets zeros up to a multiple of 4."""
+    K = (k + 3) // 4 * 4
+    for a in range(K - 4, -1, -4):
+        t0, t1, t2, t3 = G[a, column], G[a + 1, column], G[a + 2, column], G[a + 3, column]
+        b = a + 4
+        if b < K:
+            t0 -= dot(G, a, b, x, 0, b, K - b)
+            t1 -= dot(G, a + 1, b, x, 0, b, K - b)
+            t2 -= dot(G, a + 2, b, x, 0, b, K - b)
+            t3 -= dot(G, a + 3, b, x, 0, b, K - b)
+        x3 = t3 * G[a + 3, a + 3]
+        x2 = (t2 - G[a + 2, a + 3] * x3) * G[a + 2, a + 2]
+        x1 = (t1 - G[a + 1, a + 2] * x2 - G[a + 1, a + 3] * x3) * G[a + 1, a + 1]
+        x0 = (t0 - G[a, a + 1] * x1 - G[a, a + 2] * x2 - G[a, a + 3] * x3) * G[a, a]
+        x[0, a], x[0, a + 1], x[0, a + 2], x[0, a + 3] = x0, x1, x2, x3
 
 
 @jit

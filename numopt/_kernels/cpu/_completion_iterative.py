@@ -20,7 +20,7 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
     block, sketch = np.zeros((longest + 1, K), V.dtype), np.zeros((size + size % 2, K), V.dtype)
     G, kept = np.empty((K, K)), np.empty((1, packed_size(k)))
     # Rows of `vectors`: x, g, d, s, in the dtype of the data; z alone is float64, for the triangular solves.
-    vectors, z, x, diagonal = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros((1, K)), np.empty(k)
+    vectors, z, x = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros((1, K))
     weighted, sketched, one = w.size > 0, buckets.size > 0, V.dtype.type(1)
     for i in range(lo, hi):
         first, n = ptr[i], ptr[i + 1] - ptr[i]
@@ -35,19 +35,19 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
         if sketched:
             G[:] = 0.0
             if direct:
-                add_gram(block, n + (n & 1), lanes, G)
+                add_gram(block, n + (n & 1), lanes, k, G)
             else:
                 sketch[:] = 0
                 for e in range(n):
                     axpy(one * signs[e], block, e, 0, sketch, buckets[e], 0, K)
-                add_gram(sketch, size + size % 2, lanes, G)
+                add_gram(sketch, size + size % 2, lanes, k, G)
             trace = 0.0
             for a in range(k):
                 trace += G[a, a]
             for a in range(k):
                 G[a, a] += ridge + 1e-13 * trace / k
-            cholesky(G, k, diagonal)
-            back_substitute(G, k, x)
+            cholesky(G, k)
+            back_substitute(G, k, k, x)
             pack(G, k, kept, 0)
             for a in range(k):
                 vectors[0, a] = x[0, a]

@@ -121,3 +121,32 @@ def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
 
     i64 = types.intp
     return types.void(X.dtype, X, i64, i64, Y, i64, i64, i64), codegen
+
+
+@intrinsic
+def eliminate(typingctx, G, a, n, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3):
+    """Solve L x = g for the 4 rows G[a:a+4, a:a+n], L lower triangular: r_ij are its products, d_i inverse pivots."""
+
+    def codegen(context, builder, signature, args):
+        kind, vector = signature.args[0], _vector(context, signature.args[0])
+        a, n = args[1:3]
+        rows = [_row(context, builder, kind, args[0], builder.add(a, _number(q)), a) for q in range(4)]
+        triangle = [_spread(builder, x, vector) for x in args[3:]]
+
+        def body(at):
+            solved = []
+            for q in range(4):
+                value, first = _load(builder, rows[q], at, vector), q * (q + 1) // 2
+                for p in range(q):
+                    product = builder.fmul(triangle[first + p], solved[p], flags=_FUSED)
+                    value = builder.fsub(value, product, flags=_FUSED)
+                solved.append(builder.fmul(value, triangle[first + q]))
+            for q in range(4):
+                _store(builder, solved[q], rows[q], at)
+            return ()
+
+        _vectors(builder, n, body)
+        return context.get_dummy_value()
+
+    d = types.float64
+    return types.void(G, types.intp, types.intp, d, d, d, d, d, d, d, d, d, d), codegen

@@ -9,8 +9,10 @@ import numpy as np
 
 from numopt._kernels.cpu._completion_gram import (
     add_gram,
+    add_products,
     back_substitute,
     cholesky,
+    lines_cached,
     pack,
     packed_size,
     solve_packed,
@@ -20,7 +22,6 @@ from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
-_BLOCK = 256  # lines of a gathered block: 25 to 100 KB
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
 
 
@@ -29,7 +30,7 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
     lanes = 4 if V.dtype == np.float64 else 8
-    padded = _padded(V, -(-(k + 1) // lanes) * lanes)
+    padded = _padded(V, -(-k // lanes) * lanes)
     U, sums = np.empty((m, k), V.dtype), np.empty(m)
     kept = np.empty((m if keep else 0, packed_size(k)))
     rhs = np.empty((m if keep else 0, k), V.dtype)
@@ -191,56 +192,62 @@ def _cuts(ptr, per_entry, per_row, total, count):
 @jit(fastmath=_SUM)
 def _half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs):
     K, lanes = V.shape[1], 4 if V.itemsize == 8 else 8
-    longest = 0
-    for i in range(lo, hi):
-        longest = max(longest, ptr[i + 1] - ptr[i])
-    block = np.zeros((longest + 1, K), V.dtype)
-    G, x, diagonal = np.empty((K, K)), np.zeros((1, K)), np.empty(k)
+    lines = lines_cached(K * V.itemsize)
+    block, values = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype)
+    # The right-hand side is column K of the system.
+    G, b, x = np.empty((K, K + 4)), np.empty((1, K)), np.empty((1, K))
     line = np.zeros((1, K), V.dtype)
     weighted, shifted, based = w.size > 0, offset.size > 0, base.size > 0
-    floor, one = 1e-13 if lanes == 4 else 2e-7, V.dtype.type(1)
+    floor, exact, one = (1e-13, 1e-3, V.dtype.type(1)) if lanes == 4 else (2e-7, 1e-2, V.dtype.type(1))
     for i in range(lo, hi):
-        start, n = ptr[i], ptr[i + 1] - ptr[i]
         if based:
             line[0, :k] = base[i]
-        for e in range(n):
-            j = idx[start + e]
-            b = y[start + e]
-            if shifted:
-                b -= offset[j]
-            if based:
-                b -= dot(line, 0, 0, V, j, 0, K)
-            s = np.sqrt(w[start + e]) if weighted else one
-            scaled_copy(s, V, j, 0, block, e, 0, K)
-            block[e, k] = s * b
-        even = n + (n & 1)
-        if n & 1:
-            block[n] = 0
-        G[:] = 0.0
-        for first in range(0, even, _BLOCK):
-            add_gram(block[first:], min(_BLOCK, even - first), lanes, G)
+        G[:], b[:], size = 0.0, 0.0, 0.0
+        for first in range(ptr[i], ptr[i + 1], lines):
+            n = min(lines, ptr[i + 1] - first)
+            for e in range(n):
+                j = idx[first + e]
+                r = y[first + e]
+                if shifted:
+                    r -= offset[j]
+                if based:
+                    r -= dot(line, 0, 0, V, j, 0, K)
+                s = np.sqrt(w[first + e]) if weighted else one
+                scaled_copy(s, V, j, 0, block, e, 0, K)
+                values[e, 0] = s * r
+                size += s * r * (s * r)
+            if n & 1:
+                block[n], values[n] = 0, 0
+            add_gram(block, n + (n & 1), lanes, k, G)
+            add_products(values, block, n + (n & 1), lanes, b)
         trace = 0.0
         for a in range(k):
             trace += G[a, a]
+            G[a, K] = b[0, a]
         s = scale[i] if scale.size > 0 else 1.0
         for a in range(k):
             G[a, a] += s * ridge[a] + floor * trace / k
         if rhs.size > 0:
             for a in range(k):
-                rhs[i, a] = G[a, k]
-        cholesky(G, k, diagonal)
-        back_substitute(G, k, x)
+                rhs[i, a] = b[0, a]
+        cholesky(G, k)
+        back_substitute(G, k, K, x)
         if kept.size > 0:
             pack(G, k, kept, i)
+        # What is left of the data by the factors; where that is little, rounding is of its size.
+        total = size
         for a in range(k):
             U[i, a] = x[0, a]
-            line[0, a] = U[i, a]
-        line[0, k] = -1
-        total = 0.0
-        for e in range(n):
-            r = dot(block, e, 0, line, 0, 0, K)
-            total += r * r
-        line[0, k] = 0
+            total -= G[a, K] * G[a, K] + (s * ridge[a] + floor * trace / k) * x[0, a] * x[0, a]
+            line[0, a] = U[i, a] + line[0, a] if based else U[i, a]
+        if not total > exact * size:
+            total = 0.0
+            for e in range(ptr[i], ptr[i + 1]):
+                j = idx[e]
+                r = y[e] - dot(line, 0, 0, V, j, 0, K)
+                if shifted:
+                    r -= offset[j]
+                total += w[e] * r * r if weighted else r * r
         sums[i] = total
 
 
