@@ -1,5 +1,6 @@
 """Alternating least squares: exact solves for one factor at a time."""
 
+import itertools
 import math
 
 import numpy as np
@@ -40,8 +41,8 @@ def alternate(p, state, counts, least=0.0):
     A constant ridge wants the factors even, and they are made so: X alone does not fix their scale. Huber's threshold
     is kept above `least`, which is halved each time.
     """
-    r = state.U.shape[1]
-    while True:
+    r, due, before = state.U.shape[1], 1, None
+    for sweep in itertools.count(1):
         q, _ = p.weighted(state, least)
         least *= 0.5
         U, b = _lines(q, q.rows, state.V, state.c)
@@ -49,8 +50,11 @@ def alternate(p, state, counts, least=0.0):
         counts.n_als += 1
         if not p.counted and p.bias_ridge is None:
             U, V, _ = balanced(finite(U), finite(V))
-        state = type(state)(U, V, b, c)
-        yield Iterate(state, _measure(q, state), counts.info(r))
+        state, measure = type(state)(U, V, b, c), None
+        if sweep >= due and p.held is None:
+            measure = _measure(q, state)
+            due, before = sweep + _pause(before, (sweep, measure), p.tol), (sweep, measure)
+        yield Iterate(state, measure, counts.info(r))
 
 
 def interpolate(p, V, counts, rng, inner):
@@ -118,6 +122,17 @@ def _lines(p, side, V, offset):
     if not math.isfinite(host(p.xp.sum(sums))):
         raise NotFiniteError
     return (U[:, :-1], U[:, -1]) if biased else (U, offset)
+
+
+def _pause(before, now, tol):
+    """Return for how many sweeps the gradient, which costs a quarter of one, can wait.
+
+    That is half of those which its fall between two (sweep, measure) promises, and no more than there were.
+    """
+    if before is None or not 0 < tol < now[1] < before[1]:
+        return 1
+    fall = math.log(before[1] / now[1]) / (now[0] - before[0])
+    return max(1, min(now[0], int(0.5 * math.log(now[1] / tol) / fall)))
 
 
 def _measure(p, state):
