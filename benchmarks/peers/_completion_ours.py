@@ -20,7 +20,7 @@ OURS = {
     "subgm": ("F5, condition 1",),
 }
 
-RATED = (0.07, 10)  # ridge and sweeps for the ratings, tuned like the peers'
+RATED = (0.07, 8)  # ridge and sweeps for the ratings, tuned like the peers'
 
 
 def complete(p: Completion, method: str = "auto", **options: Any) -> tuple[Model, Any]:

@@ -13,6 +13,7 @@ from numopt.completion._problem import PATIENCE, pull
 
 SKETCH = 4  # rows of a sketch, in units of the rank
 _MAX_CG = 60  # steps for a row
+_GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
@@ -41,7 +42,7 @@ def alternate(p, state, counts, least=0.0):
     A constant ridge wants the factors even, and they are made so: X alone does not fix their scale. Huber's threshold
     is kept above `least`, which is halved each time.
     """
-    r, due, before = state.U.shape[1], 1, None
+    r, due, before, size = state.U.shape[1], 1, None, 0.0
     for sweep in itertools.count(1):
         q, _ = p.weighted(state, least)
         least *= 0.5
@@ -51,7 +52,9 @@ def alternate(p, state, counts, least=0.0):
         if not p.counted and p.bias_ridge is None:
             U, V, _ = balanced(finite(U), finite(V))
         state, measure = type(state)(U, V, b, c), None
-        if sweep >= due and p.held is None:
+        last, size = size, float(np.prod(host(p.xp.sum(U * U), p.xp.sum(V * V))))
+        # Factors that still grow are on their way from the saddle at 0, where the gradient is small as well.
+        if sweep >= due and p.held is None and not size > _GROWING * last:
             measure = _measure(q, state)
             due, before = sweep + _pause(before, (sweep, measure), p.tol), (sweep, measure)
         yield Iterate(state, measure, counts.info(r))
