@@ -14,7 +14,7 @@ from numopt._loop import Iterate
 from numopt.clustering._dense import Split, primal, warm_matrix
 from numopt.clustering._problem import finite
 
-_RELAXATION = 1.7
+_RELAXATION = 1.8
 _CHECK = 10  # iterations between looks at the residuals
 _CHANGES = 14  # of rho: the theory wants it constant in the end
 _SINGLE, _LONG = 5e-6, 600  # gap, and iterations, up to which float32 serves

@@ -9,7 +9,7 @@ import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 
-_TILE = 64  # rows of the n x n matrix that stay in the second cache
+_TILE = 128  # rows of the n x n matrix that stay in cache between two passes
 _CHUNK = 4096  # points summed together, whatever the number of threads
 
 
