@@ -58,7 +58,7 @@ def instances() -> list[Instance]:
     found = [Instance(name, Relaxation(X, 4), TIGHT) for name, X in points.items()]
     found += [Instance(f"relaxation {name}", Relaxation(X, 3), TIGHT) for name, X in real("iris", "wine").items()]
     for name, options in MIXTURES.items():
-        sets = tuple(heterogeneous_clusters(rng=seed, **options) for seed in SEEDS)
+        sets = tuple(heterogeneous_clusters(rng=10_000 + seed, **options) for seed in SEEDS)
         found.append(Instance(name, Mixtures(sets, options.get("k", 3)), GOOD))
     return found
 
