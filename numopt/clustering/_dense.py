@@ -5,6 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from numopt._array import device, host
+from numopt.clustering._problem import finite
+
+_LOSS = 0.03  # of the gap: so much may a bound be too low if it is cheaper then
+_DEPTH = 4  # products with which the eigenvectors of a bound are improved
 
 
 class Split(NamedTuple):
@@ -43,28 +47,57 @@ def primal(p, split):
     return p.total - xp.sum(XV * XV * w), xp.sqrt(square / (1.0 + xp.sum(w * w))), least
 
 
-def dual_bound(p, split):
+def dual_bound(p, split, value, residual):
     """Return a lower bound of the relaxation, a float.
 
         |X|_F^2 - 1'N1 / n - the sum of the K - 1 largest eigenvalues of P (XX' + N) P,   P = I - 11' / n,
 
-    for N = unit max(-T, 0). It holds for any N >= 0. About 4 n^3 / 3 flops and two n x n arrays.
+    for N = unit max(-T, 0). It holds for any N >= 0. The bound is allowed to lose a little of the gap to Z, whose value
+    and residual are given: about n^3 / 3 flops then, four times as many if that fails; three n x n arrays.
     """
-    xp, n = p.xp, p.size
+    xp, n, k = p.xp, p.size, p.k - 1
     T = xp.astype(split.T, xp.float64, copy=False)
     N = split.unit * xp.clip(-0.5 * (T + T.T), 0.0, None)
-    mass = host(xp.sum(N))
-    return p.total - mass / n - _largest_sum(xp, _projected(xp, N + p.X @ p.X.T), p.k - 1)
-
-
-def _projected(xp, M):
-    """Return P M P."""
+    head = p.total - finite(xp.sum(N), "the multiplier") / n
+    M = N + p.X @ p.X.T
     row = xp.mean(M, axis=0)
-    return M - row - row[:, None] + xp.mean(row)
+    M = M - row - (row - xp.mean(row))[:, None]
+    theta, U = _leading(xp, M, k, split.V)
+    total = finite(xp.sum(theta), "the spectrum")
+    loss = _LOSS * max(abs(value - head + total), residual * value)
+    rounding = _excluded(xp, M, theta, U, loss / (2 * k))
+    return head - (_largest_sum(xp, M, k) if rounding is None else total + loss + k * rounding)
+
+
+def _leading(xp, M, k, V):
+    """Return k Ritz values, ascending, and vectors of M from the Krylov space of V."""
+    blocks = [V]
+    for _ in range(_DEPTH):
+        blocks.append(xp.linalg.qr(M @ blocks[-1])[0])
+    Q = xp.linalg.qr(xp.concat(blocks, axis=1))[0]
+    small = Q.T @ (M @ Q)
+    theta, S = xp.linalg.eigh(0.5 * (small + small.T))
+    return theta[theta.shape[0] - k :], Q @ S[:, theta.shape[0] - k :]
+
+
+def _excluded(xp, M, theta, U, slack):
+    """Return a bound of the rounding if M <= (theta_1 + slack) I + U diag(theta - theta_1 + slack) U', else None.
+
+    The k largest eigenvalues of M sum up to at most theta_1 + ... + theta_k + 2 k slack then. A Cholesky factor is the
+    proof; that it is one is checked, as not every library says when there is none.
+    """
+    n = M.shape[0]
+    A = (U * (theta - theta[0] + slack)) @ U.T - M + (theta[0] + slack) * xp.eye(n, dtype=M.dtype, device=device(M))
+    try:
+        L = xp.linalg.cholesky(A)
+    except np.linalg.LinAlgError:
+        return None
+    x = xp.reshape(xp.sin(xp.arange(n, dtype=A.dtype, device=device(A)) ** 2), (-1, 1))
+    off, trace = host(xp.max(xp.abs(L @ (L.T @ x) - A @ x)), xp.sum(xp.abs(xp.linalg.diagonal(A))))
+    return 4e-16 * n * trace if off <= 1e-10 * trace else None
 
 
 def _largest_sum(xp, M, k):
     """Bound the sum of the k largest eigenvalues of a symmetric M from above: all are computed, none can be missed."""
     values = host(xp.linalg.eigvalsh(M))
-    rounding = k * M.shape[0] * 1e-16 * float(np.max(np.abs(values)))
-    return float(np.sum(values[values.size - k :])) + rounding
+    return float(np.sum(values[values.size - k :])) + k * M.shape[0] * 1e-16 * float(np.max(np.abs(values)))

@@ -14,7 +14,9 @@ from numopt._loop import Iterate
 from numopt.clustering._dense import Split, primal, warm_matrix
 from numopt.clustering._problem import finite
 
-_RELAXATION = 1.8
+_RELAXATION = 1.7
+_START = 4.0  # |N| / (unit rho |max(T, 0)|) is 1 / 4 at first
+_PRIMAL, _DUAL = 3.0, 10.0  # ratios of residual and duality gap beyond which rho changes
 _CHECK = 10  # iterations between looks at the residuals
 _CHANGES = 14  # of rho: the theory wants it constant in the end
 _SINGLE, _LONG = 5e-6, 600  # gap, and iterations, up to which float32 serves
@@ -27,7 +29,12 @@ def splitting(p, found, bound, rng):
     """
     xp, changes, rho = p.xp, 0, 1.0
     unit = host(xp.linalg.matrix_norm(p.X.T @ p.X, ord=2))
-    T = xp.astype(warm_matrix(p, found, bound, unit * rho), xp.float32)
+    T = warm_matrix(p, found, bound, unit)
+    held = host(xp.linalg.matrix_norm(xp.clip(T, None, 0.0)))
+    if held > 0:
+        rho = _START * held / math.sqrt(p.k)
+        T = xp.where(T < 0, T / rho, T)
+    T = xp.astype(T, xp.float32)
     spectrum = _Spectrum(p, unit, rng, xp.float32)
     for n in itertools.count(1):
         V, weights = spectrum.project(T, rho)
@@ -40,10 +47,15 @@ def splitting(p, found, bound, rng):
         split = split._replace(V=_orthonormal(xp, V), weights=xp.astype(weights, xp.float64))
         kept, held, up, down = (math.sqrt(x) for x in host(*(moved[i] for i in range(4))))
         r_primal, r_dual = down / kept, up / max(held, 1e-300)
-        value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split))
-        gap = max(abs(value - bound) / value, residual)
+        value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split, spectrum.vectors))
+        off = abs(value - bound) / value
+        gap = max(off, finite(residual, "the residual"))  # max would pass a NaN over
         yield Iterate(split, gap, info | {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap})
-        factor = 2.0 if r_primal > 2 * r_dual else 0.5 if r_dual > 2 * r_primal else 1.0
+        factor = 1.0
+        if residual > _PRIMAL * off and r_primal > r_dual:
+            factor = 2.0
+        elif off > _DUAL * residual and r_dual > r_primal:
+            factor = 0.5
         if factor != 1.0 and changes < _CHANGES:
             T = xp.where(T < 0, T / factor, T)
             rho, changes = rho * factor, changes + 1
@@ -58,9 +70,9 @@ def _orthonormal(xp, V):
     return xp.linalg.qr(V - xp.mean(V, axis=0))[0]
 
 
-def _ritz_bound(p, split):
-    """Return an estimate of `dual_bound`, rather too high: with Ritz values on the span of V for eigenvalues."""
-    xp, V = p.xp, split.V
+def _ritz_bound(p, split, vectors):
+    """Return an estimate of `dual_bound`, rather too high: with Ritz values on the span of vectors for eigenvalues."""
+    xp, V = p.xp, _orthonormal(p.xp, vectors)
     ones = xp.ones((p.size, 1), dtype=V.dtype, device=device(V))
     V1 = xp.astype(xp.concat([V, ones], axis=1), split.T.dtype)
     NV = split.unit * xp.astype(p.kernels.negative_times(split.T, V1), xp.float64)
@@ -71,42 +83,49 @@ def _ritz_bound(p, split):
 
 
 class _Spectrum:
-    """Projects |T| + XX' / (unit rho) onto the spectral set, by subspace iteration from the last subspace."""
+    """Projects B = |T| + XX' / (unit rho) onto the spectral set by Rayleigh and Ritz on [Y, B Y], Y = B V of before."""
 
     def __init__(self, p, unit, rng, dtype):
         self.p, self.unit, self.rng = p, unit, rng
-        self.X = p.xp.astype(p.X, dtype)
-        self.Y = p.xp.concat([self._random(2 * p.k + 8), self.X], axis=1)
+        self.X, self.ones = p.xp.astype(p.X, dtype), p.xp.ones((p.size, 1), dtype=dtype, device=device(p.X))
+        axes = p.xp.linalg.eigh(p.X.T @ p.X)[1]
+        lead = p.X @ axes[:, max(0, axes.shape[1] - 4 * p.k) :]
+        self.Y = p.xp.concat([p.xp.astype(lead, dtype), self._random(2 * p.k + 8)], axis=1)
         self.settled = False
 
     def widen(self):
         """Go on in float64."""
-        self.X, self.Y = self.p.X, self.p.xp.astype(self.Y, self.p.xp.float64)
+        xp = self.p.xp
+        self.X, self.ones, self.Y = self.p.X, xp.astype(self.ones, xp.float64), xp.astype(self.Y, xp.float64)
 
     def project(self, T, rho):
         """Return V and weights with 11' / n + V diag(weights) V' the nearest point of the set."""
         p, xp = self.p, self.p.xp
-        while 2 * self.Y.shape[1] < p.size - 1:
-            for _ in range(1 if self.settled else 5):
-                self.Y = self._times(T, xp.linalg.qr(self.Y)[0], rho)
-            V = xp.linalg.qr(self.Y)[0]
-            self.Y = self._times(T, V, rho)
-            small = V.T @ self.Y
-            theta, Q = xp.linalg.eigh(0.5 * (small + small.T))
-            weights = capped_simplex(host(theta), p.k - 1)
-            if weights[0] == 0:
-                self._narrow(Q, weights)
-                return self._active(V @ Q, weights)
+        while 3 * self.Y.shape[1] < p.size - 1:
+            for _ in range(1 if self.settled else 3):
+                theta, V, BV = self._ritz(T, rho)
+                weights = capped_simplex(host(theta), p.k - 1)
+                active = int((weights > 0).sum())
+                keep = min(weights.size, max(4 * p.k, active + max(8, active // 2)))
+                self.Y, self.vectors = BV[:, -keep:], V[:, -keep:]
+            if active < weights.size:
+                self.settled = True
+                return self._active(V, weights)
             more = self._random(max(4, self.Y.shape[1] // 2))
             self.Y, self.settled = xp.concat([self.Y, more], axis=1), False
-        theta, V = self._whole(T, rho)
-        return self._active(V, capped_simplex(host(theta), p.k - 1))
+        theta, self.vectors = self._whole(T, rho)
+        return self._active(self.vectors, capped_simplex(host(theta), p.k - 1))
 
-    def _narrow(self, Q, weights):
-        """Keep the leading Ritz vectors: those that are active, and enough more for the next ones to come up."""
-        active = int((weights > 0).sum())
-        keep = min(weights.size, active + max(20, 6 * self.p.k))
-        self.Y, self.settled = self.Y @ Q[:, -keep:], True
+    def _ritz(self, T, rho):
+        """Return Ritz values, ascending, Ritz vectors and their images."""
+        xp, m = self.p.xp, self.Y.shape[1]
+        first = xp.linalg.qr(xp.concat([self.ones, self.Y], axis=1))[0]
+        BQ = self._times(T, first[:, 1:], rho)
+        more = xp.linalg.qr(xp.concat([first, BQ], axis=1))[0][:, m + 1 :]  # also where BQ adds nothing
+        Q, BQ = xp.concat([first[:, 1:], more], axis=1), xp.concat([BQ, self._times(T, more, rho)], axis=1)
+        small = Q.T @ BQ
+        theta, S = xp.linalg.eigh(0.5 * (small + small.T))
+        return theta, Q @ S, BQ @ S
 
     def _active(self, V, weights):
         xp = self.p.xp

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from numopt._array import host
 from numopt.clustering._dense import dual_bound, primal
 from numopt.clustering._lloyd import partition
+from numopt.clustering._problem import finite
 from numopt.clustering._result import KMeansResult
 
 
@@ -37,9 +38,9 @@ def certifier(p):
             return {"sdp_gap": gap} | _numbers(p, found.sse, lower, gap)
         value, residual, least = host(*primal(p, state.split))
         if bound.kind != "exact":
-            lower = max(lower, dual_bound(p, state.split))
+            lower = max(lower, dual_bound(p, state.split, value, residual))
         gap = gap_of(p, found.sse, lower)
-        duality = max(abs(value - lower) / abs(value), residual)
+        duality = max(abs(value - lower) / abs(value), finite(residual, "the residual"))  # max would pass a NaN over
         found = {"sdp_gap": min(gap, duality) + 0.0 * duality} | _numbers(p, found.sse, lower, gap)
         return found | {"sdp_value": p.original(value), "primal_residual": residual, "min_entry": least}
 
