@@ -12,12 +12,16 @@ _DEPTH = 4  # products with which the eigenvectors of a bound are improved
 
 
 class Split(NamedTuple):
-    """T = max(T, 0) - N / unit and Z = 11' / n + V diag(weights) V', with V orthonormal and orthogonal to 1."""
+    """T = max(T, 0) - N / unit and Z = 11' / n + V diag(weights) V', with V orthonormal and orthogonal to 1.
+
+    Leading eigenvectors of P (XX' + N) P are nearly in the span of `near`, V and some more.
+    """
 
     T: object
     V: object
     weights: object
     unit: float
+    near: object
 
 
 def warm_matrix(p, found, bound, unit):
@@ -62,7 +66,7 @@ def dual_bound(p, split, value, residual):
     M = N + p.X @ p.X.T
     row = xp.mean(M, axis=0)
     M = M - row - (row - xp.mean(row))[:, None]
-    theta, U = _leading(xp, M, k, split.V)
+    theta, U = _leading(xp, M, k, xp.astype(split.near, xp.float64))
     total = finite(xp.sum(theta), "the spectrum")
     loss = _LOSS * max(abs(value - head + total), residual * value)
     rounding = _excluded(xp, M, theta, U, loss / (2 * k))

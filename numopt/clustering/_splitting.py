@@ -14,7 +14,7 @@ from numopt._loop import Iterate
 from numopt.clustering._dense import Split, primal, warm_matrix
 from numopt.clustering._problem import finite
 
-_RELAXATION = 1.7
+_RELAXATION = 1.8
 _START = 4.0  # |N| / (unit rho |max(T, 0)|) is 1 / 4 at first
 _PRIMAL, _DUAL = 3.0, 10.0  # ratios of residual and duality gap beyond which rho changes
 _CHECK = 10  # iterations between looks at the residuals
@@ -40,14 +40,15 @@ def splitting(p, found, bound, rng):
         V, weights = spectrum.project(T, rho)
         T, moved = p.kernels.split_step(T, V, weights, _RELAXATION)
         info = {"rho": rho, "rank": 1 + weights.shape[0]}
-        split = Split(T, V, weights, unit * rho)
+        split = Split(T, V, weights, unit * rho, spectrum.vectors)
         if n % _CHECK:
             yield Iterate(split, None, info)
             continue
-        split = split._replace(V=_orthonormal(xp, V), weights=xp.astype(weights, xp.float64))
+        V, near = _orthonormal(xp, V), _orthonormal(xp, spectrum.vectors)
+        split = split._replace(V=V, weights=xp.astype(weights, xp.float64), near=near)
         kept, held, up, down = (math.sqrt(x) for x in host(*(moved[i] for i in range(4))))
         r_primal, r_dual = down / kept, up / max(held, 1e-300)
-        value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split, spectrum.vectors))
+        value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split))
         off = abs(value - bound) / value
         gap = max(off, finite(residual, "the residual"))  # max would pass a NaN over
         yield Iterate(split, gap, info | {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap})
@@ -70,9 +71,9 @@ def _orthonormal(xp, V):
     return xp.linalg.qr(V - xp.mean(V, axis=0))[0]
 
 
-def _ritz_bound(p, split, vectors):
-    """Return an estimate of `dual_bound`, rather too high: with Ritz values on the span of vectors for eigenvalues."""
-    xp, V = p.xp, _orthonormal(p.xp, vectors)
+def _ritz_bound(p, split):
+    """Return an estimate of `dual_bound`, rather too high: with Ritz values on the span of `near` for eigenvalues."""
+    xp, V = p.xp, split.near
     ones = xp.ones((p.size, 1), dtype=V.dtype, device=device(V))
     V1 = xp.astype(xp.concat([V, ones], axis=1), split.T.dtype)
     NV = split.unit * xp.astype(p.kernels.negative_times(split.T, V1), xp.float64)
@@ -113,8 +114,10 @@ class _Spectrum:
                 return self._active(V, weights)
             more = self._random(max(4, self.Y.shape[1] // 2))
             self.Y, self.settled = xp.concat([self.Y, more], axis=1), False
-        theta, self.vectors = self._whole(T, rho)
-        return self._active(self.vectors, capped_simplex(host(theta), p.k - 1))
+        theta, V = self._whole(T, rho)
+        weights = capped_simplex(host(theta), p.k - 1)
+        self.vectors = V[:, -min(weights.size, int((weights > 0).sum()) + 4 * p.k) :]
+        return self._active(V, weights)
 
     def _ritz(self, T, rho):
         """Return Ritz values, ascending, Ritz vectors and their images."""
