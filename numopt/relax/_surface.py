@@ -35,7 +35,7 @@ class Surface:
         self.rows, self.noise, self.knots = [], 0.05, np.zeros((contexts, _KNOTS))
         points, which, params = space.candidates(_CANDIDATES)
         self.candidates = self._by_parameters(points, which), points, which, params
-        self.t, self.rumours = 0, {}
+        self.t, self.rumours, self.offset = 0, {}, None
         self.gram, self.moment = np.zeros((len(self.all),) * 2), np.zeros(len(self.all))
 
     def _by_parameters(self, points, which):
@@ -78,12 +78,12 @@ class Surface:
         """Learn what a choice is said to cost; of no interest once it was made."""
         if any(row[1] == which for row in self.rows):
             return
-        self.rumours[which] = ([0.5] * len(self.space.ranges), which, list(context), math.log(max(cost, 1e-300)))
+        self.rumours[which] = [0.5] * len(self.space.ranges), which, list(context), self._logarithm(cost)
         self._rebuild()
 
     def tell(self, choice, cost, context):
         """Learn the cost of a (point, choice)."""
-        y = math.log(max(cost, 1e-300))
+        y = self._logarithm(cost)
         self.rows.append((choice[0], choice[1], list(context), y))
         self.rows = self.rows[-_KEPT:]
         self.t += 1
@@ -93,7 +93,13 @@ class Surface:
             return
         f = self._features([self.rows[-1]])[0]
         self.gram = self.forget * self.gram + np.outer(f, f)
-        self.moment = self.forget * self.moment + f * (y - self._offset())
+        self.moment = self.forget * self.moment + f * (y - self.offset)
+
+    def _logarithm(self, cost):
+        """Return log(cost); the first is what the model counts from."""
+        y = math.log(max(cost, 1e-300))
+        self.offset = y if self.offset is None else self.offset
+        return y
 
     def _features(self, rows):
         points = np.array([r[0] for r in rows]).reshape(len(rows), -1)
@@ -105,7 +111,7 @@ class Surface:
     def _rebuild(self):
         """Scale the context anew and sum over all rounds that are remembered."""
         rows = [*self.rumours.values(), *self.rows]
-        y = np.array([r[3] for r in rows]) - self._offset()
+        y = np.array([r[3] for r in rows]) - self.offset
         if self.contexts:
             C = np.array([r[2] for r in rows])
             self.knots = np.quantile(C, np.linspace(0, 1, _KNOTS), axis=0).T
@@ -127,29 +133,26 @@ class Surface:
         point, which = self.space.point(params)
         F = self._by_parameters(np.array([point]).reshape(1, -1), np.array([which]))[0] * self._by_context(context)
         mean, R = self._posterior()
-        return math.exp(float(F @ mean) + self._offset()), float(np.linalg.norm(np.linalg.solve(R.T, F)))
+        return math.exp(float(F @ mean) + self.offset), float(np.linalg.norm(np.linalg.solve(R.T, F)))
 
     def lowest(self, context):
         """Return the least expected cost over the candidates, inf before the first round."""
         if not self.rows:
             return math.inf
         F, *_ = self.candidates
-        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self._offset())
-
-    def _offset(self):
-        """Return the logarithm of the first cost."""
-        return self.rows[0][3] if self.rows else next(iter(self.rumours.values()))[3] if self.rumours else 0.0
+        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self.offset)
 
     def state(self):
         return {
             "rows": self.rows, "t": self.t, "noise": self.noise, "knots": self.knots.tolist(),
             "gram": self.gram.tolist(), "moment": self.moment.tolist(), "rumours": list(self.rumours.values()),
+            "offset": self.offset,
         }  # fmt: skip
 
     def load(self, state):
         self.rows = [(list(p), w, list(c), y) for p, w, c, y in state["rows"]]
         self.rumours = {w: (list(p), w, list(c), y) for p, w, c, y in state["rumours"]}
-        self.t, self.noise = state["t"], state["noise"]
+        self.t, self.noise, self.offset = state["t"], state["noise"], state["offset"]
         self.gram, self.moment = np.array(state["gram"]), np.array(state["moment"])
         self.knots = np.array(state["knots"]).reshape(self.contexts, _KNOTS)
 

@@ -214,6 +214,14 @@ def test_the_surface_finds_a_quadratic_optimum():
     assert np.mean(hits[30:]) >= 0.9
 
 
+def test_the_surface_still_knows_the_cost_when_the_first_rounds_are_forgotten():
+    tuner = toy("surface")
+    tuner.tell(tuner.ask(0.5)[1], 1e6)  # the first cost, from which others are counted, is far off
+    play(tuner, 2015)
+    mean, _ = tuner.predict(0.5, {"x": 0.45})
+    assert abs(mean / 20 - 1) < 0.1
+
+
 def test_the_surface_follows_a_jump_if_it_forgets():
     tuner = Tuner(len, {"x": (0.0, 1.0)}, policy="surface", cost="nit", rng=0, forget=0.95)
     costs = []
