@@ -79,6 +79,7 @@ def _ritz_bound(p, split):
     NV = split.unit * xp.astype(p.kernels.negative_times(split.T, V1), xp.float64)
     XV = p.X.T @ V
     small = XV.T @ XV + V.T @ NV[:, :-1]
+    finite(xp.sum(small), "the spectrum")
     theta = xp.linalg.eigvalsh(0.5 * (small + small.T))
     return p.total - xp.sum(NV[:, -1]) / p.size - xp.sum(theta[-(p.k - 1) :])
 
@@ -127,6 +128,7 @@ class _Spectrum:
         more = xp.linalg.qr(xp.concat([first, BQ], axis=1))[0][:, m + 1 :]  # also where BQ adds nothing
         Q, BQ = xp.concat([first[:, 1:], more], axis=1), xp.concat([BQ, self._times(T, more, rho)], axis=1)
         small = Q.T @ BQ
+        finite(xp.sum(small), "the spectrum")
         theta, S = xp.linalg.eigh(0.5 * (small + small.T))
         return theta, Q @ S, BQ @ S
 
@@ -145,7 +147,7 @@ class _Spectrum:
         M = xp.abs(T) + self.X @ self.X.T / (self.unit * rho)
         row = xp.mean(M, axis=0)
         M = M - row - row[:, None] + xp.mean(row)
-        floor = 1.0 + xp.linalg.matrix_norm(M)
+        floor = 1.0 + finite(xp.linalg.matrix_norm(M), "the spectrum")
         theta, V = xp.linalg.eigh(0.5 * (M + M.T) - floor / n)  # 1 becomes the lowest
         return theta[1:], V[:, 1:]
 
