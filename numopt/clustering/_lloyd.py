@@ -35,13 +35,13 @@ def lloyd(p, centres):
         labels, sizes, sums, sse = p.kernels.lloyd_pass(p.X, centres)
         changes = p.size if old is None else xp.sum(xp.astype(labels != old, xp.int64))
         sse, smallest, changes = host(sse, xp.min(sizes), changes)
+        finite(sse, "the sum of squares")  # new seats would hide a NaN
         if smallest < 1:
             centres, before, old = _reseated(p, centres, labels, sizes), math.inf, None
             continue
-        if changes == 0 or not sse < before:  # rounding alone could go on; also NaN
+        if changes == 0 or not sse < before:  # rounding alone could go on
             break
         centres, before, old = sums / sizes[:, None], sse, labels
-    finite(sse, "the sum of squares")
     return ordered(p, labels)
 
 
