@@ -34,8 +34,8 @@ def lloyd(p, centres):
     for _ in range(_SWEEPS):
         labels, sizes, sums, sse = p.kernels.lloyd_pass(p.X, centres)
         changes = p.size if old is None else xp.sum(xp.astype(labels != old, xp.int64))
-        sse, smallest, changes = host(sse, xp.min(sizes), changes)
-        finite(sse, "the sum of squares")  # new seats would hide a NaN
+        sse, smallest, changes, total = host(sse, xp.min(sizes), changes, xp.sum(sums))
+        finite(sse + total, "the sum of squares")  # new seats would hide a NaN
         if smallest < 1:
             centres, before, old = _reseated(p, centres, labels, sizes), math.inf, None
             continue

@@ -56,6 +56,7 @@ class KMeansProblem:
     def means(self, labels, k=None):
         """Return (centres, sizes) of a labelling."""
         sizes, sums = self.kernels.label_sums(self.X, labels, k or self.k)
+        finite(self.xp.sum(sums), "a sum over clusters")
         return sums / sizes[:, None], sizes
 
     def subset(self, rows, k=None):
