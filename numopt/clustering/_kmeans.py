@@ -111,7 +111,9 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     rng = default_rng(rng)
     size = integer("sample_size", sample_size, low=p.k, remedy="take at least as many points as clusters")
     count = integer("n_sketches", n_sketches, low=2, remedy="a variance needs two samples")
-    first = low_rank_partitions(p, rng) if method == "low_rank" else _initial(p, init, n_init, rng)
+    first = _initial(p, init, n_init, rng)
+    if method == "low_rank":
+        first = low_rank_partitions(p, rng)
     return run(
         iterates(p, first, method, rng, size, count), certify=certifier(p), finish=finisher(p), tol=tol,
         max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
