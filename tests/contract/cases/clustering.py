@@ -13,9 +13,9 @@ from tests.oracles import mixture
 
 def _blobs(rng, dtype, method):
     """Three overlapping clusters, so that the splitting has work to do."""
-    X = np.concatenate([rng.normal(size=(14, 2)) + centre for centre in ([0, 0], [3, 0], [0, 3])])
-    sizes = {"n_init": 2, "sample_size": 30, "n_sketches": 2}
-    return (X.astype(dtype), 3), {"method": method, "tol": 1e-4 if method == "dr" else 0.3, "rng": 3} | sizes
+    X = np.concatenate([rng.normal(size=(6, 2)) + centre for centre in ([0, 0], [3, 0], [0, 3])])
+    sizes = {"n_init": 2, "sample_size": 12, "n_sketches": 2}
+    return (X.astype(dtype), 3), {"method": method, "tol": 1e-3 if method == "dr" else 0.3, "rng": 3} | sizes
 
 
 def _sdp_gap(result, p):
@@ -34,7 +34,7 @@ def _sdp_gap(result, p):
 
 
 def _groups(rng, dtype, method):
-    X, _ = heterogeneous_clusters("line", rng, n=40, p=2, k=2, sep=8.0)
+    X, _ = heterogeneous_clusters("line", rng, n=24, p=2, k=2, sep=8.0)
     return (X.astype(dtype), 2), {"method": method, "n_starts": 2, "tol": 1e-6, "rng": 3}
 
 
@@ -68,7 +68,7 @@ def _infeasibility(result, p):
 
 _BAD = [
     ("no clusters", spoil("n_clusters", 0), InvalidInputError, "n_clusters is 0"),
-    ("more clusters than points", spoil("n_clusters", 43), InvalidInputError, "n_clusters is 43 for X with 42 rows"),
+    ("more clusters than points", spoil("n_clusters", 19), InvalidInputError, "n_clusters is 19 for X with 18 rows"),
     ("a start of the wrong size", spoil("init", np.zeros(3)), InvalidInputError, r"init has shape \(3,\)"),
     ("no starts", spoil("n_init", 0), InvalidInputError, "n_init is 0"),
 ]

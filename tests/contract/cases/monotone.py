@@ -22,8 +22,8 @@ def _game_gap(result, p):
 
 
 def _program(rng, dtype):
-    A_ub, A_eq, x = rng.random((6, 9)) - 0.2, rng.random((3, 9)), rng.random(9)
-    c = rng.random(9) - 0.3
+    A_ub, A_eq, x = rng.random((3, 6)) - 0.2, rng.random((2, 6)), rng.random(6)
+    c = rng.random(6) - 0.3
     arrays = (c, A_ub, A_ub @ x + 0.1, A_eq, A_eq @ x)
     tol = 1e-4 if dtype == "float32" else 1e-6
     return tuple(a.astype(dtype) for a in arrays), {"bounds": (0, 2), "tol": tol}
@@ -176,7 +176,7 @@ CASES = [
         "primal_infeasibility",
         bad=[
             ("bounds in disorder", spoil("bounds", (2, 0)), InvalidInputError, r"bounds\[0\] is \(2.0, 0.0\)"),
-            ("sizes disagree", spoil("b_ub", lambda b: b[:-1]), InvalidInputError, r"b_ub has shape \(5,\)"),
+            ("sizes disagree", spoil("b_ub", lambda b: b[:-1]), InvalidInputError, r"b_ub has shape \(2,\)"),
         ],
     ),
 ]
