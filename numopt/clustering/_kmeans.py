@@ -25,7 +25,7 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     """Cluster by K-means and prove how good the partition is.
 
     Labels come from K-means; a lower bound from the semidefinite relaxation of Peng and Wei: minimise <C, Z>,
-    C_ij = |x_i - x_j|^2 / 2, over Z psd, Z >= 0, Z 1 = 1, tr Z = K. No partition is better than the bound.
+    ``C_ij = |x_i - x_j|^2 / 2``, over Z psd, Z >= 0, Z 1 = 1, tr Z = K. No partition is better than the bound.
 
     Parameters
     ----------

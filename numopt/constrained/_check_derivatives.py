@@ -24,7 +24,7 @@ def check_derivatives(fun, x0, args=(), *, jac=None, hess=None, hessp=None, cons
     Returns
     -------
     dict of str to float
-        The worst error of each function, |difference - derivative| / max(1, |derivative|) over all its components, by
+        The worst error of each function, ``|difference - derivative| / max(1, |derivative|)`` over its components, by
         name: "jac", "hess", "constraints[0].jac", ... Right ones show 1e-10 to 1e-6, wrong ones mostly more than 1e-3.
 
     Raises

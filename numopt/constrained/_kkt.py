@@ -204,10 +204,12 @@ class KKTSolver:
         Parameters
         ----------
         rhs : array_like of shape (n + m,)
+            The part of the gradient above that of the constraints.
 
         Returns
         -------
         array of shape (n + m,)
+            The step above the multipliers.
         """
         if self._sizes is None:
             raise InvalidInputError("solve before factor: a factored matrix is expected; call factor(H, G) first")

@@ -21,7 +21,7 @@ class ConstrainedResult(Result):
     z_lower, z_upper : array of shape (n,)
         Multipliers >= 0 of the bounds.
     kkt_error : float
-        What `tol` judges: the largest of `kkt_stationarity` (divided by max(1, mean |multiplier| / 100)),
+        What `tol` judges: the largest of `kkt_stationarity` (divided by ``max(1, mean |multiplier| / 100)``),
         `constr_violation` and `complementarity`.
     kkt_stationarity : float
         Largest entry of the gradient of the Lagrangian.

@@ -27,7 +27,7 @@ class SketchResult(Result):
     x : array of shape (n,)
         The solution.
     residual : float
-        |A x - b| / |b|, recomputed.
+        ``|A x - b| / |b|``, recomputed.
     n_sketch : int
         Projections made.
     inner_capped : bool
@@ -112,7 +112,7 @@ def sketch_solve(A, b, *, kind="kaczmarz", block=None, tol=1e-8, max_sketches=10
     block : int, optional
         Projections at once for the block kinds. None (default): 32.
     tol : float, default 1e-8
-        |A x - b| relative to |b|.
+        ``|A x - b|`` relative to ``|b|``.
     max_sketches : int, default 100000
         The cap on projections.
     max_time : float, optional

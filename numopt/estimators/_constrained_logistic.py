@@ -18,7 +18,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
 
     `fit` minimises
 
-        mean_i log(1 + exp(-y_i (x_i.w + b))) + |w|^2 / (2 C N)   subject to   A_eq w = b_eq,   |w| = norm
+        ``mean_i log(1 + exp(-y_i (x_i.w + b))) + |w|^2 / (2 C N)   subject to   A_eq w = b_eq,   |w| = norm``
 
     over the coefficients w and the intercept b.
 

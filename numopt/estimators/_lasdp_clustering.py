@@ -119,36 +119,104 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Return the most likely group of each point, an integer array of shape (n,)."""
+        """Return the most likely group of each point.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n,)
+            Groups, from 0 to K - 1.
+        """
         X = self._checked(X)
         return namespace(X).argmax(self._terms(X), axis=1)
 
     def predict_proba(self, X):
-        """Return the probabilities (n, K) of the groups."""
+        """Return the probabilities of the groups.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n, K)
+            For each point; rows sum to 1.
+        """
         X = self._checked(X)
         xp, terms = namespace(X), self._terms(X)
         P = xp.exp(terms - xp.max(terms, axis=1, keepdims=True))
         return P / xp.sum(P, axis=1, keepdims=True)
 
     def score_samples(self, X):
-        """Return the log-likelihood (n,) of each point."""
+        """Return the log-likelihood of each point.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n,)
+            Logarithms of the density of the mixture.
+        """
         X = self._checked(X)
         xp, terms = namespace(X), self._terms(X)
         top = xp.max(terms, axis=1, keepdims=True)
         return xp.log(xp.sum(xp.exp(terms - top), axis=1)) + top[:, 0]
 
     def score(self, X, y=None):
-        """Return the mean log-likelihood per point."""
+        """Return the mean log-likelihood per point.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean of `score_samples`; higher is better.
+        """
         values = self.score_samples(X)
         return host(namespace(values).mean(values))
 
     def aic(self, X):
-        """Return Akaike's criterion: the lower the better."""
+        """Return Akaike's criterion: the lower the better.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        float
+            Twice the number of parameters, minus twice the log-likelihood of all points.
+        """
         values = self.score_samples(X)
         return 2 * self._parameters() - 2 * host(namespace(values).sum(values))
 
     def bic(self, X):
-        """Return the Bayesian criterion: the lower the better."""
+        """Return the Bayesian criterion: the lower the better.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        float
+            log(n) times the number of parameters, minus twice the log-likelihood of all points.
+        """
         values = self.score_samples(X)
         return self._parameters() * math.log(values.shape[0]) - 2 * host(namespace(values).sum(values))
 

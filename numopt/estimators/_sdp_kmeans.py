@@ -110,19 +110,54 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         return self
 
     def predict(self, X):
-        """Return the nearest centre of each point, an integer array of shape (n,)."""
+        """Return the nearest centre of each point.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n,)
+            Rows of `cluster_centers_`.
+        """
         check_is_fitted(self)
         return self._nearest(points_of(self, X, reset=False))
 
     def transform(self, X):
-        """Return the distances (n, K) to the centres."""
+        """Return the distances to the centres.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Euclidean distances, in the common dtype of X and `cluster_centers_`.
+        """
         check_is_fitted(self)
         X = points_of(self, X, reset=False)
         xp = namespace(X)
         return xp.sqrt(xp.clip(self._squares(X), 0.0, None))
 
     def score(self, X, y=None):
-        """Return minus the sum of squared distances to the nearest centres."""
+        """Return minus the sum of squared distances to the nearest centres.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, p)
+            Points.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            At most 0; higher is better.
+        """
         check_is_fitted(self)
         X = points_of(self, X, reset=False)
         xp = namespace(X)

@@ -89,7 +89,10 @@ class SequenceSolver(BaseEstimator):
 
         Parameters
         ----------
-        X, y : ignored
+        X : None
+            Ignored.
+        y : None
+            Ignored.
 
         Returns
         -------
@@ -111,7 +114,9 @@ class SequenceSolver(BaseEstimator):
         Parameters
         ----------
         A : sparse array of shape (n, n)
+            The matrix.
         b : ndarray of shape (n,)
+            The right-hand side.
         context : float or array_like, optional
             What was announced.
 
@@ -134,7 +139,9 @@ class SequenceSolver(BaseEstimator):
         Parameters
         ----------
         A : sparse array of shape (n, n)
+            The matrix.
         b : ndarray of shape (n,)
+            The right-hand side.
         context : float or array_like, optional
             What was announced.
 
@@ -152,11 +159,15 @@ class SequenceSolver(BaseEstimator):
 
         Parameters
         ----------
-        X, y : ignored
+        X : None
+            Ignored.
+        y : None
+            Ignored.
 
         Returns
         -------
         float
+            At most 0; higher is better.
         """
         check_is_fitted(self, "x_")
         return -float(np.mean(self.costs_))

@@ -11,7 +11,7 @@ from numopt._array import default_rng
 class ConstrainedProblem:
     """A problem as arguments of ``minimize_constrained(problem.fun, problem.x0, **problem.keywords)``.
 
-    Attributes
+    Parameters
     ----------
     fun : callable
         The objective.
@@ -30,7 +30,7 @@ def pde_control(N, kappa=0.0, alpha=0.1):
     """Return the control of a semilinear elliptic equation on a square.
 
     State w and control z live on the N x N inner points of a grid on (-1, 1)^2; x = (w, z), column by column.
-    Minimise |w - wd|^2 / 2 + alpha |z|^2 / 2 subject to Laplace(w) + z - kappa (w^3 - w) = 0 with w = 0 on the
+    Minimise ``|w - wd|^2 / 2 + alpha |z|^2 / 2`` subject to Laplace(w) + z - kappa (w^3 - w) = 0 with w = 0 on the
     boundary.
 
     Parameters
@@ -96,7 +96,7 @@ def pde_control(N, kappa=0.0, alpha=0.1):
 def sphere_logistic(X, y, n_rows=10, rng=0):
     """Return logistic regression on the unit sphere under random linear equations.
 
-    Minimise mean log(1 + exp(-y_i x_i.w)) subject to A w = b and |w|^2 = 1, with Gaussian A and a feasible b.
+    Minimise mean log(1 + exp(-y_i x_i.w)) subject to A w = b and ``|w|^2 = 1``, with Gaussian A and a feasible b.
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def sphere_logistic(X, y, n_rows=10, rng=0):
     Returns
     -------
     ConstrainedProblem
+        With d variables, `n_rows` linear equations and one of the sphere.
 
     References
     ----------

@@ -21,7 +21,7 @@ def police_game(n=500, theta=0.8, seed=1):
     theta : float, default 0.8
         Above 0; how fast the policeman's chances fall with the distance.
     seed : int, default 1
-        Of NumPy's old generator, for w = |N(0, 1)|. The defaults are the game of the paper's first experiment.
+        Of NumPy's old generator, for ``w = |N(0, 1)|``. The defaults are the game of the paper's first experiment.
 
     Returns
     -------

@@ -75,7 +75,7 @@ def halpern(p, z, o):
 
 
 def _compare(xp, z, w, Fz, Fw):
-    """Return |F(w) - F(z)|, |w - z| and their inner product."""
+    """Return ``|F(w) - F(z)|``, ``|w - z|`` and their inner product."""
     d, e = w - z, Fw - Fz
     norm = xp.linalg.vector_norm
     return host(norm(e), norm(d), xp.sum(d * e))

@@ -50,9 +50,9 @@ def halpern_forb(p, u, o):
 def vr_prox_halpern(p, u, o):
     """Yield the iterates with batches, an inner stop that can be computed, and restarts of the anchor.
 
-    Fbar + c G is 1-strongly monotone: if h + xi, xi in c G(v), is small, v is near. The bound |Fbar(v) + xi| is free
-    at a snapshot, and the inner loop ends when it is at most ENOUGH |v - u|. It restarts with half the step if it
-    grows.
+    Fbar + c G is 1-strongly monotone: if h + xi, xi in c G(v), is small, v is near. The bound ``|Fbar(v) + xi|`` is
+    free at a snapshot, and the inner loop ends when it is at most ``ENOUGH |v - u|``. It restarts with half the step if
+    it grows.
     """
     n, L_F = p.n, 1 / p.eta
     b = o.batch_size or math.ceil(math.sqrt(n))

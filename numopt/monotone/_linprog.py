@@ -26,9 +26,13 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
     ----------
     c : array_like of shape (n,)
         Costs; float32 or float64, anything else becomes float64.
-    A_ub, A_eq : array_like or sparse of shape (m, n), optional
-        Constraints; both dense or both sparse.
-    b_ub, b_eq : array_like of shape (m,), optional
+    A_ub : array_like or sparse of shape (m_ub, n), optional
+        Rows of the inequalities ``A_ub x <= b_ub``.
+    b_ub : array_like of shape (m_ub,), optional
+        Their right-hand sides.
+    A_eq : array_like or sparse of shape (m_eq, n), optional
+        Rows of the equations ``A_eq x = b_eq``; dense or sparse as `A_ub` is.
+    b_eq : array_like of shape (m_eq,), optional
         Their right-hand sides.
     bounds : pair, or sequence of n pairs, optional
         ``(lower, upper)`` with None for no bound. None (default): x >= 0.

@@ -105,13 +105,39 @@ class FiniteSumOperator(Operator):
             warn("a FiniteSumOperator calls Python for each component: slow", PerformanceWarning)
 
     def full(self, z):
-        """Return F(z)."""
+        """Return F(z).
+
+        Parameters
+        ----------
+        z : array of shape (dim,), float64
+            Where to evaluate F.
+
+        Returns
+        -------
+        array of shape (dim,), float64
+            What ``full`` gave, else the mean of the components.
+        """
         if self._full is not None:
             return _checked(self._full(z), z, "full")
         return sum(_checked(self.component(i, z), z, "component") for i in range(self.n)) / self.n
 
     def batch_difference(self, z, w, index, weights):
-        """Return the weighted sum of F_i(z) - F_i(w)."""
+        """Return the weighted sum of F_i(z) - F_i(w).
+
+        Parameters
+        ----------
+        z, w : array of shape (dim,), float64
+            The two points.
+        index : ndarray of shape (k,), int64
+            Numbers i of the components, from 0 to n - 1; they may repeat.
+        weights : ndarray of shape (k,), float64
+            A weight for each of them.
+
+        Returns
+        -------
+        array of shape (dim,), float64
+            The sum over k of ``weights[k] * (F_i(z) - F_i(w))`` with ``i = index[k]``.
+        """
         parts = (
             float(c) * (_checked(self.component(int(i), z), z, "component") - self.component(int(i), w))
             for i, c in zip(index, weights, strict=True)

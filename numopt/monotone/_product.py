@@ -41,7 +41,20 @@ class Product:
         return sum(size for _, size in self.parts)
 
     def pieces(self, v):
-        """Yield (prox, piece of v)."""
+        """Yield (prox, piece of v).
+
+        Parameters
+        ----------
+        v : array of shape (dim,), float64
+            The whole vector.
+
+        Yields
+        ------
+        prox : callable
+            The prox of a part.
+        piece : array of shape (size,), float64
+            The entries of v that it works on.
+        """
         at = 0
         for prox, size in self.parts:
             yield prox, v[at : at + size]
@@ -52,7 +65,18 @@ class Product:
         return namespace(v).concat([prox(w, t) for prox, w in self.pieces(v)])
 
     def least(self, g):
-        """Return the minimum of <g, z>; -inf if a part does not know it."""
+        """Return the minimum of <g, z>; -inf if a part does not know it.
+
+        Parameters
+        ----------
+        g : array of shape (dim,), float64
+            Costs.
+
+        Returns
+        -------
+        float or array of shape (), float64
+            The sum of the minima of the parts.
+        """
         if not all(hasattr(prox, "least") for prox, _ in self.parts):
             return -math.inf
         return sum(prox.least(w) for prox, w in self.pieces(g))
@@ -67,6 +91,11 @@ def Simplices(sizes, total=1.0):
         Lengths of the pieces.
     total : float, default 1.0
         Sum of each piece.
+
+    Returns
+    -------
+    Product
+        One `Simplex` for each piece.
 
     Examples
     --------

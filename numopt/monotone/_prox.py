@@ -62,7 +62,18 @@ class Simplex:
         return xp.astype(w, v.dtype, copy=False)
 
     def least(self, g):
-        """Return the minimum of <g, z>."""
+        """Return the minimum of <g, z>.
+
+        Parameters
+        ----------
+        g : array of shape (d,), float64
+            Costs.
+
+        Returns
+        -------
+        array of shape (), float64
+            ``total`` times the smallest entry of g.
+        """
         return self.total * namespace(g).min(g)
 
 
@@ -104,7 +115,18 @@ class Box:
         return xp.minimum(xp.maximum(v, low), high)
 
     def least(self, g):
-        """Return the minimum of <g, z>; -inf if there is none."""
+        """Return the minimum of <g, z>; -inf if there is none.
+
+        Parameters
+        ----------
+        g : array of shape (d,), float64
+            Costs.
+
+        Returns
+        -------
+        array of shape (), float64
+            The sum of the minima of ``g_i z_i``; -inf where a cost points to a missing bound.
+        """
         xp = namespace(g)
         low, high = (_as(xp, w, g) for w in (self.lower, self.upper))
         bound = xp.where(g > 0, low, high)
@@ -113,6 +135,11 @@ class Box:
 
 def NonNegative():
     """Return the box {z >= 0}.
+
+    Returns
+    -------
+    Box
+        The one with bounds 0 and inf.
 
     Examples
     --------
@@ -126,7 +153,7 @@ def NonNegative():
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball:
-    """The ball {|z| <= radius}.
+    """The ball ``{|z| <= radius}``.
 
     Parameters
     ----------
@@ -154,7 +181,18 @@ class Ball:
         return v * (self.radius / xp.maximum(norm, xp.full_like(norm, self.radius)))
 
     def least(self, g):
-        """Return the minimum of <g, z>."""
+        """Return the minimum of <g, z>.
+
+        Parameters
+        ----------
+        g : array of shape (d,), float64
+            Costs.
+
+        Returns
+        -------
+        array of shape (), float64
+            Minus ``radius`` times the Euclidean norm of g.
+        """
         return -self.radius * namespace(g).linalg.vector_norm(g)
 
 

@@ -109,7 +109,18 @@ class RobustLeastSquares(_Adversarial):
         self.component_lipschitz = squares + self.unit * np.sqrt(squares) + self.n * push + self.ridge
 
     def moved(self, u):
-        """Return the responses y that u stands for."""
+        """Return the responses y that u stands for.
+
+        Parameters
+        ----------
+        u : array of shape (n,), float64
+            The adversary's part of z = (x, u).
+
+        Returns
+        -------
+        array of shape (n,), float64
+            Responses, b plus what the adversary adds.
+        """
         return self.b + self.unit * u
 
     def _terms(self, z, t, b, place):
@@ -166,7 +177,18 @@ class DROLogistic(_AdversarialLogistic):
         self.prox = Product([(Free(), self.split), (Simplex(self.unit), self.n)])
 
     def weights(self, p):
-        """Return the weights q that p stands for."""
+        """Return the weights q that p stands for.
+
+        Parameters
+        ----------
+        p : array of shape (n,), float64
+            The adversary's part of z = (x, p).
+
+        Returns
+        -------
+        array of shape (n,), float64
+            Weights of the observations, with sum 1 for p of the set.
+        """
         return p / self.unit
 
     def _terms(self, z, t, b, place):

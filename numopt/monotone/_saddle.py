@@ -54,7 +54,18 @@ class QuadraticSaddle(Operator):
         self.dim, self.split = m + n, n
 
     def full(self, z):
-        """Return F(z)."""
+        """Return F(z).
+
+        Parameters
+        ----------
+        z : array of shape (n + m,), float64
+            The point (x, y).
+
+        Returns
+        -------
+        array of shape (n + m,), float64
+            ``(P x + A^T y + c, Q y - A x + b)``.
+        """
         x, y = z[: self.split], z[self.split :]
         F, G = y @ self.A + self.c, self.b - self.A @ x
         F = F if self.P is None else F + self.P @ x
@@ -105,15 +116,54 @@ class BilinearSum(Operator):
         self.lipschitz = host(xp.linalg.matrix_norm(self.U.T @ self.V, ord=2)) / self.n
 
     def full(self, z):
-        """Return F(z)."""
+        """Return F(z).
+
+        Parameters
+        ----------
+        z : array of shape (p + q,), float64
+            The point (x, y).
+
+        Returns
+        -------
+        array of shape (p + q,), float64
+            The mean of the components.
+        """
         return self._sum(z, self.U, self.V, 1 / self.n) + self.constant
 
     def component(self, i, z):
-        """Return F_i(z)."""
+        """Return F_i(z).
+
+        Parameters
+        ----------
+        i : int
+            Number of the component, from 0 to n - 1.
+        z : array of shape (p + q,), float64
+            The point (x, y).
+
+        Returns
+        -------
+        array of shape (p + q,), float64
+            ``(u_i (v_i.y) + c, b - v_i (u_i.x))``.
+        """
         return self._sum(z, self.U[i : i + 1, :], self.V[i : i + 1, :], 1.0) + self.constant
 
     def batch_difference(self, z, w, index, weights):
-        """Return the weighted sum of F_i(z) - F_i(w)."""
+        """Return the weighted sum of F_i(z) - F_i(w).
+
+        Parameters
+        ----------
+        z, w : array of shape (p + q,), float64
+            The two points.
+        index : ndarray of shape (k,), int64
+            Numbers i of the components, from 0 to n - 1; they may repeat.
+        weights : ndarray of shape (k,), float64
+            A weight for each of them.
+
+        Returns
+        -------
+        array of shape (p + q,), float64
+            The sum over k of ``weights[k] * (F_i(z) - F_i(w))`` with ``i = index[k]``.
+        """
         xp = self.xp
         place = xp.asarray(index, device=self.device)
         U, V = xp.take(self.U, place, axis=0), xp.take(self.V, place, axis=0)
@@ -158,5 +208,16 @@ class CournotNash(Operator):
         self.prox = NonNegative()
 
     def full(self, z):
-        """Return F(z)."""
+        """Return F(z).
+
+        Parameters
+        ----------
+        z : array of shape (n,), float64
+            Supplies of the players.
+
+        Returns
+        -------
+        array of shape (n,), float64
+            Marginal cost minus marginal revenue of each player.
+        """
         return self.c + self.d * z - self.intercept + self.slope * (self.xp.sum(z) + z)

@@ -15,7 +15,7 @@ LEAST_SHARE = 1e-3  # of 1 / n: the smallest probability of a component
 class Sampling:
     """Draws components with probabilities q; F_i / (n q_i) is then an unbiased estimate of F.
 
-    `cocoercive` is the average constant L with E |F_i(u) - F_i(v)|^2 / (n q_i)^2 <= L <F(u) - F(v), u - v>,
+    `cocoercive` is the average constant L with ``E |F_i(u) - F_i(v)|^2 / (n q_i)^2 <= L <F(u) - F(v), u - v>``,
     `lipschitz` the average Lipschitz constant L_Q; both are bounds from the constants of the components.
     """
 

@@ -20,16 +20,9 @@ _PADDING = 1.3  # how much memory that may cost
 class RelaxPlan:
     """The analysis of a sparsity pattern; made by `relax_plan`.
 
-    Attributes
-    ----------
-    n, nnz : int
-        Rows, and entries with the explicit zeros.
-    ordering : str
-        ``"natural"``, ``"colour"`` or ``"given"``.
-    n_levels : int
-        How many groups of uncoupled rows follow one another in a sweep.
-    symmetric : bool
-        Whether the pattern is.
+    Its attributes: `n` rows and `nnz` entries, explicit zeros counted; `ordering`, one of ``"natural"``, ``"colour"``
+    and ``"given"``; `n_levels`, how many groups of uncoupled rows follow one another in a sweep; `symmetric`, whether
+    the pattern is.
     """
 
     n: int
@@ -69,7 +62,20 @@ class RelaxPlan:
         return bool(_array.host(xp.all(A.indptr == self._indptr) & xp.all(A.indices == self._indices)))
 
     def system(self, data):
-        """Return (the system with these values, skew); `data` are those of a matrix that fits."""
+        """Arrange the values of a matrix for the sweeps.
+
+        Parameters
+        ----------
+        data : array of shape (nnz,)
+            The values of a matrix of this pattern, by rows.
+
+        Returns
+        -------
+        System
+            Triangles and diagonal.
+        scalar array
+            The largest difference of mirrored entries, relative to their diagonals.
+        """
         p = self._pattern
         lower, upper, diagonal, skew = kernels("relax", self._xp).assemble(p, data)
         below = Triangle(lower, p.lower_columns, p.lower_starts)
@@ -77,11 +83,31 @@ class RelaxPlan:
         return System(p.width, below, above, diagonal, p.levels), skew
 
     def sorted(self, x):
-        """Return a vector in the order of the sweeps."""
+        """Return a vector in the order of the sweeps.
+
+        Parameters
+        ----------
+        x : array of shape (n,)
+            In the order of the caller.
+
+        Returns
+        -------
+        array of shape (n,)
+        """
         return self._xp.take(x, self._order)
 
     def unsorted(self, x):
-        """Return a vector in the order of the caller."""
+        """Return a vector in the order of the caller.
+
+        Parameters
+        ----------
+        x : array of shape (n,)
+            In the order of the sweeps.
+
+        Returns
+        -------
+        array of shape (n,)
+        """
         return self._xp.take(x, self._place)
 
     def __repr__(self):

@@ -27,17 +27,23 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     ----------
     A : sparse array or matrix of shape (n, n), or array_like
         Symmetric positive definite; SciPy or CuPy in any format, or dense.
-    b, x0, rtol, atol, ref, plan, max_time, callback, check_every, on_failure, maxiter, M
+    b, x0
         As for `sor`.
     omega : float or "auto", default "auto"
         Relaxation parameter in (0, 2) of the preconditioner. ``"auto"`` tries 20 steps with 1.5, learns the largest
         eigenvalue of ``D A^{-1}`` from them, and starts anew with the minimiser of Axelsson's bound if that is larger.
+    rtol, atol
+        As for `sor`.
     max_iter : int, default 10000
         Steps.
     ordering : {"auto", "natural", "colour"} or array_like of shape (n,), default "auto"
         Order of the rows; see `relax_plan`. Colours cost steps, and the best omega is then near 1.
+    ref, plan
+        As for `sor`.
     assume_symmetric : bool, default False
         Trust that A is symmetric; otherwise entries that differ by more than 1e-6 of the diagonal are an error.
+    max_time, callback, check_every, on_failure, maxiter, M
+        As for `sor`.
 
     Returns
     -------

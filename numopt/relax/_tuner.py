@@ -158,10 +158,12 @@ class Tuner(AskTell):
 
         Parameters
         ----------
-        *args, **keywords
+        *args
             For the solver. For `sor` and `ssor_pcg` a plan is made and kept.
         context : float or array_like of shape (contexts,), optional
             As for `ask`.
+        **keywords
+            For the solver.
 
         Returns
         -------
