@@ -45,16 +45,17 @@ def tail(loss, share=0.05):
     return np.sort(loss)[-max(1, int(share * len(loss))) :].mean()
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for data, style in (((X, y), "--"), ((X_test, y_test), "-")):
     name = "test" if style == "-" else "training"
     found = [losses(m, *data) for m in models]
-    left.semilogx(prices, [tail(loss) for loss in found], "tab:red", ls=style, label=f"largest 5 %, {name}")
-    left.semilogx(prices, [loss.mean() for loss in found], "tab:blue", ls=style, label=f"mean, {name}")
-left.axhline(tail(losses(plain, X_test, y_test)), color="tab:red", lw=0.7, ls=":")
-left.axhline(losses(plain, X_test, y_test).mean(), color="tab:blue", lw=0.7, ls=":")
-left.set(xlabel="price rho", ylabel="logistic loss", title="dotted: plain logistic regression, test", yscale="log")
-left.legend(fontsize=8)
+    ax.semilogx(prices, [tail(loss) for loss in found], "tab:red", ls=style, label=f"largest 5 %, {name}")
+    ax.semilogx(prices, [loss.mean() for loss in found], "tab:blue", ls=style, label=f"mean, {name}")
+ax.axhline(tail(losses(plain, X_test, y_test)), color="tab:red", lw=0.7, ls=":")
+ax.axhline(losses(plain, X_test, y_test).mean(), color="tab:blue", lw=0.7, ls=":")
+ax.set(xlabel="price rho", ylabel="logistic loss", title="dotted: plain logistic regression, test", yscale="log")
+ax.legend(fontsize=8)
+plt.show()
 
 # %%
 # Whom the adversary chose
@@ -63,8 +64,9 @@ left.legend(fontsize=8)
 # ones to look at for wrong labels.
 
 model = models[1]
-right.scatter(losses(model, X, y), model.weights_ * len(y), s=10, c=np.where(y == 1, "tab:green", "tab:orange"))
-right.set(xlabel="loss", ylabel="weight times n", title=f"observations at rho = {prices[1]:.2g}", xscale="log")
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+ax.scatter(losses(model, X, y), model.weights_ * len(y), s=10, c=np.where(y == 1, "tab:green", "tab:orange"))
+ax.set(xlabel="loss", ylabel="weight times n", title=f"observations at rho = {prices[1]:.2g}", xscale="log")
 plt.show()
 
 print(f"relative residual {model.result_.certificate['relative_residual']:.1e} after {model.n_iter_} iterations")

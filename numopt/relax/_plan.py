@@ -20,9 +20,16 @@ _PADDING = 1.3  # how much memory that may cost
 class RelaxPlan:
     """The analysis of a sparsity pattern; made by `relax_plan`.
 
-    Its attributes: `n` rows and `nnz` entries, explicit zeros counted; `ordering`, one of ``"natural"``, ``"colour"``
-    and ``"given"``; `n_levels`, how many groups of uncoupled rows follow one another in a sweep; `symmetric`, whether
-    the pattern is.
+    Attributes
+    ----------
+    n, nnz : int
+        Rows, and entries with the explicit zeros.
+    ordering : str
+        ``"natural"``, ``"colour"`` or ``"given"``.
+    n_levels : int
+        How many groups of uncoupled rows follow one another in a sweep.
+    symmetric : bool
+        Whether the pattern is.
     """
 
     n: int
