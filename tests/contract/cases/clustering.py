@@ -84,7 +84,7 @@ CASES = [
             partial(_groups, method=method),
             _change,
             "change",
-            bad=[("too many clusters", spoil("n_clusters", 21), InvalidInputError, "n_clusters is 21 for X with 40")],
+            bad=[("too many clusters", spoil("n_clusters", 13), InvalidInputError, "n_clusters is 13 for X with 24")],
             label=method,
         )
         for method in ("auto", "ila-sdp")
