@@ -122,7 +122,8 @@ def save(family: str, head: dict[str, Any], table: Table, figures: list[Figure],
     rows = [{k: _plain(v) for k, v in dataclasses.asdict(row).items()} for row in table.rows]
     record = {"family": family, **head, "rows": rows, "figures": [dataclasses.asdict(f) for f in figures]}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"peers-{family}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+    text = json.dumps(record, indent=1, default=lambda scalar: scalar.tolist())  # NumPy's scalars
+    (folder / f"peers-{family}.json").write_text(text + "\n", encoding="utf8")
     (folder / f"peers-{family}.rst").write_text(rst(head, table, figures), encoding="utf8")
 
 
