@@ -82,11 +82,11 @@ def _counted(name: str) -> Count:
     return count(seeds(name, SEEDS))
 
 
-def _against(mine: float, table: Table, instance: str, share: float) -> tuple[str, bool]:
+def _against(mine: float, table: Table, instance: str, share: float) -> tuple[str, bool | None]:
     """Return how our seconds compare with the best peer's, and whether they are at most a share of it."""
     best = table.best_peer(instance)
     if best is None:
-        return "no peer got there", True
+        return "no peer within the limit", None
     text = f"1/{best.cpu / mine:.3g} of {best.solver}'s {best.cpu:.3g} s (seed 1)"
     repaired = [row for row in table.rows if (row.instance, row.kind) == (instance, "context") and row.solved]
     if repaired:

@@ -84,7 +84,7 @@ def _against_best(table: Table, instance: str, share: float, number: str) -> Fig
     if mine is None or not mine.solved:
         return Figure(name, asked, f"no solution: {mine.note if mine else '?'}", False)
     if best is None:
-        return Figure(name, asked, f"{mine.cpu:.3g} s; no peer got there", True)
+        return Figure(name, asked, f"{mine.cpu:.3g} s; no peer within the limit")
     seen = f"{best.cpu / mine.cpu:.3g}: {mine.cpu:.3g} s, {best.solver} {best.cpu:.3g} s"
     return Figure(name, asked, seen, best.cpu >= share * mine.cpu)
 

@@ -119,9 +119,11 @@ def _twice(c):
 @pytest.mark.parametrize("added", [_combination, _square, _twice])
 @pytest.mark.parametrize("name", ["HS28", "HS39", "HS52", "HS77", "HS79", "Maratos"])
 def test_rows_that_add_nothing_do_no_harm(name, added):
-    if (name, added) == ("HS39", _square):
-        pytest.skip("wanders off to infinity along the objective: see the docs")
     f, c, x0, value = EQUALITY[name]
+    if (name, added) == ("HS39", _square):  # wanders off along the objective, and says so
+        res = solve(f, x0, added(c), on_failure="ignore")
+        assert not res.success and np.isfinite(res.x).all()
+        return
     res = solve(f, x0, added(c))
     assert res.success and abs(res.fun - value) <= 1e-6 * max(1, abs(value))
 
