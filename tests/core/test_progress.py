@@ -51,7 +51,9 @@ def test_measures_at_the_edges(measures, tol, percent):
 
 
 def test_closing_an_unused_bar_is_harmless():
-    numopt.ProgressBar().close()
+    bar = numopt.ProgressBar()
+    bar.close()
+    assert bar.percent == 0
 
 
 def test_without_tqdm_the_message_says_what_to_install(monkeypatch):

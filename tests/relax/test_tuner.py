@@ -85,7 +85,8 @@ def test_equal_costs_divide_by_nothing(policy):
     tuner = toy(policy)
     for cost in (1.0, 0.0):
         for c in np.linspace(0, 1, 45):
-            _, token = tuner.ask(c)
+            params, token = tuner.ask(c)
+            assert all(np.isfinite(value) for value in params.values())
             tuner.tell(token, cost)
 
 
