@@ -1,4 +1,11 @@
-"""The door to arrays: the only questions asked about array libraries, devices and dtypes."""
+"""The door to arrays: the only questions asked about array libraries, devices and dtypes.
+
+Plain NumPy arrays take a short way through each function: a solve of a small problem costs little more
+than these questions, and the general answers take microseconds each.
+"""
+
+from functools import lru_cache
+from itertools import chain
 
 import array_api_compat as compat
 import numpy as np
@@ -6,6 +13,7 @@ import numpy as np
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 _MAX_INDEX = 2**31 - 1
+_NUMPY = compat.array_namespace(np.empty(0))
 
 
 def is_array(x):
@@ -37,29 +45,35 @@ def namespace(*arrays, **named):
     InvalidTypeError
         Two arguments belong to different libraries.
     """
-    arguments = _arguments(arrays, named)
     found, owner = None, None
-    for name, x in arguments.items():
+    for name, x in _arguments(arrays, named):
         if x is None or np.isscalar(x):
             continue
         xp = _namespace_of(x)
         if found is not None and xp is not found:
+            one, other = _title(owner), _title(name)
             raise InvalidTypeError(
-                f"{owner} is a {_library(found)} array and {name} is a {_library(xp)} array: all arrays of a "
+                f"{one} is a {_library(found)} array and {other} is a {_library(xp)} array: all arrays of a "
                 f"call must belong to one library; convert one of them, numopt never moves data silently"
             )
         found, owner = xp, name
-    return found or compat.array_namespace(np.empty(0))
+    return found or _NUMPY
 
 
 def _arguments(arrays, named):
-    return {f"array {i}": x for i, x in enumerate(arrays)} | named
+    return chain(enumerate(arrays), named.items())
+
+
+def _title(name):
+    return f"array {name}" if isinstance(name, int) else name
 
 
 def _namespace_of(x):
+    if type(x) is np.ndarray:
+        return _NUMPY
     if is_sparse(x):
         x = getattr(x, "data", None)  # formats without one array of values (lil, dok) are SciPy's
-    return compat.array_namespace(x if is_array(x) else np.empty(0))
+    return compat.array_namespace(x) if is_array(x) else _NUMPY
 
 
 def _library(xp):
@@ -78,6 +92,8 @@ def is_cupy(xp):
 
 def device(x):
     """Return the device on which `x` lives; ``"cpu"`` for everything that counts as NumPy."""
+    if type(x) is np.ndarray:
+        return "cpu"
     if is_sparse(x):
         return device(getattr(x, "data", None))
     return compat.device(x) if is_array(x) else "cpu"
@@ -98,14 +114,25 @@ def float_dtype(xp, *arrays, **named):
     InvalidTypeError
         A dtype is neither real floating (32 or 64 bits), integer nor boolean.
     """
-    arguments = _arguments(arrays, named)
-    dtypes = {name: str(x.dtype).rpartition(".")[2] for name, x in arguments.items() if x is not None}
-    for name, dtype in dtypes.items():
+    found = set()
+    for name, x in _arguments(arrays, named):
+        if x is None:
+            continue
+        dtype = _cached_word(x.dtype) if type(x) is np.ndarray else _word(x.dtype)
         if not dtype.startswith(("float32", "float64", "int", "uint", "bool")):
             raise InvalidTypeError(
-                f"{name} has dtype {dtype}: real numbers are expected; convert it to float32 or float64"
+                f"{_title(name)} has dtype {dtype}: real numbers are expected; "
+                f"convert it to float32 or float64"
             )
-    return xp.float32 if set(dtypes.values()) == {"float32"} else xp.float64
+        found.add(dtype)
+    return xp.float32 if found == {"float32"} else xp.float64
+
+
+def _word(dtype):
+    return str(dtype).rpartition(".")[2]
+
+
+_cached_word = lru_cache(_word)  # dtypes of some libraries cannot be hashed
 
 
 def host(*values):
@@ -125,7 +152,9 @@ def host(*values):
     out = list(values)
     waiting = []
     for i, x in enumerate(values):
-        if isinstance(x, (float, np.generic)):  # the common case, called often
+        if type(x) is float:  # the common cases first: this is called often
+            continue
+        if isinstance(x, (int, float, np.generic)) or (type(x) is np.ndarray and x.ndim == 0):
             out[i] = float(x)
         elif getattr(x, "ndim", 0):
             out[i] = _to_numpy(x)
@@ -150,6 +179,11 @@ def _to_numpy(x):
     return np.asarray(compat.to_device(x, default))
 
 
+def extremes(xp, x):
+    """Return the smallest and the largest entry of `x`; both are NaN if one entry is."""
+    return (x.min(), x.max()) if type(x) is np.ndarray else (xp.min(x), xp.max(x))
+
+
 def like(xp, x, device, dtype, ordered=True):
     """Return `x` as an array of `xp` on `device` with `dtype`, C-contiguous where that has a meaning.
 
@@ -158,6 +192,8 @@ def like(xp, x, device, dtype, ordered=True):
     `x` is host data (lists, NumPy arrays, which then move to the device) or an array of `xp`. Nothing
     is copied if nothing changes, so the outcome may be the caller's own array: never write to it.
     """
+    if type(x) is np.ndarray and xp is _NUMPY and x.dtype == dtype and (x.flags.c_contiguous or not ordered):
+        return x
     order = {"order": "C"} if ordered and (is_numpy(xp) or is_cupy(xp)) else {}
     return xp.asarray(x, dtype=dtype, device=device, **order)
 
@@ -170,14 +206,15 @@ def turned(xp, x):
 
 def copied(state):
     """Copy the arrays in `state`, an array or nested tuples, lists and dicts of arrays; share the rest."""
-    if is_array(state):
-        return compat.array_namespace(state).asarray(state, copy=True)
+    if type(state) is np.ndarray:
+        return state.copy("K")
     if isinstance(state, dict):
         return {key: copied(value) for key, value in state.items()}
-    if isinstance(state, tuple) and hasattr(state, "_fields"):
-        return type(state)(*map(copied, state))
     if isinstance(state, (tuple, list)):
-        return type(state)(map(copied, state))
+        parts = [copied(part) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    if is_array(state):
+        return compat.array_namespace(state).asarray(state, copy=True)
     return state.copy() if hasattr(state, "copy") else state
 
 

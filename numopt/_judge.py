@@ -6,6 +6,7 @@ from numopt._array import copied, host
 from numopt._status import Status
 
 _PATIENCE = 100  # checks that may pass without a gain of 0.1 %, or half of the run if that is longer
+_NEAR_MISSES = 3
 
 
 class Judge:
@@ -24,6 +25,7 @@ class Judge:
         self.promising = math.inf, None  # measure, copy of the state
         self.certified = {"": math.inf}, None  # certificate, state: the best whose truth is known
         self._doubt = math.inf  # the last certificate that contradicted a measure
+        self._near = 0  # how many certificates contradicted one by less than a factor of 2
         self._trigger = tol  # the measure from which on a certificate is worth its cost
         self._mark, self._marked, self._checks = math.inf, 0, 0  # for stagnation
 
@@ -69,10 +71,14 @@ class Judge:
             return Status.CONVERGED, None
         if value < first(self.certified[0]):
             self.certified = certificate, copied(state)
-        if value > self._doubt / 2:
+        # A measure that is nearly right need not fall far: a few near misses are neither doubted nor punished.
+        near = measure <= self.tol and value <= 2 * self.tol and self._near < _NEAR_MISSES
+        if value > self._doubt / 2 and not near:
             return Status.STALLED, None
-        # A measure in fixed proportion to the certificate gets the chance to fall as far as is missing.
-        self._doubt, self._trigger = value, measure * min(self.tol / value, 0.25)
+        # One in fixed proportion to the certificate gets the chance to fall as far as is missing.
+        self._near += near
+        self._doubt = value
+        self._trigger = measure * (0.9 * self.tol / value if near else min(self.tol / value, 0.25))
         self._mark, self._marked = math.inf, self._checks
         return None, "rebuild"
 
@@ -84,4 +90,4 @@ def first(certificate):
 
 def floats(named):
     """Bring a dict of scalars to the host in one transfer."""
-    return dict(zip(named, host(*named.values(), 0.0)[:-1], strict=True))  # 0.0: always a tuple
+    return dict(zip(named, host(*named.values(), 0.0), strict=False))  # 0.0: always a tuple

@@ -140,8 +140,11 @@ class _Loop:
     def check(self):
         """Record, judge and show the iterate; return (status that ends the run or None, request)."""
         at, time = self.at, self.clock()
-        scalars = {k: v for k, v in at.info.items() if isinstance(v, Real) or getattr(v, "ndim", None) == 0}
-        shown = floats({"measure": math.nan if at.measure is None else at.measure} | scalars)
+        scalars = {"measure": math.nan if at.measure is None else at.measure}
+        for name, value in at.info.items():
+            if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0:
+                scalars[name] = value
+        shown = floats(scalars)
         if not self.quiet:
             self.records.append({"nit": self.nit, "time": time} | shown)
         measure, verdict, request = shown["measure"], None, None

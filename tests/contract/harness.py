@@ -104,7 +104,7 @@ def _is_float_array(x):
 def _holds_floats(out):
     if isinstance(out, tuple):
         return any(map(_holds_floats, out))
-    return out is None or isinstance(out, float) or _is_float_array(out)
+    return out is None or isinstance(out, float) or (_array.is_array(out) and "float" in str(out.dtype))
 
 
 def _with_nan(out):

@@ -20,6 +20,11 @@ from tests.contract.cases import CASES, load_all_rooms
 from tests.contract.harness import Call, Poison, all_finite, arrays, same_bits
 
 
+@pytest.fixture(scope="module", autouse=True)
+def every_room():
+    load_all_rooms()
+
+
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return request.param

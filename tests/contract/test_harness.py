@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from numopt import _array
 from numopt._solver import REGISTRY
 from tests.contract import test_contract as contract
 from tests.contract.cases import CASES
-from tests.contract.harness import Call
+from tests.contract.harness import Call, Poison
 from tests.contract.tiny import richardson
 
 TINY = next(case for case in CASES if case.name == "tiny.richardson")
@@ -97,6 +98,14 @@ def test_an_unregistered_case_is_noticed(monkeypatch):
     monkeypatch.setattr(contract, "REGISTRY", dict(REGISTRY) | {"toys.new": REGISTRY[TINY.name]})
     with pytest.raises(AssertionError):
         contract.test_every_registered_solver_has_a_case()
+
+
+def test_poison_counts_kernels_that_return_scalars(xp, monkeypatch):
+    table = SimpleNamespace(total=lambda x: xp.xp.sum(x), count=lambda x: 3)
+    poison = Poison(monkeypatch, at=1)
+    spoilt = poison.wrap(table)
+    assert spoilt.count(1) == 3 and poison.calls == 0
+    assert np.isnan(_array.host(spoilt.total(xp.asarray([1.0])))) and poison.calls == 1
 
 
 def test_finite_means_finite(xp):

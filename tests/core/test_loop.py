@@ -170,6 +170,22 @@ def test_a_measure_proportional_to_the_certificate_converges_without_a_rebuild()
     assert result.success and result.certificate["residual"] <= 1e-3
 
 
+def test_a_measure_that_is_nearly_right_need_not_fall_far():
+    certified = []
+
+    def certify(state):
+        certified.append(state[0])
+        return {"residual": 1.05 * state[0]}
+
+    result = solve(scripted(*(1.2 * 0.99 ** np.arange(100))), tol=1.0, max_iter=100, certify=certify)
+    assert result.success and result.certificate["residual"] > 0.8 and len(certified) == 2
+
+
+def test_near_misses_without_end_are_a_stall():
+    result = solve(scripted(*(0.9 ** np.arange(1000)), truth=[1.1] * 1000), tol=1.0, max_iter=1000)
+    assert result.status == Status.STALLED and result.nit < 100
+
+
 def test_stagnation_is_detected():
     result = solve(scripted(9.0, *[5.0] * 1000), max_iter=1000)
     assert result.status == Status.STALLED and result.nit < 500
