@@ -14,7 +14,8 @@ _DEPTH = 4  # products with which the eigenvectors of a bound are improved
 class Split(NamedTuple):
     """T = max(T, 0) - N / unit and Z = 11' / n + V diag(weights) V', with V orthonormal and orthogonal to 1.
 
-    Leading eigenvectors of P (XX' + N) P are nearly in the span of `near`, V and some more.
+    Leading eigenvectors of P (XX' + N) P are nearly in the span of `near`, V and some more. With cuts A Z <= 0 of
+    multipliers q >= 0, unit `shift` is A'q, which is less in N then.
     """
 
     T: object
@@ -22,6 +23,7 @@ class Split(NamedTuple):
     weights: object
     unit: float
     near: object
+    shift: object = None
 
 
 def warm_matrix(p, found, bound, unit):
@@ -51,17 +53,24 @@ def primal(p, split):
     return p.total - xp.sum(XV * XV * w), xp.sqrt(square / (1.0 + xp.sum(w * w))), least
 
 
+def multiplier(xp, split):
+    """Return N, symmetric."""
+    T = xp.astype(split.T, xp.float64, copy=False)
+    N = xp.clip(-0.5 * (T + T.T), 0.0, None)
+    return split.unit * (N if split.shift is None else N - split.shift)
+
+
 def dual_bound(p, split, value, residual):
     """Return a lower bound of the relaxation, a float.
 
         |X|_F^2 - 1'N1 / n - the sum of the K - 1 largest eigenvalues of P (XX' + N) P,   P = I - 11' / n,
 
-    for N = unit max(-T, 0). It holds for any N >= 0. The bound is allowed to lose a little of the gap to Z, whose value
-    and residual are given: about n^3 / 3 flops then, four times as many if that fails; three n x n arrays.
+    for N = multiplier(split). It holds for any N >= 0, less A'q for any q >= 0 and cuts A Z <= 0. It is allowed to lose
+    a little of the gap to Z, whose value and residual are given: about n^3 / 3 flops then, four times as many if that
+    fails; three n x n arrays.
     """
     xp, n, k = p.xp, p.size, p.k - 1
-    T = xp.astype(split.T, xp.float64, copy=False)
-    N = split.unit * xp.clip(-0.5 * (T + T.T), 0.0, None)
+    N = multiplier(xp, split)
     head = p.total - finite(xp.sum(N), "the multiplier") / n
     M = N + p.X @ p.X.T
     row = xp.mean(M, axis=0)

@@ -1,11 +1,13 @@
 """The K-means methods as iterates: the bound by pairs, the relaxation, samples of it, and low-rank labels."""
 
-from numopt._array import device, like
+from numopt._array import device, host, like
 from numopt._loop import Iterate, run
 from numopt._status import Status
+from numopt.clustering._cuts import Cuts
+from numopt.clustering._dense import dual_bound, primal
 from numopt.clustering._lloyd import embedded, rounded
 from numopt.clustering._low_rank import low_rank
-from numopt.clustering._pairwise import pairwise_bound
+from numopt.clustering._pairwise import Bound, pairwise_bound
 from numopt.clustering._sketch import sketched_bounds
 from numopt.clustering._splitting import splitting
 from numopt.clustering._state import State, certifier, gap_of
@@ -15,7 +17,7 @@ _DENSE = 5000  # points up to which "auto" solves the relaxation: 8 n^2 bytes is
 _SKETCH_TOL = 3e-4  # of the relaxation on a sample: what it loses is lost by the bound
 
 
-def iterates(p, partitions, method, rng, size, count):
+def iterates(p, partitions, method, rng, size, count, cuts):
     """Yield the states of a method of `kmeans_sdp`, from partitions to start from."""
     for found in partitions:
         yield Iterate(State(found), None, {"fun": p.original(found.sse)})
@@ -30,7 +32,7 @@ def iterates(p, partitions, method, rng, size, count):
         return end
     if method == "sketch" or (method == "auto" and p.size > _DENSE):
         return (yield from _sketched(p, state, rng, min(size, p.size), count))
-    return (yield from _relaxed(p, state, rng))
+    return (yield from _relaxed(p, state, rng, Cuts(p) if cuts else None))
 
 
 def bounded(p, state):
@@ -41,16 +43,24 @@ def bounded(p, state):
     return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
 
 
-def _relaxed(p, state, rng):
-    """Solve the relaxation; round it, too."""
-    for at in splitting(p, state.found, state.bound, rng):
+def _relaxed(p, state, rng, cuts=None):
+    """Solve the relaxation; round it, too. The bound is what cuts are for: with them, the best one is kept."""
+    for at in splitting(p, state.found, state.bound, rng, cuts):
         if at.measure is not None:
             better = rounded(p, at.state, rng)
             if better.sse < state.found.sse * (1 - 1e-12):
-                state = State(better, pairwise_bound(p, better))
+                state = State(better, _higher(state.bound, pairwise_bound(p, better)))
+            if at.state.shift is not None and state.bound.kind == "dual":
+                value, residual, _ = host(*primal(p, at.state))
+                fresh = Bound(dual_bound(p, at.state, value, residual), "dual")
+                state = state._replace(bound=_higher(state.bound, fresh))
             at.measure = min(at.measure, gap_of(p, state.found.sse, state.bound.value))
         state = state._replace(split=at.state)
         yield Iterate(state, at.measure, at.info | {"fun": p.original(state.found.sse)})
+
+
+def _higher(known, fresh):
+    return fresh if fresh.value > known.value else known
 
 
 def _sketched(p, state, rng, size, count):

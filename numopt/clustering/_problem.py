@@ -110,4 +110,3 @@ def finite(value, what):
     if not math.isfinite(value):
         raise SolverError(f"{what} is {value}: the computation broke down; rescale the data")
     return value
-

@@ -2,6 +2,7 @@
 
 from numopt._array import host, namespace
 from numopt._result import Result, result_class
+from numopt.clustering._dense import multiplier
 
 
 @result_class
@@ -26,11 +27,13 @@ class KMeansResult(Result):
     sdp_value : float or None
         Value of the relaxation at the returned matrix; None if none was computed.
     sdp_gap : float
-        What `tol` judges: the larger of \|value - lower_bound\| / value and `primal_residual`, or `gap` if that is
-        smaller, since the partition itself is feasible for the relaxation.
+        What `tol` judges: the largest of \|value - lower_bound\| / value, `primal_residual` and `cut_violation`, or
+        `gap` if that is smaller, since the partition itself is feasible for the relaxation.
     primal_residual, min_entry : float or None
         \|min(Z, 0)\|_F / \|Z\|_F and the smallest entry of the returned matrix Z. It satisfies the other constraints
         to rounding.
+    cut_violation : float or None
+        With cuts: the largest violation of a triangle inequality by Z, relative to its largest entry.
     eigenvalues, basis : ndarray of shape (r,), (n, r), or None
         Z = 11' / n + basis diag(eigenvalues) basis'.
     confidence : float or None
@@ -50,6 +53,7 @@ class KMeansResult(Result):
     eigenvalues: object
     basis: object
     confidence: object
+    cut_violation: object = None
     _split: object = None
     _scale: float = 1.0
 
@@ -62,14 +66,12 @@ class KMeansResult(Result):
     def multiplier(self):
         r"""The multiplier N >= 0 of Z >= 0 of shape (n, n), formed on access; None if the relaxation was not solved.
 
+        With cuts A(Z) <= 0, of multipliers q >= 0, it is N - A'(q).
         `lower_bound` is \|Xc\|_F^2 - 1'N1 / n less the K - 1 largest eigenvalues of P (Xc Xc' + N) P, P = I - 11' / n.
         """
         if self._split is None:
             return None
-        xp = namespace(self._split.T)
-        T = xp.astype(self._split.T, xp.float64)
-        N = xp.clip(-0.5 * (T + T.T), 0.0, None)
-        return (self._split.unit * self._scale**2) * N
+        return self._scale**2 * multiplier(namespace(self._split.T), self._split)
 
     @property
     def membership(self):

@@ -11,6 +11,7 @@ import numpy as np
 
 from numopt._array import device, host, like
 from numopt._loop import Iterate
+from numopt.clustering._cuts import dense
 from numopt.clustering._dense import Split, primal, warm_matrix
 from numopt.clustering._problem import finite
 
@@ -20,12 +21,13 @@ _PRIMAL, _DUAL = 3.0, 10.0  # ratios of residual and duality gap beyond which rh
 _CHECK = 10  # iterations between looks at the residuals
 _CHANGES = 14  # of rho: the theory wants it constant in the end
 _SINGLE, _LONG = 5e-6, 600  # gap, and iterations, up to which float32 serves
+_CUT, _RENEW = 1e-3, 20  # gap at which cuts begin, and iterations between looks for more
 
 
-def splitting(p, found, bound, rng):
-    """Yield `Split` with an estimate of the gap (or None), from a partition and its bound.
+def splitting(p, found, bound, rng, cuts=None):
+    """Yield `Split` with an estimate of the gap (or None), from a partition and its bound; with `Cuts` if given.
 
-    In float32 at first, which halves the time of a step, and in float64 near the end or if it takes long.
+    In float32 at first, which halves the time of a step, and in float64 near the end, with cuts, or if it takes long.
     """
     xp, changes, rho = p.xp, 0, 1.0
     unit = host(xp.linalg.matrix_norm(p.X.T @ p.X, ord=2))
@@ -37,10 +39,11 @@ def splitting(p, found, bound, rng):
     T = xp.astype(T, xp.float32)
     spectrum = _Spectrum(p, unit, rng, xp.float32)
     for n in itertools.count(1):
-        V, weights = spectrum.project(T, rho)
+        V, weights = spectrum.project(T, rho, cuts and cuts.shift)
         T, moved = p.kernels.split_step(T, V, weights, _RELAXATION)
+        T = T if cuts is None else cuts.tighten(T)
         info = {"rho": rho, "rank": 1 + weights.shape[0]}
-        split = Split(T, V, weights, unit * rho, spectrum.vectors)
+        split = Split(T, V, weights, unit * rho, spectrum.vectors, cuts and cuts.shift)
         if n % _CHECK:
             yield Iterate(split, None, info)
             continue
@@ -51,7 +54,8 @@ def splitting(p, found, bound, rng):
         value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split))
         off = abs(value - bound) / value
         gap = max(off, finite(residual, "the residual"))  # max would pass a NaN over
-        yield Iterate(split, gap, info | {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap})
+        more = {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap, "bound": p.original(bound)}
+        yield Iterate(split, gap if cuts is None else max(gap, cuts.worst), info | more)
         factor = 1.0
         if residual > _PRIMAL * off and r_primal > r_dual:
             factor = 2.0
@@ -60,9 +64,14 @@ def splitting(p, found, bound, rng):
         if factor != 1.0 and changes < _CHANGES:
             T = xp.where(T < 0, T / factor, T)
             rho, changes = rho * factor, changes + 1
-        if (gap < _SINGLE or n >= _LONG) and T.dtype != xp.float64:
+            if cuts is not None:
+                cuts.rescale(factor)
+        cutting = cuts is not None and (cuts.shift is not None or gap < _CUT)
+        if (gap < _SINGLE or n >= _LONG or cutting) and T.dtype != xp.float64:
             T = xp.astype(T, xp.float64)
             spectrum.widen()
+        if cutting and (cuts.shift is None or n % _RENEW == 0):
+            cuts.renew(dense(p, V, split.weights))
 
 
 def _orthonormal(xp, V):
@@ -76,7 +85,8 @@ def _ritz_bound(p, split):
     xp, V = p.xp, split.near
     ones = xp.ones((p.size, 1), dtype=V.dtype, device=device(V))
     V1 = xp.astype(xp.concat([V, ones], axis=1), split.T.dtype)
-    NV = split.unit * xp.astype(p.kernels.negative_times(split.T, V1), xp.float64)
+    NV = p.kernels.negative_times(split.T, V1)
+    NV = split.unit * xp.astype(NV if split.shift is None else NV - split.shift @ V1, xp.float64)
     XV = p.X.T @ V
     small = XV.T @ XV + V.T @ NV[:, :-1]
     finite(xp.sum(small), "the spectrum")
@@ -100,9 +110,9 @@ class _Spectrum:
         xp = self.p.xp
         self.X, self.ones, self.Y = self.p.X, xp.astype(self.ones, xp.float64), xp.astype(self.Y, xp.float64)
 
-    def project(self, T, rho):
-        """Return V and weights with 11' / n + V diag(weights) V' the nearest point of the set."""
-        p, xp = self.p, self.p.xp
+    def project(self, T, rho, shift=None):
+        """Return V and weights with 11' / n + V diag(weights) V' the nearest point of the set; `shift` is less in B."""
+        p, xp, self.shift = self.p, self.p.xp, shift
         while 3 * self.Y.shape[1] < p.size - 1:
             for _ in range(1 if self.settled else 3):
                 theta, V, BV = self._ritz(T, rho)
@@ -139,12 +149,15 @@ class _Spectrum:
 
     def _times(self, T, V, rho):
         Y = self.p.kernels.abs_times(T, V) + self.X @ (self.X.T @ V) / (self.unit * rho)
+        if self.shift is not None:
+            Y = Y - self.shift @ V
         return Y - self.p.xp.mean(Y, axis=0)
 
     def _whole(self, T, rho):
         """Return all eigenpairs but that of the vector 1."""
         xp, n = self.p.xp, self.p.size
         M = xp.abs(T) + self.X @ self.X.T / (self.unit * rho)
+        M = M if self.shift is None else M - self.shift
         row = xp.mean(M, axis=0)
         M = M - row - row[:, None] + xp.mean(row)
         floor = 1.0 + finite(xp.linalg.matrix_norm(M), "the spectrum")

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from numopt._array import host
+from numopt.clustering._cuts import worst_violation
 from numopt.clustering._dense import dual_bound, primal
 from numopt.clustering._lloyd import partition
 from numopt.clustering._problem import finite
@@ -24,25 +25,29 @@ def gap_of(p, sse, bound):
     return max(0.0, (sse - bound) / sse) if bound > 0 else 1.0
 
 
-def certifier(p):
-    """Return the function that recomputes a state's numbers from the data.
+def certifier(p, cuts=False):
+    """Return the function that recomputes a state's numbers from the data, with `cuts` for all triangles, too.
 
-    Bounds from pairs of clusters were computed from the data at the state's labels, and count as they are.
+    A state's bound was computed from the data, in float64, and counts as it is.
     """
 
     def certify(state):
-        found, bound = partition(p, state.found.labels, state.found.centres.shape[0]), state.bound
+        found, bound, split = partition(p, state.found.labels, state.found.centres.shape[0]), state.bound, state.split
         lower = 0.0 if bound is None else found.sse if bound.kind == "exact" else bound.value
-        if state.split is None:
+        if split is None:
             gap = gap_of(p, found.sse, lower)
             return {"sdp_gap": gap} | _numbers(p, found.sse, lower, gap)
-        value, residual, least = host(*primal(p, state.split))
+        value, residual, least = host(*primal(p, split))
         if bound.kind != "exact":
-            lower = max(lower, dual_bound(p, state.split, value, residual))
+            lower = max(lower, dual_bound(p, split, value, residual))
         gap = gap_of(p, found.sse, lower)
         duality = max(abs(value - lower) / abs(value), finite(residual, "the residual"))  # max would pass a NaN over
-        found = {"sdp_gap": min(gap, duality) + 0.0 * duality} | _numbers(p, found.sse, lower, gap)
-        return found | {"sdp_value": p.original(value), "primal_residual": residual, "min_entry": least}
+        known = _numbers(p, found.sse, lower, gap) | {"sdp_value": p.original(value)}
+        known |= {"primal_residual": residual, "min_entry": least}
+        if cuts:
+            known["cut_violation"] = violation = host(worst_violation(p, split.V, split.weights))
+            duality = max(duality, violation)
+        return {"sdp_gap": min(gap, duality) + 0.0 * duality} | known
 
     return certify
 
@@ -61,7 +66,7 @@ def finisher(p, note=""):
             kind = "exact"
         elif split is not None and kind != "exact" and certificate["lower_bound"] > p.original(bound.value):
             kind = "dual"
-        names = "fun", "lower_bound", "gap", "sdp_gap", "sdp_value", "primal_residual", "min_entry"
+        names = "fun", "lower_bound", "gap", "sdp_gap", "sdp_value", "primal_residual", "min_entry", "cut_violation"
         parts = common["message"], _said(kind, certificate["gap"], split), note
         common = common | {"message": "; ".join(filter(None, parts))}
         return KMeansResult(
@@ -81,4 +86,5 @@ def _said(kind, gap, split):
     within = f"the partition is within {gap:.2g} of the best one"
     if kind == "probabilistic":
         return f"{within}, by a confidence interval that holds asymptotically"
-    return within if split is None else f"{within}, as far as the relaxation can tell"
+    cuts = "" if split is None or split.shift is None else " with cuts"
+    return within if split is None else f"{within}, as far as the relaxation{cuts} can tell"

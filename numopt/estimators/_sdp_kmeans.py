@@ -27,6 +27,8 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         Seconds.
     n_init : int, default 10
         Starts of K-means.
+    cuts : {"none", "triangle"}, default "none"
+        Whether to tighten the relaxation by triangle inequalities, up to 1000 points.
     random_state : None, int, numpy.random.Generator or RandomState
         Seed of all draws.
 
@@ -71,13 +73,14 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
     """
 
     def __init__(self, n_clusters=8, *, method="auto", tol=1e-3, max_iter=2000, max_time=None, n_init=10,
-                 random_state=None):  # fmt: skip
+                 cuts="none", random_state=None):  # fmt: skip
         self.n_clusters = n_clusters
         self.method = method
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
         self.n_init = n_init
+        self.cuts = cuts
         self.random_state = random_state
 
     def fit(self, X, y=None):
@@ -98,7 +101,7 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         X = points_of(self, X)
         self.result_ = result = kmeans_sdp(
             X, self.n_clusters, method=self.method, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time,
-            n_init=self.n_init, rng=seed_of(self.random_state), on_failure="ignore",
+            n_init=self.n_init, cuts=self.cuts, rng=seed_of(self.random_state), on_failure="ignore",
         )  # fmt: skip
         self.cluster_centers_ = result.centers
         self.labels_ = self._nearest(X)

@@ -63,3 +63,27 @@ def test_the_number_of_threads_does_not_matter(threads):
     with numopt.threads(threads):
         other = k.lloyd_pass(X, centres)
     assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 30])
+def test_triangles(xp, room, n):
+    """Gather and scatter are adjoint, and no triangle is overlooked."""
+    rng = np.random.default_rng(n)
+    Z = rng.normal(size=(n, n))
+    Z = 0.1 * (Z + Z.T)
+    k = kernels("triangles", xp.xp)
+    values, second = (xp.to_numpy(x) for x in k.worst_triangles(xp.asarray(Z)))
+    want = np.full((n, n), -1.0)
+    for i in range(n):
+        for b in set(range(n)) - {i}:
+            for a in set(range(b)) - {i}:
+                want[i, b] = max(want[i, b], Z[i, a] + Z[i, b] - Z[i, i] - Z[a, b])
+    assert values == pytest.approx(want, abs=1e-14)
+    i, b = np.nonzero(values > -1)
+    cuts, q = np.column_stack([i, second[i, b], b]).astype(np.int64), rng.random(len(i))
+    at = xp.asarray(cuts)
+    assert xp.to_numpy(k.triangle_values(xp.asarray(Z), at, -1.0)) == pytest.approx(values[i, b], abs=1e-14)
+    for sign in (-1.0, 1.0):
+        S = xp.to_numpy(k.triangle_matrix(at, xp.asarray(q), n, sign))
+        got = xp.to_numpy(k.triangle_values(xp.asarray(Z), at, sign))
+        assert pytest.approx(S.T, abs=0) == S and (S * Z).sum() == pytest.approx(q @ got, abs=1e-11)

@@ -11,11 +11,12 @@ from tests.contract.cases._case import Case, spoil
 from tests.oracles import mixture
 
 
-def _blobs(rng, dtype, method):
+def _blobs(rng, dtype, method, cuts="none"):
     """Three overlapping clusters, so that the splitting has work to do."""
     X = np.concatenate([rng.normal(size=(6, 2)) + centre for centre in ([0, 0], [3, 0], [0, 3])])
     sizes = {"n_init": 2, "sample_size": 12, "n_sketches": 2}
-    return (X.astype(dtype), 3), {"method": method, "tol": 1e-3 if method == "dr" else 0.3, "rng": 3} | sizes
+    tol = 1e-3 if method == "dr" else 0.3
+    return (X.astype(dtype), 3), {"method": method, "tol": tol, "rng": 3, "cuts": cuts} | sizes
 
 
 def _sdp_gap(result, p):
@@ -30,7 +31,12 @@ def _sdp_gap(result, p):
     V, w = result.basis.astype(float), result.eigenvalues.astype(float)
     Z = (V * w) @ V.T + 1 / len(X)
     value = total - ((X @ X.T) * Z).sum()
-    return min(gap, max(abs(value - lower) / value, np.linalg.norm(np.minimum(Z, 0)) / np.linalg.norm(Z)))
+    off = max(abs(value - lower) / value, np.linalg.norm(np.minimum(Z, 0)) / np.linalg.norm(Z))
+    if p["cuts"] == "triangle":
+        apart = ~np.eye(len(Z), dtype=bool)
+        V = Z[:, :, None] + Z[:, None, :] - np.diag(Z)[:, None, None] - Z
+        off = max(off, V[apart[:, :, None] & apart[:, None, :] & apart].max() / Z.max())
+    return min(gap, off)
 
 
 def _groups(rng, dtype, method):
@@ -77,6 +83,14 @@ CASES = [
     *(
         Case("clustering.kmeans_sdp", partial(_blobs, method=method), _sdp_gap, "sdp_gap", bad=_BAD, label=method)
         for method in ("auto", "certify", "dr", "low_rank", "sketch")
+    ),
+    Case(
+        "clustering.kmeans_sdp",
+        partial(_blobs, method="dr", cuts="triangle"),
+        _sdp_gap,
+        "sdp_gap",
+        bad=[("cuts of no kind", spoil("cuts", "pair"), InvalidInputError, "cuts is 'pair'")],
+        label="cuts",
     ),
     *(
         Case(
