@@ -5,5 +5,16 @@ from numopt.clustering._kmeans import certify_kmeans, kmeans_sdp
 from numopt.clustering._lasdp import lasdp
 from numopt.clustering._mixture_result import MixtureResult
 from numopt.clustering._result import KMeansResult
+from numopt.clustering._selection import ppp_select_k
+from numopt.clustering._selection_result import SelectionResult
 
-__all__ = ["KMeansResult", "MixtureResult", "certify_kmeans", "ila_sdp", "kmeans_sdp", "lasdp"]
+__all__ = [
+    "KMeansResult",
+    "MixtureResult",
+    "SelectionResult",
+    "certify_kmeans",
+    "ila_sdp",
+    "kmeans_sdp",
+    "lasdp",
+    "ppp_select_k",
+]

@@ -85,6 +85,16 @@ def _climb(p, R):
         yield Iterate(p.groups(R[0, ...]), None, {"log_likelihood": value})
 
 
+def climbed(p, R):
+    """Return the responsibilities and the likelihood to which EM leads; -inf if a group falls below two points."""
+    steps = _climb(p, R)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def _start(p, rng):
     """Return spectral labels of few points, those of K-means of many."""
     if NEIGHBOURS < p.base.size <= SPECTRAL:

@@ -72,6 +72,18 @@ def _infeasibility(result, p):
     return np.sqrt(np.mean((result.memberships.astype(float).sum(axis=0) - 1) ** 2))
 
 
+def _two_of_two(rng, dtype):
+    X = rng.normal(size=(18, 2))
+    X[:9, 0] += 5
+    return (X.astype(dtype), 2), {"n_init": 2, "tol": 0.3, "rng": 3}
+
+
+def _gap_of_the_choice(result, p):
+    """Of the two fits, one cluster has no gap."""
+    sse = sum(((X - X.mean(axis=0)) ** 2).sum() for X in (p["X"][result.labels == a].astype(float) for a in range(2)))
+    return 1 - result.lower_bound / sse
+
+
 _BAD = [
     ("no clusters", spoil("n_clusters", 0), InvalidInputError, "n_clusters is 0"),
     ("more clusters than points", spoil("n_clusters", 19), InvalidInputError, "n_clusters is 19 for X with 18 rows"),
@@ -102,6 +114,13 @@ CASES = [
             label=method,
         )
         for method in ("auto", "ila-sdp")
+    ),
+    Case(
+        "clustering.ppp_select_k",
+        _two_of_two,
+        _gap_of_the_choice,
+        "sdp_gap",
+        bad=[("too many", spoil("max_clusters", 10), InvalidInputError, "max_clusters is 10 for X with 18 rows")],
     ),
     Case(
         "clustering.lasdp",
