@@ -83,3 +83,22 @@ def margin_tau(X, labels):
         for b in range(k)
         if b != a
     )
+
+
+def merges(X, labels):
+    """Average linkage of clusters, all distances formed at every step: (i, j, height, leaves); ties to the first."""
+    members = {j: np.flatnonzero(labels == label) for j, label in enumerate(np.unique(labels))}
+    leaves, rows = dict.fromkeys(members, 1), []
+
+    def distance(i, j):
+        off = X[members[i]][:, None] - X[members[j]]
+        return (off**2).sum(axis=2).mean()
+
+    while len(members) > 1:
+        pairs = [(i, j) for i in members for j in members if i < j]
+        i, j = min(pairs, key=lambda pair: distance(*pair))
+        new = max(members) + 1
+        rows.append((i, j, distance(i, j) ** 0.5, leaves[i] + leaves[j]))
+        leaves[new] = leaves.pop(i) + leaves.pop(j)
+        members[new] = np.append(members.pop(i), members.pop(j))
+    return np.array(rows).reshape(-1, 4)
