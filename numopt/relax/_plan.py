@@ -65,8 +65,8 @@ class RelaxPlan:
         """
         if A.shape[0] != self.n or A.data.shape[0] != self.nnz or type(A.data) is not type(self._order):
             return False
-        xp = self._xp
-        return bool(_array.host(xp.all(A.indptr == self._indptr) & xp.all(A.indices == self._indices)))
+        same = kernels("relax", self._xp).same
+        return same(A.indptr, self._indptr) and same(A.indices, self._indices)
 
     def system(self, data):
         """Arrange the values of a matrix for the sweeps.
@@ -80,14 +80,15 @@ class RelaxPlan:
         -------
         System
             Triangles and diagonal.
-        scalar array
-            The largest difference of mirrored entries, relative to their diagonals.
+        tuple of scalar arrays
+            Of the squared differences of mirrored entries, relative to their diagonals, the largest; the least
+            size of a diagonal entry; the least of them; the sum of all values.
         """
         p = self._pattern
-        lower, upper, diagonal, skew = kernels("relax", self._xp).assemble(p, data)
+        lower, upper, diagonal, facts = kernels("relax", self._xp).assemble(p, data)
         below = Triangle(lower, p.lower_columns, p.lower_starts)
         above = Triangle(upper, p.upper_columns, p.upper_starts)
-        return System(p.width, below, above, diagonal, p.levels), skew
+        return System(p.width, below, above, diagonal, p.levels), facts
 
     def sorted(self, x):
         """Return a vector in the order of the sweeps.
@@ -188,6 +189,11 @@ def plan_of(A, ordering="auto"):
         n, A.nnz, name, len(first) - 1, both.nnz == A.nnz, pattern, order, place, _array.copied(A.indices),
         _array.copied(A.indptr),
     )  # fmt: skip
+
+
+def is_plain_csr(A):
+    """Say whether a matrix is SciPy's CSR, canonical."""
+    return getattr(A, "format", "") == "csr" and isinstance(A.data, np.ndarray) and A.has_canonical_format
 
 
 def _numpy():

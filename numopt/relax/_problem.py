@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import numpy as np
+
 from numopt import _array
 from numopt._check import Checks, one_of, scalar
 from numopt._kernels import kernels
 from numopt._kernels.portable._relax_system import System
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.relax._plan import RelaxPlan, plan_of
+from numopt.relax._plan import RelaxPlan, is_plain_csr, plan_of
 
 _LARGEST = 1e150  # squares of more would overflow
 
@@ -29,7 +31,7 @@ class Rows(NamedTuple):
         return self.data.shape[0]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Problem:
     """Find x with ||b - A x|| <= tol ||b||; computed in float64, given back in `dtype`."""
 
@@ -98,6 +100,38 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
     if tol == 0 and atol == 0:
         raise InvalidInputError("rtol is 0 and atol is 0: one of them must be positive; pass rtol=1e-8")
     one_of("ref", ref, ("b", "r0"))
+    problem = _as_it_is(A, b, x0, plan, tol) or _converted(A, b, x0, plan, tol, ordering)
+    if ref == "r0":
+        problem.tol *= problem.certificate(problem.start)["residual"]
+    problem.tol = max(problem.tol, atol / problem.scale)
+    return problem
+
+
+def _as_it_is(A, b, x0, plan, tol):
+    """Return the problem if nothing has to be converted or planned, else None; None, too, if a value is bad.
+
+    Small systems cost less than a look at each of their arrays: here the passes that arrange them look, too.
+    """
+    vectors = (b,) if x0 is None else (b, x0)
+    if not (
+        isinstance(plan, RelaxPlan) and is_plain_csr(A) and all(map(_is_plain, (A.data, *vectors)))
+        and A.indices.dtype == A.indptr.dtype == np.int32 and plan.fits(A)
+        and all(v.shape == A.shape[:1] for v in vectors)
+    ):  # fmt: skip
+        return None
+    system, facts = plan.system(A.data)
+    if not (facts[1] > 0 and math.isfinite(facts[3]) and (x0 is None or np.isfinite(x0).all())):
+        return None
+    problem = _problem(Rows(A.data, A.indices, A.indptr, A.shape), b, x0, plan, tol, system, facts, np.float64)
+    return problem if problem.scale < _LARGEST else None
+
+
+def _is_plain(x):
+    return type(x) is np.ndarray and x.dtype == np.float64 and x.flags.c_contiguous
+
+
+def _converted(A, b, x0, plan, tol, ordering):
+    """Return the problem, its arrays converted; for bad input the message says what is wrong."""
     checks = Checks({"A": A, "b": b, "x0": x0})
     xp, dtype = checks.xp, checks.dtype
     checks.dtype = xp.float64
@@ -105,33 +139,31 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
     b = checks.vector("b", size=A.shape[0], low=-_LARGEST, high=_LARGEST, remedy="rescale the system")
     x0 = checks.vector("x0", size=A.shape[0], remedy="start from finite numbers") if x0 is not None else None
     checks.settle()
-    plan = _plan(A, plan, ordering)
-    table = kernels("relax", xp)
-    system, skew = plan.system(A.data)
-    diagonal = system.diagonal
-    norm, least, lowest, skew = _array.host(
-        xp.linalg.vector_norm(b), xp.min(xp.abs(diagonal)), xp.min(diagonal), skew
-    )
-    if least == 0:
-        i = int(_array.host(xp.argmin(xp.abs(plan.unsorted(diagonal)))))
+    plan = plan_of(A, ordering) if plan is None else _fitting(plan, A)
+    system, facts = plan.system(A.data)
+    facts = _array.host(*facts)
+    if facts[1] == 0:
+        i = int(_array.host(xp.argmin(xp.abs(plan.unsorted(system.diagonal)))))
         raise InvalidInputError(
             f"A[{i}, {i}] is 0: a non-zero diagonal is expected; reorder the equations, or drop row {i}"
         )
-    scale = norm or 1.0
-    start = xp.zeros_like(b) if x0 is None or norm == 0 else plan.sorted(x0)  # never the caller's own
-    problem = Problem(
-        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=x0 is None or norm == 0, scale=scale, tol=tol,
-        plan=plan, system=system, rhs=plan.sorted(b) / diagonal, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
+    return _problem(A, b, x0, plan, tol, system, facts, dtype)
+
+
+def _problem(A, b, x0, plan, tol, system, facts, dtype):
+    xp = plan._xp
+    table, (skew, _, lowest, _) = kernels("relax", xp), facts
+    rhs, square = table.right_side(plan._order, system.diagonal, b)
+    norm = math.sqrt(_array.host(square))
+    from_zero = x0 is None or norm == 0
+    start = xp.zeros_like(rhs) if from_zero else plan.sorted(x0)  # never the caller's own
+    return Problem(
+        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=from_zero, scale=norm or 1.0, tol=tol, plan=plan,
+        system=system, rhs=rhs, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
     )  # fmt: skip
-    if ref == "r0":
-        tol *= problem.certificate(start)["residual"]
-    object.__setattr__(problem, "tol", max(tol, atol / scale))
-    return problem
 
 
-def _plan(A, plan, ordering):
-    if plan is None:
-        return plan_of(A, ordering)
+def _fitting(plan, A):
     if not isinstance(plan, RelaxPlan):
         raise InvalidTypeError(f"plan is {type(plan).__name__}: a RelaxPlan is expected; make it with relax_plan(A)")
     if not plan.fits(A):

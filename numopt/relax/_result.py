@@ -41,10 +41,15 @@ class RelaxResult(Result):
     nit_paper: int
     restarts: int
     work: float
-    beta_estimate: float | None = None
     _rayleigh: float | None = None
     _tried: float | None = None  # a lower bound of mu from a trial run
     _coefficients: object = None  # (alpha, beta) of each step since the last restart
+    _rates: object = None  # how the residual fell
+
+    @property
+    def beta_estimate(self):
+        """Spectral radius of Jacobi's iteration, None if the run does not say."""
+        return self._rates and self._rates.beta()
 
     @property
     def mu_estimate(self):

@@ -130,9 +130,11 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
 
 
 def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
-    k, s, x = problem.kernels, problem.system, _array.copied(problem.start)
-    low, up = k.products(s, x)
-    half = problem.xp.zeros_like(x) if symmetric else None
+    k, s, zeros = problem.kernels, problem.system, problem.xp.zeros_like
+    x = zeros(problem.start) if problem.from_zero else _array.copied(problem.start)
+    low, up = (zeros(x), None) if problem.from_zero else k.products(s, x)
+    if symmetric:
+        half, up = zeros(x), zeros(x) if up is None else up
     while True:
         budget = min(WINDOW if adapt else stride, max_iter - counts["nit"])
         squares, omega, target = np.empty(budget), counts["omega"], problem.target()
@@ -158,6 +160,6 @@ def _finish(problem, counts, rates, common):
         nit_paper=max(counts["nit"] - 1, 0),
         restarts=counts["restarts"],
         work=float((12 * nnz + 60 * n) * counts["nit"] + 60 * nnz),
-        beta_estimate=rates.beta(),
+        _rates=rates,
         **common,
     )

@@ -24,17 +24,22 @@ class Family:
         self.off = off[:: max(1, off.size // _SAMPLE)]
         self.reference = A.data[self.off]
         self.first = float(A.data[self.on[0]]) if self.on.size else 0.0
+        self._measure()
+
+    def _measure(self):
+        self.size = float(np.linalg.norm(self.reference))
 
     def member(self, A):
         """Return (s, c, d) of a matrix of the family, d its diagonal, or None."""
-        if A.nnz != self.nnz or A.shape[0] != self.n or not self.off.size:
+        if A.data.size != self.nnz or A.shape[0] != self.n or not self.off.size:
             return None
-        d, off = A.data[self.on], A.data[self.off]
-        s, diagonal = off[0] / self.reference[0], d[0]
-        same = np.abs(off - s * self.reference).max() <= _CLOSE * np.abs(off).max()
-        if not (s > 0 and same and np.abs(d - diagonal).max() <= _CLOSE * abs(diagonal)):
+        d, off = A.data.take(self.on), A.data.take(self.off)
+        s, diagonal = float(off[0] / self.reference[0]), float(d[0])
+        off -= s * self.reference
+        d -= diagonal
+        if not (s > 0 and _norm(off) <= _CLOSE * s * self.size and _norm(d) <= _CLOSE * abs(diagonal)):
             return None
-        return float(s), float(diagonal / s - self.first), float(diagonal)
+        return s, diagonal / s - self.first, diagonal
 
     def state(self):
         return {
@@ -47,7 +52,12 @@ class Family:
         self = cls.__new__(cls)
         self.nnz, self.n, self.first = state["nnz"], state["n"], state["first"]
         self.on, self.off, self.reference = (np.array(state[k]) for k in ("on", "off", "reference"))
+        self._measure()
         return self
+
+
+def _norm(x):
+    return math.sqrt(x @ x)
 
 
 def smallest_eigenvalue(plan, data, rng, steps=200, close=1e-3):

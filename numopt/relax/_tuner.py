@@ -10,12 +10,12 @@ from numopt.exceptions import InvalidInputError
 from numopt.relax._ask_tell import AskTell
 from numopt.relax._audition import Auditions
 from numopt.relax._backstop import Runner
-from numopt.relax._plan import plan_of
+from numopt.relax._plan import is_plain_csr, plan_of
 from numopt.relax._problem import matrix
 from numopt.relax._sor import sor
 from numopt.relax._space import Range
 from numopt.relax._ssor_pcg import ssor_pcg
-from numopt.relax._young import Young, is_plain_csr
+from numopt.relax._young import Young
 
 _VERSION = 1
 

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from numopt.relax._spectrum import Family, smallest_eigenvalue
 from numopt.relax._theory import LARGEST, best_sor, best_ssor, rate_sor
 
@@ -88,8 +86,3 @@ class Young:
         for name, value in state.items():
             setattr(self, name, value)
         self.family = state["family"] and Family.load(state["family"])
-
-
-def is_plain_csr(A):
-    """Say whether theory can look into a matrix: SciPy's CSR, canonical."""
-    return getattr(A, "format", "") == "csr" and isinstance(A.data, np.ndarray) and A.has_canonical_format

@@ -43,8 +43,19 @@ def colours(indices, indptr):
     return found
 
 
+@jit
+def same(x, y):
+    """Say whether two arrays of integers are equal."""
+    if x.size != y.size:
+        return False
+    for i in range(x.size):  # noqa: SIM110 compiled
+        if x[i] != y[i]:
+            return False
+    return True
+
+
 def assemble(pattern, data):
-    """Return (values of L, values of U, D, skew): skew is the largest (a_ij - a_ji)^2 / |a_ii a_jj|."""
+    """Return (values of L, values of U, D, facts); see the portable room."""
     p = pattern
     return _assemble(
         data, p.diagonal_at, p.lower_at, p.mirror_at, p.lower_columns, p.lower_starts, p.upper_at, p.upper_starts
@@ -53,10 +64,13 @@ def assemble(pattern, data):
 
 @jit
 def _assemble(data, diagonal_at, lower_at, mirror_at, lower_columns, lower_starts, upper_at, upper_starts):
-    n, nnz, skew = diagonal_at.size, data.size, 0.0
+    n, nnz, skew, least, lowest, total = diagonal_at.size, data.size, 0.0, np.inf, np.inf, 0.0
     lower, upper, d = np.empty(lower_at.size), np.empty(upper_at.size), np.empty(n)
+    for k in range(nnz):
+        total += data[k]
     for i in range(n):
         d[i] = data[diagonal_at[i]]
+        least, lowest = min(least, abs(d[i])), min(lowest, d[i])
     for i in range(n):
         scale = 1.0 / d[i]
         for k in range(lower_starts[i], lower_starts[i + 1]):
@@ -69,7 +83,18 @@ def _assemble(data, diagonal_at, lower_at, mirror_at, lower_columns, lower_start
         for k in range(upper_starts[i], upper_starts[i + 1]):
             at = upper_at[k]
             upper[k] = (data[at] if at < nnz else 0.0) * scale
-    return lower, upper, d, skew
+    return lower, upper, d, (skew, least, lowest, total)
+
+
+@jit
+def right_side(order, d, b):
+    """Return D^{-1} b in the order of the sweeps, and ||b||^2."""
+    rhs, square = np.empty(b.size), 0.0
+    for i in range(b.size):
+        value = b[order[i]]
+        rhs[i] = value / d[i]
+        square += value * value
+    return rhs, square
 
 
 @jit(fastmath=SUM)
@@ -221,6 +246,8 @@ def warmup(dtype):
     colours(*grid)
     n, none = 2, np.zeros((2, 3), np.int64)
     residual(np.ones(n), *grid, np.ones(n), np.ones(n))
+    right_side(np.arange(n), np.ones(n), np.ones(n))
+    same(grid[0], grid[0])
     quotients(*np.ones((4, n)))
     for width in (), (0, 0), (0, 0, 0), (0, 0, 0, 0):
         size = n * len(width)

@@ -31,8 +31,17 @@ def colours(indices, indptr):
     return found
 
 
+def same(x, y):
+    """Say whether two arrays of integers are equal."""
+    return x.shape == y.shape and bool(host(namespace(x).all(x == y)))
+
+
 def assemble(pattern, data):
-    """Return (values of L, values of U, D, skew): skew is the largest (a_ij - a_ji)^2 / |a_ii a_jj|."""
+    """Return (values of L, values of U, D, facts).
+
+    The facts: the largest (a_ij - a_ji)^2 / |a_ii a_jj|, the least |a_ii|, the least a_ii, and the sum of all
+    values, which is not finite if one of them is not.
+    """
     xp = namespace(data)
     padded = xp.concat((data, xp.zeros((1,), dtype=data.dtype, device=device(data))))
     d = xp.take(data, pattern.diagonal_at)
@@ -41,7 +50,12 @@ def assemble(pattern, data):
     skew = (below - mirrored) ** 2 / xp.abs(row_of * xp.take(d, pattern.lower_columns))
     upper = xp.take(padded, pattern.upper_at) / xp.take(d, pattern.upper_rows)
     largest = xp.max(skew) if skew.shape[0] else xp.zeros_like(d[0])
-    return below / row_of, upper, d, largest
+    return below / row_of, upper, d, (largest, xp.min(xp.abs(d)), xp.min(d), xp.sum(data))
+
+
+def right_side(order, d, b):
+    """Return D^{-1} b in the order of the sweeps, and ||b||^2."""
+    return namespace(b).take(b, order) / d, namespace(b).sum(b * b)
 
 
 def residual(data, indices, indptr, x, b):
