@@ -8,7 +8,7 @@ import math
 from numopt import _array
 from numopt._loop import Iterate
 from numopt._status import Status
-from numopt.constrained._problem import State
+from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 from numopt.constrained._sketch import Sketcher
 from numopt.exceptions import ConvergenceWarning, InvalidInputError, warn
@@ -135,5 +135,5 @@ def _merit_slopes(p, gL, H, G, c):
 
 def _merit(p, point, lam, eta1, eta2):
     """Return the merit function, infinite where it cannot be evaluated."""
-    value = p.merit(p.derive(point), lam, eta1, eta2) if point.finite else math.inf
+    value = p.measure(State(point, lam)).merit(eta1, eta2) if point.finite else math.inf
     return value if math.isfinite(value) else math.inf

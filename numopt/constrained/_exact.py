@@ -12,7 +12,7 @@ from numopt import _array
 from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
-from numopt.constrained._problem import State
+from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 from numopt.exceptions import NumoptError
 
@@ -27,34 +27,31 @@ class LineSearchFailed(NumoptError):
 def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
     eta1, eta2, units = 1.0, 0.1, 0
-    point, lam = p.derive(start.point), start.lam
+    eps, state = float(p.xp.finfo(p.space.dtype).eps), p.measure(start)
     while True:
-        gL = p.lagrangian_gradient(point, lam)
-        gg, cc = _array.host(gL @ gL, point.c @ point.c)
-        K = math.sqrt(gg + cc)
-        state = State(point, lam)
-        kkt.at, H = p.caller_view(state), p.hessian(point, lam)
+        point, K = state.point, math.sqrt(state.gg + state.cc)
+        kkt.look, H = partial(p.caller_view, state), p.hessian(point, state.lam)
         kkt.factor(H, point.J, 0.0, 0.0)
         B, tau, delta = H, 0.0, 0.0
         if not regular.right():
             if rank_suspect(p, point.J):
-                shorter = shortest_multipliers(p, point, gL, K)
+                shorter = shortest_multipliers(p, point, state.gL, K)
                 if shorter is not None:
-                    lam, gL = shorter
-                    gg = _array.host(gL @ gL)
-                    K, H = math.sqrt(gg + cc), p.hessian(point, lam)
+                    state = p.measure(State(point, shorter[0]))
+                    K, H = math.sqrt(state.gg + state.cc), p.hessian(point, state.lam)
                 delta = min(1e-2, 0.1 * K)
             factor, plain = partial(_factor, kkt, point.J), partial(p.objective_hessian, point)
             found = regular.correct(factor, H, plain, K, delta)
             if found is None:
                 raise LineSearchFailed(state)
             B, tau, delta = found
-        dx, dlam = kkt.solve(-gL, -point.c)
+        gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
+        dx, dlam = kkt.solve(-gL, -c)
 
         # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since
         # H dx + J^T dlam = -gL - tau dx - (B - H) dx + r_x and J dx = -c + delta dlam + r_c, with r the residual of an
         # inexact solve. `bent` is the size of what was added to H: eta2 > 2 / bent is out of reach.
-        gd, cd, size = _array.host(gL @ dx, point.c @ dlam, dx @ dx + dlam @ dlam)
+        gd, cd, size = _array.host(gL @ dx, c @ dlam, dx @ dx + dlam @ dlam)
         finite(size, "the size of the step")
         base, by2, by1, bent = gd + cd, -gg - tau * gd, -cc + delta * cd, tau
         if B is not H:
@@ -62,7 +59,7 @@ def exact_newton(p, kkt, regular, start):
             along, square, length = _array.host(gL @ off, off @ off, dx @ dx)
             by2, bent = by2 - along, math.sqrt(square / max(length, 1e-300))
         if kkt.residual is not None:
-            rx, rc = _array.host(gL @ kkt.residual[0], point.c @ kkt.residual[1])
+            rx, rc = _array.host(gL @ kkt.residual[0], c @ kkt.residual[1])
             by2, by1 = by2 + rx, by1 + rc
         while True:
             wanted = -0.5 * min(eta2, 1.0 / bent if bent else eta2) * K * K
@@ -73,39 +70,38 @@ def exact_newton(p, kkt, regular, start):
             if eta1 > 1e8 or eta2 < 1e-8:
                 raise LineSearchFailed(state)
 
-        def merit(trial, multipliers, eta1=eta1, eta2=eta2):
-            if not trial.finite:
-                return math.inf
-            value = p.merit(p.derive(trial), multipliers, eta1, eta2)
-            return value if math.isfinite(value) else math.inf
-
-        here = merit(point, lam)
-        slack = 10 * float(p.xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))
-        alpha, trial = 1.0, None
+        here, alpha = state.merit(eta1, eta2), 1.0
+        slack = 10 * eps * max(1.0, abs(here))
         while True:
-            trial = p.point(point.x + dx * alpha)
-            value = merit(trial, lam + dlam * alpha)
+            new = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
+            value = _merit(p, new, eta1, eta2)
             if value <= here + alpha * _BETA * slope + slack:
-                step = dx, dlam
                 break
-            if alpha == 1.0 and trial.finite and p.m:
+            if alpha == 1.0 and new.point.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
-                sx, slam = kkt.solve(-gL, -(point.c + trial.c))
-                corrected = p.point(point.x + sx)
-                if merit(corrected, lam + slam) <= here + _BETA * slope + slack:
-                    trial, step = corrected, (sx, slam)
+                sx, slam = kkt.solve(-gL, -(c + new.point.c))
+                corrected = State(p.point(point.x + sx), lam + slam)
+                if _merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
+                    new = corrected
                     break
             best = -0.5 * slope * alpha / ((value - here) / alpha - slope) if math.isfinite(value) else 0.0
             alpha *= min(max(best / alpha, 0.1), 0.5)
             if alpha < _SHORTEST:
                 raise LineSearchFailed(state)
-        p.learn(point, trial, lam + step[1] * alpha)
-        point, lam = trial, lam + step[1] * alpha
+        p.learn(point, new.point, new.lam)
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
-        new = State(point, lam)
-        yield Iterate(new, p.errors(new)[0], {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
+        state = new
+        yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
+
+
+def _merit(p, state, eta1, eta2):
+    """Return the merit function, infinite where it cannot be evaluated."""
+    if not state.point.finite:
+        return math.inf
+    value = p.measure(state).merit(eta1, eta2)
+    return value if math.isfinite(value) else math.inf
 
 
 def _factor(kkt, J, B, tau, delta):

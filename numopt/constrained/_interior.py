@@ -12,7 +12,7 @@ from numopt._loop import Iterate
 from numopt._status import Status
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
-from numopt.constrained._problem import State
+from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 from numopt.constrained._restore import restored
 from numopt.constrained._search import Search
@@ -50,7 +50,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         gg, cc = _array.host(rw @ rw, c @ c if p.m else 0.0)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
         sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
-        kkt.at, H = p.caller_view(State(point, lam)), p.hessian(point, lam)
+        kkt.look, H = partial(p.caller_view, State(point, lam)), p.hessian(point, lam)
         ip.factor_with(point.J, sigma, H, 0.0, 0.0)
         tau, delta = 0.0, 0.0
         if not regular.right():

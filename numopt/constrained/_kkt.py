@@ -27,15 +27,13 @@ class Dense:
     def factor(self, H, J, sigma, d):
         """Factor; sets `negative` and `zero`, the counts of the signs of the eigenvalues."""
         self.n_factor += 1
-        self.n = H.shape[0]
-        self.factors, self.negative, self.zero = self.k.ldl(self.k.kkt_matrix(H, J, sigma, d))
+        self.factors, self.negative, self.zero = self.k.kkt_factor(H, J, sigma, d)
         if self.factors is None:
             raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""
-        d = self.k.ldl_solve(self.factors, self.xp.concat([rx, rc]))
-        return d[: self.n], d[self.n :]
+        return self.k.kkt_solve(self.factors, rx, rc)
 
 
 class KKT:
@@ -51,7 +49,7 @@ class KKT:
 
     def __init__(self, xp, linear_solver="auto", preconditioner=None):
         self.xp, self.wanted, self.preconditioner, self.inner = xp, linear_solver, preconditioner, None
-        self.at = None  # (x, lam), for a preconditioner that depends on them
+        self.look = None  # returns (x, lam), for a preconditioner that depends on them
 
     def factor(self, H, J, sigma, d):
         """Factor [[H + diag(sigma), J^T], [J, -diag(d)]]."""
@@ -65,7 +63,7 @@ class KKT:
             H, J = _sparse(H), _sparse(J)
         else:
             H, J = as_operator(H), as_operator(J)
-            self.inner.at(self.at)
+            self.inner.at(self.look)
         return self.inner.factor(H, J, sigma, d)
 
     def solve(self, rx, rc):

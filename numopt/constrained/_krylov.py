@@ -21,9 +21,9 @@ class Products:
         self.xp, self.n_factor, self.residual, self.n_products = xp, 0, None, 0
         self.given, self.apply = preconditioner, None
 
-    def at(self, pair):
-        """Choose the preconditioner for (x, lam): a constant operator, or what a function of the two returns."""
-        M = self.given if self.given is None or hasattr(self.given, "matvec") else self.given(*pair)
+    def at(self, look):
+        """Choose the preconditioner for (x, lam) = ``look()``: a constant operator, or what a function of both returns."""
+        M = self.given if self.given is None or hasattr(self.given, "matvec") else self.given(*look())
         self.apply = None if M is None else M.matvec
 
     def factor(self, H, J, sigma, d):

@@ -13,7 +13,9 @@ from numopt.constrained._exact import LineSearchFailed, exact_newton
 from numopt.constrained._functions import Space
 from numopt.constrained._interior import interior
 from numopt.constrained._kkt import DIRECT, KKT
-from numopt.constrained._problem import Problem, State, read_bounds
+from numopt.constrained._layout import read_bounds
+from numopt.constrained._point import State
+from numopt.constrained._problem import Problem
 from numopt.constrained._regular import Breakdown, Regulariser
 from numopt.constrained._result import ConstrainedResult, second_order
 from numopt.constrained._sketch import KINDS
@@ -215,7 +217,7 @@ def _multipliers(p, lam0):
     """Return the caller's start of the multipliers as it is inside, or None."""
     if lam0 is None:
         return None
-    v = p.space.vector("options['lam0']", lam0, p.m_user)
+    v = p.space.vector("options['lam0']", lam0, p.layout.m_user)
     if not np.isfinite(_array.host(v)).all():
         raise InvalidInputError("options['lam0'] holds NaN or infinity: finite numbers are expected; replace them")
     return p.inner_multipliers(v)
@@ -232,8 +234,8 @@ def _finisher(p, kkt, sketched):
         for block in p.blocks:
             v.append(rows[at : at + block.size])
             at += block.size
-        x = p.full(state.x)
-        gradient = state.point.g / p.sf if p.free is None else p.objective.gradient(x)
+        x = p.layout.full(state.x)
+        gradient = state.point.g / p.sf if p.layout.free is None else p.objective.gradient(x)
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")
         order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
         return ConstrainedResult(

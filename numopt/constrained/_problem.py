@@ -12,38 +12,13 @@ import numpy as np
 
 from numopt import _array
 from numopt._kernels import kernels, use_kernels
-from numopt.constrained._operator import Operator, rows_scaled, stack, times, total, transposed_times
+from numopt.constrained._layout import Layout, scattered
+from numopt.constrained._operator import Operator, rows_scaled, stack, total, transposed_times
+from numopt.constrained._point import Point
 from numopt.constrained._quasi_newton import QuasiNewton
-from numopt.constrained._regular import finite
-from numopt.exceptions import InvalidInputError, NumoptWarning, warn
+from numopt.exceptions import InvalidInputError
 
 _LARGEST_GRADIENT = 100.0  # at the start, after scaling
-
-
-class Point:
-    """What is known at x: f, c, and once asked for the gradient g, the Jacobian J, the Hessian `Hf` of f; scaled."""
-
-    __slots__ = ("Hf", "J", "c", "f", "finite", "g", "x")
-
-    def __init__(self, x, f, c, finite):
-        self.x, self.f, self.c, self.finite = x, f, c, finite
-        self.g = self.J = self.Hf = None
-
-
-class State:
-    """A point with multipliers, as methods yield it; nothing in it is ever written to."""
-
-    __slots__ = ("lam", "point", "zl", "zu")
-
-    def __init__(self, point, lam, zl=None, zu=None):
-        self.point, self.lam, self.zl, self.zu = point, lam, zl, zu
-
-    @property
-    def x(self):
-        return self.point.x
-
-    def copy(self):
-        return self
 
 
 class Problem:
@@ -55,8 +30,8 @@ class Problem:
         Variables that are not fixed, rows of c, equality rows, which come first.
     l, u : array of shape (n,)
         Bounds; infinite where there is none.
-    cl, cu : array of shape (m - n_eq,)
-        Bounds on the rows of c that are no equalities, scaled.
+    low, high : array of shape (m,)
+        Bounds on the rows of c, scaled; `cl` and `cu` are those of the rows that are no equalities.
     sf, sc : float, array of shape (m,) or None
         Scales of f and of the rows of c; None for ones.
     bounded : bool
@@ -64,59 +39,31 @@ class Problem:
     """
 
     def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
-        self.space, self.objective, self.blocks = space, objective, blocks
-        self.xp = space.xp
-        self.whole, self.free = x0, None
-        fixed = lower == upper
-        if fixed.any():
-            if fixed.all():
-                raise InvalidInputError(
-                    "bounds fix every variable: at least one free one is expected; nothing to solve"
-                )
-            self.free = self._move(np.flatnonzero(~fixed), self.xp.int64)
-            self.whole = self.xp.where(self._move(fixed, self.xp.bool), self._move(lower), x0)
-            x0, lower, upper = self._reduced(x0), lower[~fixed], upper[~fixed]
-        self.l, self.u, self.n = self._move(lower), self._move(upper), x0.shape[0]
-        self._read_rows(x0)
-        self.bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any() or self.m > self.n_eq)
-        self._scale(x0, scaled)
-        self.secant, self._null = self._secant(), None
+        self.space, self.objective, self.blocks, self.xp = space, objective, blocks, space.xp
+        self.layout = Layout(space, x0, lower, upper)
+        x0, self.n, self._null = self.layout.x0, self.layout.x0.shape[0], None
+        f, c = self._first(self.layout.full(x0))
+        self.layout.read_rows(blocks)
+        self.m, self.n_eq = self.layout.m, self.layout.n_eq
+        self.l, self.u = self.layout.move(self.layout.lower), self.layout.move(self.layout.upper)
+        finite = np.isfinite(self.layout.lower).any() or np.isfinite(self.layout.upper).any()
+        self.bounded = bool(finite) or self.m > self.n_eq
+        self.sf, self.sc = 1.0, None
+        self._scale(self.derive(Point(x0, f, self._rows(c), True)), scaled)
+        self.secant = self._secant()
 
-    def _read_rows(self, x0):
-        """Evaluate all at the start; put equalities first."""
-        low, high, c, full = [], [], [], self._full(x0)
+    def _first(self, full):
+        """Evaluate all at the start."""
         f = self.objective.value(full)
         if not math.isfinite(f):
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
-        for block in self.blocks:
-            c.append(block.value(full))
-            _finite(f"{block.label}.fun(x0)", c[-1])
-            for name, side, sides in (("lb", block.low, low), ("ub", block.high, high)):
-                sides.append(_spread(f"{block.label}.{name}", side, block.size))
-        low, high = (np.concatenate(side) if side else np.empty(0) for side in (low, high))
-        if (crossed := np.flatnonzero(low > high)).size:
-            i = crossed[0]
-            raise InvalidInputError(
-                f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: lower <= upper is expected; "
-                f"swap or loosen them"
-            )
-        rows = np.concatenate([np.flatnonzero(low == high), np.flatnonzero((low != high) & np.isfinite(high - low)),
-                               np.flatnonzero((low != high) & ~np.isfinite(high - low))])  # fmt: skip
-        self.m_user, self.n_eq = low.size, int((low == high).sum())
-        kept = np.isfinite(low[rows]) | np.isfinite(high[rows])
-        rows = rows[kept]  # rows without any bound are no constraints
-        self.m, self._rows = rows.size, rows
-        in_order = rows.size == low.size and bool((rows == np.arange(rows.size)).all())
-        self.order = None if in_order else self._move(rows, self.xp.int64)
-        self.target = self._move(low[rows[: self.n_eq]]) if np.any(low[rows[: self.n_eq]]) else None
-        self._sides = low[rows[self.n_eq :]], high[rows[self.n_eq :]]
-        self.f0 = f
+        c = [block.value(full) for block in self.blocks]
+        for block, values in zip(self.blocks, c, strict=True):
+            _finite(f"{block.label}.fun(x0)", values)
+        return f, c
 
-    def _scale(self, x0, scaled):
+    def _scale(self, start, scaled):
         """Choose the scales from the gradients at the start, and check these."""
-        self.sf, self.sc = 1.0, None
-        self.cl, self.cu = map(self._move, self._sides)
-        start = self.derive(self.point(x0))
         _finite("the gradient of fun at x0", start.g)
         # a caller's preconditioner knows the problem as it is
         by_products = isinstance(start.J, Operator) or self.objective.products is not None
@@ -124,18 +71,21 @@ class Problem:
         # plain kernels do where nothing is factored: a compiler in memory would outweigh the vectors
         with use_kernels("portable") if by_products else nullcontext():
             self.k = kernels("constrained", self.xp)
-        largest = _array.host(self.xp.max(self.xp.abs(start.g))) if scaled else 0.0
-        self.sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
+        e, low, high = self.n_eq, self.layout.low, self.layout.high
+        if scaled:
+            largest = _array.host(self.xp.max(self.xp.abs(start.g)))
+            self.sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
         if self.m and not isinstance(start.J, Operator):
             sizes = _row_sizes(self.xp, start.J)
             _finite("the Jacobian of the constraints at x0", sizes)
             if scaled and sizes.max() > _LARGEST_GRADIENT:
                 scales = np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
-                self.sc = self._move(scales)
-                self.cl, self.cu = (self._move(side * scales[self.n_eq :]) for side in self._sides)
-        none = self._move(np.zeros(self.n_eq))
-        self.low, self.high = self.xp.concat([none, self.cl]), self.xp.concat([none, self.cu])
-        self.row_scales = self.xp.ones_like(self.low) if self.sc is None else self.sc
+                self.sc, low, high = self.layout.move(scales), low * scales, high * scales
+        zero = np.zeros(e)
+        low, high = (np.concatenate([zero, side[e:]]) for side in (low, high))
+        self.low, self.high = self.layout.move(low), self.layout.move(high)
+        self.cl, self.cu = self.low[e:], self.high[e:]
+        self.row_scales = self.layout.move(np.ones(self.m)) if self.sc is None else self.sc
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
 
     def _rescaled(self, start):
@@ -151,8 +101,8 @@ class Problem:
         if not kinds:
             return None
         learns = [np.full(block.size, bool(block.learns)) for block in self.blocks]
-        rows = np.concatenate(learns)[self._rows] if learns else np.empty(0)
-        self._learning = self._move(rows.astype(float))
+        rows = np.concatenate(learns)[self.layout.rows] if learns else np.empty(0)
+        self._learning = self.layout.move(rows.astype(float))
         kind = "sr1" if "sr1" in kinds else "bfgs"
         return QuasiNewton(kind, self.xp, self.space.device, self.space.dtype, self.n)
 
@@ -160,25 +110,25 @@ class Problem:
 
     def point(self, x):
         """Evaluate f and c."""
-        full = self._full(x)
+        full = self.layout.full(x)
         f = self.objective.value(full) * self.sf
-        c = self._constraints(full)
+        c = self._rows([block.value(full) for block in self.blocks])
         return Point(x, f, c, math.isfinite(f) and (self.m == 0 or math.isfinite(_array.host(c @ c))))
 
     def derive(self, point):
         """Add gradient and Jacobian to a point."""
         if point.g is None:
-            full = self._full(point.x)
-            g = self.objective.gradient(full)
-            g = g if self.free is None else self._reduced(g)
+            full = self.layout.full(point.x)
+            g = self.layout.reduced(self.objective.gradient(full))
             point.g = g if self.sf == 1.0 else g * self.sf
             J = stack(self.xp, self.space, [block.jacobian(full) for block in self.blocks], full.shape[0])
-            point.J = self._picked(J)
+            J = self.layout.jacobian(J)
+            point.J = J if self.sc is None else rows_scaled(J, self.sc)
         return point
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
-        full, parts = self._full(point.x), []
+        full, parts = self.layout.full(point.x), []
         if point.Hf is None and (H := self.objective.hessian(full)) is not None:
             point.Hf = H if self.sf == 1.0 else rows_scaled(H, self.sf)
         if point.Hf is not None:
@@ -190,9 +140,7 @@ class Problem:
             if block.hess is not None:
                 parts.append(block.hessian(full, v[at : at + block.size]))
             at += block.size
-        H = total(self.xp, self.space, parts, full.shape[0])
-        if self.free is not None:
-            H = _submatrix(self.xp, H, self.free, self.whole)
+        H = self.layout.hessian(total(self.xp, self.space, parts, full.shape[0]))
         return H if self.secant is None else H + self.secant.matrix
 
     def objective_hessian(self, point):
@@ -220,24 +168,12 @@ class Problem:
             y = transposed_times(new.J, lam * self._learning) - transposed_times(old.J, lam * self._learning)
             self.secant.update(new.x - old.x, y + (new.g - old.g) if self.objective.learns else y)
 
-    def _constraints(self, full):
-        values = [block.value(full) for block in self.blocks]
+    def _rows(self, values):
+        """Return the answers of the blocks as rows of c."""
         if not values:
-            return self._move(np.empty(0))
-        c = values[0] if len(values) == 1 else self.xp.concat(values)
-        if self.order is not None:
-            c = self.xp.take(c, self.order)
-        if self.target is not None:
-            c = self.xp.concat([c[: self.n_eq] - self.target, c[self.n_eq :]])
+            return self.layout.move(np.empty(0))
+        c = self.layout.constraints(values[0] if len(values) == 1 else self.xp.concat(values))
         return c if self.sc is None else c * self.sc
-
-    def _picked(self, J):
-        """Return the rows of J that count, in order, without fixed columns, scaled."""
-        if self.order is not None:
-            J = _taken(self.xp, J, self.order, 0)
-        if self.free is not None:
-            J = _taken(self.xp, J, self.free, 1)
-        return J if self.sc is None else rows_scaled(J, self.sc)
 
     # ---------------------------------------------------------------- judging
 
@@ -245,21 +181,20 @@ class Problem:
         """Return grad f + J^T lam."""
         return point.g + transposed_times(point.J, lam) if self.m else point.g
 
-    def merit(self, point, lam, eta1, eta2):
-        """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2 at a point with derivatives."""
-        if _array.is_array(point.J):
-            value = self.k.merit(point.f, point.g, point.J, point.c, lam, eta1, eta2)
-            if value != value and math.isfinite(_array.host(self.xp.sum(point.g) + self.xp.sum(point.J))):
-                finite(value, "the merit function")
-            return value
-        gL = self.lagrangian_gradient(point, lam)
-        lc, cc, gg = _array.host(lam @ point.c, point.c @ point.c, gL @ gL)
-        return point.f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+    def measure(self, state):
+        """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
+        point, lam = self.derive(state.point), state.lam
+        state.gL = self.lagrangian_gradient(point, lam)
+        state.lc, state.cc, state.gg, *errors, size = self.k.equality_measures(
+            state.gL, point.c, lam, self.row_scales, self.sf
+        )
+        state.error = _largest(errors[0] / max(1.0, size / (100.0 * max(1, self.m))), errors[1])
+        return state
 
-    def errors(self, state, gL=None):
+    def errors(self, state):
         """Return (kkt_error, stationarity, violation, complementarity), unscaled, as floats."""
         point, lam = self.derive(state.point), state.lam
-        gL = self.lagrangian_gradient(point, lam) if gL is None else gL
+        gL = self.lagrangian_gradient(point, lam)
         if state.zl is not None:
             gL = gL - state.zl + state.zu
         errors = self.k.kkt_errors(gL, point.c, lam, self.low, self.high, self.row_scales, self.sf)
@@ -269,8 +204,7 @@ class Problem:
             violation, complementarity = _largest(violation, off), _largest(complementarity, product / self.sf)
         size = 1.0
         if self.m:
-            v = lam if self.sc is None else lam * self.sc
-            size = max(1.0, _array.host(self.xp.sum(self.xp.abs(v))) / (100.0 * self.sf * self.m))
+            size = max(1.0, _array.host(self.xp.sum(self.xp.abs(lam * self.row_scales))) / (100.0 * self.sf * self.m))
         return _largest(stationarity / size, violation, complementarity), stationarity, violation, complementarity
 
     def certificate(self, state):
@@ -283,63 +217,36 @@ class Problem:
     def row_multipliers(self, lam, scaled=False):
         """Return multipliers of the caller's rows, of the scaled or the unscaled problem."""
         v = lam if self.sc is None else lam * self.sc
-        v = v if scaled or self.sf == 1.0 else v / self.sf
-        if self.order is None:
-            return v
-        back = np.full(self.m_user, self.m)
-        back[self._rows] = np.arange(self.m)
-        padded = self.xp.concat([v, self.xp.zeros_like(v[:1]) if self.m else self._move(np.zeros(1))])
-        return self.xp.take(padded, self._move(back, self.xp.int64))
+        return self.layout.outer_rows(v if scaled or self.sf == 1.0 else v / self.sf)
 
     def inner_multipliers(self, v):
         """Return what the caller's multipliers are inside: `row_multipliers` turned round."""
-        v = v if self.order is None else self.xp.take(v, self.order)
-        return v * self.sf if self.sc is None else v * self.sf / self.sc
+        return self.layout.inner_rows(v) * self.sf / self.row_scales
 
     def inner_bound_multipliers(self, z0, lam):
         """Return multipliers of the bounds on (x, slacks) from a caller's pair and the multipliers of the rows."""
-        pair = [self.space.vector("options['z0']", z, self.whole.shape[0]) for z in z0]
-        pair = [z if self.free is None else self._reduced(z) for z in pair]
+        pair = [self.layout.reduced(self.space.vector("options['z0']", z, self.layout.whole.shape[0])) for z in z0]
         rows = (self.xp.clip(sign * lam[self.n_eq :], 0.0, None) for sign in (-1.0, 1.0))
         return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
 
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""
-        return self._full(state.x), self.row_multipliers(state.lam)
-
-    def full(self, x):
-        """Return all variables, fixed ones included."""
-        return self._full(x)
+        return self.layout.full(state.x), self.row_multipliers(state.lam)
 
     def bound_multipliers(self, state):
         """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
-        xp, zero = self.xp, self.xp.zeros_like(state.x)
+        xp, layout, zero = self.xp, self.layout, self.xp.zeros_like(state.x)
         zl, zu = (zero if z is None else z / self.sf for z in (state.zl, state.zu))
-        if self.free is None:
+        if layout.free is None:
             return zl, zu
-        full = self._full(state.x)
-        v, at, g = self.row_multipliers(state.lam), 0, self.objective.gradient(full)
+        full, v = self.caller_view(state)
+        g, at = self.objective.gradient(full), 0
         for block in self.blocks:
             g = g + transposed_times(block.jacobian(full), v[at : at + block.size])
             at += block.size
         spread = xp.zeros_like(full)
-        mask = self._is_free()
-        inner = [_scatter(xp, spread, self.free, z) for z in (zl, zu)]
-        return (xp.where(mask, inner[0], xp.clip(g, 0.0, None)), xp.where(mask, inner[1], xp.clip(-g, 0.0, None)))
-
-    def _full(self, x):
-        return x if self.free is None else _scatter(self.xp, self.whole, self.free, x)
-
-    def _reduced(self, x):
-        return self.xp.take(x, self.free)
-
-    def _is_free(self):
-        mask = np.zeros(self.whole.shape[0], bool)
-        mask[_array.host(self.free).astype(int)] = True
-        return self._move(mask, self.xp.bool)
-
-    def _move(self, values, dtype=None):
-        return _array.like(self.xp, values, self.space.device, dtype or self.space.dtype)
+        sides = ((zl, xp.clip(g, 0.0, None)), (zu, xp.clip(-g, 0.0, None)))
+        return tuple(xp.where(layout.is_free, scattered(xp, spread, layout.free, z), side) for z, side in sides)
 
 
 def _largest(*values):
@@ -347,47 +254,13 @@ def _largest(*values):
     return max(values) if sum(values) == sum(values) else math.nan
 
 
-def read_bounds(n, bounds, x0):
-    """Return NumPy vectors of lower and upper bounds."""
-    if bounds is None:
-        return np.full(n, -math.inf), np.full(n, math.inf)
-    if hasattr(bounds, "lb"):
-        lower, upper = _spread("bounds.lb", bounds.lb, n), _spread("bounds.ub", bounds.ub, n)
-    else:
-        pairs = list(bounds)
-        if len(pairs) != n or any(np.size(pair) != 2 for pair in pairs):
-            raise InvalidInputError(
-                f"bounds has {len(pairs)} entries: {n} pairs (low, high) are expected, one for each entry of x0"
-            )
-        lower = np.array([-math.inf if low is None else low for low, _ in pairs], float)
-        upper = np.array([math.inf if high is None else high for _, high in pairs], float)
-    if (bad := np.flatnonzero(~(lower <= upper))).size:
-        i = bad[0]
-        raise InvalidInputError(
-            f"bounds[{i}] is ({lower[i]}, {upper[i]}): lower <= upper is expected; swap or loosen them"
-        )
-    outside = np.flatnonzero(((x0 < lower) | (x0 > upper)) & (lower < upper))
-    if outside.size:
-        i = outside[0]
-        warn(f"x0[{i}] is {x0[i]}, outside its bounds [{lower[i]}, {upper[i]}]: it is moved inside", NumoptWarning)
-    return lower, upper
-
-
-def _spread(name, side, size):
-    side = np.asarray(_array.host(side) if _array.is_array(side) else side, float)
-    if side.size not in (1, size):
-        raise InvalidInputError(f"{name} has {side.size} entries: 1 or {size} are expected; give one for each row")
-    if np.isnan(side).any():
-        raise InvalidInputError(f"{name} holds NaN: numbers or infinities are expected; use inf for no bound")
-    return np.broadcast_to(side.ravel(), (size,)).astype(float)
-
-
 def _finite(name, values):
     values = np.asarray(_array.host(values) if _array.is_array(values) else values)
-    if (bad := np.flatnonzero(~np.isfinite(values))).size:
+    if not np.isfinite(values).all():
+        i = np.flatnonzero(~np.isfinite(values))[0]
         raise InvalidInputError(
-            f"{name} has entry [{bad[0]}] = {values.ravel()[bad[0]]}: finite numbers are expected; choose another x0 "
-            f"or mend the function"
+            f"{name} has entry [{i}] = {values.ravel()[i]}: finite numbers are expected; choose another x0 or mend "
+            f"the function"
         )
 
 
@@ -396,33 +269,3 @@ def _row_sizes(xp, J):
     if _array.is_sparse(J):
         return abs(J).max(axis=1).toarray().ravel()
     return np.asarray(_array.host(xp.max(xp.abs(J), axis=1)))
-
-
-def _taken(xp, A, index, axis):
-    if isinstance(A, Operator):
-        raise InvalidInputError(
-            "constraints hold an operator together with fixed variables or rows out of order: equalities first and no "
-            "fixed variables are expected in operator mode; substitute or reorder them"
-        )
-    if _array.is_sparse(A):
-        return (A[index] if axis == 0 else A[:, index]).tocsr()
-    return xp.take(A, index, axis=axis)
-
-
-def _submatrix(xp, H, free, whole):
-    return _taken(xp, _taken(xp, H, free, 0), free, 1)
-
-
-def _scatter(xp, whole, index, values):
-    """Return `whole` with `values` at `index`."""
-    if type(whole) is np.ndarray:
-        out = whole.copy()
-        out[index] = values
-        return out
-    positions = xp.arange(whole.shape[0], device=_array.device(whole))
-    place = xp.searchsorted(index, positions)
-    place = xp.clip(place, None, index.shape[0] - 1)
-    return xp.where(xp.take(index, place) == positions, xp.take(values, place), whole)
-
-
-__all__ = ["Point", "Problem", "State", "read_bounds", "times"]

@@ -1,7 +1,7 @@
 """The variables and linear systems of the interior-point method: w = (x, s) between bounds, c(x) - s = 0."""
 
 from numopt import _array
-from numopt.constrained._problem import State
+from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 
 

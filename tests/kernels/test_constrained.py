@@ -80,20 +80,63 @@ def test_factorisation(k, n, m, dtype):
     A = k.kkt_matrix(H, J.astype(dtype), sigma, d)
     expected = naive.kkt_matrix(H, J.astype(dtype), sigma, d)
     np.testing.assert_allclose(A, expected, rtol=1e-6)
-    factor, negative, zero = k.ldl(A)
+    factor, negative, zero = k.kkt_factor(H, J.astype(dtype), sigma, d)
     assert (negative, zero) == (m, 0)
     b = rng.standard_normal(n + m).astype(dtype)
-    _close(k.ldl_solve(factor, b), np.linalg.solve(expected.astype(float), b.astype(float)), dtype)
+    x = np.concatenate(k.kkt_solve(factor, b[:n], b[n:]))
+    assert x.dtype == dtype
+    _close(x, np.linalg.solve(expected.astype(float), b.astype(float)), dtype)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 24, 48, 49, 80])
+@pytest.mark.parametrize("seed", range(6))
+def test_inertia_and_solution_of_indefinite_matrices(k, n, seed):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, n)) * (rng.random((n, n)) < (0.3, 1.0)[seed % 2])
+    A = A + A.T + (np.diag(rng.standard_normal(n)) if seed % 3 else 0)  # blocks of order two where the diagonal is 0
+    J, values = np.empty((0, n)), np.linalg.eigvalsh(A)
+    factor, negative, zero = k.kkt_factor(A, J, 0.0, 0.0)
+    if abs(values).min() > 1e-6:
+        assert (negative, zero) == ((values < 0).sum(), 0)
+        b = rng.standard_normal(n)
+        x, _ = k.kkt_solve(factor, b, b[:0])
+        np.testing.assert_allclose(A @ x, b, atol=1e-8 * abs(x).max())
 
 
 def test_badly_scaled_rows_keep_their_signs(k):
     scale = np.array([1e8, 1.0, 1e-8, 1e4])
     A = np.array([[2.0, 1, 0, 1], [1, 2, 1, 0], [0, 1, 3, 1], [1, 0, 1, -1.0]]) * np.outer(scale, scale)
-    assert k.ldl(A)[1:] == (1, 0)
+    assert k.kkt_factor(A, A[:0], 0.0, 0.0)[1:] == (1, 0)
 
 
-def test_nan_is_seen(k):
-    assert k.ldl(np.array([[1.0, np.nan], [np.nan, 1.0]]))[0] is None
+@pytest.mark.parametrize("n", [2, 60])
+def test_nan_is_seen(k, n):
+    H = np.eye(n)
+    H[0, 1] = H[1, 0] = np.nan
+    assert k.kkt_factor(H, H[:0], 0.0, 0.0)[0] is None
+
+
+def test_measures_of_equalities(k, dtype):
+    rng = np.random.default_rng(0)
+    gL, c, lam, sc = (rng.random(n).astype(dtype) + 0.1 for n in (7, 4, 4, 4))
+    expected = lam @ c, c @ c, gL @ gL, abs(gL).max() / 0.5, (c / sc).max(), (lam * sc).sum() / 0.5
+    _close(k.equality_measures(gL, c, lam, sc, 0.5), expected, dtype)
+    none = c[:0]
+    _close(k.equality_measures(gL, none, none, none, 1.0), (0, 0, gL @ gL, abs(gL).max(), 0, 0), dtype)
+
+
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_no_measure_loses_a_nan(k, at):
+    good, bad = np.linspace(0.1, 0.5, 5), np.linspace(0.1, 0.5, 5)
+    bad[at] = np.nan
+    low, high = good - 1, good + 1
+    for spoilt in range(3):
+        gL, c, lam = (bad if spoilt == i else good for i in range(3))
+        assert np.isnan(k.equality_measures(gL, c, lam, good, 1.0)[3:]).any()
+        assert np.isnan(k.kkt_errors(gL, c, lam, low, high, good, 1.0)).any()
+    for x, zl, zu in ((bad, good, good), (good, bad, good), (good, good, bad)):
+        assert np.isnan(k.bound_errors(x, low, high, zl, zu)).any()
+        assert np.isnan(k.complementarity(x, low, high, zl, zu, 0.1))
 
 
 @pytest.mark.parametrize("n", [1, 3, 40])

@@ -5,95 +5,53 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
+from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu._jit import jit
 
 
 def kkt_matrix(H, J, sigma, d):
     """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
-    m, n = J.shape
-    sigma, d = (np.full(k, v, H.dtype) if np.ndim(v) == 0 else v for v, k in ((sigma, n), (d, m)))
-    return _kkt_matrix(np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d)
+    return _dense.assembled(*_parts(H, J, sigma, d))
+
+
+def kkt_factor(H, J, sigma, d):
+    """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
+    parts = _parts(H, J, sigma, d)
+    if sum(J.shape) <= _dense.SMALL:
+        *factor, negative, zero = _dense.small(*parts)
+    else:
+        A = _dense.assembled(*parts)
+        scale = _dense.equilibrated(A)
+        if scale[0] != scale[0]:
+            return None, 0, A.shape[0]
+        sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
+        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * A.shape[0])
+        factor = lower.T, pivots, scale
+        negative, zero = _dense.inertia(lower.T, pivots)
+    return (factor if factor[2][0] == factor[2][0] else None), negative, zero
+
+
+def kkt_solve(factor, rx, rc):
+    """Return the solution for the right-hand side (rx, rc), in the same two parts."""
+    return _dense.solved(*factor, rx, rc)
+
+
+def _parts(H, J, sigma, d):
+    """Return the arguments of the compiled kernels: every diagonal as a vector, perhaps empty, and a number."""
+    none = H[0, :0]
+    tau = delta = 0.0
+    if np.ndim(sigma) == 0:
+        sigma, tau = none, float(sigma)
+    if np.ndim(d) == 0:
+        d, delta = none, float(d)
+    return np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, tau, delta
 
 
 @jit
-def _kkt_matrix(H, J, sigma, d):
-    m, n = J.shape
-    A = np.zeros((n + m, n + m), H.dtype)
-    for i in range(n):
-        for j in range(n):
-            A[i, j] = H[i, j]
-        A[i, i] += sigma[i]
-    for i in range(m):
-        for j in range(n):
-            A[n + i, j] = J[i, j]
-            A[j, n + i] = J[i, j]
-        A[n + i, n + i] = -d[i]
-    return A
-
-
-def ldl(A):
-    """Factor a symmetric matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
-    scaled, scale = _equilibrated(A)
-    sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
-    if scale[0] != scale[0]:
-        return None, 0, A.shape[0]
-    factor, pivots, _ = sytrf(scaled.T, lower=1, overwrite_a=True, lwork=64 * A.shape[0])
-    negative, zero = _inertia(factor, pivots)
-    return (factor, pivots, scale), negative, zero
-
-
-def ldl_solve(factor, b):
-    """Return A^-1 b."""
-    triangular, pivots, scale = factor
-    sytrs = lapack.dsytrs if b.dtype == np.float64 else lapack.ssytrs
-    return scale * sytrs(triangular, pivots, scale * b, lower=1)[0]
-
-
-@jit
-def _equilibrated(A):
-    """Return A with rows and columns scaled to size 1, and the scale (NaN if A holds one)."""
-    n = A.shape[0]
-    scale = np.ones(n, A.dtype)
-    largest = np.empty(n, A.dtype)
-    for _ in range(3):
-        for j in range(n):
-            top = 0.0
-            for i in range(n):
-                size = abs(A[i, j]) * scale[i]
-                if not size <= top:
-                    top = size
-            largest[j] = top * scale[j]
-        for j in range(n):
-            if not math.isfinite(largest[j]):
-                scale[:] = np.nan
-                return A.copy(), scale
-            if largest[j] > 0:
-                scale[j] /= math.sqrt(largest[j])
-    out = np.empty((n, n), A.dtype)
-    for j in range(n):
-        for i in range(n):
-            out[j, i] = A[i, j] * scale[i] * scale[j]
-    return out, scale
-
-
-@jit
-def _inertia(factor, pivots):
-    """Count negative and zero eigenvalues of the block diagonal that LAPACK's sytrf (lower) leaves."""
-    n = factor.shape[0]
-    zero = 4 * np.finfo(factor.dtype).eps * n
-    negative = none = k = 0
-    while k < n:
-        if pivots[k] > 0:
-            if abs(factor[k, k]) <= zero:
-                none += 1
-            elif not factor[k, k] > 0:
-                negative += 1
-            k += 1
-        else:  # a block of order two has one eigenvalue of each sign
-            negative += 1
-            k += 2
-    return negative, none
+def _larger(worst, value):
+    """Return the larger of two numbers, NaN if one is."""
+    return value if value > worst or value != value else worst
 
 
 @jit
@@ -101,35 +59,33 @@ def kkt_errors(dual, c, lam, low, high, sc, sf):
     """Return (stationarity, violation, complementarity) of rows low <= c <= high, unscaled."""
     stationarity = violation = product = 0.0
     for j in range(dual.size):
-        if not abs(dual[j]) <= stationarity:
-            stationarity = abs(dual[j])
+        stationarity = _larger(stationarity, abs(dual[j]))
     for i in range(c.size):
         off = max(low[i] - c[i], c[i] - high[i]) / sc[i]
-        if not off <= violation:
-            violation = off
+        violation = _larger(violation, off)
         if low[i] != high[i]:
             distance = high[i] - c[i] if lam[i] > 0 else c[i] - low[i]
             paid = abs(lam[i]) * (max(distance, 0.0) if math.isfinite(distance) else 1.0)
-            if not paid <= product:
-                product = paid
+            product = _larger(product, paid)
         elif not abs(lam[i]) < math.inf:
             product = math.nan
     return stationarity / sf, violation, product / sf
 
 
-@jit(fastmath=("contract",))
-def merit(f, g, J, c, lam, eta1, eta2):
-    """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |g + J^T lam|^2."""
-    gL = g.astype(np.float64)
-    value, cc, gg = f, 0.0, 0.0
+@jit
+def equality_measures(gL, c, lam, sc, sf):
+    """Return (lam.c, |c|^2, |gL|^2; of the unscaled problem stationarity, violation and sum of |multipliers|)."""
+    lc = cc = gg = stationarity = violation = size = 0.0
     for i in range(c.size):
-        value += lam[i] * c[i]
+        lc += lam[i] * c[i]
         cc += c[i] * c[i]
-        for j in range(g.size):
-            gL[j] += lam[i] * J[i, j]
-    for j in range(g.size):
+        size += abs(lam[i]) * sc[i]
+        off = abs(c[i]) / sc[i]
+        violation = _larger(violation, off)
+    for j in range(gL.size):
         gg += gL[j] * gL[j]
-    return value + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+        stationarity = _larger(stationarity, abs(gL[j]))
+    return lc, cc, gg, stationarity / sf, violation, size / sf
 
 
 @jit
@@ -138,11 +94,9 @@ def bound_errors(x, low, high, zl, zu):
     violation = product = 0.0
     for i in range(x.size):
         for distance, z in ((x[i] - low[i], zl[i]), (high[i] - x[i], zu[i])):
-            if not -distance <= violation:
-                violation = -distance
+            violation = _larger(violation, -distance)
             paid = abs(z) * (max(distance, 0.0) if math.isfinite(distance) else 1.0)
-            if not paid <= product:
-                product = paid
+            product = _larger(product, paid)
     return violation, product
 
 
@@ -188,10 +142,9 @@ def complementarity(x, low, high, zl, zu, mu):
     worst = 0.0
     for i in range(x.size):
         for distance, z in ((x[i] - low[i], zl[i]), (high[i] - x[i], zu[i])):
-            if math.isfinite(distance):
+            if not math.isinf(distance):
                 off = abs(z * distance - mu)
-                if not off <= worst:
-                    worst = off
+                worst = _larger(worst, off)
     return worst
 
 
@@ -271,10 +224,12 @@ def warmup(dtype):
     one = np.ones(2, dtype)
     eye = np.eye(2, dtype=dtype)
     mu = float(one[0])
-    factor, *_ = ldl(kkt_matrix(eye, eye[:1], 0.0, 0.0))
+    factor, *_ = kkt_factor(eye, eye[:1], 0.0, one[:1])
+    big = np.eye(_dense.SMALL, dtype=dtype)
+    kkt_factor(big, big[:1], 0.0, 0.0)
     kkt_errors(one, one, one, one, one, one, mu)
-    merit(mu, one, eye, one, one, mu, mu)
-    ldl_solve(factor, np.ones(3, dtype))
+    equality_measures(one, one, one, one, mu)
+    kkt_solve(factor, one, one[:1])
     for function in (bound_errors, bound_curvature):
         function(one, 0 * one, 2 * one, one, one)
     pushed(one, 0 * one, 2 * one, 0.01)

@@ -15,11 +15,12 @@ def kkt_matrix(H, J, sigma, d):
     return xp.concat([top, xp.concat([J, -(xp.eye(m, **place) * d)], axis=1)], axis=0)
 
 
-def ldl(A):
-    """Factor a symmetric matrix; return (factor, negative, zero): the counts of its eigenvalues' signs.
+def kkt_factor(H, J, sigma, d):
+    """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs.
 
-    Here the factor is an eigendecomposition of A with rows and columns scaled to size 1.
+    Here the factor is an eigendecomposition of the matrix with rows and columns scaled to size 1.
     """
+    A = kkt_matrix(H, J, sigma, d)
     xp = _array.namespace(A)
     scale = xp.ones_like(A[0, :])
     for _ in range(3):
@@ -35,13 +36,14 @@ def ldl(A):
     return (values, vectors, scale), int(negative), int(none)
 
 
-def ldl_solve(factor, b):
-    """Return A^-1 b."""
+def kkt_solve(factor, rx, rc):
+    """Return the solution for the right-hand side (rx, rc), in the same two parts."""
     values, vectors, scale = factor
-    xp = _array.namespace(b)
-    inner = (scale * b) @ vectors
+    xp = _array.namespace(rx)
+    inner = (scale * xp.concat([rx, rc])) @ vectors
     inner = xp.where(values != 0, inner / xp.where(values != 0, values, xp.ones_like(values)), 0.0 * inner)
-    return scale * (vectors @ inner)
+    out = scale * (vectors @ inner)
+    return out[: rx.shape[0]], out[rx.shape[0] :]
 
 
 def kkt_errors(dual, c, lam, low, high, sc, sf):
@@ -63,11 +65,11 @@ def kkt_errors(dual, c, lam, low, high, sc, sf):
     return _array.host(stationarity, violation, paid / sf)
 
 
-def merit(f, g, J, c, lam, eta1, eta2):
-    """Return f + lam.c + eta1/2 |c|^2 + eta2/2 |g + J^T lam|^2."""
-    gL = g + lam @ J
-    lc, cc, gg = _array.host(lam @ c, c @ c, gL @ gL)
-    return f + lc + 0.5 * eta1 * cc + 0.5 * eta2 * gg
+def equality_measures(gL, c, lam, sc, sf):
+    """Return (lam.c, |c|^2, |gL|^2; of the unscaled problem stationarity, violation and sum of |multipliers|)."""
+    xp = _array.namespace(gL)
+    off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
+    return _array.host(lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf)
 
 
 def bound_errors(x, low, high, zl, zu):
