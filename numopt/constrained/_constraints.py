@@ -32,7 +32,7 @@ class Objective:
 
     def value(self, x):
         space = self.space
-        f = space.call("nfev", self.fun, space.copied(x), *self.args)
+        f = space.call("nfev", self.fun, x, *self.args)
         if self.joint:
             f, g = f
             self.pair = x, space.vector("fun (its gradient)", g, x.shape[0])
@@ -46,7 +46,7 @@ class Objective:
             return self.pair[1]
         if isinstance(self.jac, str):
             return differences(space, self._one, x, self.jac)[0, :]
-        g = space.call("njev", self.jac, space.copied(x), *self.args)
+        g = space.call("njev", self.jac, x, *self.args)
         return space.vector("jac", g, x.shape[0])
 
     def hessian(self, x):
@@ -56,7 +56,7 @@ class Objective:
             return differences(space, self.gradient, x, self.hess)
         if self.hess is None:
             return None
-        H = space.call("nhev", self.hess, space.copied(x), *self.args)
+        H = space.call("nhev", self.hess, x, *self.args)
         return space.matrix("hess", H, (n, n))
 
     def product(self, x, p):
@@ -73,13 +73,13 @@ class Block:
 
     def __init__(self, space, label, fun, jac, hess, low, high):
         self.space, self.label, self.fun = space, label, fun
+        self.names = [f"{label}.{part}" for part in ("fun", "jac", "hess")]
         self.jac, (self.hess, self.learns) = jac, hess
         self.low, self.high, self.size = low, high, None
 
     def value(self, x):
         space = self.space
-        c = space.call("ncev", self.fun, space.copied(x))
-        c = space.vector(f"{self.label}.fun", c, self.size)
+        c = space.vector(self.names[0], space.call("ncev", self.fun, x), self.size)
         self.size = c.shape[0]
         return c
 
@@ -87,8 +87,7 @@ class Block:
         space = self.space
         if isinstance(self.jac, str):
             return differences(space, self._raw, x, self.jac)
-        J = space.call("njev", self.jac, space.copied(x))
-        return space.matrix(f"{self.label}.jac", J, (self.size, x.shape[0]))
+        return space.matrix(self.names[1], space.call("njev", self.jac, x), (self.size, x.shape[0]))
 
     def hessian(self, x, v):
         space, n = self.space, x.shape[0]
@@ -101,8 +100,7 @@ class Block:
             return differences(space, gradient, x, self.hess)
         if self.hess is None:
             return None
-        H = space.call("nhev", self.hess, space.copied(x), v)
-        return space.matrix(f"{self.label}.hess", H, (n, n))
+        return space.matrix(self.names[2], space.call("nhev", self.hess, x, v), (n, n))
 
     def _raw(self, x):
         c = self.space.xp.asarray(self.space.call("ncev", self.fun, x), device=self.space.device)

@@ -24,15 +24,17 @@ class Space:
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
+        self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
         self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev"), 0)
         self.seconds = 0.0
 
-    def call(self, kind, function, *arguments):
-        """Call a function of the caller, counted and timed."""
+    def call(self, kind, function, x, *more):
+        """Call a function of the caller, counted and timed, with a copy of `x` that it may write to."""
         self.counts[kind] += 1
+        x = x.copy() if self.native is not None else self.copied(x)
         began = perf_counter()
         try:
-            return function(*arguments)
+            return function(x, *more)
         finally:
             self.seconds += perf_counter() - began
 
@@ -42,7 +44,7 @@ class Space:
 
     def scalar(self, name, value):
         """Return the value of a scalar function as a float; infinite or NaN is the caller's to judge."""
-        if type(value) is float or type(value) is np.float64:
+        if isinstance(value, float):  # np.float64 is one
             return float(value)
         if np.shape(value) not in ((), (1,)) if not _array.is_array(value) else value.shape not in ((), (1,)):
             raise InvalidInputError(
@@ -58,6 +60,8 @@ class Space:
 
     def vector(self, name, value, size=None):
         """Return a fresh vector; scalars and matrices of one row or column count as vectors."""
+        if type(value) is np.ndarray and value.dtype is self.native and value.shape == (size,):
+            return value.copy()
         if not (type(value) is np.ndarray and self.numpy and value.dtype == self.dtype and value.ndim == 1):
             value = self._dense(name, value)
             if value.ndim != 1 and max(value.shape, default=1) == value.size:
@@ -72,6 +76,8 @@ class Space:
 
     def matrix(self, name, value, shape):
         """Return a fresh matrix: dense, a SciPy CSR array, or an operator with ``matvec`` as it is."""
+        if type(value) is np.ndarray and value.dtype is self.native and value.shape == shape:
+            return value.copy()
         if _array.is_sparse(value):
             if not self.numpy:
                 raise InvalidTypeError(

@@ -22,7 +22,7 @@ class Products:
         self.given, self.apply = preconditioner, None
 
     def at(self, look):
-        """Choose the preconditioner for (x, lam) = ``look()``: a constant operator, or what a function of both returns."""
+        """Choose the preconditioner: a constant operator, or what a function of (x, lam) = ``look()`` returns."""
         M = self.given if self.given is None or hasattr(self.given, "matvec") else self.given(*look())
         self.apply = None if M is None else M.matvec
 

@@ -28,6 +28,8 @@ def times(A, p):
 
 def transposed_times(A, q):
     """Return A^T q."""
+    if type(A) is np.ndarray:
+        return q @ A
     if isinstance(A, Operator):
         return A.rmatvec(q)
     return A.T @ q if _array.is_sparse(A) else q @ A
@@ -37,6 +39,8 @@ def stack(xp, space, parts, n):
     """Return matrices on top of one another, in the least structured of their forms."""
     if not parts:
         return xp.zeros((0, n), dtype=space.dtype, device=space.device)
+    if len(parts) == 1 and type(parts[0]) is np.ndarray:
+        return parts[0]
     if any(hasattr(A, "matvec") for A in parts):
         parts = [as_operator(A) for A in parts]
         return parts[0] if len(parts) == 1 else _stacked(xp, parts, n)
@@ -61,6 +65,8 @@ def _stacked(xp, parts, n):
 
 def total(xp, space, parts, n):
     """Return the sum of square matrices, in the least structured of their forms."""
+    if parts and all(type(A) is np.ndarray for A in parts):  # the common case, called often
+        return sum(parts[1:], start=parts[0])
     if any(hasattr(A, "matvec") for A in parts):
         parts = [as_operator(A) for A in parts]
         return parts[0] if len(parts) == 1 else Operator((n, n), lambda p: sum(A.matvec(p) for A in parts))

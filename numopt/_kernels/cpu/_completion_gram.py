@@ -87,7 +87,9 @@ def _make_tile(rows, columns, minus=False):
                 if vector != wide:
                     total = builder.fpext(total, wide)
                 row = builder.mul(builder.add(at, number(i // columns)), widths[2])
-                place = pointer(target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide)
+                place = pointer(
+                    target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
+                )
                 old = builder.load(place, align=8)
                 builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
             return context.get_dummy_value()

@@ -41,9 +41,9 @@ def _parts(H, J, sigma, d):
     """Return the arguments of the compiled kernels: every diagonal as a vector, perhaps empty, and a number."""
     none = H[0, :0]
     tau = delta = 0.0
-    if np.ndim(sigma) == 0:
+    if not isinstance(sigma, np.ndarray):
         sigma, tau = none, float(sigma)
-    if np.ndim(d) == 0:
+    if not isinstance(d, np.ndarray):
         d, delta = none, float(d)
     return np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, tau, delta
 

@@ -1,5 +1,6 @@
 """Kernels of optimal transport: fused passes over the cost, the plan whole or by entries, Newton directions."""
 
+
 import numpy as np
 
 from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_passes

@@ -238,6 +238,7 @@ def quotients(d, b, x, x0):
     return xx, xb, vv
 
 
+
 def warmup(dtype):
     """Compile all of the above for padded rows and for others; float32 is computed in float64."""
     grid = np.array([1, 0], np.int32), np.array([0, 1, 2], np.int32)

@@ -164,7 +164,9 @@ def pattern_eval(data, indices, indptr, a, w):
     return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
 
 
-def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
+def pattern_direction(
+    data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter
+):
     """Solve the Newton system of the plan P = diag(1/s) K diag(w) by Jacobi-PCG; return (d, steps).
 
     Entries P_ij < drop min(a_i, b_j) are left out and the diagonal is built from what stays, so that the
