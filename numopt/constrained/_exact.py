@@ -29,7 +29,7 @@ def exact_newton(p, kkt, regular, start):
     eta1, eta2, units = 1.0, 0.1, 0
     eps, state = float(p.xp.finfo(p.space.dtype).eps), p.measure(start)
     while True:
-        point, K = state.point, math.sqrt(state.gg + state.cc)
+        begun, point, K = state, state.point, math.sqrt(state.gg + state.cc)
         kkt.look, H = partial(p.caller_view, state), p.hessian(point, state.lam)
         kkt.factor(H, point.J, 0.0, 0.0)
         B, tau, delta = H, 0.0, 0.0
@@ -43,7 +43,7 @@ def exact_newton(p, kkt, regular, start):
             factor, plain = partial(_factor, kkt, point.J), partial(p.objective_hessian, point)
             found = regular.correct(factor, H, plain, K, delta)
             if found is None:
-                raise LineSearchFailed(state)
+                raise LineSearchFailed(begun)
             B, tau, delta = found
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
         dx, dlam = kkt.solve(-gL, -c)
@@ -68,7 +68,7 @@ def exact_newton(p, kkt, regular, start):
                 break
             eta1, eta2 = _NU * _NU * eta1, eta2 / _NU
             if eta1 > 1e8 or eta2 < 1e-8:
-                raise LineSearchFailed(state)
+                raise LineSearchFailed(begun)
 
         here, alpha = state.merit(eta1, eta2), 1.0
         slack = 10 * eps * max(1.0, abs(here))
@@ -87,7 +87,7 @@ def exact_newton(p, kkt, regular, start):
             best = -0.5 * slope * alpha / ((value - here) / alpha - slope) if math.isfinite(value) else 0.0
             alpha *= min(max(best / alpha, 0.1), 0.5)
             if alpha < _SHORTEST:
-                raise LineSearchFailed(state)
+                raise LineSearchFailed(begun)
         p.learn(point, new.point, new.lam)
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
