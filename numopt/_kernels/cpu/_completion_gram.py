@@ -1,4 +1,4 @@
-"""Gram matrices of gathered rows in vector registers, and Cholesky factors in packed rows.
+"""Gram matrices of gathered rows in vector registers, and their Cholesky factors.
 
 A block holds one observed row a line, sqrt(w) v_j, padded to whole vectors. Its Gram matrix is summed in tiles that
 stay in registers; so are the products of Cholesky's method, by the same code.
@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numopt._kernels.cpu._completion_rows import axpy, dot, eliminate
+from numopt._kernels.cpu._completion_rows import dot, eliminate
 from numopt._kernels.cpu._jit import jit
 
 _FUSED = ("contract",)
@@ -195,44 +195,3 @@ def back_substitute(G, k, column, x):
         x1 = (t1 - G[a + 1, a + 2] * x2 - G[a + 1, a + 3] * x3) * G[a + 1, a + 1]
         x0 = (t0 - G[a, a + 1] * x1 - G[a, a + 2] * x2 - G[a, a + 3] * x3) * G[a, a]
         x[0, a], x[0, a + 1], x[0, a + 2], x[0, a + 3] = x0, x1, x2, x3
-
-
-@jit
-def packed_size(k):
-    """Return how many numbers a packed factor has: row j from its vector of 4 on."""
-    q = (k + 3) // 4
-    full = 8 * q * (q + 1)
-    return full - (4 * q - k) * 4
-
-
-@jit
-def pack(G, k, kept, i):
-    """Write the factor to kept[i]: row j starts at the multiple of 4 at or below j; the rest of its vectors is 0."""
-    at, K = 0, (k + 3) // 4 * 4
-    for j in range(k):
-        first = j // 4 * 4
-        for c in range(first, j):
-            kept[i, at + c - first] = 0.0
-        for c in range(j, k):
-            kept[i, at + c - first] = G[j, c]
-        for c in range(k, K):
-            kept[i, at + c - first] = 0.0
-        at += K - first
-
-
-@jit(fastmath=_SUM)
-def solve_packed(kept, i, k, x):
-    """Solve R^T R x = b in place, in x[0], which has zeros from k to the next multiple of 4."""
-    K = (k + 3) // 4 * 4
-    at = 0
-    for j in range(k):
-        first = j // 4 * 4
-        s = x[0, j] * kept[i, at + j - first]
-        axpy(-s, kept, i, at, x, 0, first, K - first)
-        x[0, j] = s
-        at += K - first
-    for j in range(k - 1, -1, -1):
-        first = j // 4 * 4
-        at -= K - first
-        s, x[0, j] = x[0, j], 0.0
-        x[0, j] = (s - dot(kept, i, at, x, 0, first, K - first)) * kept[i, at + j - first]

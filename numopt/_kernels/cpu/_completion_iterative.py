@@ -3,7 +3,8 @@
 import numba
 import numpy as np
 
-from numopt._kernels.cpu._completion_gram import add_gram, back_substitute, cholesky, pack, packed_size, solve_packed
+from numopt._kernels.cpu._completion_gram import add_gram, back_substitute, cholesky
+from numopt._kernels.cpu._completion_inverse import pack_inverse, packed_size, set_identity, solve_packed
 from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
 from numopt._kernels.cpu._jit import jit
 
@@ -18,9 +19,10 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
     for i in range(lo, hi):
         longest = max(longest, ptr[i + 1] - ptr[i])
     block, sketch = np.zeros((longest + 1, K), V.dtype), np.zeros((size + size % 2, K), V.dtype)
-    G, kept = np.empty((K, K)), np.empty((1, packed_size(k)))
-    # Rows of `vectors`: x, g, d, s, in the dtype of the data; z alone is float64, for the triangular solves.
-    vectors, z, x = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros((1, K))
+    G, kept, square = np.empty((K, 2 * K)), np.empty((1, packed_size(k))), (k + 3) // 4 * 4
+    inverse, lower = np.empty((square, square)), np.empty((square, square))
+    # Rows of `vectors`: x, g, d, s, in the dtype of the data; z is float64, for what is preconditioned.
+    vectors, pulled, z, x = np.zeros((4, K), V.dtype), np.zeros((1, K)), np.zeros((1, K)), np.zeros((1, K))
     weighted, sketched, one = w.size > 0, buckets.size > 0, V.dtype.type(1)
     for i in range(lo, hi):
         first, n = ptr[i], ptr[i + 1] - ptr[i]
@@ -46,9 +48,10 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
                 trace += G[a, a]
             for a in range(k):
                 G[a, a] += ridge + 1e-13 * trace / k
+            set_identity(G, k, K)
             cholesky(G, k)
             back_substitute(G, k, k, x)
-            pack(G, k, kept, 0)
+            pack_inverse(G, k, K, inverse, lower, kept, 0)
             for a in range(k):
                 vectors[0, a] = x[0, a]
         else:
@@ -66,9 +69,9 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
             for a in range(k):
                 if taken == 0:
                     vectors[1, a] -= ridge * vectors[0, a]
-                z[0, a] = vectors[1, a]
+                z[0, a] = pulled[0, a] = vectors[1, a]
             if sketched:
-                solve_packed(kept, 0, k, z)
+                solve_packed(kept, 0, k, pulled, z)
             new = 0.0
             for a in range(k):
                 new += z[0, a] * vectors[1, a]

@@ -1,7 +1,8 @@
 """Dot products and sums of short rows in vector registers.
 
-A row has a whole number of vectors of four. Written as loops, they cost a bounds test or a remainder loop for
-each entry of the data, which is more than the arithmetic.
+A row has a whole number of vectors: of 4 numbers in float64, of 8 in float32. Written as loops, they cost a bounds test
+or a remainder loop for each entry of the data, which is more than the arithmetic. Four entries at a time share
+what belongs to their row, and add up their vectors together.
 """
 
 from llvmlite import ir
@@ -9,7 +10,6 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 4
 _FUSED = ("contract",)
 _INDEX = ir.IntType(64)
 
@@ -26,7 +26,8 @@ def _row(context, builder, kind, array, i, first):
 
 
 def _vector(context, kind):
-    return ir.VectorType(context.get_data_type(kind.dtype), LANES)
+    element = context.get_data_type(kind.dtype)
+    return ir.VectorType(element, 4 if element == ir.DoubleType() else 8)
 
 
 def _load(builder, base, at, vector):
@@ -40,11 +41,11 @@ def _store(builder, value, base, at):
 def _spread(builder, x, vector):
     nothing = ir.Constant(vector, ir.Undefined)
     alone = builder.insert_element(nothing, x, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(alone, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    return builder.shuffle_vector(alone, nothing, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count))
 
 
-def _vectors(builder, n, body, start=()):
-    """Run ``body(at, *carried) -> carried`` for at = 0, 4, ... below n > 0; return what is carried last."""
+def _vectors(builder, n, lanes, body, start=()):
+    """Run ``body(at, *carried) -> carried`` for at = 0, lanes, ... below n > 0; return what is carried last."""
     before = builder.block
     loop, done = builder.append_basic_block("row"), builder.append_basic_block("row.done")
     builder.branch(loop)
@@ -53,7 +54,7 @@ def _vectors(builder, n, body, start=()):
     at.add_incoming(_number(0), before)
     carried = [builder.phi(x.type) for x in start]
     new = body(at, *carried)
-    following = builder.add(at, _number(LANES))
+    following = builder.add(at, _number(lanes))
     at.add_incoming(following, loop)
     for phi, first, later in zip(carried, start, new, strict=True):
         phi.add_incoming(first, before)
@@ -61,6 +62,21 @@ def _vectors(builder, n, body, start=()):
     builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
     builder.position_at_end(done)
     return new
+
+
+def _zero(vector):
+    return ir.Constant(vector, [0.0] * vector.count)
+
+
+def _shuffle(builder, x, y, lanes):
+    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
+
+
+def _four(builder, x):
+    """Return a vector of 4 with the sum of x: the halves of one of 8 are added."""
+    if x.type.count == 4:
+        return x
+    return builder.fadd(_shuffle(builder, x, x, [0, 1, 2, 3]), _shuffle(builder, x, x, [4, 5, 6, 7]))
 
 
 @intrinsic
@@ -75,11 +91,66 @@ def dot(typingctx, X, i, a, Y, j, b, n):
             product = builder.fmul(_load(builder, x, at, vector), _load(builder, y, at, vector), flags=_FUSED)
             return (builder.fadd(total, product, flags=_FUSED),)
 
-        (total,) = _vectors(builder, args[6], body, (ir.Constant(vector, [0.0] * LANES),))
-        parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(LANES)]
+        (total,) = _vectors(builder, args[6], vector.count, body, (_zero(vector),))
+        total = _four(builder, total)
+        parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(4)]
         return builder.fadd(builder.fadd(parts[0], parts[2]), builder.fadd(parts[1], parts[3]))
 
     return X.dtype(X, types.intp, types.intp, Y, types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def dot_four(typingctx, X, i, Y, j0, j1, j2, j3, b, n):
+    """Return X[i, :n].Y[j, b:b+n] for the four j, a tuple."""
+
+    def codegen(context, builder, signature, args):
+        kinds, vector = signature.args, _vector(context, signature.args[0])
+        x = _row(context, builder, kinds[0], args[0], args[1], _number(0))
+        rows = [_row(context, builder, kinds[2], args[2], j, args[7]) for j in args[3:7]]
+
+        def body(at, *totals):
+            own = _load(builder, x, at, vector)
+            products = [builder.fmul(own, _load(builder, row, at, vector), flags=_FUSED) for row in rows]
+            return [builder.fadd(*pair, flags=_FUSED) for pair in zip(totals, products, strict=True)]
+
+        sums = _vectors(builder, args[8], vector.count, body, (_zero(vector),) * 4)
+        sums = [_four(builder, x) for x in sums]
+        pairs = []
+        for x, y in (sums[:2], sums[2:]):
+            even, odd = _shuffle(builder, x, y, [0, 4, 2, 6]), _shuffle(builder, x, y, [1, 5, 3, 7])
+            pairs.append(builder.fadd(even, odd))
+        low, high = _shuffle(builder, *pairs, [0, 1, 4, 5]), _shuffle(builder, *pairs, [2, 3, 6, 7])
+        total = builder.fadd(low, high)
+        parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(4)]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    i64 = types.intp
+    return types.UniTuple(X.dtype, 4)(X, i64, Y, i64, i64, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def axpy_four(typingctx, s0, s1, s2, s3, X, j0, j1, j2, j3, Y, n):
+    """Add the sum of s X[j, :n] over the four pairs (s, j) to Y[0, :n]."""
+
+    def codegen(context, builder, signature, args):
+        kinds, vector = signature.args, _vector(context, signature.args[4])
+        scales = [_spread(builder, s, vector) for s in args[:4]]
+        rows = [_row(context, builder, kinds[4], args[4], j, _number(0)) for j in args[5:9]]
+        y = _row(context, builder, kinds[9], args[9], _number(0), _number(0))
+
+        def body(at):
+            total = _load(builder, y, at, vector)
+            for s, row in zip(scales, rows, strict=True):
+                product = builder.fmul(s, _load(builder, row, at, vector), flags=_FUSED)
+                total = builder.fadd(total, product, flags=_FUSED)
+            _store(builder, total, y, at)
+            return ()
+
+        _vectors(builder, args[10], vector.count, body)
+        return context.get_dummy_value()
+
+    i64, s = types.intp, X.dtype
+    return types.void(s, s, s, s, X, i64, i64, i64, i64, Y, i64), codegen
 
 
 @intrinsic
@@ -96,7 +167,7 @@ def axpy(typingctx, s, X, i, a, Y, j, b, n):
             _store(builder, builder.fadd(_load(builder, y, at, vector), product, flags=_FUSED), y, at)
             return ()
 
-        _vectors(builder, args[7], body)
+        _vectors(builder, args[7], vector.count, body)
         return context.get_dummy_value()
 
     i64 = types.intp
@@ -116,7 +187,7 @@ def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
             _store(builder, builder.fmul(s, _load(builder, x, at, vector)), y, at)
             return ()
 
-        _vectors(builder, args[7], body)
+        _vectors(builder, args[7], vector.count, body)
         return context.get_dummy_value()
 
     i64 = types.intp
@@ -145,7 +216,7 @@ def eliminate(typingctx, G, a, n, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3):
                 _store(builder, solved[q], rows[q], at)
             return ()
 
-        _vectors(builder, n, body)
+        _vectors(builder, n, vector.count, body)
         return context.get_dummy_value()
 
     d = types.float64

@@ -116,6 +116,12 @@ def solve_kept(kept, B):
     return xp.astype(x, B.dtype)
 
 
+def inverse_traces(kept, M):
+    """Return trace(G_i^{-1} M) of each row, M symmetric."""
+    xp = namespace(M)
+    return xp.sum(kept * xp.astype(M, xp.float64), axis=(1, 2))
+
+
 def grouped(keys, other, size, width):
     """Return (order, indptr) that sort entries by `keys`, then by `other`."""
     xp = namespace(keys)

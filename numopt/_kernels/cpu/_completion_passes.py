@@ -1,0 +1,186 @@
+"""Passes over the entries of rows that cost a few vectors an entry: four entries at a time."""
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._completion_inverse import solve_packed
+from numopt._kernels.cpu._completion_rows import axpy, axpy_four, dot, dot_four
+from numopt._kernels.cpu._jit import jit
+
+_SUM = {"contract", "reassoc", "nsz"}
+
+
+@jit(fastmath=_SUM)
+def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
+    """Write sum w v_j r_ij, |sum w v_j b_ij|^2 and sum w r_ij^2 of rows lo to hi; b is y less the offset."""
+    K, k = V.shape[1], g.shape[1]
+    pull, push = np.empty((1, K), V.dtype), np.empty((1, K), V.dtype)
+    weighted, shifted, one = w.size > 0, offset.size > 0, V.dtype.type(1)
+    b, s, r = np.empty(4, V.dtype), np.ones(4, V.dtype), np.empty(4, V.dtype)
+    for i in range(lo, hi):
+        pull[:], push[:] = 0, 0
+        total = 0.0
+        e, end = ptr[i], ptr[i + 1]
+        while e < end:
+            four = end - e >= 4
+            count = 4 if four else 1
+            if four:
+                r[0], r[1], r[2], r[3] = dot_four(U, i, V, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], 0, K)
+            else:
+                r[0] = dot(U, i, 0, V, idx[e], 0, K)
+            for q in range(count):
+                b[q] = y[e + q] - offset[idx[e + q]] if shifted else y[e + q]
+                r[q] = b[q] - r[q]
+                s[q] = w[e + q] if weighted else one
+                total += s[q] * r[q] * r[q]
+            if four:
+                j = idx[e], idx[e + 1], idx[e + 2], idx[e + 3]
+                axpy_four(s[0] * r[0], s[1] * r[1], s[2] * r[2], s[3] * r[3], V, j[0], j[1], j[2], j[3], pull, K)
+                axpy_four(s[0] * b[0], s[1] * b[1], s[2] * b[2], s[3] * b[3], V, j[0], j[1], j[2], j[3], push, K)
+            else:
+                axpy(s[0] * r[0], V, idx[e], 0, pull, 0, 0, K)
+                axpy(s[0] * b[0], V, idx[e], 0, push, 0, 0, K)
+            e += count
+        g[i] = pull[0, :k]
+        total_push = 0.0
+        for c in range(k):
+            total_push += push[0, c] * push[0, c]
+        size[i] = total_push
+        sums[i] = total
+
+
+@jit(fastmath=_SUM, parallel=True)
+def gradient_chunks(bounds, y, idx, ptr, w, U, V, offset, g, size, sums):
+    """Do all rows, chunk by chunk."""
+    for c in numba.prange(bounds.size - 1):
+        gradient_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, U, V, offset, g, size, sums)
+
+
+@jit(fastmath=_SUM)
+def residual_rows(lo, hi, y, idx, ptr, U, V, offset, out):
+    """Write y_ij - o_j - u_i.v_j for the entries of rows lo to hi."""
+    shifted, K = offset.size > 0, V.shape[1]
+    for i in range(lo, hi):
+        e, end = ptr[i], ptr[i + 1]
+        while end - e >= 4:
+            x = dot_four(U, i, V, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], 0, K)
+            out[e], out[e + 1], out[e + 2], out[e + 3] = x
+            e += 4
+        while e < end:
+            out[e] = dot(U, i, 0, V, idx[e], 0, K)
+            e += 1
+        for e in range(ptr[i], end):
+            out[e] = y[e] - out[e] - offset[idx[e]] if shifted else y[e] - out[e]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def residual_chunks(bounds, y, idx, ptr, U, V, offset, out):
+    """Do all rows, chunk by chunk."""
+    for c in numba.prange(bounds.size - 1):
+        residual_rows(bounds[c], bounds[c + 1], y, idx, ptr, U, V, offset, out)
+
+
+@jit(fastmath=_SUM)
+def multiply_rows(lo, hi, values, idx, ptr, X, out):
+    """Write sum_j value_ij x_j of rows lo to hi."""
+    row, K = np.empty((1, X.shape[1]), X.dtype), X.shape[1]
+    for i in range(lo, hi):
+        row[:] = 0
+        e, end = ptr[i], ptr[i + 1]
+        while end - e >= 4:
+            s = values[e], values[e + 1], values[e + 2], values[e + 3]
+            axpy_four(s[0], s[1], s[2], s[3], X, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], row, K)
+            e += 4
+        while e < end:
+            axpy(values[e], X, idx[e], 0, row, 0, 0, K)
+            e += 1
+        out[i] = row[0]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def multiply_chunks(bounds, values, idx, ptr, X, out):
+    """Do all rows, chunk by chunk."""
+    for c in numba.prange(bounds.size - 1):
+        multiply_rows(bounds[c], bounds[c + 1], values, idx, ptr, X, out)
+
+
+@jit(fastmath=_SUM)
+def _coupled(i, idx, ptr, w, other, own, at, K, t):
+    """Add sum_j w s_j o_j[:K] to t, s_j = o_j[at:].own_i: what both passes of the Schur complement do."""
+    weighted, length = w.size > 0, other.shape[1] - at
+    e, end = ptr[i], ptr[i + 1]
+    while end - e >= 4:
+        s0, s1, s2, s3 = dot_four(own, i, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], at, length)
+        if weighted:
+            s0, s1, s2, s3 = s0 * w[e], s1 * w[e + 1], s2 * w[e + 2], s3 * w[e + 3]
+        axpy_four(s0, s1, s2, s3, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], t, K)
+        e += 4
+    while e < end:
+        s = dot(own, i, 0, other, idx[e], at, length)
+        if weighted:
+            s *= w[e]
+        axpy(s, other, idx[e], 0, t, 0, 0, K)
+        e += 1
+
+
+@jit(fastmath=_SUM)
+def schur_row_rows(lo, hi, idx, ptr, w, both, U, kept, out):
+    """Write G_i^{-1} sum w v_j (u_i.d_j) of rows lo to hi; `both` has v_j and d_j side by side."""
+    K, k = U.shape[1], out.shape[1]
+    t, b, x = np.empty((1, K), U.dtype), np.zeros((1, (k + 3) // 4 * 4)), np.empty((1, (k + 3) // 4 * 4))
+    for i in range(lo, hi):
+        t[:] = 0
+        _coupled(i, idx, ptr, w, both, U, K, K, t)
+        for a in range(k):
+            b[0, a] = t[0, a]
+        solve_packed(kept, i, k, b, x)
+        for a in range(k):
+            out[i, a] = x[0, a]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def schur_row_chunks(bounds, idx, ptr, w, both, U, kept, out):
+    """Do all rows, chunk by chunk."""
+    for c in numba.prange(bounds.size - 1):
+        schur_row_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, U, kept, out)
+
+
+@jit(fastmath=_SUM)
+def schur_column_rows(lo, hi, idx, ptr, w, both, own, out):
+    """Write sum w u_i (u_i.d_j - w_i.v_j) of lines lo to hi; `both` has u_i and w_i side by side, `own` d_j and -v_j."""
+    K, k = own.shape[1] // 2, out.shape[1]
+    t = np.empty((1, K), own.dtype)
+    for j in range(lo, hi):
+        t[:] = 0
+        _coupled(j, idx, ptr, w, both, own, 0, K, t)
+        for a in range(k):
+            out[j, a] = t[0, a]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def schur_column_chunks(bounds, idx, ptr, w, both, own, out):
+    """Do all lines, chunk by chunk."""
+    for c in numba.prange(bounds.size - 1):
+        schur_column_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, own, out)
+
+
+@jit(fastmath=_SUM)
+def solve_rows(lo, hi, kept, B, out):
+    """Write G_i^{-1} b_i of rows lo to hi."""
+    k = B.shape[1]
+    K = (k + 3) // 4 * 4
+    b, x = np.zeros((1, K)), np.empty((1, K))
+    for i in range(lo, hi):
+        for a in range(k):
+            b[0, a] = B[i, a]
+        solve_packed(kept, i, k, b, x)
+        for a in range(k):
+            out[i, a] = x[0, a]
+
+
+@jit(fastmath=_SUM, parallel=True)
+def solve_chunks(kept, B, out):
+    """Do all rows, in 16 chunks."""
+    m, count = B.shape[0], 16
+    for c in numba.prange(count):
+        solve_rows(c * m // count, (c + 1) * m // count, kept, B, out)
