@@ -3,12 +3,16 @@
 A product costs 1.2 ns an entry: gathers and scatters, not arithmetic.
 """
 
+import math
+
 import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp64
+from numopt._kernels.cpu._math import exp2_64
 from numopt._kernels.cpu._ot_cost import cost_row, gather
+
+_LOG2E = math.log2(math.e)
 
 
 @jit
@@ -51,6 +55,7 @@ def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
 
 @jit
 def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
+    inv *= _LOG2E
     gs, row = g * inv, np.empty(g.size, X.dtype)
     for i in range(lo, hi):
         ci = cost_row(C, X, YT, kind, i, row)
@@ -65,7 +70,7 @@ def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
                         data[t] = fi + (gs[j] - ci[j] * inv)
                         t += 1
         for t in range(indptr[i], indptr[i + 1]):
-            data[t] = exp64(data[t])
+            data[t] = exp2_64(data[t])
 
 
 @jit(parallel=True)

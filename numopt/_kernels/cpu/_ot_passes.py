@@ -1,6 +1,7 @@
 """Passes over every entry of the cost: half steps, sums of the plan, the rounded plan.
 
-What bounds a pass is `exp` (0.6 ns an entry, 0.17 ns in float32) and, past the cache, the 8 bytes read.
+Exponents are formed in units of log 2: powers of two cost a third less than `exp`. They (0.4 ns an entry, 0.15 ns in
+float32) and, past the cache, the 8 bytes read are what bounds a pass.
 """
 
 import math
@@ -9,64 +10,93 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp32, exp64
+from numopt._kernels.cpu._math import exp2_32, exp2_64, exp64
 from numopt._kernels.cpu._ot_cost import SUM, cost_row, gather, scaled
 from numopt._kernels.cpu._ot_plan import shorten
 
 _f32 = np.float32
+_LOG2E = math.log2(math.e)
 _TINY = _f32(1e-30)  # far from subnormal numbers, which would slow every product with the plan
+
+
+@jit(fastmath=SUM)
+def _pair64(c0, c1, s0, s1, gs, inv, b0, b1):
+    """Fill b0, b1 with 2**(s + gs - c inv) and return their sums: two rows at a time read the vectors once."""
+    t0, t1 = 0.0, 0.0
+    for j in range(gs.size):
+        p = exp2_64(s0 + (gs[j] - c0[j] * inv))
+        q = exp2_64(s1 + (gs[j] - c1[j] * inv))
+        b0[j], b1[j] = p, q
+        t0 += p
+        t1 += q
+    return t0, t1
+
+
+@jit(fastmath=SUM)
+def _pair32(c0, c1, s0, s1, gs, inv, b0, b1):
+    """Do the same with powers and sums in float32; exponents are formed in float64."""
+    t0, t1 = _f32(0), _f32(0)
+    for j in range(gs.size):
+        p = exp2_32(_f32(s0 + (gs[j] - c0[j] * inv)))
+        q = exp2_32(_f32(s1 + (gs[j] - c1[j] * inv)))
+        b0[j], b1[j] = p, q
+        t0 += p
+        t1 += q
+    return t0, t1
 
 
 @jit(fastmath=SUM)
 def _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
     """Half step of rows lo..hi and their share of the column sums, exp in float64."""
     m = gs.size
-    row, buffer = np.empty(m, X.dtype), np.empty(m)
+    row0, row1, b0, b1 = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(m), np.empty(m)
     part[:] = 0
-    for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        shift, total = f[i] * inv, 0.0
-        for guess in range(2):
-            for j in range(m):
-                p = exp64(shift + (gs[j] - ci[j] * inv))
-                buffer[j] = p
-                total += p
-            if guess == 1 or 1e-200 < total / a[i] < 1e200:
-                break
-            shift, total = -_largest(gs, ci, inv), 0.0
-        weight = a[i] / total
-        f_new[i] = (shift + math.log(weight)) / inv
+    for i in range(lo, hi, 2):
+        k = min(i + 1, hi - 1)
+        c0, c1 = cost_row(C, X, YT, kind, i, row0), cost_row(C, X, YT, kind, k, row1)
+        s0, s1 = f[i] * inv, f[k] * inv
+        t0, t1 = _pair64(c0, c1, s0, s1, gs, inv, b0, b1)
+        if not (1e-200 < t0 / a[i] < 1e200 and 1e-200 < t1 / a[k] < 1e200):
+            s0, s1 = -_largest(gs, c0, inv), -_largest(gs, c1, inv)
+            t0, t1 = _pair64(c0, c1, s0, s1, gs, inv, b0, b1)
+        w0, w1 = a[i] / t0, a[k] / t1
+        f_new[i], f_new[k] = (s0 + math.log2(w0)) / inv, (s1 + math.log2(w1)) / inv
+        if k == i:  # the last row has no partner
+            w1 = 0.0
         for j in range(m):
-            part[j] += weight * buffer[j]
+            part[j] += w0 * b0[j] + w1 * b1[j]
         if P.size:
             for j in range(m):
-                P[i, j] = shorten(max(_f32(weight * buffer[j]), _TINY))
+                P[k, j] = shorten(max(_f32(w1 * b1[j]), _TINY))
+            for j in range(m):
+                P[i, j] = shorten(max(_f32(w0 * b0[j]), _TINY))
 
 
 @jit(fastmath=SUM)
 def _rows32(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
-    """Do the same with exp and the sums within a chunk in float32; exponents are formed in float64."""
+    """Do the same with exp and the sums within a chunk in float32."""
     m = gs.size
-    row, buffer, sums = np.empty(m, X.dtype), np.empty(m, _f32), np.zeros(m, _f32)
-    for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        shift, total = f[i] * inv, _f32(0)
-        for guess in range(2):
-            for j in range(m):
-                p = exp32(_f32(shift + (gs[j] - ci[j] * inv)))
-                buffer[j] = p
-                total += p
-            if guess == 1 or 1e-25 < total < 1e30:
-                break
-            shift, total = -_largest(gs, ci, inv), _f32(0)
-        f_new[i] = (shift + math.log(a[i] / total)) / inv
-        weight = _f32(a[i] / total)
+    row0, row1, b0, b1 = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(m, _f32), np.empty(m, _f32)
+    sums = np.zeros(m, _f32)
+    for i in range(lo, hi, 2):
+        k = min(i + 1, hi - 1)
+        c0, c1 = cost_row(C, X, YT, kind, i, row0), cost_row(C, X, YT, kind, k, row1)
+        s0, s1 = f[i] * inv, f[k] * inv
+        t0, t1 = _pair32(c0, c1, s0, s1, gs, inv, b0, b1)
+        if not (1e-25 < t0 < 1e30 and 1e-25 < t1 < 1e30):
+            s0, s1 = -_largest(gs, c0, inv), -_largest(gs, c1, inv)
+            t0, t1 = _pair32(c0, c1, s0, s1, gs, inv, b0, b1)
+        f_new[i], f_new[k] = (s0 + math.log2(a[i] / t0)) / inv, (s1 + math.log2(a[k] / t1)) / inv
+        w0, w1 = _f32(a[i] / t0), _f32(a[k] / t1)
+        if k == i:
+            w1 = _f32(0)
         for j in range(m):
-            buffer[j] *= weight
-            sums[j] += buffer[j]
+            sums[j] += w0 * b0[j] + w1 * b1[j]
         if P.size:
             for j in range(m):
-                P[i, j] = shorten(max(buffer[j], _TINY))
+                P[k, j] = shorten(max(w1 * b1[j], _TINY))
+            for j in range(m):
+                P[i, j] = shorten(max(w0 * b0[j], _TINY))
     for j in range(m):
         part[j] = sums[j]
 
@@ -89,7 +119,7 @@ def _largest(gs, ci, inv):
 
 @jit(parallel=True)
 def half_step(C, X, YT, kind, a, f, g, reg, single, P, f_new, c, parts):
-    n, k, inv = a.size, parts.shape[0], 1.0 / reg
+    n, k, inv = a.size, parts.shape[0], _LOG2E / reg
     gs = scaled(g, inv)
     if k == 1:  # no launch of threads
         _rows(C, X, YT, kind, 0, n, a, f, gs, inv, single, P, f_new, parts[0])
@@ -108,7 +138,7 @@ def _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, part):
         ci = cost_row(C, X, YT, kind, i, row)
         shift, total = f[i] * inv, 0.0
         for j in range(m):
-            buffer[j] = exp64(shift + (gs[j] - ci[j] * inv))
+            buffer[j] = exp2_64(shift + (gs[j] - ci[j] * inv))
         for j in range(m):
             total += buffer[j]
             part[j] += buffer[j]
@@ -119,7 +149,7 @@ def _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, part):
 
 @jit(parallel=True)
 def totals(C, X, YT, kind, f, g, reg, rows, columns, parts, paid):
-    n, k, inv = f.size, paid.size, 1.0 / reg
+    n, k, inv = f.size, paid.size, _LOG2E / reg
     gs = scaled(g, inv)
     if k == 1:
         paid[0] = _total_rows(C, X, YT, kind, 0, n, f, gs, inv, rows, parts[0])
