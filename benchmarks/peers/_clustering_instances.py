@@ -15,6 +15,8 @@ TIGHT = 1e-5  # relative duality gap and violations asked of the relaxation
 GOOD = 0.05  # mean mis-clustering asked of a mixture
 BRUTE = 60  # points up to which a second-order solver is tried
 
+CLUSTERS = {"iris": 3, "wine": 3, "breast_cancer": 2, "digits": 10}  # as many as the data sets have classes
+
 # Keywords of the generator: covariances differ by group.
 MIXTURES: dict[str, dict[str, Any]] = {
     "line, p 10": {"kind": "line", "p": 10, "sep": 6.0},

@@ -93,15 +93,17 @@ def rst(head: dict[str, Any], table: Table, figures: list[Figure]) -> str:
         return [".. csv-table::", "   :header-rows: 1", "", *("   " + line for line in quoted), ""]
 
     verdict = {True: "holds", False: "does not hold", None: "reported"}
-    measured = [cells(row) for row in table.rows]
+    measured = [
+        "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
+        "the best peer that solved the instance.",
+        "",
+        *grid((*HEAD[:-1], "note"), [cells(row) for row in table.rows]),
+    ]
     promised = [(f.name, f.asked, f.seen, verdict[f.holds]) for f in figures]
     return "\n".join(
         [
             f"Measured on {head['date']}: {where}; {about}; {head['threads']} thread(s).",
-            "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
-            "the best peer that solved the instance.",
-            "",
-            *grid((*HEAD[:-1], "note"), measured),
+            *(measured if table.rows else [""]),
             *grid(("figure", "asked", "seen", "verdict"), promised),
         ]
     )

@@ -70,7 +70,8 @@ def lasdp(X, covariances, *, weights=None, method="auto", tol=1e-4, max_iter=200
     Returns
     -------
     MixtureResult
-        `labels` (k belongs to ``covariances[k]``), `means`, `fun`, `lower_bound`, `gap`, `gap_kind`, `memberships`.
+        `labels` (k belongs to ``covariances[k]``), `means`, `fun`, `lower_bound`, `gap`, `gap_kind`, `memberships`,
+        and with a bound `row_multiplier` y and `multipliers` N, in float64.
         ``success`` is true only if the first entry of the certificate, recomputed, meets `tol`.
 
     Raises
@@ -230,7 +231,7 @@ def _finisher(p):
 
     def finish(state, info, common):
         certificate, base = common["certificate"], p.base
-        labels = state.groups.labels
+        labels, lifted = state.groups.labels, state.lifted
         known = "lower_bound" in certificate
         return MixtureResult(
             **common, labels=labels, weights=base.xp.astype(state.groups.weights, base.dtype),
@@ -239,6 +240,7 @@ def _finisher(p):
             fun=certificate["fun"], log_likelihood=certificate["log_likelihood"],
             lower_bound=certificate.get("lower_bound", -math.inf), gap=certificate.get("gap", math.inf),
             gap_kind="dual" if known else "none", memberships=base.xp.astype(state.memberships, base.dtype),
+            row_multiplier=lifted and lifted.y + p.shift / base.size, multipliers=lifted and lifted.N,
         )  # fmt: skip
 
     return finish

@@ -30,6 +30,8 @@ class MixtureResult(Result):
         Whether there is a bound. It is about the labels at these covariances, never about the covariances.
     memberships : ndarray of shape (K, n), or None
         Of `lasdp`: row sums of the lifted matrices, a distribution over the groups for each point.
+    row_multiplier, multipliers : ndarray of shape (n,), (K, n, n), or None
+        Of `lasdp` with a bound: y of the row sums and N >= 0 of the entries, from which `lower_bound` follows.
     """
 
     labels: object
@@ -42,3 +44,5 @@ class MixtureResult(Result):
     gap: float
     gap_kind: str
     memberships: object = None
+    row_multiplier: object = None
+    multipliers: object = None

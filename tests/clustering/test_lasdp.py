@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numopt.clustering import kmeans_sdp, lasdp
+from numopt.clustering import ila_sdp, kmeans_sdp, lasdp
 from numopt.exceptions import InvalidInputError
 from tests.oracles import clustering, mixture
 
@@ -34,6 +34,26 @@ def test_no_bound_above_the_best_labels(seed, weighted):
     best = best_likelihood(X, S, np.log(weights) if weighted else np.zeros(2))
     assert result.gap_kind == "dual" and result.lower_bound <= best + 1e-9 * abs(best) + 1e-9
     assert best <= result.fun + 1e-9 * abs(best)
+
+
+@pytest.mark.parametrize("weights", [None, [0.3, 0.7]])
+def test_the_bound_follows_from_the_multipliers(weights):
+    """In the units of the caller, and far from those of the problem."""
+    X, S = problem(2, 20)
+    result = lasdp(30 * X, 900 * S, weights=weights, method="dr", tol=1e-4, rng=0)
+    C = mixture.lifted_costs(30 * X, 900 * S, np.zeros(2) if weights is None else np.log(weights))
+    y, N = result.row_multiplier, result.multipliers
+    lowest = [np.linalg.eigvalsh(c - (y[:, None] + y) / 2 - part)[0] for c, part in zip(C, N, strict=True)]
+    assert N.min() >= 0 and y.sum() + sum(lowest) == pytest.approx(result.lower_bound, rel=1e-9)
+    assert lasdp(X, S, method="low_rank", rng=0).multipliers is None
+
+
+def test_labels_of_the_paper_s_iteration_get_a_bound_at_their_covariances():
+    X, _ = problem(4, 40)
+    found = ila_sdp(X, 2, rng=0)
+    judged = lasdp(X, found.covariances, weights=found.weights, init=found.labels, method="dr", rng=0)
+    assert found.gap_kind == "none" and judged.gap_kind == "dual"
+    assert judged.lower_bound <= judged.fun and judged.gap <= 1e-2
 
 
 def test_equal_covariances_are_k_means_on_whitened_points():
