@@ -39,7 +39,7 @@ def bounded(p, state):
     """Yield a partition with its bound by pairs of clusters; return why no more is done."""
     found = state.found
     gap = gap_of(p, found.sse, state.bound.value)
-    yield Iterate(state, gap, {"fun": p.original(found.sse), "sdp_gap": gap})
+    yield Iterate(state, gap, _told(p, state) | {"sdp_gap": gap})
     return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
 
 
@@ -57,6 +57,10 @@ def _relaxed(p, state, rng, cuts=None):
             at.measure = min(at.measure, gap_of(p, state.found.sse, state.bound.value))
         state = state._replace(split=at.state)
         yield Iterate(state, at.measure, at.info | {"fun": p.original(state.found.sse)})
+
+
+def _told(p, state):
+    return {"fun": p.original(state.found.sse), "bound": p.original(state.bound.value)}
 
 
 def _higher(known, fresh):
@@ -78,7 +82,7 @@ def _sketched(p, state, rng, size, count):
         better = bound is not None and bound.value > state.bound.value
         at = state._replace(bound=bound) if better else state
         gap = gap_of(p, at.found.sse, at.bound.value)
-        yield Iterate(at, gap if number == count else None, {"fun": p.original(at.found.sse), "sdp_gap": gap})
+        yield Iterate(at, gap if number == count else None, _told(p, at) | {"sdp_gap": gap})
     return Status.STALLED, f"{count} samples of {size} points give no higher bound: take larger ones, or more"
 
 

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
+import numopt
 from numopt.clustering import kmeans_sdp
+from numopt.clustering._dense import dual_bound
+from numopt.clustering._problem import kmeans_problem
 from numopt.clustering._splitting import capped_simplex
 from numopt.exceptions import ConvergenceWarning, InvalidInputError, InvalidTypeError
 from numopt.gallery import isotropic_clusters
+from tests.oracles import clustering as oracle
 
 
 def test_the_known_value_of_the_relaxation():
@@ -123,6 +127,9 @@ def test_starts_from_labels_centres_and_results():
         ({"X": np.array([[0.0], [1e200]])}, "X has a range"),
         ({"n_clusters": 0}, "n_clusters is 0"),
         ({"n_clusters": 1.5}, "n_clusters is 1.5"),
+        ({"n_clusters": 5}, "n_clusters is 5 for X with 4 rows"),
+        ({"sample_size": 1}, "sample_size is 1"),
+        ({"n_sketches": 1}, "n_sketches is 1"),
         ({"method": "lloyd"}, "method is 'lloyd'"),
         ({"init": "random"}, "init is 'random'"),
         ({"n_init": 0}, "n_init is 0"),
@@ -144,9 +151,32 @@ def test_sparse_and_complex_are_refused():
         kmeans_sdp(np.eye(4) * 1j, 2)
 
 
-def test_integers_count_as_float64():
-    X = np.array([[0], [1], [10], [11]])
-    assert kmeans_sdp(X, 2, rng=0).centers.dtype == np.float64
+@pytest.mark.parametrize("dtype", ["int32", "int64", "bool"])
+def test_integers_and_booleans_count_as_float64(dtype):
+    X = np.array([[0, 1], [0, 1], [1, 0], [1, 0]]).astype(dtype)
+    result = kmeans_sdp(X, 2, rng=0)
+    assert result.centers.dtype == np.float64 and result.fun == 0 and result.gap_kind == "exact"
+
+
+@pytest.mark.parametrize(("method", "cuts", "near"), [("certify", "none", 1e-8), ("dr", "triangle", 1e-6)])
+def test_the_portable_kernels_prove_the_same(method, cuts, near):
+    X = np.random.default_rng(4).normal(size=(40, 2))
+    options = {"method": method, "cuts": cuts, "tol": near, "rng": 0, "on_failure": "ignore"}
+    fast = kmeans_sdp(X, 3, **options)
+    with numopt.use_kernels("portable"):
+        plain = kmeans_sdp(X, 3, **options)
+    assert (plain.labels == fast.labels).all() and plain.lower_bound == pytest.approx(fast.lower_bound, rel=near)
+
+
+def test_a_subspace_that_misses_eigenvectors_lowers_the_bound_only():
+    """Where the Cholesky factor fails, all eigenvalues are computed."""
+    X, _ = isotropic_clusters(60, 4, 3, 3.0)
+    result = kmeans_sdp(X, 3, method="dr", tol=1e-5, rng=0)
+    p, split = kmeans_problem(X, 3), result._split
+    blind = split._replace(near=np.linalg.qr(np.random.default_rng(0).normal(size=(60, 2)))[0])
+    bound = p.original(dual_bound(p, blind, result.sdp_value / p.scale**2, result.primal_residual))
+    sharpest = oracle.bound(X, result.multiplier, 3)
+    assert sharpest * (1 - 1e-6) <= bound <= sharpest * (1 + 1e-12)
 
 
 def test_a_probabilistic_bound_is_called_one():
@@ -162,7 +192,6 @@ def test_a_probabilistic_bound_is_called_one():
 def test_probabilistic_bounds_are_seldom_too_high():
     """The samples' bounds are kept, so that 200 repetitions cost no more solves than they need."""
     from numopt.clustering._lloyd import partition
-    from numopt.clustering._problem import kmeans_problem
     from numopt.clustering._sketch import sketched_bounds
 
     X, labels = isotropic_clusters(400, 2, 2, 7.0, rng=5)
