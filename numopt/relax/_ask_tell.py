@@ -25,7 +25,8 @@ class AskTell:
         self._space, self.policy = Space(space), one_of("policy", policy, _MODELS + _PAPER)
         self._contexts, self._bounds = _contexts(context)
         self._rng = _array.default_rng(rng)
-        forget = scalar("forget", forget, above=0.0, high=1.0, remedy="pass 1 to forget nothing")
+        if forget != "auto":
+            forget = scalar("forget", forget, above=0.0, high=1.0, remedy='pass 1 to forget nothing, or "auto"')
         n_arms = integer("n_arms", n_arms, low=1, remedy="ask for at least one arm")
         self._arms = self._space.arms(n_arms) if self.policy in _PAPER else None
         self._learner, self._offset = self._new_learner(forget), offset

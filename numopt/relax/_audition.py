@@ -3,6 +3,7 @@
 To try a factorisation once may cost more than a hundred solves by iteration. Its time on a small leading block costs
 next to nothing; a larger block shows how the time grows, and follows at once for the better arms, for others once
 that is a trifle beside what was spent already. An arm that looks much worse than the best is then never tried at all.
+A look may be unlucky: those that matter are taken three times.
 """
 
 import math
@@ -10,8 +11,10 @@ import math
 from numopt import _array
 
 _SMALL, _LARGE = 64, 16  # what fractions of the rows the blocks have
-_TRIFLE = 0.02  # of the cost so far, that a look at a large block may cost
+_GROWTH = _SMALL / _LARGE
+_TRIFLE = 0.02  # of the cost so far, that all later looks together may cost
 _CLOSE = 4.0  # times the best at the first look, up to which the second follows at once
+_LOOKS = 3  # at the large block
 _WORTHWHILE = 4000  # rows
 
 
@@ -19,41 +22,61 @@ class Auditions:
     """The looks taken at each solver of a choice."""
 
     def __init__(self, choice, runner):
-        self.choice, self.runner, self.seen, self.done = choice, runner, [], []
+        self.choice, self.runner = choice, runner
+        self.small, self.large, self.looks, self.spent = [], [], [], 0.0
 
     def news(self, args, keywords):
-        """Yield (arm, expected cost) for the arms about which more is known than before."""
+        """Return a dict of expected costs, of the arms about which more is known than before."""
         A, b = (*args, None, None)[:2]
         if not (_array.is_sparse(A) and A.shape[0] == A.shape[1] and getattr(b, "shape", ()) == A.shape[:1]):
-            return
+            return {}
         if A.shape[0] < _WORTHWHILE:
-            return
-        if not self.seen:
-            # The first run of each may have to import or to compile.
-            self.seen = [min(self._look(arm, A, b, keywords, _SMALL) for _ in range(2)) for arm in self._arms()]
-            self.done = [arm for arm, cost in enumerate(self.seen) if cost == math.inf]
-            yield from ((arm, _SMALL * cost) for arm, cost in enumerate(self.seen) if cost < math.inf)
-        for arm in self._arms():
-            small = max(self.seen[arm], 1e-300)
-            trifle = _SMALL / _LARGE * small <= _TRIFLE * self.runner.costs
-            if arm not in self.done and (trifle or small <= _CLOSE * min(self.seen)):
-                self.done.append(arm)
-                cost = self._look(arm, A, b, keywords, _LARGE)
-                if cost == math.inf:
-                    continue
-                if cost > (_SMALL / _LARGE) ** 2 * small:  # more than anything should grow: it compiled
-                    cost = min(cost, self._look(arm, A, b, keywords, _LARGE))
-                power = math.log(max(cost, 1e-300) / small) / math.log(_SMALL / _LARGE)
-                yield arm, cost * _LARGE ** max(power, 1.0)
+            return {}
+        arms, found = range(len(self.choice.options)), {}
+        if not self.small:
+            look = self._looker(A, b, keywords, _SMALL)
+            self.small = [min(look(arm), look(arm)) for arm in arms]  # the first may have to import or to compile
+            self.large, self.looks, self.spent = [math.inf for _ in arms], [0 for _ in arms], 0.0
+            found = {arm: _SMALL * cost for arm, cost in enumerate(self.small) if cost < math.inf}
+        wanted = {arm: looks for arm in arms if (looks := self._wanted(arm))}
+        look = self._looker(A, b, keywords, _LARGE) if wanted else None
+        for arm, looks in wanted.items():
+            self.looks[arm] += looks
+            self.large[arm] = min(self.large[arm], *(look(arm) for _ in range(looks)))
+            if self.large[arm] < math.inf:
+                found[arm] = self._whole(arm)
+        return found
 
-    def _arms(self):
-        return range(len(self.choice.options))
+    def _wanted(self, arm):
+        """Return how many looks at the large block are to be taken now."""
+        if self.looks[arm] == 0 and self.small[arm] <= _CLOSE * min(self.small) < math.inf:
+            return _LOOKS
+        price = min(_GROWTH * self.small[arm], self.large[arm])
+        return int(self.looks[arm] < _LOOKS and self.spent + price <= _TRIFLE * self.runner.costs)
 
-    def _look(self, arm, A, b, keywords, part):
+    def _whole(self, arm):
+        """Return what the cost on the two blocks says about that on the whole."""
+        power = math.log(max(self.large[arm], 1e-300) / max(self.small[arm], 1e-300)) / math.log(_GROWTH)
+        return self.large[arm] * _LARGE ** min(max(power, 1.0), 2.0)
+
+    def _looker(self, A, b, keywords, part):
+        """Return the function that solves a leading block by an arm and returns what that costs."""
         m = A.shape[0] // part
+        block = type(A)(A.tocsr()[:m][:, :m]), b[:m]
         plain = {name: value for name, value in keywords.items() if name != "x0"}
-        block = type(A)(A.tocsr()[:m][:, :m])
-        try:
-            return self.runner.cost_of((block, b[:m]), plain | {self.choice.name: self.choice.options[arm]})
-        except Exception:  # not made for a part of the problem: it has to be tried on the whole
-            return math.inf
+
+        def look(arm):
+            try:
+                cost = self.runner.cost_of(block, plain | {self.choice.name: self.choice.options[arm]})
+            except Exception:  # not made for a part of the problem: it has to be tried on the whole
+                return math.inf
+            self.spent += cost
+            return cost
+
+        return look
+
+    def state(self):
+        return [self.small, self.large, self.looks, self.spent]
+
+    def load(self, state):
+        self.small, self.large, self.looks, self.spent = state

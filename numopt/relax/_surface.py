@@ -9,7 +9,12 @@ _KEPT = 2000  # rounds remembered one by one
 _KNOTS = 13  # quantiles between which the rank of a context is interpolated
 _CANDIDATES = 96  # values of a range that are compared
 _BOWL = 0.7  # prior mean of T_2 of each parameter: a range is given such that its best is inside
+_DEAREST = 3.0  # logarithm of the cost over the median beyond which it is all the same how dear a round was
+_ALIKE = 3.0  # how much less the effect of a context is expected to differ between choices
 _BEARABLE = math.log(1.5)  # how much more than the best a random try may be expected to cost
+_RECENT, _DRIFT, _FORGETTING = 20, 3.0, 0.98  # rounds that show a drift, how far off they are, and what follows
+_COMPARED, _FAR = 50, 3.0  # contexts at which choices are compared, and how many standard deviations are far
+_UNUSUAL = 0.5  # more or less in the logarithm of the cost
 _SPREAD = 0.5  # of the posterior's standard deviation that Thompson sampling draws with
 
 
@@ -21,7 +26,8 @@ class Surface:
     """
 
     def __init__(self, space, contexts, forget=1.0):
-        self.space, self.contexts, self.forget = space, contexts, forget
+        self.space, self.contexts, self.watch = space, contexts, forget == "auto"
+        self.forget = 1.0 if self.watch else forget
         k = len(space.ranges)
         self.index = _index(k, contexts)
         shared = self.index.sum(axis=1)
@@ -30,101 +36,145 @@ class Surface:
         self.all = np.concatenate([self.index, *[local] * count])
         self.owner = np.r_[np.full(len(shared), -1), np.repeat(np.arange(count), len(local))]
         self.prior = ((1 + self.all.sum(axis=1)) ** 1.5 / 1.5) ** 2  # precision
+        self.prior[(self.owner >= 0) & (self.all.sum(axis=1) > 0)] *= _ALIKE**2
         pure = (self.all[:, :k] == 2).any(axis=1) & (self.all.sum(axis=1) == 2) & (self.owner < 0)
         self.pull = np.where(pure, _BOWL * self.prior, 0.0)
-        self.rows, self.noise, self.knots = [], 0.05, np.zeros((contexts, _KNOTS))
-        points, which, params = space.candidates(_CANDIDATES)
-        self.candidates = self._by_parameters(points, which), points, which, params
-        self.t, self.rumours, self.offset = 0, {}, None
+        self.noise, self.knots, self.even = 0.05, np.zeros((contexts, _KNOTS)), np.linspace(-1, 1, _KNOTS)
+        self.points, self.which, self.params = space.candidates(_CANDIDATES)
+        self.F = self._by_parameters(self.points, self.which)
+        # Each round is (candidate, context, log of the cost); rumours are the same of candidates never tried.
+        self.rows, self.rumours, self.t, self.offset, self.surprise = [], {}, 0, None, [1.0] * _RECENT
         self.gram, self.moment = np.zeros((len(self.all),) * 2), np.zeros(len(self.all))
+        self.due, self.leader, self._fitted, self._here = 1, None, None, (None, None)
 
     def _by_parameters(self, points, which):
         F = _products(2 * points - 1, self.all[:, : points.shape[1]])
         return F * ((self.owner < 0) | (self.owner == which[:, None]))
 
     def _by_context(self, context):
-        if not self.contexts:
-            return np.ones(len(self.all))
-        return _products(self._ranked(np.array([context])), self.all[:, -self.contexts :])[0]
+        if context != self._here[0]:
+            self._here = context, self._by_contexts(np.array([context]))[0]
+        return self._here[1]
 
-    def _ranked(self, C):
-        """Return contexts (rounds, contexts) as their places among those seen, from -1 to 1."""
-        even = np.linspace(-1, 1, _KNOTS)
+    def _by_contexts(self, C):
+        """Return the factors of the features (rounds, features) that contexts (rounds, contexts) decide.
+
+        What counts of a context is its place among those seen, from -1 to 1.
+        """
+        if not self.contexts:
+            return np.ones((len(C), len(self.all)))
         pairs = zip(C.T, self.knots, strict=True)
-        return np.stack([np.interp(c, k, even) if k[-1] > k[0] else 0 * c for c, k in pairs], axis=1)
+        ranks = [np.interp(c, k, self.even) if k[-1] > k[0] else 0 * c for c, k in pairs]
+        return _products(np.stack(ranks, axis=1), self.all[:, -self.contexts :])
 
     def _posterior(self):
         """Return the mean of the coefficients and a factor R of their precision, R^T R."""
-        R = np.linalg.cholesky(np.diag(self.prior) + self.gram / self.noise**2).T
-        return np.linalg.solve(R, np.linalg.solve(R.T, self.moment / self.noise**2 + self.pull)), R
+        if self._fitted is None:
+            from scipy.linalg.lapack import dpotrf, dpotrs
+
+            R, _ = dpotrf(np.diag(self.prior) + self.gram / self.noise**2)
+            self._fitted = dpotrs(R, self.moment / self.noise**2 + self.pull)[0], R
+        return self._fitted
 
     def ask(self, context, rng):
-        """Return ((point, choice), parameters) to try."""
-        F, points, which, params = self.candidates
+        """Return (candidate, its parameters) to try."""
+        from scipy.linalg.lapack import dtrtrs
+
+        if self.leader:
+            return self.leader[0], self.params[self.leader[0]]
         mean, R = self._posterior()
         here = self._by_context(context)
         if not (self.rows or self.rumours):
-            far = np.abs(points - [r.guess() for r in self.space.ranges]).sum(axis=1)
+            far = np.abs(self.points - [r.guess() for r in self.space.ranges]).sum(axis=1)
             at = int(rng.choice(np.flatnonzero(far == far.min())))
         elif rng.random() < 0.05 * min(1.0, 2 / math.sqrt(self.t + 1)):  # lest a wrong model be believed for ever
-            y = F @ (mean * here)
+            y = self.F @ (mean * here)
             at = int(rng.choice(np.flatnonzero(y <= y.min() + _BEARABLE)))
         else:
-            theta = mean + _SPREAD * np.linalg.solve(R, rng.standard_normal(mean.size))
-            at = int(np.argmin(F @ (theta * here)))
-        return (points[at].tolist(), int(which[at])), params[at]
+            theta = mean + _SPREAD * dtrtrs(R, rng.standard_normal(mean.size))[0]
+            at = int((self.F @ (theta * here)).argmin())
+        return at, self.params[at]
 
-    def hear(self, which, cost, context):
-        """Learn what a choice is said to cost; of no interest once it was made."""
-        if any(row[1] == which for row in self.rows):
-            return
-        self.rumours[which] = [0.5] * len(self.space.ranges), which, list(context), self._logarithm(cost)
-        self._rebuild()
+    def hear(self, costs, context):
+        """Learn what candidates are said to cost, a dict; of no interest for those that were tried."""
+        tried = {row[0] for row in self.rows}
+        news = {at: (at, list(context), self._logarithm(costs[at])) for at in costs if at not in tried}
+        if news:
+            self.rumours |= news
+            self._rebuild()
 
-    def tell(self, choice, cost, context):
-        """Learn the cost of a (point, choice)."""
+    def tell(self, at, cost, context):
+        """Learn the cost of a candidate."""
         y = self._logarithm(cost)
-        self.rows.append((choice[0], choice[1], list(context), y))
-        self.rows = self.rows[-_KEPT:]
+        if self.leader and self.leader[0] == at and self.t + 1 < self.due and self.leader[1] <= y <= self.leader[2]:
+            self.rows.append((at, list(context), y))
+            self.t += 1
+            return
+        f = self.F[at] * self._by_context(context)
+        if self.watch:
+            self._notice(f, y - self.offset)
+        self.rows.append((at, list(context), y))
         self.t += 1
-        if self.t % 10 == 0 or self.t <= 3 or choice[1] in self.rumours:
-            self.rumours.pop(choice[1], None)
+        if self.t >= self.due or at in self.rumours or self.leader:
+            self.rumours.pop(at, None)
             self._rebuild()
             return
-        f = self._features([self.rows[-1]])[0]
-        self.gram = self.forget * self.gram + np.outer(f, f)
-        self.moment = self.forget * self.moment + f * (y - self.offset)
+        self._fitted = None
+        self.gram = self.forget * self.gram + f[:, None] * f
+        self.moment = self.forget * self.moment + f * min(y - self.offset, _DEAREST)
+
+    def _notice(self, f, y):
+        """Forget from now on if costs have lately been far from what was predicted."""
+        mean, R = self._posterior()
+        variance = self.noise**2 + np.sum(np.linalg.solve(R.T, f) ** 2)
+        self.surprise = [*self.surprise[1:], float((y - f @ mean) ** 2 / variance)]
+        if self.forget == 1.0 and sum(self.surprise) > _DRIFT**2 * _RECENT:
+            self.forget, self.due = _FORGETTING, 0
 
     def _logarithm(self, cost):
-        """Return log(cost); the first is what the model counts from."""
+        """Return log(cost); the model counts from the median, before it knows one from the first."""
         y = math.log(max(cost, 1e-300))
         self.offset = y if self.offset is None else self.offset
         return y
 
-    def _features(self, rows):
-        points = np.array([r[0] for r in rows]).reshape(len(rows), -1)
-        F = self._by_parameters(points, np.array([r[1] for r in rows]))
-        if self.contexts:
-            F = F * _products(self._ranked(np.array([r[2] for r in rows])), self.all[:, -self.contexts :])
-        return F
-
     def _rebuild(self):
-        """Scale the context anew and sum over all rounds that are remembered."""
+        """Scale the context anew and sum over all rounds that are remembered; the more there are, the rarer."""
+        self.rows = self.rows[-_KEPT:]
+        self.due = self.t + (1 if self.t < 3 else 10 - self.t % 10 if self.t < 200 else self.t // 20)
         rows = [*self.rumours.values(), *self.rows]
-        y = np.array([r[3] for r in rows]) - self.offset
+        y = np.array([r[2] for r in rows])
+        self.offset = float(np.median(y))  # the first may be far from all others
+        y = np.minimum(y - self.offset, _DEAREST)
+        C = np.array([r[1] for r in rows]).reshape(len(rows), self.contexts)
         if self.contexts:
-            C = np.array([r[2] for r in rows])
-            self.knots = np.quantile(C, np.linspace(0, 1, _KNOTS), axis=0).T
-        F, weight = self._features(rows), self.forget ** np.arange(len(y) - 1, -1, -1.0)
+            at = np.linspace(0, len(C) - 1, _KNOTS).round().astype(int)  # np.quantile takes 0.4 ms
+            self.knots, self._here = np.sort(C, axis=0)[at].T, (None, None)
+        H = self._by_contexts(C)
+        F = self.F[[r[0] for r in rows]] * H
+        weight = self.forget ** np.arange(len(y) - 1, -1, -1.0)
         if len(y) >= 20:
             mean, _ = self._posterior()
             self.noise = float(np.clip(np.sqrt(np.average((F @ mean - y) ** 2, weights=weight)), 0.01, 0.5))
-        self.gram, self.moment = (F.T * weight) @ F, (F.T * weight) @ y
+        self.gram, self.moment, self._fitted = (F.T * weight) @ F, (F.T * weight) @ y, None
+        self.leader = None if self.space.ranges or self.t == 0 else self._ahead(H[-_COMPARED:])
+        self.due += self.t // 2 if self.leader else 0
+
+    def _ahead(self, H):
+        """Return a choice far ahead of all others at recent contexts and its usual (log) costs, or None.
+
+        It is made without a draw until the model is rebuilt, or until a cost is unusual.
+        """
+        mean, R = self._posterior()
+        best = int((self.F @ (H * mean).T).sum(axis=1).argmin())
+        known = [y for at, _, y in self.rows if at == best]
+        D = ((np.delete(self.F, best, axis=0) - self.F[best])[:, None] * H).reshape(-1, mean.size)
+        if known and (D @ mean > _FAR * np.linalg.norm(np.linalg.solve(R.T, D.T), axis=0)).all():
+            return best, min(known) - _UNUSUAL, max(known) + _UNUSUAL
+        return None
 
     def best(self, context):
         """Return the parameters with the least expected logarithm of the cost."""
-        F, _, _, params = self.candidates
-        return params[int(np.argmin(F @ (self._posterior()[0] * self._by_context(context))))]
+        return self.params[int(np.argmin(self.F @ (self._posterior()[0] * self._by_context(context))))]
 
     def predict(self, context, params):
         """Return the geometric mean of the cost and the standard deviation of its logarithm, inf before any."""
@@ -139,22 +189,23 @@ class Surface:
         """Return the least expected cost over the candidates, inf before the first round."""
         if not self.rows:
             return math.inf
-        F, *_ = self.candidates
-        return math.exp(float((F @ (self._posterior()[0] * self._by_context(context))).min()) + self.offset)
+        return math.exp(float((self.F @ (self._posterior()[0] * self._by_context(context))).min()) + self.offset)
 
     def state(self):
         return {
-            "rows": self.rows, "t": self.t, "noise": self.noise, "knots": self.knots.tolist(),
+            "rows": self.rows, "t": self.t, "noise": self.noise, "knots": self.knots.tolist(), "due": self.due,
             "gram": self.gram.tolist(), "moment": self.moment.tolist(), "rumours": list(self.rumours.values()),
-            "offset": self.offset,
+            "offset": self.offset, "forget": self.forget, "surprise": self.surprise, "leader": self.leader,
         }  # fmt: skip
 
     def load(self, state):
-        self.rows = [(list(p), w, list(c), y) for p, w, c, y in state["rows"]]
-        self.rumours = {w: (list(p), w, list(c), y) for p, w, c, y in state["rumours"]}
-        self.t, self.noise, self.offset = state["t"], state["noise"], state["offset"]
+        for name in "t", "noise", "due", "offset", "forget", "surprise", "leader":
+            setattr(self, name, state[name])
+        self.rows = [(at, list(c), y) for at, c, y in state["rows"]]
+        self.rumours = {at: (at, list(c), y) for at, c, y in state["rumours"]}
         self.gram, self.moment = np.array(state["gram"]), np.array(state["moment"])
         self.knots = np.array(state["knots"]).reshape(self.contexts, _KNOTS)
+        self._fitted, self._here = None, (None, None)
 
 
 def _index(k, contexts):
@@ -169,11 +220,9 @@ def _index(k, contexts):
 
 
 def _products(V, degrees):
-    """Return prod_v T_{degrees[f, v]}(V[r, v]) for each row r and feature f."""
+    """Return prod_v T_{degrees[f, v]}(V[r, v]) for each row r in [-1, 1] and feature f."""
+    angles = np.arccos(np.clip(V, -1, 1))
     out = np.ones((len(V), len(degrees)))
-    for v, degree in zip(V.T, degrees.T, strict=True):
-        T = [np.ones_like(v), v]
-        for _ in range(2, int(degree.max(initial=0)) + 1):
-            T.append(2 * v * T[-1] - T[-2])
-        out *= np.array(T)[degree].T
+    for v, degree in zip(angles.T, degrees.T, strict=True):
+        out *= np.cos(v[:, None] * np.arange(degree.max(initial=0) + 1))[:, degree]
     return out

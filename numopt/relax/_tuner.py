@@ -200,12 +200,13 @@ class Tuner(AskTell):
         if self._theory and is_plain_csr(args[0]):
             return self._solve_by_theory(args, keywords)
         if self._auditions:
-            for arm, cost in self._auditions.news(args, keywords):
-                self._learner.hear(arm, cost, self._checked(context))
+            if news := self._auditions.news(args, keywords):
+                self._learner.hear(news, self._checked(context))
         params, token = self.ask(context)
         at = self._open[token][2]
         try:
-            done = self._runner.run(args, keywords, params, self._expected(at), lambda: self._safe(at))
+            expected = self._expected(at) if self._runner.resumes else math.inf
+            done = self._runner.run(args, keywords, params, expected, lambda: self._safe(at))
         except Exception:
             self.tell(token, self._largest, censored=True)
             raise
@@ -266,7 +267,7 @@ class Tuner(AskTell):
         return self._state() | {
             "version": _VERSION, "theory": self._theory and self._theory.state(),
             "costs": self._runner.costs, "steps": self._runner.steps,
-            "auditions": self._auditions and [self._auditions.seen, self._auditions.done],
+            "auditions": self._auditions and self._auditions.state(),
         }  # fmt: skip
 
     def load_state_dict(self, state):
@@ -290,4 +291,4 @@ class Tuner(AskTell):
             self._theory.load(state["theory"])
         self._runner.costs, self._runner.steps = state["costs"], state["steps"]
         if self._auditions:
-            self._auditions.seen, self._auditions.done = map(list, state["auditions"])
+            self._auditions.load(state["auditions"])

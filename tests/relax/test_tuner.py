@@ -218,7 +218,7 @@ def test_the_surface_finds_a_quadratic_optimum():
 def test_the_surface_still_knows_the_cost_when_the_first_rounds_are_forgotten():
     tuner = toy("surface")
     tuner.tell(tuner.ask(0.5)[1], 1e6)  # the first cost, from which others are counted, is far off
-    play(tuner, 2015)
+    play(tuner, 2150)
     mean, _ = tuner.predict(0.5, {"x": 0.45})
     assert abs(mean / 20 - 1) < 0.1
 
