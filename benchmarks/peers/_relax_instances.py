@@ -23,12 +23,16 @@ System = tuple[float, Any, np.ndarray]  # context, matrix (csr_array), right-han
 
 @dataclass(frozen=True, eq=False)
 class Sequence:
-    """`length` systems of n unknowns; with `warm`, a solve may start from the solution before."""
+    """`length` systems of n unknowns; with `warm`, a solve may start from the solution before.
+
+    `bounds` of the context are told to learners that need some; None stands for the extremes.
+    """
 
     n: int
     length: int
     make: Callable[[], Iterable[System]]
     warm: bool = False
+    bounds: tuple[float, float] | None = None
 
     def __iter__(self) -> Iterator[System]:
         return iter(self.make())
@@ -59,7 +63,7 @@ def shifted(length: int, variance: str, seed: int = 0) -> Sequence:
     from numopt.gallery import shifted_laplacians
 
     systems = list(shifted_laplacians(length, variance, rng=seed))
-    return Sequence(100, length, lambda: systems)
+    return Sequence(100, length, lambda: systems, bounds=(-0.15, 0.65))  # as the paper's code declares them
 
 
 def heat(nx: int, length: int) -> Sequence:

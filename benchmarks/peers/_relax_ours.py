@@ -55,12 +55,12 @@ def tuned(
 
 
 def new_tuner(solve: Callable, sequence: Sequence, policy: str = "auto", rng: int = 0) -> Any:
-    """Return a tuner of omega by iterations; the paper's policies get the paper's grid and the contexts' bounds."""
+    """Return a tuner of omega by iterations; the paper's policies get the paper's grid and bounds of the context."""
     from numopt.relax import Tuner
 
     if not policy.startswith(("tsallis", "cheb")):
         return Tuner(solve, {"omega": (1.0, TOP, "sor")}, policy=policy, cost="nit", context=1, rng=rng)
-    contexts = [context for context, _, _ in sequence]
+    contexts = sequence.bounds or [context for context, _, _ in sequence]
     space = {"omega": list(np.linspace(1.0, 1.95, 20))}
     return Tuner(solve, space, policy=policy, cost="nit", context=[(min(contexts), max(contexts))], rng=rng)
 

@@ -211,7 +211,7 @@ class Surface:
 def _index(k, contexts):
     """Return the degrees (features, variables) of the products."""
     if k == 1 and contexts <= 1:
-        pairs = [(i, j) for i in range(6) for j in range(5 if contexts else 1) if i + j < 6]
+        pairs = [(i, j) for i in range(10) for j in range(6 if contexts else 1) if i + j < 10]
         return np.array(pairs)[:, : 1 + contexts]
     variables, most = k + contexts, 3
     found = [e for e in itertools.product(range(most + 1), repeat=variables) if sum(e) <= most]

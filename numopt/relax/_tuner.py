@@ -199,9 +199,8 @@ class Tuner(AskTell):
             keywords = keywords | {"plan": self._plan_for(args[0])}
         if self._theory and is_plain_csr(args[0]):
             return self._solve_by_theory(args, keywords)
-        if self._auditions:
-            if news := self._auditions.news(args, keywords):
-                self._learner.hear(news, self._checked(context))
+        if self._auditions and (news := self._auditions.news(args, keywords)):
+            self._learner.hear(news, self._checked(context))
         params, token = self.ask(context)
         at = self._open[token][2]
         try:
