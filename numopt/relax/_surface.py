@@ -5,6 +5,9 @@ import math
 
 import numpy as np
 
+from numopt.exceptions import PerformanceWarning, warn
+
+_MANY = 4  # ranges
 _KEPT = 2000  # rounds remembered one by one
 _KNOTS = 13  # quantiles between which the rank of a context is interpolated
 _CANDIDATES = 96  # values of a range that are compared
@@ -29,6 +32,8 @@ class Surface:
         self.space, self.contexts, self.watch = space, contexts, forget == "auto"
         self.forget = 1.0 if self.watch else forget
         k = len(space.ranges)
+        if k > _MANY:
+            warn(f"space has {k} ranges: beyond {_MANY} the surface is coarse; fix some", PerformanceWarning)
         self.index = _index(k, contexts)
         shared = self.index.sum(axis=1)
         local = self.index[shared <= 2] if space.choices else self.index[:0]

@@ -3,9 +3,11 @@
 import copy
 import math
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
+from numopt._check import scalar
 from numopt.exceptions import InvalidInputError
 from numopt.relax._ask_tell import AskTell
 from numopt.relax._audition import Auditions
@@ -17,7 +19,7 @@ from numopt.relax._space import Range
 from numopt.relax._ssor_pcg import ssor_pcg
 from numopt.relax._young import Young
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,24 @@ class SequenceResult:
         Cost of each problem.
     params : list of dict
         The parameters first tried.
+    contexts : list
+        As they were given.
     results : list
         What the solver returned.
     total : float
         Sum of the costs.
+    regret_bound : float or None
+        ``2 K sqrt(2 d T)`` for ``"tsallis-inf"`` with d arms, K the largest cost: what `total` exceeds that of the
+        best arm by at most, in expectation, with the fixed step of the paper's theorem; the growing one that is played
+        has no such proof. None for other policies.
     """
 
     costs: np.ndarray
     params: list
+    contexts: list
     results: list
     total: float
+    regret_bound: float | None
 
 
 class Tuner(AskTell):
@@ -71,8 +81,9 @@ class Tuner(AskTell):
         Source of the draws. The same seed gives the same choices.
     n_arms : int, default 20
         Values of each range, for the paper's policies: evenly spaced.
-    forget : float, default 1.0
-        What the weight of the past is multiplied with in each round, in (0, 1]; 0.98 follows drift. Surface only.
+    forget : float or "auto", default 1.0
+        What the weight of the past is multiplied with in each round, in (0, 1]; 0.98 follows drift. ``"auto"``: 1 until
+        20 costs in a row were on average three standard deviations from what was predicted, then 0.98. Surface only.
 
     Raises
     ------
@@ -82,7 +93,7 @@ class Tuner(AskTell):
     Warns
     -----
     PerformanceWarning
-        The context never changes.
+        The context never changes; or there are more than four ranges.
 
     Notes
     -----
@@ -130,6 +141,10 @@ class Tuner(AskTell):
 
     def __init__(self, solve, space, *, policy="auto", cost="work", context=None, backstop=2.5, rng=None,
                  n_arms=20, forget=1.0):  # fmt: skip
+        self._given = {
+            "solve": solve, "space": space, "policy": policy, "cost": cost, "context": context, "backstop": backstop,
+            "n_arms": n_arms, "forget": forget,
+        }  # fmt: skip
         self._runner = Runner(solve, cost, backstop)
         # The paper's loss is one less than the iterations.
         super().__init__(space, policy, context, rng, n_arms, forget, 1.0 if cost == "nit" else 0.0)
@@ -177,21 +192,38 @@ class Tuner(AskTell):
         """
         return self._solve(args, context, keywords)[0]
 
-    def run(self, problems):
+    def run(self, problems, *, max_time=None):
         """Solve a sequence of problems.
 
         Parameters
         ----------
         problems : iterable of tuple
             ``(args, context)``: a tuple of arguments for the solver, and the context or None.
+        max_time : float, optional
+            Seconds after which no other problem is begun. None (default): no limit.
 
         Returns
         -------
         SequenceResult
+            Of the problems that were solved.
         """
-        rounds = [self._solve(tuple(args), context, {}) for args, context in problems]
-        costs = np.array([cost for _, cost, _ in rounds])
-        return SequenceResult(costs, [p for *_, p in rounds], [r for r, *_ in rounds], float(costs.sum()))
+        until = math.inf
+        if max_time is not None:
+            until = perf_counter() + scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
+        costs, params, contexts, results = [], [], [], []
+        for args, context in problems:
+            result, cost, tried = self._solve(tuple(args), context, {})
+            costs.append(cost)
+            params.append(tried)
+            contexts.append(context)
+            results.append(result)
+            if perf_counter() >= until:
+                break
+        bound = 2 * max(costs, default=0.0) * math.sqrt(2 * len(self._arms or ()) * len(costs))
+        return SequenceResult(
+            np.array(costs), params, contexts, results, float(sum(costs)),
+            bound if self.policy == "tsallis-inf" else None,
+        )  # fmt: skip
 
     def _solve(self, args, context, keywords):
         """Return (result, cost, parameters first tried)."""
@@ -263,10 +295,10 @@ class Tuner(AskTell):
         dict
             For `load_state_dict` of a tuner made with the same arguments, which then goes on bit by bit.
         """
-        return self._state() | {
+        return copy.deepcopy(self._state()) | {
             "version": _VERSION, "theory": self._theory and self._theory.state(),
             "costs": self._runner.costs, "steps": self._runner.steps,
-            "auditions": self._auditions and self._auditions.state(),
+            "auditions": self._auditions and copy.deepcopy(self._auditions.state()),
         }  # fmt: skip
 
     def load_state_dict(self, state):
@@ -291,3 +323,14 @@ class Tuner(AskTell):
         self._runner.costs, self._runner.steps = state["costs"], state["steps"]
         if self._auditions:
             self._auditions.load(state["auditions"])
+
+    def clone(self):
+        """Return an independent tuner of the same solver that knows what this one knows and would choose the same.
+
+        Returns
+        -------
+        Tuner
+        """
+        twin = Tuner(**self._given, rng=copy.deepcopy(self._rng))
+        twin.load_state_dict(self.state_dict())
+        return twin

@@ -115,6 +115,7 @@ BAD = [
     ({"context": [(1.0, 0.0)]}, r"context\[0\] is \(1.0, 0.0\)"),
     ({"backstop": 0.5}, "backstop is 0.5"),
     ({"forget": 0.0}, "forget is 0"),
+    ({"forget": 1.5}, "forget is 1.5"),
     ({"n_arms": 0}, "n_arms is 0"),
 ]
 
@@ -231,6 +232,56 @@ def test_the_surface_follows_a_jump_if_it_forgets():
         costs.append(math.exp(3 + 4 * (params["x"] - (0.2 if t < 200 else 0.8)) ** 2))
         tuner.tell(token, costs[-1])
     assert np.median(costs[150:200]) < 1.05 * math.exp(3) and np.median(costs[260:]) < 1.05 * math.exp(3)
+
+
+def test_drift_is_noticed():
+    tuner = Tuner(len, {"x": (0.0, 1.0)}, policy="surface", cost="nit", rng=0, forget="auto")
+    costs, rng = [], np.random.default_rng(0)
+    for t in range(320):
+        params, token = tuner.ask()
+        bowl = 3 + 4 * (params["x"] - (0.2 if t < 200 else 0.8)) ** 2
+        costs.append(math.exp(bowl + 0.02 * rng.standard_normal()))
+        tuner.tell(token, costs[-1])
+        if t == 199:
+            assert tuner._learner.forget == 1.0  # no false alarm
+    assert tuner._learner.forget < 1.0
+    assert np.median(costs[260:]) < 1.05 * math.exp(3)
+
+
+def test_many_ranges_are_warned_of():
+    with pytest.warns(PerformanceWarning, match="space has 5 ranges"):
+        Tuner(len, {name: (0.0, 1.0) for name in "abcde"})
+
+
+def test_a_saved_state_does_not_change_with_the_tuner():
+    tuner = toy()
+    play(tuner, 15)
+    state = tuner.state_dict()
+    before = json.dumps(state)
+    play(tuner, 5)
+    assert json.dumps(state) == before
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_clone_chooses_the_same_and_goes_its_own_way(policy):
+    tuner = toy(policy)
+    play(tuner, 40)
+    twin = tuner.clone()
+    assert play(tuner, 40, seed=3) == play(twin, 40, seed=3)
+    play(twin, 10)
+    assert tuner.state_dict() != twin.state_dict()
+
+
+def test_a_sequence_can_be_cut_short_and_is_recorded():
+    def solve(b, x):
+        return b
+
+    tuner = Tuner(solve, {"x": [0.0, 1.0]}, policy="tsallis-inf", cost=lambda result: 3.0, rng=0)
+    done = tuner.run([((1,), None)] * 5)
+    assert done.contexts == [None] * 5 and done.regret_bound == 2 * 3.0 * math.sqrt(2 * 2 * 5) and done.total == 15.0
+    assert len(tuner.run([((1,), None)] * 5, max_time=0.0).costs) == 1
+    with pytest.raises(InvalidInputError, match="max_time is -1"):
+        tuner.run([], max_time=-1.0)
 
 
 def test_choices_and_several_parameters():
