@@ -40,7 +40,7 @@ def exact_newton(p, kkt, regular, start):
                     state = p.measure(State(point, shorter[0]))
                     K, H = math.sqrt(state.gg + state.cc), p.hessian(point, state.lam)
                 delta = min(1e-2, 0.1 * K)
-            factor, plain = partial(_factor, kkt, point.J), partial(p.objective_hessian, point)
+            factor, plain = partial(_factor, kkt, point.J), partial(p.convexer, point)
             found = regular.correct(factor, H, plain, K, delta)
             if found is None:
                 raise LineSearchFailed(begun)

@@ -60,7 +60,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
                     lam, rw = shorter
                     H = p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            factor, plain = partial(ip.factor_with, point.J, sigma), partial(p.objective_hessian, point)
+            factor, plain = partial(ip.factor_with, point.J, sigma), partial(p.convexer, point)
             found = regular.correct(factor, H, plain, mu if p.bounded else K, delta)
             _, tau, delta = found or (H, math.inf, 0.0)
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)

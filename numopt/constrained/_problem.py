@@ -143,13 +143,17 @@ class Problem:
         H = self.layout.hessian(total(self.xp, self.space, parts, full.shape[0]))
         return H if self.secant is None else H + self.secant.matrix
 
-    def objective_hessian(self, point):
-        """Return the Hessian of f alone, or None where it is of no use.
+    def convexer(self, point, H):
+        """Yield what may replace a Hessian H of L with the wrong curvature: that of f, and the one for -lam.
 
-        That is where a quasi-Newton matrix stands for a part of H, and where there are bounds: a small curvature of
+        Nothing where a quasi-Newton matrix stands for a part of H, and where there are bounds: a small curvature of
         the barrier then hides a singular Hessian, and steps become enormous.
         """
-        return None if self.secant is not None or self.bounded or self.m == 0 else self.hessian(point, 0.0 * point.c)
+        if self.secant is None and not self.bounded and self.m:
+            Hf = self.hessian(point, 0.0 * point.c)
+            yield Hf
+            if not isinstance(Hf, Operator):
+                yield Hf + (Hf - H)
 
     def null_hessian(self, J):
         """Return a Hessian of zeros, in the form that J has and with the pattern of the real one."""

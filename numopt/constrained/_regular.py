@@ -36,15 +36,15 @@ class Regulariser:
 
         `stabiliser` > 0 is tried as delta first: where rows are dependent it alone should do, and where the
         curvature is wrong it would only slow the steps down; after that delta is 1e-8 size^(1/4) at most.
-        Next comes the Hessian of f alone, ``plain()`` (None where there is none): often the multipliers, far from
-        their limits, are what bends H the wrong way, and no multiple of I has as good a scale. Then tau grows.
+        Next comes the Hessian of f alone, the first of ``plain(H)``: often the multipliers, far from
+        their limits, are what bends H the wrong way, and no multiple of I has as good a scale. Where that is singular,
+        what the multipliers add is turned round. Then tau grows.
         """
         if stabiliser:
             factor(H, 0.0, stabiliser)
             if self.right():
                 return H, 0.0, stabiliser
-        B = plain()
-        if B is not None:
+        for B in plain(H):
             factor(B, 0.0, 0.0)
             if self.right():
                 return B, 0.0, 0.0
