@@ -32,7 +32,7 @@ from benchmarks.peers._constrained_instances import (
     pde_small,
     s2mpj,
 )
-from benchmarks.peers._constrained_ours import minimize, ours
+from benchmarks.peers._constrained_ours import ESTIMATOR, minimize, ours
 from benchmarks.peers._constrained_peers import INSIDE, ipopt
 from benchmarks.peers._measure import TimeLimit
 
@@ -153,7 +153,7 @@ def _good(trials: dict[str, Trial]) -> set[str]:
 @cache
 def _both(problems: Callable[[], list[Instance]]) -> dict[str, dict[str, Trial]]:
     listed = problems() if library() else []
-    return {solver.name: _trials(listed, solver) for solver in (*ours(), *ipopt())}
+    return {solver.name: _trials(listed, solver) for solver in (ours()[0], *ipopt())}
 
 
 def _general(table: Table) -> Iterator[Figure]:
@@ -225,26 +225,29 @@ def _logistic(table: Table) -> Iterator[Figure]:
     for instance in instances():
         if instance.data.kind != "logistic":
             continue
-        mine = table.row(instance.name, "numopt")
-        asked = "at most 10 steps, 1/3 of the time of Ipopt and trust-constr, a step in 1.3 of X^T D X"
-        if mine is None or not mine.solved:
-            yield Figure(f"4, {instance.name}", asked, "no solution", False)
-            continue
-        unit, ratios = _product(instance), {}
-        for peer in ("Ipopt", "trust-constr"):
-            row = table.row(instance.name, peer)
-            if row and row.solved:
-                ratios[peer] = row.cpu / mine.cpu
-        step = mine.cpu / max(1, mine.nit) / unit
-        against = ", ".join(f"1/{ratio:.3g} of {peer}'s" for peer, ratio in ratios.items())
-        seen = f"{mine.nit} steps, {1e3 * mine.cpu:.3g} ms, {against or 'no peer'}; a step {step:.3g} of X^T D X"
-        holds = mine.nit <= 10 and step <= 1.3 and all(ratio >= 3 for ratio in ratios.values())
-        yield Figure(f"4, {instance.name}", asked, seen, holds)
+        peers = [table.row(instance.name, peer) for peer in ("Ipopt", "trust-constr")]
+        unit = _product(instance)
+        for who, told in (("numopt", "same functions"), (ESTIMATOR, "estimator")):
+            mine, name = table.row(instance.name, who), f"4, {instance.name}, {told}"
+            asked = "at most 10 steps, 1/3 of the time of Ipopt and trust-constr, a step in 1.3 of X^T D X"
+            if mine is None or not mine.solved:
+                yield Figure(name, asked, "no solution", False)
+                continue
+            ratios = {row.solver: row.cpu / mine.cpu for row in peers if row and row.solved}
+            step = mine.cpu / max(1, mine.nit) / unit
+            against = ", ".join(f"1/{ratio:.3g} of {peer}'s" for peer, ratio in ratios.items())
+            least = "".join(
+                f"; the products of its {mine.nit} steps alone are {mine.nit * unit / row.cpu:.2g} of {row.solver}'s time"
+                for row in peers[:1] if row and row.solved
+            )  # fmt: skip
+            seen = f"{mine.nit} steps, {1e3 * mine.cpu:.3g} ms, {against or 'no peer'}; a step {step:.3g} of X^T D X{least}"
+            holds = mine.nit <= 10 and step <= 1.3 and all(ratio >= 3 for ratio in ratios.values())
+            yield Figure(name, asked, seen, holds)
 
 
 def _product(instance: Instance) -> float:
     """Return the CPU seconds of one X^T D X by BLAS, without the scaling by D."""
-    Y = np.random.default_rng(0).standard_normal(instance.data.data_shape)
+    Y = np.random.default_rng(0).standard_normal(instance.data.regression[0].shape)
     return best_of(lambda: Y.T @ Y, 9).cpu
 
 

@@ -62,7 +62,7 @@ class Model:
     """min f(x), cl <= c(x) <= cu, lb <= x <= ub, with exact derivatives; `hess_c(x, v)` belongs to v.c.
 
     `symbolic()`, where given, states the same problem in casadi's symbols as (x, f, g); `ipopt` are options that suit
-    it better than Ipopt's defaults; `data_shape` is that of the matrix X of a regression.
+    it better than Ipopt's defaults; `regression` holds X, y, A and b of a logistic one.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Model:
     ub: np.ndarray | None = None
     symbolic: Callable | None = None
     ipopt: dict[str, Any] = field(default_factory=dict)
-    data_shape: tuple[int, int] = (0, 0)
+    regression: tuple[np.ndarray, ...] = ()
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -354,7 +354,7 @@ def logistic(name: str, n_rows: int = 10) -> Model:
     return Model(
         f"logistic {name}", "logistic", np.zeros(d) + 1 / np.sqrt(d), fun, grad, hess,
         lambda w: np.append(A @ w - b, w @ w - 1), lambda w: np.vstack([A, 2 * w]),
-        lambda w, v: 2 * v[-1] * np.eye(d), np.zeros(n_rows + 1), np.zeros(n_rows + 1), data_shape=X.shape,
+        lambda w, v: 2 * v[-1] * np.eye(d), np.zeros(n_rows + 1), np.zeros(n_rows + 1), regression=(X, y, A, b),
     )  # fmt: skip
 
 

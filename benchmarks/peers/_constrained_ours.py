@@ -11,6 +11,8 @@ from benchmarks.peers import Answer, Instance, Solver
 from benchmarks.peers._constrained_instances import TARGET, Model, kkt_error
 from benchmarks.peers._constrained_peers import INSIDE, watched
 
+ESTIMATOR = "estimator"
+
 
 def ours() -> list[Solver]:
     """Return the default method; nothing where the family is not there."""
@@ -28,7 +30,20 @@ def ours() -> list[Solver]:
         INSIDE[model.name, "numopt"].error = kkt_error(model, x, lam)
         return Answer((x, lam), int(result.nit))
 
-    return [Solver("numopt", solve, "ours")]
+    return [
+        Solver("numopt", solve, "ours"),
+        Solver(ESTIMATOR, regression, "ours", applies=lambda instance: bool(instance.data.regression)),
+    ]
+
+
+def regression(instance: Instance) -> Answer:
+    """Return the same point by the estimator, whose loss passes over the data as few times as it can."""
+    from numopt.estimators import ConstrainedLogisticRegression
+
+    X, y, A, b = instance.data.regression
+    model = ConstrainedLogisticRegression(np.inf, A_eq=A, b_eq=b, norm=1.0, fit_intercept=False, tol=TARGET).fit(X, y)
+    lam = np.concatenate([np.asarray(v) for v in model.result_.v])
+    return Answer((model.coef_[0], lam), model.n_iter_)
 
 
 def minimize(model: Model, tol: float = TARGET, **options: Any) -> Any:

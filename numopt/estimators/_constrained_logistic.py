@@ -7,7 +7,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from numopt import _array
 from numopt._check import positive_scalar
+from numopt._kernels import kernels
 from numopt.constrained import minimize_constrained
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import InvalidInputError, warn
@@ -129,13 +131,13 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         (N, d), ridge = X.shape, 0.0
         if math.inf != self.C:
             ridge = 1.0 / (N * positive_scalar("C", self.C, remedy="pass a positive number, or inf for no ridge"))
-        Z = np.column_stack([X, np.ones(N)]) if self.fit_intercept else X
+        Z = np.column_stack([X, np.ones(N)]) if self.fit_intercept else np.ascontiguousarray(X)
         problem = _Loss(Z, 2.0 * label - 1.0, ridge, d)
         start = np.zeros(Z.shape[1])
         if self.norm is not None:
             start[:d] = positive_scalar("norm", self.norm, remedy="pass the length of the coefficients") / math.sqrt(d)
         self.result_ = minimize_constrained(
-            problem.value, start, jac=problem.gradient, hess=problem.hessian,
+            problem.both, start, jac=True, hess=problem.hessian,
             constraints=self._constraints(Z.shape[1], d), tol=self.tol, max_iter=self.max_iter, on_failure="ignore",
         )  # fmt: skip
         self.coef_ = self.result_.x[None, :d].copy()
@@ -220,29 +222,24 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
 
 
 class _Loss:
-    """The mean logistic loss with a ridge on the first d coefficients; the last margins are remembered."""
+    """The mean logistic loss with a ridge on the first d coefficients."""
 
     def __init__(self, Z, y, ridge, d):
-        self.Y, self.ridge = Z * y[:, None], ridge * (np.arange(Z.shape[1]) < d)
-        self.at, self.kept = None, None
+        self.k = kernels("constrained", _array.namespace(Z))
+        self.Z, self.y, self.ridge = Z, y, ridge * (np.arange(Z.shape[1]) < d)
+        self.at, self.pulls = None, None  # the last point, and what samples pull there
 
-    def margins(self, w):
-        key = w.tobytes()
-        if key != self.at:
-            self.at, self.kept = key, self.Y @ w
-        return self.kept
-
-    def value(self, w):
-        return np.logaddexp(0, -self.margins(w)).mean() + self.ridge @ (w * w) / 2
-
-    def gradient(self, w):
-        from scipy.special import expit
-
-        return -(self.Y.T @ expit(-self.margins(w))) / self.Y.shape[0] + self.ridge * w
+    def both(self, w):
+        """Return value and gradient: one pass over the data."""
+        total, g, self.pulls = self.k.logistic(self.Z, self.y, w)
+        self.at = w.copy()
+        return total / self.y.size + self.ridge @ (w * w) / 2, g / self.y.size + self.ridge * w
 
     def hessian(self, w):
-        from scipy.special import expit
-
-        s = expit(self.margins(w))
-        Z = self.Y * np.sqrt(s * (1 - s) / self.Y.shape[0])[:, None]
-        return Z.T @ Z + np.diag(self.ridge)
+        """Return the Hessian; sigmoids are known where `both` was called last."""
+        if not np.array_equal(w, self.at):
+            self.both(w)
+        s = np.abs(self.pulls)
+        H = self.k.weighted_gram(self.Z, s * (1 - s) / self.y.size)
+        H[np.diag_indices_from(H)] += self.ridge
+        return H

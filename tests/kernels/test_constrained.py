@@ -150,3 +150,21 @@ def test_projections(k, n, dtype):
         if w @ w:
             expected = expected - (w @ expected - t[i]) / (w @ w) * w
     _close(k.project_rows(W, t, d, rows), expected, dtype)
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (50, 3), (3000, 40)])
+def test_sums_of_a_logistic_regression(k, n, d):
+    rng = np.random.default_rng(n)
+    X, w, y = rng.standard_normal((n, d)), 3 * rng.standard_normal(d), np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    total, g, s = k.logistic(X, y, w)
+    assert total == pytest.approx(np.logaddexp(0, -y * (X @ w)).sum(), rel=1e-12)
+    np.testing.assert_allclose(s, y / (1 + np.exp(y * (X @ w))), rtol=1e-11, atol=1e-300)
+    np.testing.assert_allclose(g, -(X.T @ s), atol=1e-10 * n)
+    weights = rng.random(n)
+    np.testing.assert_allclose(k.weighted_gram(X, weights), X.T @ np.diag(weights) @ X, atol=1e-11 * n)
+
+
+def test_large_margins_do_not_overflow(k):
+    X, y = np.array([[1.0], [1.0]]), np.array([1.0, -1.0])
+    total, g, s = k.logistic(X, y, np.array([1e4]))
+    assert total == pytest.approx(1e4) and g[0] == pytest.approx(1) and s[1] == -1 and abs(s[0]) < 1e-300

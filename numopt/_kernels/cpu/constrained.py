@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from numopt._kernels.cpu import _constrained_dense as _dense
+from numopt._kernels.cpu import _constrained_logistic as _logistic
 from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu._jit import jit
 
@@ -219,6 +220,16 @@ def project_rows(W, t, d, rows):
     return d
 
 
+def logistic(X, y, w):
+    """Return (sum of log(1 + exp(-y X w)), its gradient by w, y / (1 + exp(y X w))); float64."""
+    return _logistic.logistic(X, y, w)
+
+
+def weighted_gram(X, weights):
+    """Return X^T diag(weights) X for weights >= 0; float64."""
+    return _logistic.weighted_gram(X, weights)
+
+
 def warmup(dtype):
     """Compile for one dtype."""
     one = np.ones(2, dtype)
@@ -240,3 +251,4 @@ def warmup(dtype):
     project_rows(eye, one, one, np.arange(2))
     parts, *_ = sparse_ldl(np.arange(3, dtype=np.int32), np.arange(2, dtype=np.int32), one, None)
     sparse_ldl_solve(parts, one)
+    _logistic.logistic(np.eye(2), np.ones(2), np.ones(2))

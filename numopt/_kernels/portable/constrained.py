@@ -193,3 +193,18 @@ def project_rows(W, t, d, rows):
         w = W[i, :]
         d = d - ((w @ d - t[i]) * inverse[i]) * w
     return d
+
+
+def logistic(X, y, w):
+    """Return (sum of log(1 + exp(-y X w)), its gradient by w, y / (1 + exp(y X w))); float64."""
+    xp, margin = _array.namespace(X), y * (X @ w)
+    e = xp.exp(-xp.abs(margin))
+    s = y * xp.where(margin > 0, e, xp.ones_like(e)) / (1.0 + e)
+    total = xp.sum(xp.log1p(e) - xp.minimum(margin, xp.zeros_like(margin)))
+    return _array.host(total), -(s @ X), s
+
+
+def weighted_gram(X, weights):
+    """Return X^T diag(weights) X for weights >= 0; float64."""
+    scaled = X * (weights**0.5)[:, None]
+    return scaled.T @ scaled
