@@ -4,11 +4,9 @@ from numopt._array import host
 from numopt._loop import Iterate
 from numopt.exceptions import InvalidInputError
 from numopt.monotone._bilinear_operators import as_set
-from numopt.monotone._pdhg import Bilinear, pdhg
+from numopt.monotone._pdhg import Bilinear, pace, pdhg
 from numopt.monotone._product import Product
 from numopt.monotone._prox import Simplex
-
-SAFETY = 1.02  # power iteration finds less than the norm
 
 
 def bilinear_sets(p):
@@ -34,12 +32,13 @@ def bilinear_pdhg(p, z, o):
         return p.measure(xp.concat((x, y)), xp.concat((op.c + ATy, op.b - Ax)))
 
     flat = tuple(isinstance(part, Simplex) for part, _ in p.prox.parts)
-    norm = op.A.norm(centred=flat, rtol=1e-3, limit=100)[0] * SAFETY
+    norm = op.A.norm(centred=flat)
     weight = 1.0
     if not any(flat):
         sizes = host(xp.linalg.vector_norm(op.c), xp.linalg.vector_norm(op.b))
         weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
-    steps = pdhg(Bilinear(op.A, op.c, op.b, *sets, norm or 1.0, measure, weight), z[: op.split], z[op.split :])
+    problem, at = Bilinear(op.A, op.c, op.b, *sets, measure), pace(norm, weight)
+    steps = pdhg(problem, z[: op.split], z[op.split :], at)
     passes = 0
     while True:
         try:
@@ -50,5 +49,5 @@ def bilinear_pdhg(p, z, o):
         passes += done
         p.counts["n_full"] += done
         p.counts["n_component"] += done * p.n
-        yield Iterate(xp.concat(step.state), step.measure, p.info(step=0.998 / norm if norm else 0.0,
+        yield Iterate(xp.concat(step.state), step.measure, p.info(step=at.step,
                                                                   n_restarts=step.info["n_restarts"]))  # fmt: skip

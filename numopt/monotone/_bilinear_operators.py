@@ -27,7 +27,7 @@ class _BilinearOperator(Operator):
         self.c, self.b = (xp.astype(v, xp.float64, copy=False) for v in (self.c, self.b))
         self.device, self.dtype = checks.device, checks.dtype
         self.dim, self.split, self.n = m + n, n, max(m, n)
-        self.lipschitz = (1.02 * self.A.norm(rtol=1e-3, limit=100)[0]) or 1.0
+        self.lipschitz = (1.02 * self.A.norm(steps=30)) or 1.0
 
     @property
     def component_lipschitz(self):

@@ -38,7 +38,7 @@ class _Linear(Operator):
         if self.dim <= 500:
             largest = host(xp.linalg.matrix_norm(xp.astype(A.T @ A, xp.float64), ord=2))
         else:
-            largest = (1.02 * self.A.norm(rtol=1e-3, limit=100)[0]) ** 2
+            largest = (1.02 * self.A.norm(steps=30)) ** 2
         return (self.curvature * largest / self.n + self.ridge) or 1.0
 
     def residuals(self, z):

@@ -7,9 +7,8 @@ from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.monotone._lp_problem import linear_program
 from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
-from numopt.monotone._pdhg import Bilinear, pdhg
+from numopt.monotone._pdhg import Bilinear, pace, pdhg
 
-SAFETY = 1.02  # power iteration finds less than the norm
 FIRST = 200  # passes before a ray is looked for; then whenever they have doubled
 STEADY = 0.5  # the displacement of an infeasible program does not fall by this while passes double
 
@@ -119,7 +118,7 @@ def _iterates(p, x, y):
     c, b = p.c * columns, p.b * rows
     X = 0.0, p.low / columns, p.high / columns
     Y = 0.0, p.signs(), A.vector(A.shape[0], math.inf)
-    norm = A.norm(rtol=1e-3, limit=60)[0] * SAFETY
+    norm = A.norm()
     sizes = host(xp.linalg.vector_norm(c), xp.linalg.vector_norm(b))
 
     def errors(x, y, Ax, ATy):
@@ -129,9 +128,9 @@ def _iterates(p, x, y):
         return xp.max(xp.stack(errors(*hat)))
 
     weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
-    problem = Bilinear(A, c, b, X, Y, norm or 1.0, measure, weight, errors)
+    problem = Bilinear(A, c, b, X, Y, measure, errors)
     looked, before, old = FIRST, math.inf, (x, y)
-    for step in pdhg(problem, x, y):
+    for step in pdhg(problem, x, y, pace(norm, weight)):
         yield Iterate(step.state, step.measure, step.info)
         if step.info["n_passes"] >= looked:
             looked, last = 2 * looked, step.info["displacement"]

@@ -5,10 +5,10 @@ from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.monotone._game_problem import game
-from numopt.monotone._pdhg import Bilinear, pdhg
-from numopt.monotone._polish import pass_price, polish, price
-
-SAFETY = 1.05  # power iteration finds less than the norm
+from numopt.monotone._matrix import STEPS
+from numopt.monotone._pdhg import pace
+from numopt.monotone._polish import polish, price
+from numopt.monotone._working_set import working_sets
 
 
 @solver(family="monotone", sparse=True, arrays=("A",))
@@ -112,19 +112,19 @@ def _iterates(g, x, y, method, tol):
     A, done = g.A, {"n_passes": 1, "n_restarts": 0, "polished": False}
     pure = g.pure()
     yield Iterate(pure, g.measure(*pure, *A.products(*pure)), done)
-    norm, passes = A.norm(centred=(True, True))
+    norm = A.norm(centred=(True, True))
     if not norm > 0:  # additive: the pure pair above was an equilibrium
         return Status.STALLED
-    simplex = 1.0, A.vector(0), A.vector(0)
-    p = Bilinear(A, A.vector(A.shape[1]), A.vector(A.shape[0]), simplex, simplex, SAFETY * norm, g.measure)
-    spent, factor = passes + 1, 0.5
-    for step in pdhg(p, x, y):
+    at = pace(norm)
+    spent, factor = STEPS + 1, 0.5
+    for step in working_sets(g, x, y, at):
         info = done | step.info
         info["n_passes"] += spent
         yield Iterate(step.state, step.measure, info)
         if method == "auto":
             used = [host(A.xp.sum(A.xp.astype(z > 0, A.xp.int64))) for z in reversed(step.state)]
-            if info["n_passes"] * pass_price(A) > factor * price(A, *used):
+            if at.work > factor * price(A, *used):
                 last = yield from polish(g, *step.state, tol, info)
-                spent, factor = spent + last["n_passes"] - info["n_passes"], 4 * factor
+                at = pace(norm)
+    spent, factor = spent + last["n_passes"] - info["n_passes"], 4 * factor
     return Status.NONFINITE

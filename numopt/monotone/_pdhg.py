@@ -14,9 +14,12 @@ from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.monotone._matrix import Matrix
 
-CHECK = 10  # steps between two looks at the displacement, twice as many after LATER
+CHECK = 10  # steps between two looks at the displacement, twice as many after LATER and in a part of a problem
 LATER = 200
 SUFFICIENT, NECESSARY, ARTIFICIAL = 0.2, 0.5, 0.36  # when to restart: Applegate et al., arXiv:2106.04756
+NEARLY = 0.998  # the step, times the norm
+SAFETY = 1.02  # the norm is estimated from below
+LEFT_OUT = 2.0  # times the gap inside a part: a larger gap of the whole ends its epoch
 HALFWAY, WORSE = 0.4, 0.25  # how far the weight moves, in logarithms: to balance the ways, to balance the errors
 WEIGHTS = 1e-4, 1e4  # its range, times what it starts with
 
@@ -30,48 +33,81 @@ class Bilinear:
     b: object
     X: tuple
     Y: tuple
-    norm: float  # of A, on differences of points of the sets
     measure: object  # (x, y, A x, A^T y) -> scalar on the device
-    weight: float = 1.0
     errors: object = None  # (x, y, A x, A^T y) -> (primal, dual, ...), on the device
+    whole: object = None  # (x, y, ...) -> the same of the problem of which this is a part
 
 
-def pdhg(p, x, y):
+@dataclass(slots=True)
+class Pace:
+    """What one epoch hands to the next: step, primal weight, its first value, and counters."""
+
+    step: float
+    weight: float = 1.0
+    first: float = 1.0
+    passes: int = 0
+    restarts: int = 0
+    work: float = 0.0  # entries read
+
+
+def pace(norm, weight=1.0):
+    """Return the pace for a matrix of this norm, as it is estimated."""
+    return Pace(step_of(norm), weight, weight)
+
+
+def step_of(norm):
+    """Return the step for a matrix of this norm, as it is estimated."""
+    return NEARLY / (SAFETY * norm) if norm > 0 else NEARLY
+
+
+def pdhg(p, x, y, at):
     """Yield the iterates from a point of the sets; the state is (x, y), a point of the sets."""
-    eta, w, done, restarts = 0.998 / p.norm, p.weight, {"n_passes": 0}, 0
     while True:
-        anchor = point = (x, y, *p.matrix.products(x, y))
-        k, first, last = 0, None, math.inf
-        while True:
-            steps = 1 if k == 0 else CHECK if done["n_passes"] < LATER else 2 * CHECK
-            point, hat, moved = p.matrix.kernels.pdhg_steps(
-                p.matrix.parts, p.c, p.b, p.X, p.Y, point, anchor, k, eta / w, eta * w, steps
-            )
-            k, done["n_passes"] = k + steps, done["n_passes"] + steps
-            measure, dx2, dy2, cross = host(p.measure(*hat), *moved)
-            r = math.sqrt(max(w / eta * dx2 + dy2 / (eta * w) - 2 * cross, 0.0))
-            if not (math.isfinite(r) and math.isfinite(measure)):
-                return Status.NONFINITE
-            yield Iterate(hat[:2], measure, done | {"n_restarts": restarts, "displacement": r, "weight": w})
-            first = r if first is None else first
-            if r > 1.05 * first and k > CHECK:  # power iteration finds less than the norm
-                eta *= 0.7
-                break
-            if r <= SUFFICIENT * first or (r <= NECESSARY * first and r > last):
-                break
-            if k >= ARTIFICIAL * done["n_passes"] and k > 1:
-                break
-            last = r
-        w = _rebalanced(w, p, hat, anchor)
-        x, y, restarts = hat[0], hat[1], restarts + 1
+        found = yield from epoch(p, (x, y, *p.matrix.products(x, y)), at)
+        if found is None:
+            return Status.NONFINITE
+        x, y = found[:2]
 
 
-def _rebalanced(w, p, hat, anchor):
+def epoch(p, anchor, at):
+    """Yield the iterates until the next restart; return the last (x, y, A x, A^T y), of the whole problem.
+
+    Of a part of a problem, iterates and measures are those of the whole, and it ends when what is left out matters.
+    """
+    eta, w, point, k, first, last = at.step, at.weight, anchor, 0, None, math.inf
+    while True:
+        steps = 1 if k == 0 else CHECK if at.passes < LATER and p.whole is None else 2 * CHECK
+        point, hat, moved = p.matrix.kernels.pdhg_steps(
+            p.matrix.parts, p.c, p.b, p.X, p.Y, point, anchor, k, eta / w, eta * w, steps
+        )
+        k, at.passes, seen = k + steps, at.passes + steps, hat if p.whole is None else p.whole(*hat)
+        at.work += steps * p.matrix.pass_cost
+        inside = () if p.whole is None else (p.measure(*hat),)
+        measure, dx2, dy2, cross, *inside = host(p.measure(*seen), *moved, *inside)
+        r = math.sqrt(max(w / eta * dx2 + dy2 / (eta * w) - 2 * cross, 0.0))
+        if not (math.isfinite(r) and math.isfinite(measure)):
+            return None
+        info = {"n_passes": at.passes, "n_restarts": at.restarts, "displacement": r, "weight": w}
+        yield Iterate(seen[:2], measure, info)
+        first = r if first is None else first
+        if r > 1.05 * first and k > CHECK:  # the norm is an estimate from below
+            at.step *= 0.7
+            break
+        if r <= SUFFICIENT * first or (r <= NECESSARY * first and r > last):
+            break
+        if k > 1 and (k >= ARTIFICIAL * at.passes or (inside and measure > LEFT_OUT * inside[0])):
+            break
+        last = r
+    at.weight, at.restarts = _rebalanced(at, p, hat, anchor), at.restarts + 1
+    return seen
+
+
+def _rebalanced(at, p, hat, anchor):
     """Return a primal weight closer to the one that would have balanced the way gone in x and in y.
 
     Where the errors of both sides are known, the worse one is given longer steps as well.
     """
-    norm = p.matrix.xp.linalg.vector_norm
+    w, norm = at.weight, p.matrix.xp.linalg.vector_norm
     errors = () if p.errors is None else p.errors(*hat)[:2]
     dx, dy, *errors = host(norm(hat[0] - anchor[0]), norm(hat[1] - anchor[1]), *errors)
     if min(dx, dy) < 1e-14 or max(dx, dy) > 1e6 * min(dx, dy):
@@ -81,4 +117,4 @@ def _rebalanced(w, p, hat, anchor):
         primal, dual = (max(e, 1e-15) for e in errors)
         change += WORSE * math.log(primal / dual)
     w *= math.exp(min(max(change, -1.0), 1.0))
-    return min(max(w, WEIGHTS[0] * p.weight), WEIGHTS[1] * p.weight)
+    return min(max(w, WEIGHTS[0] * at.first), WEIGHTS[1] * at.first)

@@ -9,20 +9,14 @@ from numopt.monotone._interior import interior_point
 ROUNDS = 8
 SPARE = 20  # answers added at a time, or a tenth of those there if that is more
 MOST = 0.5  # share of the matrix beyond which all of it is taken
-OVERHEAD = 1.2e7  # what an attempt costs at least, in entries read by a pass
+NEAR = 4.0  # times the gap: answers that close may come into use
+OVERHEAD = 7e7  # what an attempt costs at least, in entries read by a pass
 
 
 def price(A, rows, columns):
     """Return what an attempt costs, in entries of A read by a pass: from the sizes alone."""
     short, long = sorted((rows, columns))
-    return OVERHEAD + (0.6 * short**3 if is_sparse(A.A) else 3.0 * short**2 * long)
-
-
-def pass_price(A):
-    """Return what a pass costs, in the same unit."""
-    if is_sparse(A.A):
-        return 14.0 * A.A.nnz + 120.0 * sum(A.shape)
-    return 2.0 * A.shape[0] * A.shape[1] + 2e4
+    return OVERHEAD + (2.0 * short**3 if is_sparse(A.A) else 5.0 * short**2 * long)
 
 
 def polish(g, x, y, tol, info):
@@ -31,7 +25,7 @@ def polish(g, x, y, tol, info):
     Ax, ATy = A.products(x, y)
     gap = host(A.xp.max(Ax) - A.xp.min(ATy))
     columns, rows = (np.flatnonzero(host(z) > 0) for z in (x, y))
-    near = _answers(host(Ax), rows, -gap), _answers(-host(ATy), columns, -gap)
+    near = _answers(host(Ax), rows, -NEAR * gap), _answers(-host(ATy), columns, -NEAR * gap)
     for _ in range(ROUNDS):
         rows, columns = np.union1d(rows, near[0]), np.union1d(columns, near[1])
         if rows.size * columns.size > MOST * A.shape[0] * A.shape[1]:

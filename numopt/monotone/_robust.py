@@ -102,7 +102,7 @@ class RobustLeastSquares(_Adversarial):
             raise InvalidInputError(f"price is {price}: a number above 1 is expected; raise it")
         self.dim = self.split + self.n
         self.unit = self.root / max(1.0, math.sqrt(self.price - 1))  # y - b = unit u
-        s, share = 1.01 * self.A.norm(rtol=1e-3, limit=100)[0] / self.root, self.unit / self.root
+        s, share = 1.01 * self.A.norm(steps=30) / self.root, self.unit / self.root
         push = (self.price - 1) * share**2
         self.lipschitz = float(np.linalg.norm([[s * s + self.ridge, -s * share], [s * share, push]], 2)) or 1.0
         squares = host(self.xp.sum(self.A.A * self.A.A, axis=1, dtype=self.xp.float64))

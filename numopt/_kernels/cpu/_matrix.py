@@ -7,7 +7,8 @@ from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
 _CHUNKS = 16  # of rows; their sums are added in order, whatever the number of threads
-_SHORT, _SCATTER = 12, 4  # entries of a row below which a loop is left rolled, or columns are added up instead
+_SCATTER = 4  # entries of a row below which columns are added up instead
+_USED = 0.75  # share of a vector that is not 0, below which only the columns in use are read
 _SERIAL = 2**20  # entries below which threads cost more than they bring
 
 
@@ -154,44 +155,59 @@ def _total(parts):
 
 @jit(fastmath=_SUM)
 def csr_product(data, indices, indptr, x):
-    """Return the product of a CSR matrix and x; four entries at a time in all but short rows."""
+    """Return the product of a CSR matrix and x: four entries at a time, then two, then one."""
     columns = indices.view(np.uint32)
     out = np.empty(indptr.size - 1)
-    low = np.int64(indptr[0])
+    q = np.int64(indptr[0])
     for i in range(out.size):
         high = np.int64(indptr[i + 1])
-        s0 = 0.0
-        if high - low >= _SHORT:
-            s1 = s2 = s3 = 0.0
-            while low + 4 <= high:
-                s0 += data[low] * x[columns[low]]
-                s1 += data[low + 1] * x[columns[low + 1]]
-                s2 += data[low + 2] * x[columns[low + 2]]
-                s3 += data[low + 3] * x[columns[low + 3]]
-                low += 4
-            s0 = (s0 + s1) + (s2 + s3)
-        for q in range(low, high):
+        s0 = s1 = s2 = s3 = 0.0
+        while q + 4 <= high:
             s0 += data[q] * x[columns[q]]
-        out[i], low = s0, high
+            s1 += data[q + 1] * x[columns[q + 1]]
+            s2 += data[q + 2] * x[columns[q + 2]]
+            s3 += data[q + 3] * x[columns[q + 3]]
+            q += 4
+        if q + 2 <= high:
+            s0 += data[q] * x[columns[q]]
+            s1 += data[q + 1] * x[columns[q + 1]]
+            q += 2
+        if q < high:
+            s0 += data[q] * x[columns[q]]
+            q += 1
+        out[i] = (s0 + s1) + (s2 + s3)
     return out
 
 
-@jit
-def _csr_scatter(data, indices, indptr, y, size):
-    """Return the product of the transpose of a CSR matrix and y, adding up row by row."""
+@jit(fastmath=_SUM)
+def _csr_scatter(data, indices, indptr, y, used, size):
+    """Return the product of the transpose of a CSR matrix and y, adding up the rows that are used."""
     columns = indices.view(np.uint32)
     out = np.zeros(size)
-    for i in range(y.size):
+    for k in range(used.size):
+        i = used[k]
         for q in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
             out[columns[q]] += data[q] * y[i]
     return out
 
 
 @jit
+def _nonzeros(x):
+    """Return the places of the entries that are not 0."""
+    places = np.empty(x.size + 1, np.int64)
+    count = 0
+    for i in range(x.size):  # without a branch, which would be guessed wrongly half of the time
+        places[count] = i
+        count += x[i] != 0.0
+    return places[:count]
+
+
+@jit
 def csr_multiply(data, indices, indptr, data_T, indices_T, indptr_T, x):
-    """Return A x from the rows of A, or from its columns if its rows are very short."""
-    if data.size < _SCATTER * (indptr.size - 1):
-        return _csr_scatter(data_T, indices_T, indptr_T, x, indptr.size - 1)
+    """Return A x from the rows of A, or from the columns in use if they are fewer, or the rows very short."""
+    used = _nonzeros(x)
+    if used.size < _USED * x.size or data.size < _SCATTER * (indptr.size - 1):
+        return _csr_scatter(data_T, indices_T, indptr_T, x, used, indptr.size - 1)
     return csr_product(data, indices, indptr, x)
 
 
