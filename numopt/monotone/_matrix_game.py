@@ -125,6 +125,5 @@ def _iterates(g, x, y, method, tol):
             used = [host(A.xp.sum(A.xp.astype(z > 0, A.xp.int64))) for z in reversed(step.state)]
             if at.work > factor * price(A, *used):
                 last = yield from polish(g, *step.state, tol, info)
-                at = pace(norm)
-    spent, factor = spent + last["n_passes"] - info["n_passes"], 4 * factor
+                spent, factor = spent + last["n_passes"] - info["n_passes"], 4 * factor
     return Status.NONFINITE
