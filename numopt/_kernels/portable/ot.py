@@ -6,6 +6,7 @@ blocks of rows, of at most 64 MB in float64; a few such temporaries are alive at
 """
 
 import math
+import weakref
 
 from numopt._array import device, host, namespace
 from numopt._kernels.portable._runs import adder
@@ -157,7 +158,7 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
 def pattern_eval(data, indices, indptr, a, w):
     """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
     xp = namespace(data)
-    row, add_rows, add_columns = _pattern(indices, indptr, w.shape[0])
+    row, add_rows, add_columns = _adders(indices, indptr, w.shape[0])
     w64 = _wide(w)
     s = add_rows(data * xp.take(w64, indices)) / _wide(a)
     c = w64 * add_columns(data * xp.take(_inverse(s), row))
@@ -174,7 +175,7 @@ def pattern_direction(
     """
     xp = namespace(data)
     a, b, w, s, right = map(_wide, (a, b, w, s, rhs))
-    row, add_rows, add_columns = _pattern(indices, indptr, b.shape[0])
+    row, add_rows, add_columns = _adders(indices, indptr, b.shape[0])
     p = data * xp.take(w, indices) / xp.take(s, row)
     p = xp.where(p >= drop * xp.minimum(xp.take(a, row), xp.take(b, indices)), p, xp.zeros_like(p))
     scale = _inverse(add_rows(p))
@@ -257,14 +258,37 @@ def _pass(cost, a, g, reg, single, P):
     return xp.astype(xp.concat(f), a.dtype), xp.astype(c, a.dtype)
 
 
-def _pattern(indices, indptr, m):
-    """Return the row of each entry and the functions that add up values of the entries by row, by column."""
+def _once(make):
+    """Keep what `make(indices, indptr, m)` returns as long as the array of indices lives, which is never written to."""
+    kept = {}
+
+    def made(indices, indptr, m):
+        key = id(indices), m
+        if key not in kept or kept[key][0] is not indptr:
+            if key not in kept:
+                weakref.finalize(indices, kept.pop, key, None)
+            kept[key] = indptr, make(indices, indptr, m)
+        return kept[key][1]
+
+    return made
+
+
+@_once
+def _layout(indices, indptr, m):
+    """Return the row of each entry, the order of the entries by columns, and where in it each column starts."""
     xp, where = namespace(indices), device(indices)
-    n, size = indptr.shape[0] - 1, indices.shape[0]
-    row = xp.searchsorted(indptr, xp.arange(size, dtype=indptr.dtype, device=where), side="right") - 1
-    order = xp.argsort(indices)  # by columns
+    place = xp.arange(indices.shape[0], dtype=indptr.dtype, device=where)
+    row = xp.searchsorted(indptr, place, side="right") - 1
+    order = xp.argsort(indices)
     columns = xp.arange(m + 1, dtype=indices.dtype, device=where)
-    start = xp.astype(xp.searchsorted(xp.take(indices, order), columns), xp.int64)
+    return row, order, xp.astype(xp.searchsorted(xp.take(indices, order), columns), xp.int64)
+
+
+@_once
+def _adders(indices, indptr, m):
+    """Return the row of each entry and the functions that add up values of the entries by row, by column."""
+    row, order, start = _layout(indices, indptr, m)
+    n, size = indptr.shape[0] - 1, indices.shape[0]
     return row, adder(indptr, m, size), adder(start, n, size, order)
 
 
