@@ -22,22 +22,25 @@ _forced = ContextVar("room", default=None)
 
 def kernels(family, xp):
     """Return the kernels of `family` for arrays of the namespace `xp`, as attributes; cached."""
-    return _table(family, _forced.get() or _room(xp))
+    forced = _forced.get()
+    return _table(family, _room(xp) if forced is None or (forced == "cuda" and not is_cupy(xp)) else forced)
 
 
 @contextmanager
 def use_kernels(room):
-    """Use the plain kernels inside a ``with`` block, to debug or to compare.
+    """Use other kernels inside a ``with`` block: to debug, to compare, or to try those for a device.
 
     Parameters
     ----------
-    room : {"portable"}
-        The kernels written in array-standard calls alone: slow, but they run on every array.
+    room : {"portable", "cuda"}
+        ``"portable"``: the kernels written in array-standard calls alone, slow, but they run on every array.
+        ``"cuda"``: for CuPy arrays, the CUDA kernels, compiled when they are first called; other arrays keep
+        theirs. CuPy arrays run the portable kernels otherwise, until a device has measured which of these pay.
 
     Raises
     ------
     InvalidInputError
-        Another `room`: the fast rooms follow from the arrays.
+        Another `room`: that of NumPy's arrays follows from them.
 
     Examples
     --------
@@ -45,7 +48,7 @@ def use_kernels(room):
     >>> with numopt.use_kernels("portable"):
     ...     pass  # solve here
     """
-    token = _forced.set(one_of("room", room, ("portable",)))
+    token = _forced.set(one_of("room", room, ("portable", "cuda")))
     try:
         yield
     finally:
@@ -82,7 +85,7 @@ def warmup(dtype=None):
 
 @lru_cache
 def _room(xp):
-    return "cpu" if is_numpy(xp) else "cuda" if is_cupy(xp) else "portable"
+    return "cpu" if is_numpy(xp) else "portable"
 
 
 @lru_cache

@@ -14,6 +14,7 @@ import numopt
 from numopt import _kernels
 from numopt._kernels.cpu._jit import jit
 from numopt.exceptions import BackendError, InvalidInputError, PerformanceWarning
+from tests.kernels import cuda_host
 
 
 def module(room, source):
@@ -42,9 +43,17 @@ def test_fast_kernels_lie_over_portable_ones(toy, xp):
     toy("cpu", "def f(x): return 2\ndef warmup(dtype): pass")
     toy("cuda", "def f(x): return 3")
     k = _kernels.kernels("toy", xp.xp)
-    assert (k.f(0), k.g(0)) == ({"strict": 1, "cupy": 3}.get(xp.name, 2), 1)
+    assert (k.f(0), k.g(0)) == ({"strict": 1, "cupy": 1}.get(xp.name, 2), 1)
     assert set(vars(k)) == {"f", "g"}
     assert _kernels.kernels("toy", xp.xp) is k
+
+
+def test_the_kernels_for_a_device_are_asked_for_and_change_nothing_for_other_arrays(toy, xp):
+    toy("cpu", "def f(x): return 2")
+    toy("cuda", "def f(x): return 3")
+    with numopt.use_kernels("cuda"):
+        assert _kernels.kernels("toy", xp.xp).f(0) == {"strict": 1, "cupy": 3}.get(xp.name, 2)
+    assert _kernels._table("toy", "cuda").f(0) == 3 and _kernels._table("toy", "cuda").g(0) == 1
 
 
 def test_a_family_without_a_fast_file_is_portable(toy):
@@ -88,10 +97,14 @@ def files(room):
     return [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
 
 
-@pytest.mark.parametrize("family", files("cpu"))
-def test_fast_kernels_have_the_signatures_of_the_portable_ones(family):
+@pytest.mark.parametrize(("room", "family"), [(room, family) for room in ("cpu", "cuda") for family in files(room)])
+def test_fast_kernels_have_the_signatures_of_the_portable_ones(room, family):
     portable = _kernels._functions(importlib.import_module(f"numopt._kernels.portable.{family}"))
-    fast = _kernels._functions(importlib.import_module(f"numopt._kernels.cpu.{family}"))
+    if room == "cuda":
+        fast = {k: f for k, f in vars(cuda_host.kernels(family)).items() if f is not portable[k]}
+        assert fast
+    else:
+        fast = _kernels._functions(importlib.import_module(f"numopt._kernels.cpu.{family}"))
     for name, function in fast.items():
         names = list(inspect.signature(getattr(function, "py_func", function)).parameters)
         assert names == list(inspect.signature(portable[name]).parameters), name

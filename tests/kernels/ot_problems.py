@@ -7,6 +7,7 @@ import pytest
 
 from numopt._kernels import kernels
 from numopt._kernels.portable import ot as portable
+from tests.kernels import cuda_host
 from tests.oracles import ot as oracle
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (33, 21), (130, 257)]
@@ -17,8 +18,9 @@ each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
 def rooms(xp):
-    """Return the kernels for these arrays and, for NumPy's, the portable ones too."""
-    return [kernels("ot", xp.xp)] + [portable] * (xp.name in ("numpy", "readonly"))
+    """Return the kernels for these arrays; for NumPy's, the portable ones and those for CUDA devices too."""
+    found = [kernels("ot", xp.xp)] + [portable] * (xp.name in ("numpy", "readonly"))
+    return found + cuda_host.rooms("ot", xp)
 
 
 def weights(rng, size):

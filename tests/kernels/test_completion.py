@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import numopt
-from numopt import _array
+from numopt import _array, _kernels
 from numopt._kernels import kernels
 from numopt.completion._data import Side, entries
+from tests.kernels import cuda_host
 from tests.oracles import completion as naive
 
 
@@ -15,9 +16,16 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=["fast", "portable"])
-def room(request):
-    if request.param == "portable":
+@pytest.fixture(params=["fast", "portable", "cuda"])
+def room(request, monkeypatch):
+    if request.param == "cuda":
+        xp = request.getfixturevalue("xp") if "xp" in request.fixturenames else None
+        if xp is None:
+            pytest.skip("it has no kernel for a device")
+        k = cuda_host.kernels_or_skip("completion", xp)
+        monkeypatch.setattr(_kernels, "_table", lambda family, room: k)
+        yield request.param
+    elif request.param == "portable":
         with numopt.use_kernels("portable"):
             yield request.param
     else:

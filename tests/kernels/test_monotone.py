@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 import numopt
 from numopt import _array, _kernels
+from tests.kernels import cuda_host
 from tests.oracles import monotone as oracle
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (33, 65), (258, 130)]
@@ -16,10 +17,12 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=["fast", "portable"])
+@pytest.fixture(params=["fast", "portable", "cuda"])
 def k(request, xp):
     """Yield the kernels of one room for the arrays of one library."""
-    if request.param == "portable":
+    if request.param == "cuda":
+        yield cuda_host.kernels_or_skip("monotone", xp)
+    elif request.param == "portable":
         with numopt.use_kernels("portable"):
             yield _kernels.kernels("monotone", xp.xp)
     else:

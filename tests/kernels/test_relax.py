@@ -8,6 +8,7 @@ from numopt import _array, _kernels
 from numopt.gallery import finite_elements, laplacian_2d
 from numopt.relax._plan import plan_of
 from numopt.relax._problem import matrix
+from tests.kernels import cuda_host
 from tests.oracles import relax as oracle
 
 MATRICES = {
@@ -45,7 +46,8 @@ class Case:
 
     def rooms(self):
         xp = self.xp.xp
-        return [_kernels._table("relax", room) for room in dict.fromkeys(("portable", _kernels._room(xp)))]
+        found = [_kernels._table("relax", room) for room in dict.fromkeys(("portable", _kernels._room(xp)))]
+        return found + cuda_host.rooms("relax", self.xp)
 
     def low_and_up(self, x):
         d = np.diag(self.A)

@@ -1,0 +1,75 @@
+"""Compiling the CUDA sources beside this file, and launching what is in them on the current stream.
+
+Every scalar argument of a kernel is a `long long` or a `double`, so that a Python number always arrives as what
+the kernel expects; arrays are C-contiguous, and a missing one is an array of no entries, whose pointer is null.
+"""
+
+import weakref
+from functools import lru_cache
+from pathlib import Path
+
+import cupy
+import numpy as np
+
+_HERE = Path(__file__).parent
+OPTIONS = ("-std=c++17",)
+
+
+def source(name):
+    """Return the text of ``<name>.cu`` behind what all sources share."""
+    return "\n".join((_HERE / file).read_text(encoding="utf8") for file in ("common.cuh", f"{name}.cu"))
+
+
+@lru_cache
+def module(name, *macros):
+    """Return the module of ``<name>.cu`` compiled with these macros, such as ``"REAL=float"``."""
+    return cupy.RawModule(code=source(name), options=(*OPTIONS, *(f"-D{macro}" for macro in macros)))
+
+
+def real(x):
+    """Return the macro that says in which dtype a kernel reads `x`."""
+    return "REAL=float" if x.dtype == np.float32 else "REAL=double"
+
+
+def launch(compiled, kernel, blocks, threads, *arguments):
+    """Run a kernel on a grid of `blocks` (a number, or a tuple) of `threads` each; nothing for an empty grid."""
+    grid = blocks if isinstance(blocks, tuple) else (blocks,)
+    if min(grid) > 0:
+        compiled.get_function(kernel)(grid, (threads,), tuple(map(_argument, arguments)))
+
+
+def rows_first(x):
+    """Return `x`, or a copy whose rows are contiguous."""
+    return cupy.ascontiguousarray(x)
+
+
+def empty(shape, dtype):
+    """Return an array that has yet to be written."""
+    return cupy.empty(shape, dtype=dtype)
+
+
+def zeros(shape, dtype):
+    """Return an array of zeros."""
+    return cupy.zeros(shape, dtype=dtype)
+
+
+_kept = {}
+
+
+def kept(x):
+    """Return a NumPy array on the device; the copy is kept as long as the array lives, which is never written to."""
+    if id(x) not in _kept:
+        weakref.finalize(x, _kept.pop, id(x), None)
+        _kept[id(x)] = cupy.asarray(x)
+    return _kept[id(x)]
+
+
+def wide(x):
+    """Return `x` in float64, contiguous."""
+    return cupy.ascontiguousarray(x, dtype=np.float64)
+
+
+def _argument(x):
+    if isinstance(x, (bool, int, np.integer)):
+        return np.int64(x)
+    return np.float64(x) if isinstance(x, (float, np.floating)) else x

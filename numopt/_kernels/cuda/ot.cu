@@ -1,0 +1,149 @@
+// Passes over the cost of transport; REAL is its dtype, KIND what it is (0: a matrix, 1, 2, 3: distances of points).
+// EXP is expf where float32 will do. E_ij = (f_i + g_j - C_ij) / reg is always float64.
+
+struct Cost {
+    const REAL *C, *X, *YT;
+    Int stride, m, d;  // stride: between the rows of C
+};
+
+__device__ inline double entry(const Cost &cost, Int i, Int j) {
+#if KIND == 0
+    return cost.C[i * cost.stride + j];
+#else
+    REAL total = 0;
+    for (Int k = 0; k < cost.d; k++) {  // YT is read along its rows, X_ik is the same for a whole block
+        REAL gap = cost.X[i * cost.d + k] - cost.YT[k * cost.m + j];
+#if KIND == 3
+        total += gap < 0 ? -gap : gap;
+#else
+        total += gap * gap;
+#endif
+    }
+#if KIND == 2
+    return sqrt(total);
+#else
+    return total;
+#endif
+#endif
+}
+
+// A sum of exponentials as sum * exp(top). NaN stays in `sum`, also where top is -inf.
+struct Soft {
+    double top, sum;
+};
+
+__device__ inline void add(Soft &s, double e) {
+    if (e > s.top) {
+        s.sum = s.sum * (double)EXP(s.top - e) + 1.0;
+        s.top = e;
+    } else if (e != -INF) {
+        s.sum += (double)EXP(e - s.top);
+    }
+}
+
+__device__ inline void join(Soft &s, double top, double sum) {
+    if (top > s.top) {
+        s.sum = s.sum * exp(s.top - top) + sum;
+        s.top = top;
+    } else {
+        s.sum += top == -INF ? sum : sum * exp(top - s.top);
+    }
+}
+
+__device__ inline Soft over_block(Soft s, Soft *room) {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    for (int turn = 0; turn < 2; turn++) {  // inside the warps, then over their results
+        for (int step = 16; step > 0; step /= 2) {
+            double top = __shfl_down_sync(ALL, s.top, step), sum = __shfl_down_sync(ALL, s.sum, step);
+            if (lane + step < 32) join(s, top, sum);
+        }
+        if (turn == 0) {
+            __syncthreads();
+            if (lane == 0) room[warp] = s;
+            __syncthreads();
+            s.top = lane < warps ? room[lane].top : -INF;
+            s.sum = lane < warps ? room[lane].sum : 0.0;
+        }
+    }
+    s.top = __shfl_sync(ALL, s.top, 0);
+    s.sum = __shfl_sync(ALL, s.sum, 0);
+    return s;
+}
+
+// Rows b, b + gridDim, ... are those of block b: the half step f of each, then its part of the column sums.
+// The second look at a row finds it in the cache. parts is (gridDim, m); P may be null.
+extern "C" __global__ void row_pass(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d,
+                                    const double *a, const double *g, double reg, double *f, double *parts,
+                                    float *P) {
+    __shared__ Soft room[32];
+    Cost cost = {C, X, YT, stride, m, d};
+    double *own = parts + blockIdx.x * m, scale = 1.0 / reg;
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) own[j] = 0.0;
+    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
+        Soft s = {-INF, 0.0};
+#pragma unroll 4
+        for (Int j = threadIdx.x; j < m; j += blockDim.x) add(s, (g[j] - entry(cost, i, j)) * scale);
+        s = over_block(s, room);
+        double weight = s.sum == 0.0 ? 0.0 : a[i] / s.sum, shift = s.top == -INF ? 0.0 : s.top;
+        if (threadIdx.x == 0) f[i] = reg * (log(s.sum == 0.0 ? 1.0 : weight) - s.top);
+#pragma unroll 4
+        for (Int j = threadIdx.x; j < m; j += blockDim.x) {
+            double p = (double)EXP((g[j] - entry(cost, i, j)) * scale - shift) * weight;
+            own[j] += p;
+            if (P) P[i * m + j] = (float)p;
+        }
+    }
+}
+
+// Row sums, parts of the column sums and of <C, P> for the plan P = exp(E).
+extern "C" __global__ void plan_sums(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d,
+                                     const double *f, const double *g, double reg, double *rows, double *parts,
+                                     double *paid) {
+    __shared__ double room[32];
+    Cost cost = {C, X, YT, stride, m, d};
+    double *own = parts + blockIdx.x * m, all = 0.0;
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) own[j] = 0.0;
+    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
+        double row = 0.0;
+        for (Int j = threadIdx.x; j < m; j += blockDim.x) {
+            double c = entry(cost, i, j), p = exp(clamped((f[i] + g[j] - c) / reg));
+            row += p;
+            own[j] += p;
+            all += isfinite(c) ? p * c : 0.0 * p;
+        }
+        row = block_sum(row, room);
+        if (threadIdx.x == 0) rows[i] = row;
+    }
+    all = block_sum(all, room);
+    if (threadIdx.x == 0) paid[blockIdx.x] = all;
+}
+
+// Entries with E_ij - log_theta >= min(log_a_i, log_b_j), a warp for each row: first without `data` to count them,
+// then to write them, ordered by columns.
+extern "C" __global__ void extract(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d,
+                                   const double *f, const double *g, double reg, const double *log_a,
+                                   const double *log_b, double log_theta, Int *counts, const Int *indptr,
+                                   double *data, int *indices) {
+    Cost cost = {C, X, YT, stride, m, d};
+    int lane = threadIdx.x % 32;
+    Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32, found = 0;
+    if (i >= n) return;
+    for (Int low = 0; low < m; low += 32) {
+        Int j = low + lane;
+        double e = 0.0;
+        bool keep = false;
+        if (j < m) {
+            double least = log_a[i] < log_b[j] ? log_a[i] : log_b[j];
+            e = (f[i] + g[j] - entry(cost, i, j)) / reg;
+            keep = e - log_theta >= least;
+        }
+        unsigned mask = __ballot_sync(ALL, keep);
+        if (data && keep) {
+            Int at = indptr[i] + found + __popc(mask & ((1u << lane) - 1u));
+            data[at] = exp(clamped(e));
+            indices[at] = (int)j;
+        }
+        found += __popc(mask);
+    }
+    if (!data && lane == 0) counts[i] = found;
+}

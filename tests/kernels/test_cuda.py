@@ -1,0 +1,85 @@
+"""CUDA sources run on the host: what must not depend on the order in which the threads of a block get on."""
+
+import numpy as np
+import pytest
+
+from numopt._kernels.portable import clustering as portable
+from tests.kernels import cuda_host
+from tests.kernels.ot_problems import problem
+
+pytestmark = pytest.mark.skipif(cuda_host.COMPILER is None, reason="CUDA sources run on the host where there is a g++")
+
+
+@pytest.fixture
+def turned(monkeypatch):
+    """Return a function that calls another with threads in both orders."""
+
+    def both(call):
+        results = []
+        for order in (1, -1):
+            monkeypatch.setattr(cuda_host.RawModule, "order", order)
+            results.append(call())
+        return results
+
+    return both
+
+
+def same(one, two):
+    """Say whether results hold the same bits."""
+    if isinstance(one, tuple):
+        return len(one) == len(two) and all(map(same, one, two))
+    return np.asarray(one).tobytes() == np.asarray(two).tobytes()
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_passes_over_a_cost(turned, kind):
+    k, p = cuda_host.kernels("ot"), problem((40, 330), kind)
+    logs = np.log(p.a), np.log(p.b), -4.0
+    assert same(*turned(lambda: k.plan_pass(p.cost, p.a, p.f, p.g, p.reg, False)))
+    assert same(*turned(lambda: k.plan_sums(p.cost, p.f, p.g, p.reg)))
+    assert same(*turned(lambda: k.extract(p.cost, p.f, p.g, p.reg, *logs)))
+
+
+def test_rows_of_a_cost_may_lie_apart(turned):
+    k, p = cuda_host.kernels("ot"), problem((40, 33))
+    every = p.cost[0][::3], *p.cost[1:]
+    dense = np.ascontiguousarray(p.cost[0][::3]), *p.cost[1:]
+    one, two = (k.row_pass(cost, p.a[::3], p.f, p.g, p.reg, False) for cost in (every, dense))
+    assert same(one, two)
+
+
+@pytest.mark.parametrize("n", [1, 700])
+def test_steps_of_pdhg(turned, n):
+    k, rng = cuda_host.kernels("monotone"), np.random.default_rng(5)
+    A, x, y = rng.standard_normal((45, n)).astype("float32"), rng.random(n), rng.random(45)
+    none, point = np.empty(0), (x, y, A @ x, A.T @ y)
+    flat, box = (1.0, none, none), (0.0, y - 1, y + 1)
+    assert same(*turned(lambda: k.pdhg_steps((A,), x, y, flat, box, point, point, 0, 0.1, 0.2, 3)))
+    assert np.isnan(k.project_simplex(np.full(n, np.nan), 1.0)).all()  # and it ends
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [3, 8, 20, 40])
+def test_half_steps(turned, dtype, rank):
+    k, rng = cuda_host.kernels("completion"), np.random.default_rng(6)
+    counts = np.array([0, 1, 31, 32, 33, 90])
+    ptr = np.r_[0, np.cumsum(counts)]
+    index = np.concatenate([rng.permutation(100)[:c] for c in counts]).astype("int32")
+    y, V, none, base = (x.astype(dtype) for x in (
+        rng.standard_normal(ptr[-1]), rng.standard_normal((100, rank)), np.empty(0), np.empty((0, rank)),
+    ))  # fmt: skip
+    side = y, index, ptr, none
+    one, two = turned(lambda: k.half_step(side, V, none, np.full(rank, 0.1), none, base, False))
+    assert same(one, two) and np.isfinite(one[0]).all() and (one[0][0] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("n", "rank"), [(1, 1), (33, 5), (70, 17)])
+def test_split_step(turned, dtype, n, rank):
+    k, rng = cuda_host.kernels("clustering"), np.random.default_rng(7)
+    T, V = rng.standard_normal((n, n)).astype(dtype), rng.standard_normal((n, 2 * rank)).astype(dtype)[:, rank:]
+    w = rng.random(rank).astype(dtype)
+    one, two = turned(lambda: k.split_step(T, V, w, 1.8))
+    assert same(one, two)
+    for found, wanted in zip(one, portable.split_step(T, V, w, 1.8), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
