@@ -1,6 +1,7 @@
 # Every target sets up what it needs in .venv, once: only Python >= 3.11, make and a package index are assumed.
 PYTHON ?= python3
 FAMILY ?= ot
+CUDA ?= cuda12
 ARGS ?=
 
 VENV := .venv
@@ -12,11 +13,12 @@ test_extras := test
 docs_extras := docs
 bench_extras := bench
 peers_extras := peers,plot
+cuda_extras := $(CUDA)
 
 # One thread per library: workers do not fight for cores, and seconds mean the same everywhere.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test coverage lint docs bench peers clean
+.PHONY: help demo test coverage lint docs bench peers cuda-api clean
 .NOTPARALLEL:
 .PRECIOUS: $(VENV)/%.stamp
 
@@ -28,6 +30,7 @@ help:
 	@echo "make docs              docs/_build/html, warnings are errors"
 	@echo "make bench             record HEAD with asv and compare with the last recorded commit"
 	@echo "make peers FAMILY=ot   numopt beside the packages a user could pick instead"
+	@echo "make cuda-api          without a GPU: CuPy has every name we use, NVRTC takes every kernel (CUDA=cuda13)"
 	@echo "make clean             remove all that the other targets made"
 
 $(VENV)/%.stamp: setup.cfg pyproject.toml
@@ -60,6 +63,10 @@ bench: $(VENV)/bench.stamp
 
 peers: $(VENV)/peers.stamp
 	$(ONE_THREAD) $(RUN) -m benchmarks.peers $(FAMILY) $(ARGS)
+
+# No device is needed: neither to import CuPy nor to compile.
+cuda-api: $(VENV)/cuda.stamp
+	$(RUN) .ci/cuda_api.py
 
 clean:
 	rm -rf $(VENV) build dist .asv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .coverage
