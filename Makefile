@@ -1,7 +1,6 @@
 # Every target sets up what it needs in .venv, once: only Python >= 3.11, make and a package index are assumed.
 PYTHON ?= python3
 FAMILY ?= ot
-CUDA ?= cuda12
 ARGS ?=
 
 VENV := .venv
@@ -13,7 +12,7 @@ test_extras := test
 docs_extras := docs
 bench_extras := bench
 peers_extras := peers,plot
-cuda_extras := $(CUDA)
+cuda_extras := cuda12
 
 # One thread per library: workers do not fight for cores, and seconds mean the same everywhere.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -30,7 +29,7 @@ help:
 	@echo "make docs              docs/_build/html, warnings are errors"
 	@echo "make bench             record HEAD with asv and compare with the last recorded commit"
 	@echo "make peers FAMILY=ot   numopt beside the packages a user could pick instead"
-	@echo "make cuda-api          without a GPU: CuPy has every name we use, NVRTC takes every kernel (CUDA=cuda13)"
+	@echo "make cuda-api          without a GPU: CuPy has every name we use, NVRTC takes every kernel (cuda_extras=cuda13)"
 	@echo "make clean             remove all that the other targets made"
 
 $(VENV)/%.stamp: setup.cfg pyproject.toml
