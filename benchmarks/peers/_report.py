@@ -85,28 +85,44 @@ def figure_line(figure: Figure) -> str:
 
 def rst(head: dict[str, Any], table: Table, figures: list[Figure]) -> str:
     """Return the page fragment for the docs."""
-    about = ", ".join(f"{k} {v}" for k, v in head["versions"].items())
-    where = f"{head['machine']['cpu']}, {head['machine']['cores']} cores, Python {head['machine']['python']}"
-
-    def grid(titles: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
-        quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in (titles, *lines)]
-        return [".. csv-table::", "   :header-rows: 1", "", *("   " + line for line in quoted), ""]
-
-    verdict = {True: "holds", False: "does not hold", None: "reported"}
-    measured = [
-        "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
-        "the best peer that solved the instance.",
-        "",
-        *grid((*HEAD[:-1], "note"), [cells(row) for row in table.rows]),
-    ]
-    promised = [(f.name, f.asked, f.seen, verdict[f.holds]) for f in figures]
+    if not table.rows:
+        return figures_rst(head, figures)
     return "\n".join(
         [
-            f"Measured on {head['date']}: {where}; {about}; {head['threads']} thread(s).",
-            *(measured if table.rows else [""]),
-            *grid(("figure", "asked", "seen", "verdict"), promised),
+            _circumstances(head),
+            "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
+            "the best peer that solved the instance.",
+            "",
+            *_grid((*HEAD[:-1], "note"), [cells(row) for row in table.rows]),
+            *_promised(figures),
         ]
     )
+
+
+def figures_rst(head: dict[str, Any], figures: list[Figure]) -> str:
+    """Return the page fragment of figures that are measured apart."""
+    return "\n".join([_circumstances(head), "", *_promised(figures)])
+
+
+def grid_rst(head: dict[str, Any], titles: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+    """Return the page fragment of a table of its own."""
+    return "\n".join([_circumstances(head), "", *_grid(titles, lines)])
+
+
+def _circumstances(head: dict[str, Any]) -> str:
+    about = ", ".join(f"{k} {v}" for k, v in head["versions"].items())
+    where = f"{head['machine']['cpu']}, {head['machine']['cores']} cores, Python {head['machine']['python']}"
+    return f"Measured on {head['date']}: {where}; {about}; {head['threads']} thread(s)."
+
+
+def _grid(titles: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in (titles, *lines)]
+    return [".. csv-table::", "   :header-rows: 1", "", *("   " + line for line in quoted), ""]
+
+
+def _promised(figures: list[Figure]) -> list[str]:
+    verdict = {True: "holds", False: "does not hold", None: "reported"}
+    return _grid(("figure", "asked", "seen", "verdict"), [(f.name, f.asked, f.seen, verdict[f.holds]) for f in figures])
 
 
 def heading(packages: tuple[str, ...], threads: int) -> dict[str, Any]:
