@@ -17,7 +17,7 @@ from numopt.ot._search import REACH, NotFinite, Point, centred, far, finite, sea
 
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
 ROUGH = 2e-2  # marginal error at which a level is left
-SMOOTH = 2e-2  # levels above this fraction of the scale are left to Sinkhorn
+SMOOTH = 4e-2  # levels above this fraction of the scale are left to Sinkhorn
 SWEEPS = 4  # on each of those, on every second row if there are a thousand
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
 LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
@@ -157,9 +157,8 @@ def _on_entries(p, f, g, reg, last, work):
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
 
         def evaluate(v, K=K):
-            v = xp.clip(v, -limit, limit)
-            s, c = k.pattern_eval(*K, p.a, xp.exp(v))
-            return finite(Point(v, s, c, *host(p.dot(p.b, v) - p.dot(p.a, xp.log(s)), p.error(c))))
+            v, s, c, value, error = k.pattern_point(*K, p.a, p.b, v, limit)
+            return finite(Point(v, s, c, *host(value, error / p.mass)))
 
         least = [host(xp.min(sums)) for sums in k.pattern_eval(*K, p.a, xp.ones_like(p.b))]
         if not math.isfinite(sum(least)):

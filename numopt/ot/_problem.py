@@ -82,13 +82,14 @@ class TransportProblem:
     def dot(self, x, y):
         """Return the inner product of two vectors in float64."""
         xp = self.xp
-        return xp.sum(xp.astype(x, xp.float64, copy=False) * xp.astype(y, xp.float64, copy=False))
+        x, y = (v if v.dtype == xp.float64 else xp.astype(v, xp.float64) for v in (x, y))
+        return xp.sum(x * y)
 
     def log_ratio(self, column_sums):
         """Return log(b / c), Sinkhorn's step; where c has underflowed, a long one."""
         xp = self.xp
         least = 1e3 * float(xp.finfo(column_sums.dtype).smallest_normal)
-        return xp.log(self.b / xp.clip(column_sums, least, None))
+        return xp.log(self.b / xp.where(column_sums > least, column_sums, least))
 
     def error(self, column_sums):
         """Return the l1 violation of b relative to the mass, on the device; the rows are exact."""

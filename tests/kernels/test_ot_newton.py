@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numopt import _array
 from numopt._kernels.portable import ot as portable
 from tests.kernels.ot_problems import (
     TOLERANCE,
@@ -82,6 +83,26 @@ def test_pattern_eval(xp, shape, dtype):
         found = k.pattern_eval(*moved(xp, csr(K)), *moved(xp, (a, w)))
         check(xp, found[0], s, TOLERANCE[dtype] / 20, dtype)
         check(xp, found[1], c, TOLERANCE[dtype] / 20, dtype)
+
+
+@each_dtype
+def test_pattern_point(xp, dtype):
+    p, P = fitted((33, 21))
+    K = oracle.large_entries(P, p.a, p.b, 1e-4)
+    a, b = p.a.astype(dtype), p.b.astype(dtype)
+    v = np.random.default_rng(1).normal(size=21).astype(dtype)
+    v[3], v[7] = 50.0, -50.0
+    clipped = np.clip(v, -2, 2)
+    w = np.exp(clipped.astype(np.float64))
+    s = K @ w / a.astype(np.float64)
+    c = w * (K.T @ (1 / s))
+    for k in rooms(xp):
+        found = k.pattern_point(*moved(xp, csr(K)), *moved(xp, (a, b, v)), 2.0)
+        for x, wanted in zip(found[:3], (clipped, s, c), strict=True):
+            check(xp, x, wanted, TOLERANCE[dtype] / 20, dtype)
+        value, error = _array.host(*found[3:])
+        assert value == pytest.approx(b @ clipped - a @ np.log(s), rel=TOLERANCE[dtype], abs=TOLERANCE[dtype])
+        assert error == pytest.approx(np.abs(c - b).sum(), rel=10 * TOLERANCE[dtype])
 
 
 def test_pattern_eval_keeps_small_rows_and_columns_exact(xp):

@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp2_64
-from numopt._kernels.cpu._ot_cost import cost_row, gather
+from numopt._kernels.cpu._math import exp2_64, exp64
+from numopt._kernels.cpu._ot_cost import SUM, cost_row, gather
 
 _LOG2E = math.log2(math.e)
 
@@ -29,11 +29,8 @@ def _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits,
         for q in range(words.size):
             word = words[q]
             if word:
-                packed = np.uint8((word * np.uint64(0x0102040810204080)) >> np.uint64(56))
-                bits[i, q] = packed
-                while packed:
-                    packed &= np.uint8(packed - np.uint8(1))
-                    count += 1
+                bits[i, q] = np.uint8((word * np.uint64(0x0102040810204080)) >> np.uint64(56))
+                count += np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
         counts[i + 1] = count
 
 
@@ -57,19 +54,21 @@ def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
 def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
     inv *= _LOG2E
     gs, row = g * inv, np.empty(g.size, X.dtype)
+    places = np.empty(8 * bits.shape[1] + 8, np.uint32)
     for i in range(lo, hi):
         ci = cost_row(C, X, YT, kind, i, row)
-        fi, t = f[i] * inv, indptr[i]
+        fi, first, count = f[i] * inv, indptr[i], 0
         for q in range(bits.shape[1]):
-            packed = bits[i, q]
+            packed = np.uint32(bits[i, q])
             if packed:
-                for bit in range(8):
-                    if packed >> np.uint8(bit) & np.uint8(1):
-                        j = 8 * q + bit
-                        indices[t] = j
-                        data[t] = fi + (gs[j] - ci[j] * inv)
-                        t += 1
-        for t in range(indptr[i], indptr[i + 1]):
+                for bit in range(8):  # without branches, which could not be foretold
+                    places[count] = 8 * q + bit
+                    count += np.int64(packed >> np.uint32(bit) & np.uint32(1))
+        for t in range(count):
+            j = places[t]
+            indices[first + t] = j
+            data[first + t] = fi + (gs[j] - ci[j] * inv)
+        for t in range(first, first + count):
             data[t] = exp2_64(data[t])
 
 
@@ -131,25 +130,69 @@ def evaluate(data, indices, indptr, a, w, s, c, parts):
     c *= w
 
 
+@jit(fastmath=SUM)
+def point(data, indices, indptr, a, b, limit, v, w, s, c, parts):
+    """Clip v, set w = exp(v), evaluate there and return <b, v> and sum |c - b|."""
+    for j in range(v.size):
+        v[j] = min(max(v[j], -limit), limit)
+        w[j] = exp64(v[j])
+    evaluate(data, indices, indptr, a, w, s, c, parts)
+    value, error = 0.0, 0.0
+    for j in range(v.size):
+        value += b[j] * v[j]
+        error += abs(c[j] - b[j])
+    return value, error
+
+
 @jit(fastmath={"contract"})
-def strong(data, indices, indptr, a, b, w, s, threshold):
+def _strong_rows(data, indices, indptr, lo, hi, a, b, w, s, threshold, column, weight, counts, rows, part):
+    """Move what stays of rows lo..hi to the front of their room; return how many entries that are.
+
+    No branch depends on an entry: it could not be foretold.
+    """
+    t = indptr[lo]
+    part[:] = 0
+    for i in range(lo, hi):
+        scale, before, total, floor = 1.0 / s[i], t, 0.0, threshold * a[i]
+        for q in range(indptr[i], indptr[i + 1]):
+            j = indices[q]
+            p = data[q] * w[j] * scale
+            stays = p >= min(floor, threshold * b[j])
+            column[t], weight[t] = j, p
+            p = p if stays else 0.0
+            total += p
+            part[j] += p
+            t += np.int64(stays)
+        rows[i], counts[i] = total, t - before
+    return t - indptr[lo]
+
+
+@jit(parallel=True)
+def strong(data, indices, indptr, a, b, w, s, threshold, parts):
     """Return the entries P_ij >= threshold min(a_i, b_j) of the plan in CSR form, and their row and column sums."""
-    n, m = a.size, b.size
-    start, count = np.zeros(n + 1, np.int64), 0
+    n, m, k = a.size, b.size, parts.shape[0]
     column, weight = np.empty(data.size, np.uint32), np.empty(data.size)
-    rows, columns = np.zeros(n), np.zeros(m)
-    for i in range(n):
-        scale = 1.0 / s[i]
-        for t in range(indptr[i], indptr[i + 1]):
-            j = indices[t]
-            p = data[t] * w[j] * scale
-            if p >= threshold * min(a[i], b[j]):
-                column[count], weight[count] = j, p
-                rows[i] += p
-                columns[j] += p
-                count += 1
-        start[i + 1] = count
-    return weight[:count].copy(), column[:count].copy(), start, rows, columns
+    counts, rows, columns, offset = np.empty(n, np.int64), np.empty(n), np.empty(m), np.zeros(k + 1, np.int64)
+    if k == 1:  # no launch of threads
+        offset[1] = _strong_rows(
+            data, indices, indptr, 0, n, a, b, w, s, threshold, column, weight, counts, rows, parts[0]
+        )
+    else:
+        for q in numba.prange(k):
+            lo, hi = q * n // k, (q + 1) * n // k
+            offset[q + 1] = _strong_rows(
+                data, indices, indptr, lo, hi, a, b, w, s, threshold, column, weight, counts, rows, parts[q]
+            )
+    for q in range(k):
+        offset[q + 1] += offset[q]
+        if q:  # close the gaps
+            before = indptr[q * n // k]
+            for t in range(offset[q + 1] - offset[q]):
+                column[offset[q] + t], weight[offset[q] + t] = column[before + t], weight[before + t]
+    start = np.zeros(n + 1, np.int64)
+    start[1:] = np.cumsum(counts)
+    gather(parts, columns)
+    return weight[: offset[k]], column[: offset[k]], start, rows, columns
 
 
 @jit(fastmath={"contract"})

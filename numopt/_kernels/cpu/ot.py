@@ -120,8 +120,20 @@ def pattern_eval(data, indices, indptr, a, w):
     s, c = np.empty(n), np.empty(m)
     parts = np.empty((_entry_chunks(n, m, indices.size), m))
     _ot_entries.evaluate(data, indices.view(np.uint32), indptr, wide(a), wide(w), s, c, parts)
-    largest = np.finfo(a.dtype).max  # a prediction may miss by more than float32 can say
-    return np.minimum(s, largest).astype(a.dtype), np.minimum(c, largest).astype(a.dtype)
+    return _narrow(s, a.dtype), _narrow(c, a.dtype)
+
+
+def pattern_point(data, indices, indptr, a, b, v, limit):
+    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit].
+
+    s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
+    """
+    n, m = a.size, v.size
+    s, c, v, w, weights = np.empty(n), np.empty(m), wide(v), np.empty(m), wide(a)
+    parts = np.empty((_entry_chunks(n, m, indices.size), m))
+    value, error = _ot_entries.point(data, indices.view(np.uint32), indptr, weights, wide(b), limit, v, w, s, c, parts)
+    value -= float(np.sum(weights * np.log(s)))
+    return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
 
 
 def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
@@ -132,8 +144,9 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     """
     n, m = a.size, b.size
     weight, column, start, rows, columns = _ot_entries.strong(
-        data, indices.view(np.uint32), indptr, wide(a), wide(b), wide(w), wide(s), drop
-    )
+        data, indices.view(np.uint32), indptr, wide(a), wide(b), wide(w), wide(s), drop,
+        np.empty((_entry_chunks(n, m, data.size), m)),
+    )  # fmt: skip
     system = _system(n, m, count)
     entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system)
     parts = np.empty((_entry_chunks(n, m, weight.size), m))
@@ -143,6 +156,11 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
 
 
 _NO_ENTRIES = np.empty(0), np.empty(0, np.uint32), np.zeros(1, np.int64)
+
+
+def _narrow(x, dtype):
+    """Return x as `dtype`; a prediction may miss by more than float32 can say."""
+    return x if dtype == np.float64 else np.minimum(x, np.finfo(dtype).max).astype(dtype)
 
 
 def _system(n, m, count):
@@ -190,6 +208,7 @@ def warmup(dtype):
     K = extract(cost, f, g, 1.0, np.log(a), np.log(b), -20.0)
     w = np.ones(m, dtype)
     s, c = pattern_eval(*K, a, w)
+    pattern_point(*K, a, b, 0 * w, 10.0)
     pattern_direction(*K, a, b, w, s, group, count, 0.0, b - c, 1e-3, 1e-2, 2)
     plan_sums(cost, f, g, 1.0)
     c_transform(cost, g)

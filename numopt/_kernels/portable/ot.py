@@ -165,6 +165,18 @@ def pattern_eval(data, indices, indptr, a, w):
     return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
 
 
+def pattern_point(data, indices, indptr, a, b, v, limit):
+    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit].
+
+    s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
+    """
+    xp = namespace(data)
+    v = xp.clip(v, -limit, limit)
+    s, c = pattern_eval(data, indices, indptr, a, xp.exp(v))
+    value = xp.sum(_wide(b) * _wide(v)) - xp.sum(_wide(a) * _wide(xp.log(s)))
+    return v, s, c, value, xp.sum(_wide(xp.abs(c - b)))
+
+
 def pattern_direction(
     data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter
 ):
