@@ -1,11 +1,11 @@
 """The public solver for clusters of different shape."""
 
 from numopt._array import default_rng
-from numopt._check import integer, one_of
+from numopt._check import integer, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.clustering._mixture import MixtureProblem
-from numopt.clustering._mixture_methods import alternating, certifier, finisher, mixture
+from numopt.clustering._mixture_methods import alternating, certifier, finish, in_subspaces, mixture
 from numopt.clustering._problem import checked_labels, kmeans_problem
 from numopt.exceptions import InvalidInputError
 
@@ -13,8 +13,9 @@ _METHODS = ("auto", "ila-sdp")
 
 
 @solver(family="clustering", arrays=("X",))
-def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_starts=64, tol=1e-6, max_iter=200,
-            max_time=None, init=None, rng=None, callback=None, check_every=1, on_failure="warn"):  # fmt: skip
+def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", reg_covar=1e-6, weights=True, n_starts=64, reduce=None,
+            tol=1e-6, max_iter=200, max_time=None, init=None, rng=None, callback=None, check_every=1,
+            on_failure="warn"):  # fmt: skip
     """Cluster Gaussian groups that have covariances of their own.
 
     Parameters
@@ -26,12 +27,20 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
     method : {"auto", "ila-sdp"}, default "auto"
         ``"ila-sdp"``: covariances of the labels and labels by the relaxation at these covariances, in turn, as
         published. ``"auto"``: mixtures from many starts; the relaxation then tries to lead out of the best one.
-    covariance : {"oas", "none"}, default "oas"
-        Shrink covariances (Chen, Wiesel, Eldar and Hero 2010), or do not.
+    covariance : {"oas", "ridge", "tied", "none"}, default "oas"
+        ``"oas"``: shrink covariances towards spheres (Chen, Wiesel, Eldar and Hero 2010). ``"ridge"``: only add
+        `reg_covar`. ``"tied"``: one covariance for all groups, shrunk. ``"none"``: as they are; singular ones are
+        refused.
+    reg_covar : float, default 1e-6
+        Times the mean variance of the data, this is added to the diagonal of covariances; not for ``"none"``.
     weights : bool, default True
         Allow groups of different probability; else log-likelihoods have no term for it.
     n_starts : int, default 64
-        Random starts of ``"auto"``; K-means and spectral clusters are two more.
+        Random starts of ``"auto"``; K-means, Ward's and spectral clusters are three more.
+    reduce : {None, "pca", "lda"}, default None
+        Find groups that differ in a subspace only. ``"pca"``: of the leading min(p, 10 K, n / (5 K)) principal
+        directions. ``"lda"``: of K - 1 directions that separate the labels, found in turn with these. None (default):
+        in the whole space; if p > 200 or p >= n / (2 K), starts are made in the principal subspace even so.
     tol : float, default 1e-6
         For the change of the log-likelihood, per point, by one more step from the returned groups.
     max_iter : int, default 200
@@ -52,9 +61,9 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
     Returns
     -------
     MixtureResult
-        `labels`, `weights`, `means`, `covariances`, `fun` and `log_likelihood`. ``success`` is true only if one more
-        step, recomputed from the points, changes the likelihood by less than `tol`: the groups are stationary. That
-        they are the best ones is not shown, and `gap_kind` says ``"none"``.
+        `labels`, `weights`, `means`, `covariances`, `fun`, `log_likelihood` and `subspace`. ``success`` is true only if
+        one more step, recomputed from the points, changes the likelihood by less than `tol`: the groups are
+        stationary. That they are the best ones is not shown, and `gap_kind` says ``"none"``.
 
     Raises
     ------
@@ -72,11 +81,14 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
 
     Notes
     -----
-    Cost of ``"auto"``: about 900 EM steps of n K p^2 multiplications each, and n^3 for the spectral start (n <= 1000
-    only). Memory: 8 n K (n_starts + 2) bytes.
+    Cost of ``"auto"``: about 900 EM steps of n K p^2 multiplications each, and n^3 for the spectral start; Ward's start
+    is made on the host (both for n <= 1000 only). Memory: 8 n K (n_starts + 3) bytes.
 
-    Not for: clusters of one shape (`kmeans_sdp`, which proves its answer); p much larger than the size of a cluster,
-    where shrinkage leaves spheres.
+    With ``"tied"`` the relaxation is that of K-means for whitened points (`kmeans_sdp`), since equal covariances tie
+    its memberships.
+
+    Not for: round clusters of one size (`kmeans_sdp`, which proves its answer). With p much larger than the size of a
+    cluster shrinkage leaves spheres; try `reduce`.
 
     References
     ----------
@@ -93,7 +105,10 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
     (True, (3, 4))
     """
     one_of("method", method, _METHODS)
-    one_of("covariance", covariance, ("oas", "none"))
+    one_of("covariance", covariance, ("oas", "ridge", "tied", "none"))
+    positive_scalar("reg_covar", reg_covar, high=1.0)
+    if reduce is not None:
+        one_of("reduce", reduce, ("pca", "lda"))
     integer("n_starts", n_starts, low=1, remedy="make at least one start")
     base = kmeans_problem(X, n_clusters)
     if base.size < 2 * base.k:
@@ -101,15 +116,19 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", weights=True, n_s
             f"n_clusters is {base.k} for X with {base.size} rows: at least two rows a cluster are expected; ask for "
             f"fewer clusters"
         )
-    p = MixtureProblem(base, covariance, bool(weights))
+    p = MixtureProblem(base, covariance, bool(weights), float(reg_covar))
     rng = default_rng(rng)
     labels = None
     if init is not None:
         labels, k = checked_labels(base, init, "init")
         if k != base.k:
             raise InvalidInputError(f"init has {k} different labels: {base.k} are expected, n_clusters; pass as many")
-    iterates = alternating(p, labels, rng) if method == "ila-sdp" else mixture(p, labels, n_starts, rng)
+
+    def steps(p, labels):
+        return alternating(p, labels, rng) if method == "ila-sdp" else mixture(p, labels, n_starts, rng)
+
     return run(
-        iterates, certify=certifier(p, method), finish=finisher(p), tol=tol, max_iter=max_iter, max_time=max_time,
-        check_every=check_every, callback=callback, on_failure=on_failure,
+        steps(p, labels) if reduce is None else in_subspaces(p, labels, reduce, steps), certify=certifier(method),
+        finish=finish, tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+        on_failure=on_failure,
     )  # fmt: skip

@@ -11,8 +11,6 @@ from numopt._kernels import kernels
 from numopt.clustering._problem import finite
 from numopt.exceptions import InvalidInputError
 
-_FLOOR = 1e-6  # of the mean variance of the data: no eigenvalue of a covariance is below
-
 
 class Groups(NamedTuple):
     """Weights (k,), means (k, p), covariances (k, p, p), and labels (n,) in the units of the problem."""
@@ -23,13 +21,34 @@ class Groups(NamedTuple):
     labels: object
 
 
+class At(NamedTuple):
+    """Groups, and the problem whose iterate they are."""
+
+    problem: object
+    groups: object
+
+
+class Subspace(NamedTuple):
+    """Orthonormal V (p, m), the problem of the whole space, variance and sum of squares outside of the subspace."""
+
+    V: object
+    outer: object
+    variance: float
+    rest: float
+
+
 @dataclass(frozen=True)
 class MixtureProblem:
-    """Points `base.X` in `base.k` groups, of different probability if `weighted`; `kind` makes covariances safe."""
+    """Points `base.X` in `base.k` groups, of different probability if `weighted`; `kind` makes covariances safe.
+
+    `reg` times the mean variance is added to their eigenvalues. The points may be projections on a `Subspace`.
+    """
 
     base: object
     kind: str
     weighted: bool
+    reg: float = 1e-6
+    subspace: object = None
 
     @property
     def kernels(self):
@@ -38,12 +57,17 @@ class MixtureProblem:
     @property
     def floor(self):
         mean = self.base.total / self.base.X.shape[0] / self.base.X.shape[1]
-        return max(_FLOOR * mean if self.kind == "oas" else 1e-12 * mean, 1e-14)
+        return max(1e-12 * mean if self.kind == "none" else self.reg * mean, 1e-14)
 
     @property
     def shift(self):
-        """What the scaling of the data added to a minus log-likelihood: n p log(scale)."""
-        return self.base.X.shape[0] * self.base.X.shape[1] * math.log(self.base.scale)
+        """What a minus log-likelihood lacks: n p log(scale), and the part of the directions outside of a subspace."""
+        (n, width), outside = self.base.X.shape, 0.0
+        if self.subspace is not None:
+            V, _, variance, rest = self.subspace
+            outside = 0.5 * (n * (V.shape[0] - width) * math.log(2 * math.pi * variance) + rest / variance)
+            width = V.shape[0]
+        return n * width * math.log(self.base.scale) + outside
 
     def hard(self, labels):
         """Return responsibilities (n, k) of 0 and 1."""

@@ -7,14 +7,18 @@ from numopt._loop import Iterate
 from numopt._status import Status
 from numopt.clustering._assignment import clear, costs, solved
 from numopt.clustering._lloyd import embedded, lloyd, seeds
-from numopt.clustering._mixture import sorted_groups
+from numopt.clustering._mixture import At, sorted_groups
 from numopt.clustering._mixture_result import MixtureResult
+from numopt.clustering._nested import nested
 from numopt.clustering._problem import finite
 from numopt.clustering._starts import NEIGHBOURS, SPECTRAL, best_mixtures, spectral_labels
+from numopt.clustering._subspace import confined, crowded, discriminant, lifted, principal
 from numopt.exceptions import SolverError
 
-_STEPS = 20  # EM steps between looks at the likelihood
+_STEPS, _CLIMB = 20, 100  # EM steps between looks at the likelihood, and looks
 _PATIENCE = 3  # rounds of the relaxation without a gain
+_DENSE, _SWEEPS = 5000, 50  # of K-means of whitened points: those up to which its relaxation is solved; sweeps after it
+_SUBSPACES = 10
 
 
 def alternating(p, labels, rng):
@@ -24,9 +28,9 @@ def alternating(p, labels, rng):
     if groups is None:
         raise SolverError("a cluster of the start has fewer than two points: pass other labels as init")
     best, least, idle, seen = groups, value, 0, set()
-    yield Iterate(best, None, {"fun": value})
+    yield Iterate(At(p, best), None, {"fun": value})
     while idle < _PATIENCE:
-        labels, M = solved(p, costs(p, groups), p.hard(labels), rng)
+        labels, M = _assigned(p, groups, p.hard(labels), rng)
         groups, value = p.profile(labels)
         if not clear(p, M):
             groups, value, labels = _better_of(p, (groups, value, labels), M, rng)
@@ -36,7 +40,7 @@ def alternating(p, labels, rng):
         change = abs(least - value) / p.base.size
         best, least, idle = (groups, value, 0) if value < least else (best, least, idle + 1)
         key = host(labels).tobytes()
-        yield Iterate(best, 0.0 if key in seen else change, {"fun": value})
+        yield Iterate(At(p, best), 0.0 if key in seen else change, {"fun": value})
         if key in seen:
             return Status.STALLED, "labels repeat"
         seen.add(key)
@@ -55,34 +59,81 @@ def _better_of(p, found, M, rng):
 
 def mixture(p, labels, n_starts, rng):
     """Yield rounds of EM from many starts; then let the relaxation lead out of the best mixture, if it can."""
-    begun = iter([(p.hard(labels), math.nan)]) if labels is not None else best_mixtures(p, n_starts, rng)
+    q = confined(p, principal(p.base)) if crowded(p.base) and p.subspace is None else p
+    begun = iter([(p.hard(labels), math.nan)]) if labels is not None else best_mixtures(q, n_starts, rng)
     for R, value in begun:
-        yield Iterate(p.groups(R), None, {"log_likelihood": value})
+        yield Iterate(At(p, p.groups(R)), None, {"log_likelihood": value})
     R, value = yield from _climb(p, R)
     groups = p.groups(R)
     p.check_regular(groups)
-    escaped, _ = solved(p, costs(p, groups), R, rng)
+    escaped, _ = _assigned(p, groups, R, rng)
     hard = p.hard(escaped)
     if host(p.base.xp.min(p.base.xp.sum(hard, axis=0))) >= 2:
         other, other_value = yield from _climb(p, hard)
         R = other if other_value > value else R
-    yield Iterate(p.groups(R), 0.0)
+    yield Iterate(At(p, p.groups(R)), 0.0)
     return Status.STALLED, "the likelihood no longer grows"
 
 
 def _climb(p, R):
-    """Yield EM steps until the likelihood no longer grows; return the responsibilities and the likelihood."""
+    """Yield EM steps until the likelihood stays; return the responsibilities and the likelihood.
+
+    Shrinkage makes that no ascent: the likelihood may fall on the way.
+    """
     R, before = R[None, ...], -math.inf
-    while True:
+    for number in range(_CLIMB):
         R, value = p.kernels.em(p.base.X, R, _STEPS, p.floor, p.kind, p.weighted)
         value = host(value[0])
         if math.isnan(value):
             raise SolverError("the likelihood is not a number: the computation broke down; rescale the data")
-        done = not value > before + 1e-9 * abs(value)
-        if done:
+        if value == -math.inf or abs(value - before) <= 1e-9 * abs(value) or number + 1 == _CLIMB:
             return R[0, ...], value
         before = value
-        yield Iterate(p.groups(R[0, ...]), None, {"log_likelihood": value})
+        yield Iterate(At(p, p.groups(R[0, ...])), None, {"log_likelihood": value})
+
+
+def _assigned(p, groups, R, rng):
+    """Return labels and memberships (k, n) of the relaxation at the covariances of the groups."""
+    if p.kind != "tied":
+        return solved(p, costs(p, groups), R, rng)
+    # Equal covariances tie all memberships: the relaxation is that of K-means for whitened points. It knows no
+    # weights; moving points one by one takes them into account.
+    xp, base = p.base.xp, p.base
+    L = xp.linalg.cholesky(groups.covariances[0, ...])
+    method = "auto" if base.size <= _DENSE else "certify"
+    labels = nested(base.X @ xp.linalg.inv(L).T, base.k, method=method, rng=rng).labels
+    for _ in range(_SWEEPS):
+        moved, _ = p.profile(labels)
+        before, labels = labels, labels if moved is None else p.assign(moved)
+        if host(xp.all(before == labels)):
+            break
+    return labels, p.hard(labels).T
+
+
+def in_subspaces(p, labels, reduce, steps):
+    """Yield the iterates of `steps(problem, labels)` in the principal subspace; with "lda", then in that of the labels.
+
+    That is repeated until the labels stay as they are.
+    """
+    q = confined(p, principal(p.base))
+    for number in range(_SUBSPACES):
+        if number:
+            q = confined(p, discriminant(p, labels))
+        iterates, settled = steps(q, labels), False
+        while True:
+            try:
+                at = next(iterates)
+            except StopIteration as end:
+                why = end.value
+                break
+            found = at.state.groups.labels
+            settled = reduce == "pca" or number + 1 == _SUBSPACES
+            settled = settled or (number > 0 and bool(host(p.base.xp.all(found == labels))))
+            yield Iterate(at.state, at.measure if settled else None, at.info)
+        labels = found
+        if settled or host(p.base.xp.min(p.base.xp.sum(p.hard(labels), axis=0))) < 2:
+            return why
+    return why
 
 
 def climbed(p, R):
@@ -102,12 +153,12 @@ def _start(p, rng):
     return lloyd(p.base, seeds(p.base, rng)).labels
 
 
-def certifier(p, method):
+def certifier(method):
     """Return the function that makes one more step from the groups and measures the change of the likelihood."""
-    xp = p.base.xp
 
-    def certify(groups):
-        terms = p.log_terms(groups)
+    def certify(at):
+        p, groups = at
+        xp, terms = p.base.xp, p.log_terms(at.groups)
         if method == "ila-sdp":
             moved = p.assign(groups)
             _, before = p.profile(groups.labels)
@@ -125,16 +176,16 @@ def certifier(p, method):
     return certify
 
 
-def finisher(p):
-    """Return the function that builds the result of a run."""
-
-    def finish(groups, info, common):
-        groups, certificate, base = sorted_groups(p, groups), common["certificate"], p.base
-        return MixtureResult(
-            **common, labels=groups.labels, weights=base.xp.astype(groups.weights, base.dtype),
-            means=base.back(groups.means), covariances=base.xp.astype(groups.covariances * base.scale**2, base.dtype),
-            fun=certificate["fun"], log_likelihood=certificate["log_likelihood"], lower_bound=-math.inf,
-            gap=math.inf, gap_kind="none",
-        )  # fmt: skip
-
-    return finish
+def finish(at, info, common):
+    """Build the result of a run."""
+    p, certificate = at.problem, common["certificate"]
+    groups, V = sorted_groups(p, lifted(*at)), None
+    base = p.base
+    if p.subspace is not None:
+        base, V = p.subspace.outer, base.xp.astype(p.subspace.V, base.dtype)
+    return MixtureResult(
+        **common, labels=groups.labels, weights=base.xp.astype(groups.weights, base.dtype),
+        means=base.back(groups.means), covariances=base.xp.astype(groups.covariances * base.scale**2, base.dtype),
+        fun=certificate["fun"], log_likelihood=certificate["log_likelihood"], lower_bound=-math.inf,
+        gap=math.inf, gap_kind="none", subspace=V,
+    )  # fmt: skip

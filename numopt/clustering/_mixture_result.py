@@ -28,6 +28,9 @@ class MixtureResult(Result):
         Relative distance of `fun` from a lower bound at these covariances; inf where none is known.
     gap_kind : {"dual", "none"}
         Whether there is a bound. It is about the labels at these covariances, never about the covariances.
+    subspace : ndarray of shape (p, m), or None
+        Orthonormal directions in which the groups differ, if `ila_sdp` was told to find such; outside of it all groups
+        have one mean and one variance.
     memberships : ndarray of shape (K, n), or None
         Of `lasdp`: row sums of the lifted matrices, a distribution over the groups for each point.
     row_multiplier, multipliers : ndarray of shape (n,), (K, n, n), or None
@@ -43,6 +46,7 @@ class MixtureResult(Result):
     lower_bound: float
     gap: float
     gap_kind: str
+    subspace: object = None
     memberships: object = None
     row_multiplier: object = None
     multipliers: object = None

@@ -16,14 +16,13 @@ from numopt._array import default_rng
 from numopt._check import integer, one_of
 from numopt._loop import Iterate, run
 from numopt._solver import solver
-from numopt._status import Status
-from numopt.clustering._kmeans import kmeans_sdp
 from numopt.clustering._lloyd import partition
 from numopt.clustering._mixture import MixtureProblem
 from numopt.clustering._mixture_methods import climbed
+from numopt.clustering._nested import nested
 from numopt.clustering._problem import finite, kmeans_problem
 from numopt.clustering._selection_result import SelectionResult
-from numopt.exceptions import InvalidInputError, SolverError
+from numopt.exceptions import InvalidInputError
 
 _COVARIANCES = ("spherical", "full")
 _MOST = 10  # clusters that are tried, unless told otherwise
@@ -128,7 +127,7 @@ def ppp_select_k(X, max_clusters=None, *, covariance="spherical", tol=1e-3, max_
     full, rng = covariance == "full", default_rng(rng)
 
     def fit(k):
-        return kmeans_sdp(X, k, tol=tol, max_iter=max_iter, n_init=n_init, rng=rng, on_failure="ignore")
+        return nested(X, k, tol=tol, max_iter=max_iter, n_init=n_init, rng=rng)
 
     return run(
         _fits(p, int(max_clusters), full, fit), certify=_certifier(p, full), finish=_finisher(p, full), tol=tol,
@@ -141,10 +140,6 @@ def _fits(p, most, full, fit):
     fits = ()
     for k in range(1, most + 1):
         result = fit(k)
-        if result.status == Status.INTERRUPTED:
-            raise KeyboardInterrupt
-        if result.status == Status.NONFINITE:
-            raise SolverError(f"of {k} clusters: {result.message}")
         result._split = None  # n x n numbers
         fits = (*fits, Fit(result, _mixture(replace(p, k=k), result.labels) if full else None))
         last = k == most or result.fun <= p.original(p.trivial)

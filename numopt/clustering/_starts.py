@@ -28,14 +28,16 @@ def best_mixtures(p, n_starts, rng):
 
 
 def _responsibilities(p, n_starts, rng):
-    """Random centres, half of them in the whitened metric; K-means; neighbours' spectral clusters."""
+    """Random centres, half of them in the whitened metric; K-means; Ward's and neighbours' spectral clusters."""
     xp, base = p.base.xp, p.base
     X, k = base.X, base.k
     white = _whitened(p)
     labels = [_nearest(xp, (X, white)[b % 2], rng.choice(base.size, k, replace=False)) for b in range(n_starts)]
     labels.append(lloyd(base, seeds(base, rng)).labels)
-    if base.size <= SPECTRAL and base.size > NEIGHBOURS:
-        labels.append(spectral_labels(base, rng))
+    if base.size <= SPECTRAL:
+        labels.append(ward_labels(base))
+        if base.size > NEIGHBOURS:
+            labels.append(spectral_labels(base, rng))
     hard = xp.stack([p.hard(label) for label in labels])
     return (1 - _SOFT) * hard + _SOFT / k
 
@@ -50,6 +52,16 @@ def _whitened(p):
     xp, X = p.base.xp, p.base.X
     values, vectors = xp.linalg.eigh(X.T @ X / p.base.size)
     return X @ (vectors / xp.sqrt(xp.clip(values, 0.0, None) + p.floor))
+
+
+def ward_labels(base):
+    """Return Ward's clusters, made on the host."""
+    from scipy.cluster.hierarchy import cut_tree, ward
+
+    if base.size == 1:
+        return base.xp.zeros((1,), dtype=base.xp.int64, device=device(base.X))
+    labels = cut_tree(ward(host(base.X)), n_clusters=base.k)[:, 0]
+    return like(base.xp, labels, device(base.X), base.xp.int64)
 
 
 def spectral_labels(base, rng):

@@ -22,12 +22,16 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         K; at least two points a cluster are needed.
     method : {"auto", "ila-sdp"}, default "auto"
         The best of many mixtures, or the published iteration: see `numopt.clustering.ila_sdp`.
-    covariance : {"oas", "none"}, default "oas"
-        Shrink covariances, or do not.
+    covariance : {"oas", "ridge", "tied", "none"}, default "oas"
+        Shrink covariances, add to their diagonal only, have one for all groups, or leave them as they are.
+    reg_covar : float, default 1e-6
+        What is added to the diagonal of covariances, times the mean variance.
     weights : bool, default True
         Allow groups of different probability.
     n_starts : int, default 64
         Random starts.
+    reduce : {None, "pca", "lda"}, default None
+        Find groups that differ in the leading principal directions only, or in K - 1 directions that separate them.
     tol : float, default 1e-6
         For the change of the log-likelihood, per point, by one more step.
     max_iter : int, default 200
@@ -77,13 +81,15 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
     (200, 3)
     """
 
-    def __init__(self, n_clusters=2, *, method="auto", covariance="oas", weights=True, n_starts=64, tol=1e-6,
-                 max_iter=200, max_time=None, random_state=None):  # fmt: skip
+    def __init__(self, n_clusters=2, *, method="auto", covariance="oas", reg_covar=1e-6, weights=True, n_starts=64,
+                 reduce=None, tol=1e-6, max_iter=200, max_time=None, random_state=None):  # fmt: skip
         self.n_clusters = n_clusters
         self.method = method
         self.covariance = covariance
+        self.reg_covar = reg_covar
         self.weights = weights
         self.n_starts = n_starts
+        self.reduce = reduce
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
@@ -106,9 +112,9 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         """
         X = points_of(self, X, at_least=2)
         self.result_ = result = ila_sdp(
-            X, self.n_clusters, method=self.method, covariance=self.covariance, weights=self.weights,
-            n_starts=self.n_starts, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time,
-            rng=seed_of(self.random_state), on_failure="ignore",
+            X, self.n_clusters, method=self.method, covariance=self.covariance, reg_covar=self.reg_covar,
+            weights=self.weights, n_starts=self.n_starts, reduce=self.reduce, tol=self.tol, max_iter=self.max_iter,
+            max_time=self.max_time, rng=seed_of(self.random_state), on_failure="ignore",
         )  # fmt: skip
         self.weights_, self.means_, self.covariances_ = result.weights, result.means, result.covariances
         self.objective_, self.gap_ = result.fun, result.gap
@@ -235,5 +241,9 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         return terms[0, ...] + xp.log(xp.astype(self.weights_, xp.float64))
 
     def _parameters(self):
-        k, p = self.means_.shape
-        return (k - 1) * bool(self.weights) + k * p + k * p * (p + 1) // 2
+        """Count weights, means and covariances; with a subspace, those in it, its directions, and what lies outside."""
+        (k, p), V = self.means_.shape, self.result_.subspace
+        m = p if V is None else V.shape[1]
+        covariances = 1 if self.covariance == "tied" else k
+        within = (k - 1) * bool(self.weights) + k * m + covariances * m * (m + 1) // 2
+        return within if m == p else within + m * p - m * (m + 1) // 2 + (p - m) + 1

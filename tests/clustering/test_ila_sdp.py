@@ -105,6 +105,75 @@ def test_units_and_affine_maps():
     assert mapped.fun == pytest.approx(plain.fun + 200 * np.linalg.slogdet(A)[1], rel=1e-6)
 
 
+def naive_likelihood(X, result):
+    terms = np.log(result.weights) + np.array(
+        [
+            -np.einsum("ij,jk,ik->i", X - m, np.linalg.inv(S), X - m) / 2 - np.linalg.slogdet(S)[1] / 2
+            for m, S in zip(result.means, result.covariances, strict=True)
+        ]
+    ).T
+    top = terms.max(axis=1)
+    value = np.sum(np.log(np.exp(terms - top[:, None]).sum(axis=1)) + top)
+    return value - X.size / 2 * np.log(2 * np.pi), terms.argmax(axis=1)
+
+
+@pytest.mark.parametrize("method", ["auto", "ila-sdp"])
+@pytest.mark.parametrize("options", [{"covariance": "tied"}, {"covariance": "ridge", "reg_covar": 1e-3}])
+def test_other_covariances(method, options):
+    X, truth = heterogeneous_clusters("line", 3, n=150, p=3, k=3, sep=30.0)
+    result = ila_sdp(X, 3, method=method, rng=0, **options)
+    assert result.success and misplaced(result.labels, truth) == 0
+    S = [np.cov(X[result.labels == k].T, bias=True) for k in range(3)]
+    if options["covariance"] == "tied":
+        size = np.bincount(result.labels)
+        want = oracle.oas(sum(n * s for n, s in zip(size, S, strict=True)) / 150, 150)
+        assert (result.covariances == result.covariances[0]).all()
+        assert result.covariances[0] == pytest.approx(want, rel=1e-3, abs=1e-3)
+    else:
+        added = 1e-3 * X.var(axis=0).mean()
+        assert result.covariances == pytest.approx(np.array(S) + added * np.eye(3), rel=1e-6, abs=1e-6)
+    assert naive_likelihood(X, result)[0] == pytest.approx(result.log_likelihood, rel=1e-9)
+
+
+def test_tied_covariances_see_along_long_clusters():
+    """Clusters that K-means cuts across, since all are long in the same direction."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2)) * [1.0, 20.0]
+    X[:100, 0] += 8
+    truth = (np.arange(200) < 100).astype(int)
+    assert misplaced(ila_sdp(X, 2, covariance="tied", rng=0).labels, truth) <= 0.01
+
+
+@pytest.mark.parametrize("reduce", ["pca", "lda"])
+@pytest.mark.parametrize("method", ["auto", "ila-sdp"])
+def test_subspaces(reduce, method):
+    X, truth = heterogeneous_clusters("line", 10_000, p=40, sep=9.0)
+    result = ila_sdp(X, 3, reduce=reduce, method=method, rng=0)
+    assert result.success and misplaced(result.labels, truth) < 0.02
+    V = result.subspace
+    assert V.shape == (40, 13 if reduce == "pca" else 2) and np.allclose(V.T @ V, np.eye(V.shape[1]), atol=1e-12)
+    off = result.means - X.mean(axis=0)
+    assert off @ V @ V.T == pytest.approx(off, abs=1e-9)  # the groups differ in the subspace alone
+    value, labels = naive_likelihood(X, result)
+    assert value == pytest.approx(result.log_likelihood, rel=1e-9)
+    assert (labels == result.labels).all()
+
+
+def test_a_subspace_as_large_as_the_space_changes_nothing():
+    X, _ = heterogeneous_clusters("line", 10_000, p=4, sep=8.0)
+    plain, all_of_it = (ila_sdp(X, 3, reduce=reduce, rng=0) for reduce in (None, "pca"))
+    assert all_of_it.subspace is None and all_of_it.fun == pytest.approx(plain.fun, rel=1e-9)
+
+
+@pytest.mark.parametrize(("kind", "p", "sep"), [("scale", 50, 5.0), ("line", 100, 6.0), ("line", 250, 8.0)])
+def test_many_dimensions(kind, p, sep):
+    wrong = []
+    for seed in range(2):
+        X, truth = heterogeneous_clusters(kind, 10_000 + seed, p=p, sep=sep)
+        wrong.append(misplaced(ila_sdp(X, 3, rng=0).labels, truth))
+    assert np.mean(wrong) < 0.02
+
+
 def test_more_dimensions_than_points_in_a_group():
     X, truth = heterogeneous_clusters("scale", 10_000, n=60, p=40, k=3, sep=9.0)
     assert misplaced(ila_sdp(X, 3, rng=0).labels, truth) < 0.1
@@ -126,6 +195,8 @@ def test_singular_covariances_are_named():
         ({"covariance": "full"}, "covariance is 'full'"),
         ({"method": "em"}, "method is 'em'"),
         ({"n_starts": 0}, "n_starts is 0"),
+        ({"reg_covar": 0.0}, "reg_covar is 0"),
+        ({"reduce": "svd"}, "reduce is 'svd'"),
         ({"init": [0] * 8}, "init has 1 different labels"),
         ({"X": np.full((8, 2), np.nan)}, r"X\[0, 0\] is nan"),
     ],

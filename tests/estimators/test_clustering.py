@@ -38,19 +38,64 @@ def test_probabilities_and_criteria():
     assert P.sum(axis=1) == pytest.approx(np.ones(200)) and (P.argmax(axis=1) == fit.labels_).all()
     assert fit.score_samples(X).sum() == pytest.approx(fit.result_.log_likelihood, rel=1e-9)
     assert fit.score(X) == pytest.approx(fit.score_samples(X).mean())
-    assert fit.bic(X) > fit.aic(X)
+    log_likelihood, parameters = fit.score_samples(X).sum(), 2 + 3 * 4 + 3 * 10
+    assert fit.aic(X) == pytest.approx(2 * parameters - 2 * log_likelihood, rel=1e-12)
+    assert fit.bic(X) == pytest.approx(np.log(200) * parameters - 2 * log_likelihood, rel=1e-12)
     assert min(fits, key=lambda k: fits[k].bic(X)) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        ({"covariance": "tied"}, 2 + 3 * 6 + 21),
+        ({"covariance": "ridge", "reg_covar": 1e-2}, 2 + 3 * 6 + 3 * 21),
+        ({"covariance": "none", "weights": False}, 3 * 6 + 3 * 21),
+        ({"reduce": "lda"}, 2 + 3 * 2 + 3 * 3 + (2 * 6 - 3) + 4 + 1),
+        ({"method": "ila-sdp"}, 2 + 3 * 6 + 3 * 21),
+    ],
+)
+def test_labels_are_predictions_whatever_the_options(options, parameters):
+    X, _ = heterogeneous_clusters("line", 10_000, p=6, sep=9.0)
+    fit = LASDPClustering(3, n_starts=8, random_state=0, **options).fit(X)
+    assert (fit.labels_ == fit.predict(X)).all() and (fit.fit_predict(X) == fit.labels_).all()
+    assert (fit.predict_proba(X).argmax(axis=1) == fit.labels_).all()
+    values = fit.score_samples(X)
+    if options.get("weights", True):
+        assert values.sum() == pytest.approx(fit.result_.log_likelihood, rel=1e-9)
+    assert fit.aic(X) == pytest.approx(2 * parameters - 2 * values.sum(), rel=1e-12)
+    assert fit.bic(X) - fit.aic(X) == pytest.approx((np.log(200) - 2) * parameters, rel=1e-9)
+
+
 @pytest.mark.parametrize("estimator", [SDPKMeans(2, random_state=0), LASDPClustering(2, n_starts=4, random_state=0)])
-def test_seeds_pickles_and_names(estimator):
+def test_names_of_columns_are_kept_and_compared(estimator):
     pandas = pytest.importorskip("pandas")
+    X, _ = isotropic_clusters(60, 2, 2, 8.0)
+    fit = clone(estimator).fit(pandas.DataFrame(X, columns=["a", "b"]))
+    assert list(fit.feature_names_in_) == ["a", "b"] and fit.n_features_in_ == 2
+    assert (fit.predict(pandas.DataFrame(X, columns=["a", "b"])) == fit.labels_).all()
+    with pytest.raises(ValueError, match="feature names should match"):
+        fit.predict(pandas.DataFrame(X, columns=["b", "a"]))
+    assert not hasattr(clone(estimator).fit(X), "feature_names_in_")
+
+
+def test_distances_as_a_table():
+    pandas = pytest.importorskip("pandas")
+    X, _ = isotropic_clusters(60, 2, 2, 8.0)
+    table = SDPKMeans(2, random_state=0).set_output(transform="pandas").fit_transform(pandas.DataFrame(X))
+    assert list(table.columns) == ["sdpkmeans0", "sdpkmeans1"] and table.shape == (60, 2)
+
+
+def test_names_of_distances():
+    X, _ = isotropic_clusters(60, 2, 2, 8.0)
+    assert list(SDPKMeans(2, random_state=0).fit(X).get_feature_names_out()) == ["sdpkmeans0", "sdpkmeans1"]
+
+
+@pytest.mark.parametrize("estimator", [SDPKMeans(2, random_state=0), LASDPClustering(2, n_starts=4, random_state=0)])
+def test_seeds_and_pickles(estimator):
     X, _ = isotropic_clusters(60, 2, 2, 8.0)
     one, other = (estimator.fit(X).labels_ for _ in range(2))
     assert (one == other).all()
     assert (pickle.loads(pickle.dumps(estimator)).predict(X) == one).all()
-    named = estimator.fit(pandas.DataFrame(X, columns=["a", "b"]))
-    assert list(named.feature_names_in_) == ["a", "b"]
 
 
 def test_other_arrays_stay_where_they_are():

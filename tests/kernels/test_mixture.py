@@ -17,7 +17,7 @@ def room(request):
 
 
 @pytest.mark.parametrize(("n", "p", "k", "b"), [(9, 1, 2, 1), (40, 3, 1, 3), (41, 5, 3, 4)])
-@pytest.mark.parametrize(("kind", "weighted"), [("oas", True), ("none", True), ("oas", False)])
+@pytest.mark.parametrize(("kind", "weighted"), [("oas", True), ("none", True), ("oas", False), ("tied", True)])
 def test_em(xp, room, n, p, k, b, kind, weighted):
     rng = np.random.default_rng(n)
     X, R = rng.normal(size=(n, p)), rng.random((b, n, k))

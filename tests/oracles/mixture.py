@@ -16,11 +16,13 @@ def em_step(X, R, floor, kind, weighted):
     """One EM step for one start: responsibilities and the log-likelihood."""
     n, p = X.shape
     terms = np.empty_like(R)
-    for k in range(R.shape[1]):
+    means = [R[:, k] @ X / R[:, k].sum() for k in range(R.shape[1])]
+    pooled = sum(((X - m) * R[:, k, None]).T @ (X - m) for k, m in enumerate(means)) / n
+    for k, m in enumerate(means):
         size = R[:, k].sum()
-        m = R[:, k] @ X / size
         S = ((X - m) * R[:, k, None]).T @ (X - m) / size
-        S = (oas(S, size) if kind == "oas" else S) + floor * np.eye(p)
+        S = oas(pooled, n) if kind == "tied" else oas(S, size) if kind == "oas" else S
+        S = S + floor * np.eye(p)
         d = np.einsum("ij,jk,ik->i", X - m, np.linalg.inv(S), X - m)
         terms[:, k] = -d / 2 - np.linalg.slogdet(S)[1] / 2 - p / 2 * np.log(2 * np.pi)
         terms[:, k] += np.log(size / n) if weighted else 0.0

@@ -19,30 +19,42 @@ def em(X, R, steps, floor, kind, weighted):
     """Make `steps` EM steps from responsibilities R (b, n, k); see the portable room."""
     R = np.array(R.transpose(0, 2, 1), order="C")  # a copy, which is overwritten
     values = np.empty(R.shape[0])
-    _starts(np.ascontiguousarray(X.T), R, steps, floor, kind == "oas", weighted, values)
+    _starts(np.ascontiguousarray(X.T), R, steps, floor, kind in ("oas", "tied"), kind == "tied", weighted, values)
     return R.transpose(0, 2, 1), values
 
 
 @jit(parallel=True)
-def _starts(X, R, steps, floor, oas, weighted, values):
+def _starts(X, R, steps, floor, oas, tied, weighted, values):
     if R.shape[0] == 1:
-        values[0] = _steps(X, R[0], steps, floor, oas, weighted)
+        values[0] = _steps(X, R[0], steps, floor, oas, tied, weighted)
     else:
         for b in numba.prange(R.shape[0]):
-            values[b] = _steps(X, R[b], steps, floor, oas, weighted)
+            values[b] = _steps(X, R[b], steps, floor, oas, tied, weighted)
 
 
 @jit
-def _steps(X, R, steps, floor, oas, weighted):
+def _steps(X, R, steps, floor, oas, tied, weighted):
     (p, n), k = X.shape, R.shape[0]
     S, off, z, value = np.empty((p, p)), np.empty((p, n)), np.empty(n), -np.inf
+    pooled, half = np.empty((p, p)), 0.0
     for _ in range(steps):
+        if tied:
+            pooled[:] = 0
+            for j in range(k):
+                size = max(_sum(R[j]), 1e-12)
+                _moments(X, R[j], size, off, z, S)
+                pooled += size / n * S
+            _shrink(pooled, n, floor, oas)
+            half = _cholesky(pooled)
         for j in range(k):
             size = max(_sum(R[j]), 1e-12)
             _moments(X, R[j], size, off, z, S)
-            _shrink(S, size, floor, oas)
-            half = _cholesky(S)
-            _squares(S, off, z)
+            if tied:
+                _squares(pooled, off, z)
+            else:
+                _shrink(S, size, floor, oas)
+                half = _cholesky(S)
+                _squares(S, off, z)
             share = math.log(size / n) if weighted else 0.0
             _combine(R[j], z, share - half - 0.5 * p * _LOG_2PI)
         value = _normalise(R)
@@ -153,4 +165,4 @@ def warmup(dtype):
     """Compile; points are float64 always."""
     R = np.random.default_rng(0).random((2, 5, 2))
     for starts in (R, R[:1]):
-        em(np.arange(10.0).reshape(5, 2), starts, 1, 1e-3, "oas", True)
+        em(np.arange(10.0).reshape(5, 2), starts, 1, 1e-3, "oas", True)  # one signature for all kinds

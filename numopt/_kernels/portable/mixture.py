@@ -7,7 +7,7 @@ from numopt._array import namespace as _xp
 
 
 def shrunk(S, size, floor, kind):
-    """Return covariances (..., p, p) made safe: "oas" shrinks towards the mean variance, all get a floor.
+    """Return covariances (..., p, p) made safe: "oas" and "tied" shrink towards the mean variance, all get a floor.
 
     `size` (...) are the sizes of the groups; `floor` is added to no eigenvalue that exceeds it: it is the least
     diagonal entry of the Cholesky factor, squared, after the shrinkage.
@@ -15,7 +15,7 @@ def shrunk(S, size, floor, kind):
     xp, p = _xp(S), S.shape[-1]
     eye = xp.eye(p, dtype=S.dtype, device=device(S))
     mu = xp.sum(S * eye, axis=(-2, -1)) / p
-    if kind == "oas":  # Chen, Wiesel, Eldar and Hero (2010)
+    if kind in ("oas", "tied"):  # Chen, Wiesel, Eldar and Hero (2010)
         a = xp.sum(S * S, axis=(-2, -1)) / p**2
         below = (size + 1.0) * (a - mu * mu / p)
         rho = xp.where(below > 0, xp.clip((a + mu * mu) / xp.where(below > 0, below, 1.0), 0.0, 1.0), 1.0)
@@ -24,7 +24,10 @@ def shrunk(S, size, floor, kind):
 
 
 def m_step(X, R, floor, kind):
-    """Weights (b, k), means (b, k, p) and safe covariances (b, k, p, p) of responsibilities R (b, n, k)."""
+    """Weights (b, k), means (b, k, p) and safe covariances (b, k, p, p) of responsibilities R (b, n, k).
+
+    Those of kind "tied" are one covariance, k times.
+    """
     xp, n = _xp(X), X.shape[0]
     size = xp.sum(R, axis=1)
     held = xp.clip(size, 1e-12, None)
@@ -34,6 +37,9 @@ def m_step(X, R, floor, kind):
         off = X - means[:, j, None, :]
         parts.append((xp.matrix_transpose(off * R[:, :, j, None]) @ off) / held[:, j, None, None])
     S = xp.stack(parts, axis=1)
+    if kind == "tied":
+        pooled = xp.sum(S * (held / n)[..., None, None], axis=1, keepdims=True)
+        S, size = xp.broadcast_to(pooled, S.shape), xp.full_like(size, float(n))
     return held / n, means, shrunk(S, size, floor, kind)
 
 
