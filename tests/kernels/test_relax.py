@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+import numopt
 from numopt import _array, _kernels
 from numopt.gallery import finite_elements, laplacian_2d
 from numopt.relax._plan import plan_of
@@ -186,3 +187,35 @@ def test_quotients(xp):
         found = k.quotients(case.system.diagonal, case.rhs, case.vector(case.x), case.vector(case.b))
         wanted = d @ case.x**2, case.x @ case.b, d @ (case.x - case.b) ** 2
         np.testing.assert_allclose([_array.host(v) for v in found], wanted, rtol=1e-13)
+
+
+def test_right_sides_and_patterns(xp):
+    case = Case(xp, "uneven rows", "given")
+    b = np.empty(len(case.b))
+    b[case.order] = case.b
+    for k in case.rooms():
+        rhs, square = k.right_side(case.plan._order, case.system.diagonal, case.vector(b))
+        close(xp, rhs, case.b / np.diag(case.A))
+        assert abs(_array.host(square) - b @ b) < 1e-13 * (b @ b)
+        indices = case.rows.indices
+        assert k.same(indices, _array.copied(indices)) and not k.same(indices, indices[1:])
+        changed = _array.copied(indices)
+        changed[-1] += 1
+        assert not k.same(indices, changed)
+
+
+def test_wide_levels_give_the_same_for_any_number_of_threads():
+    A = laplacian_2d(140)  # two colours of 9800 rows
+    b = np.random.default_rng(0).standard_normal(A.shape[0])
+    plan = plan_of(A, "colour")
+    s, _ = plan.system(A.data)
+    found = []
+    for count, room in (1, "cpu"), (2, "cpu"), (1, "portable"):
+        x, low, squares = np.zeros(b.size), np.zeros(b.size), np.empty(5)
+        with numopt.threads(count):
+            _kernels._table("relax", room).sor(s, b / 4, x, low, 1.8, 0.0, 5, squares)
+        found.append((x, low, squares))
+    for one, other, plain in zip(*found, strict=True):
+        assert (one == other).all()
+        np.testing.assert_allclose(one, plain, rtol=1e-12, atol=1e-12)
+    assert _kernels._table("relax", "cpu").sor(s, b / 4, x, low, 1.8, np.inf, 5, squares)[0] == 1

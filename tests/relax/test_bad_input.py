@@ -68,6 +68,16 @@ def test_bad_values(solve, arguments, match):
 
 
 @pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize(("arguments", "match"), BAD, ids=[m for _, m in BAD])
+def test_bad_values_are_seen_with_a_plan_too(solve, arguments, match):
+    """With a plan, plain input takes a shorter way."""
+    if {"plan", "ordering"} & set(arguments) or arguments.get("A", A).shape != A.shape or "missing" in match:
+        pytest.skip("about the plan itself")
+    with pytest.raises(InvalidInputError, match=match):
+        solve(**{"A": A, "b": b, "plan": relax_plan(A)} | arguments)
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
 @pytest.mark.parametrize(("arguments", "match"), WRONG, ids=[m for _, m in WRONG])
 def test_bad_types(solve, arguments, match):
     with pytest.raises(InvalidTypeError, match=match):

@@ -26,6 +26,21 @@ def times(width, triangle, i, x):
 
 
 @jit(fastmath=SUM)
+def sweep(width, lower, upper, d, b, x, low, omega, first, last):
+    """Sweep forward over some rows; return the part of the squared residual that they had before."""
+    square = 0.0
+    for k in range(first, last):
+        i = np.uint64(k)
+        rest = b[i] - x[i] - times(width, upper, i, x)
+        new = times(width, lower, i, x)
+        r = d[i] * (rest - low[i])
+        square += r * r
+        low[i] = new
+        x[i] += omega * (rest - new)
+    return square
+
+
+@jit(fastmath=SUM)
 def times_two(width, triangle, i, x, y):
     """Return row i of the triangle times x and times y."""
     one = two = 0.0

@@ -8,10 +8,11 @@ import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._relax_pcg import backward, finish, forward, forward_light
-from numopt._kernels.cpu._relax_rows import SUM, times
+from numopt._kernels.cpu._relax_rows import SUM, sweep, times
 from numopt._kernels.portable._relax_system import Pattern, System, Triangle
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
+_WIDE = 8192  # rows of a level on average, from which on threads share it
 _FULL = 4  # steps of conjugate gradients between two residuals
 _DROP = 1e-3  # of <g, D g> in a step, beyond which a difference no longer tells it
 
@@ -119,25 +120,25 @@ def products(s, x):
     return low, up
 
 
-@jit(fastmath=SUM)
 def sor(s, b, x, low, omega, target, budget, squares):
     """Sweep forward, x and low = L x in place, until a squared residual is at most `target`.
 
     squares[k] becomes ||b - A x||^2 before sweep k, for free: what a sweep reads before it updates a row is
     the upper half of the residual, and `low`, from the sweep before, the lower. Returns (sweeps, last square).
+    Wide levels are shared by threads; the pattern alone decides, so that their number changes no bit.
     """
-    width, lower, upper, d = s.width, s.lower, s.upper, s.diagonal
+    if x.size >= _WIDE * (s.levels.shape[0] - 1):
+        from numopt._kernels.cpu import _relax_wide  # to load it starts the threads
+
+        return _relax_wide.sor(s, b, x, low, omega, target, budget, squares, _GROWTH)
+    return _sor(s, b, x, low, omega, target, budget, squares)
+
+
+@jit(fastmath=SUM)
+def _sor(s, b, x, low, omega, target, budget, squares):
     count, square = 0, np.nan
     for count in range(1, budget + 1):
-        square = 0.0
-        for k in range(x.size):
-            i = np.uint64(k)
-            rest = b[i] - x[i] - times(width, upper, i, x)
-            new = times(width, lower, i, x)
-            r = d[i] * (rest - low[i])
-            square += r * r
-            low[i] = new
-            x[i] += omega * (rest - new)
+        square = sweep(s.width, s.lower, s.upper, s.diagonal, b, x, low, omega, 0, x.size)
         squares[count - 1] = square
         if not (square > target and square / _GROWTH <= squares[0]):
             break
@@ -241,6 +242,8 @@ def quotients(d, b, x, x0):
 
 def warmup(dtype):
     """Compile all of the above for padded rows and for others; float32 is computed in float64."""
+    from numopt._kernels.cpu import _relax_wide
+
     grid = np.array([1, 0], np.int32), np.array([0, 1, 2], np.int32)
     levels(*grid)
     colours(*grid)
@@ -258,7 +261,8 @@ def warmup(dtype):
         s = System(width, triangle, triangle, np.ones(n), none)
         one, two, three, four, five, six = np.ones((6, n))
         products(s, one)
-        sor(s, one, two, three, 1.0, 0.0, 1, np.empty(1))
+        _sor(s, one, two, three, 1.0, 0.0, 1, np.empty(1))
+        _relax_wide.sor(s, one, two, three, 1.0, 0.0, 1, np.empty(1), _GROWTH)
         ssor(s, one, two, three, four, five, 1.0, 0.0, 1, np.empty(1))
         pcg_start(s, one, two, 1.0, three)
         pcg(s, two, three, four, five, six, np.zeros(3), 1.0, 0.0, 1, np.empty(2), np.empty((1, 2)))
