@@ -14,7 +14,7 @@ from numopt._kernels.portable._relax_system import System
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax._plan import RelaxPlan, is_plain_csr, plan_of
 
-_LARGEST = 1e150  # squares of more would overflow
+_LARGEST, _LEAST = 1e150, 1e-140  # squares of more would overflow, and those of residuals of less underflow
 
 
 class Rows(NamedTuple):
@@ -41,6 +41,7 @@ class Problem:
     b: object
     start: object  # x0 or zeros, as the sweeps have it
     from_zero: bool
+    solved: bool  # b = 0
     scale: float  # ||b||, or 1
     tol: float
     plan: RelaxPlan
@@ -155,11 +156,15 @@ def _problem(A, b, x0, plan, tol, system, facts, dtype):
     table, (skew, _, lowest, _) = kernels("relax", xp), facts
     rhs, square = table.right_side(plan._order, system.diagonal, b)
     norm = math.sqrt(_array.host(square))
+    if norm < _LEAST and (size := _array.host(xp.max(xp.abs(b)))) > 0:
+        raise InvalidInputError(
+            f"b is at most {size:g}: its square would underflow; more than {_LEAST:g} is expected; rescale the system"
+        )
     from_zero = x0 is None or norm == 0
     start = xp.zeros_like(rhs) if from_zero else plan.sorted(x0)  # never the caller's own
     return Problem(
-        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=from_zero, scale=norm or 1.0, tol=tol, plan=plan,
-        system=system, rhs=rhs, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
+        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=from_zero, solved=norm == 0, scale=norm or 1.0,
+        tol=tol, plan=plan, system=system, rhs=rhs, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
-"""What the relaxation solvers return."""
+"""What the relaxation solvers and the tuner return."""
 
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,6 +78,36 @@ class RelaxResult(Result):
     def _ritz(self):
         """Return the extreme eigenvalues of the tridiagonal matrix that conjugate gradients built."""
         return ritz(self._coefficients)
+
+
+@dataclass(frozen=True)
+class SequenceResult:
+    """What `Tuner.run` returns.
+
+    Attributes
+    ----------
+    costs : ndarray of shape (T,)
+        Cost of each problem.
+    params : list of dict
+        The parameters first tried.
+    contexts : list
+        As they were given.
+    results : list
+        What the solver returned.
+    total : float
+        Sum of the costs.
+    regret_bound : float or None
+        ``2 K sqrt(2 d T)`` for ``"tsallis-inf"`` with d arms, K the largest cost: what `total` exceeds that of the
+        best arm by at most, in expectation, with the fixed step of the paper's theorem; the growing one that is played
+        has no such proof. None for other policies.
+    """
+
+    costs: np.ndarray
+    params: list
+    contexts: list
+    results: list
+    total: float
+    regret_bound: float | None
 
 
 def ritz(coefficients):

@@ -135,6 +135,8 @@ def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
     low, up = (zeros(x), None) if problem.from_zero else k.products(s, x)
     if symmetric:
         half, up = zeros(x), zeros(x) if up is None else up
+    if problem.solved:
+        yield Iterate(x, 0.0, dict(counts), steps=0)
     while True:
         budget = min(WINDOW if adapt else stride, max_iter - counts["nit"])
         squares, omega, target = np.empty(budget), counts["omega"], problem.target()

@@ -14,6 +14,7 @@ from numopt.relax._result import RelaxResult, ritz
 from numopt.relax._theory import best_ssor, mu_from
 
 _SKEW = 1e-6  # of sqrt(a_ii a_jj): more than rounding in float32
+_EXTREME = 1e140
 _FIRST, _TRIAL = 1.5, 20  # omega of a run that knows nothing, and steps after which it does
 
 
@@ -119,6 +120,8 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
     xp, k, s, target = problem.xp, problem.kernels, problem.system, problem.target()
     if problem.lowest <= 0:
         return Status.INVALID_MODEL, "A is not positive definite: its diagonal is not positive"
+    if not 1 / _EXTREME < problem.lowest < _EXTREME:
+        return Status.NONFINITE, f"A has {problem.lowest:g} on its diagonal, whose square is no number; rescale A and b"
     x = _array.copied(problem.start)
     while True:
         omega, g = counts["omega"], xp.zeros_like(x)
@@ -146,7 +149,10 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
 
 def _better(counts, kept):
     """Put the parameter that the trial suggests in place; say whether it is worth a new start."""
-    kept["mu"] = mu_from(ritz(np.concatenate(kept["coefficients"]))[0], counts["omega"])
+    smallest, _ = ritz(np.concatenate(kept["coefficients"]))
+    if smallest is None:
+        return False
+    kept["mu"] = mu_from(smallest, counts["omega"])
     suggested = best_ssor(2 * kept["mu"])  # after few steps the estimate is low
     if suggested > counts["omega"] + 0.05:
         counts["omega"] = suggested

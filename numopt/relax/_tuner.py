@@ -2,7 +2,6 @@
 
 import copy
 import math
-from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -14,42 +13,13 @@ from numopt.relax._audition import Auditions
 from numopt.relax._backstop import Runner
 from numopt.relax._plan import is_plain_csr, plan_of
 from numopt.relax._problem import matrix
+from numopt.relax._result import SequenceResult
 from numopt.relax._sor import sor
 from numopt.relax._space import Range
 from numopt.relax._ssor_pcg import ssor_pcg
 from numopt.relax._young import Young
 
 _VERSION = 2
-
-
-@dataclass(frozen=True)
-class SequenceResult:
-    """What `Tuner.run` returns.
-
-    Attributes
-    ----------
-    costs : ndarray of shape (T,)
-        Cost of each problem.
-    params : list of dict
-        The parameters first tried.
-    contexts : list
-        As they were given.
-    results : list
-        What the solver returned.
-    total : float
-        Sum of the costs.
-    regret_bound : float or None
-        ``2 K sqrt(2 d T)`` for ``"tsallis-inf"`` with d arms, K the largest cost: what `total` exceeds that of the
-        best arm by at most, in expectation, with the fixed step of the paper's theorem; the growing one that is played
-        has no such proof. None for other policies.
-    """
-
-    costs: np.ndarray
-    params: list
-    contexts: list
-    results: list
-    total: float
-    regret_bound: float | None
 
 
 class Tuner(AskTell):

@@ -35,6 +35,8 @@ BAD = [
     ({"b": np.ones((9, 0))}, r"b has shape \(9, 0\)"),
     ({"b": np.where(b == 3, np.nan, b)}, r"b\[3\] is nan"),
     ({"b": np.full(9, 1e200)}, r"b\[0\] is 1e\+200.*rescale"),
+    ({"b": 1e-150 * b}, r"b is at most 8e-150.*rescale"),
+    ({"b": 1e-300 * b}, r"b is at most 8e-300.*rescale"),
     ({"x0": b[:4]}, r"x0 has shape \(4,\)"),
     ({"x0": np.where(b == 8, -np.inf, b)}, r"x0\[8\] is -inf"),
     ({"omega": 0.0}, "omega is 0"),

@@ -102,6 +102,17 @@ def test_scaling_by_powers_of_two_changes_no_bit():
         assert one.nit == other.nit and (one.x == other.x * 2.0**10).all()
 
 
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("scale", [1e-200, 1e-130, 1e130, 1e200])
+def test_extreme_units_are_solved_or_refused_but_not_misjudged(solve, scale):
+    result = solve(sparse.csr_array(GRID * scale), RHS, on_failure="ignore")
+    if result.success:
+        np.testing.assert_allclose(result.x * scale, np.linalg.solve(GRID.toarray(), RHS), atol=1e-6)
+    else:
+        assert result.status == Status.NONFINITE and "rescale" in result.message
+    assert result.success or solve is ssor_pcg
+
+
 def test_a_diagonal_matrix_takes_one_step():
     d = np.arange(1.0, 9.0)
     for solve in (sor, ssor_pcg):
@@ -114,7 +125,7 @@ def test_small_and_empty_right_hand_sides():
         one = solve(sparse.csr_array([[4.0]]), [2.0])
         assert one.success and one.x[0] == pytest.approx(0.5, rel=1e-8)
         none = solve(GRID, 0 * RHS, x0=RHS)
-        assert none.success and (none.x == 0).all() and none.residual_norm == 0
+        assert none.success and (none.x == 0).all() and none.residual_norm == 0 and none.nit == 0
         done = solve(GRID, GRID @ RHS, x0=RHS)
         assert done.success and done.nit <= 1
 
