@@ -236,11 +236,9 @@ def _logistic(table: Table) -> Iterator[Figure]:
             ratios = {row.solver: row.cpu / mine.cpu for row in peers if row and row.solved}
             step = mine.cpu / max(1, mine.nit) / unit
             against = ", ".join(f"1/{ratio:.3g} of {peer}'s" for peer, ratio in ratios.items())
-            least = "".join(
-                f"; the products of its {mine.nit} steps alone are {mine.nit * unit / row.cpu:.2g} of {row.solver}'s time"
-                for row in peers[:1] if row and row.solved
-            )  # fmt: skip
-            seen = f"{mine.nit} steps, {1e3 * mine.cpu:.3g} ms, {against or 'no peer'}; a step {step:.3g} of X^T D X{least}"
+            seen = f"{mine.nit} steps, {1e3 * mine.cpu:.3g} ms, {against or 'no peer'}; a step {step:.3g} of X^T D X"
+            if peers[0] and peers[0].solved:
+                seen += f"; {mine.nit} products alone are {mine.nit * unit / peers[0].cpu:.2g} of Ipopt's time"
             holds = mine.nit <= 10 and step <= 1.3 and all(ratio >= 3 for ratio in ratios.values())
             yield Figure(name, asked, seen, holds)
 

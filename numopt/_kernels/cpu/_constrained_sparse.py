@@ -1,13 +1,20 @@
-"""Sparse L D L^T without pivoting, one row at a time: see T. Davis, "Direct methods for sparse linear systems"."""
+"""Sparse L D L^T without pivoting by the multifrontal method.
+
+I. S. Duff, J. K. Reid, ACM Trans. Math. Software 9 (1983); T. A. Davis, "Direct methods for sparse linear systems".
+Columns of L with one structure form a supernode. Its rows of D L^T are a dense block, factored four rows at a time with
+contiguous inner loops; what it takes away from later columns, its update, goes onto a stack for its parent.
+"""
 
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 
+_WASTE = 16  # zeros that a supernode may hold: small ones cost more than their arithmetic
+
 
 @jit
-def symbolic(indptr, indices):
-    """Return (parents in the elimination tree, where the columns of L start) of an upper triangle in CSC."""
+def _tree(indptr, indices):
+    """Return (parents in the elimination tree, entries below the diagonal of each column of L)."""
     n = indptr.size - 1
     parent, seen, count = np.full(n, -1, np.int64), np.full(n, -1, np.int64), np.zeros(n, np.int64)
     for k in range(n):
@@ -20,95 +27,289 @@ def symbolic(indptr, indices):
                 count[i] += 1
                 seen[i] = k
                 i = parent[i]
-    starts = np.zeros(n + 1, np.int64)
-    for k in range(n):
-        starts[k + 1] = starts[k] + count[k]
-    return parent, starts
-
-
-@jit(fastmath=("contract",))
-def numeric(indptr, indices, data, parent, starts):
-    """Return (rows, values, D) of L and D; a pivot that is 0 ends up in D as it is, and its column as zeros."""
-    n = indptr.size - 1
-    rows, values, D = np.empty(starts[n], np.int32), np.empty(starts[n], data.dtype), np.zeros(n, data.dtype)
-    work, filled = np.zeros(n, data.dtype), np.zeros(n, np.int64)
-    joined, ys = np.zeros(n, np.bool_), np.empty(4, data.dtype)
-    for j in range(1, n):  # whether column j has the structure of the one before it, without its first row
-        joined[j] = parent[j - 1] == j and starts[j] - starts[j - 1] == starts[j + 1] - starts[j] + 1
-    seen, pattern, path = np.full(n, -1, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    for k in range(n):
-        seen[k] = k
-        top = n
-        for p in range(indptr[k], indptr[k + 1]):
-            i = indices[p]
-            if i > k:
-                continue
-            work[i] += data[p]
-            length = 0
-            while seen[i] != k:
-                path[length] = i
-                length += 1
-                seen[i] = k
-                i = parent[i]
-            while length > 0:  # row k of L, every column after those that it depends on
-                length -= 1
-                top -= 1
-                pattern[top] = path[length]
-        pivot = work[k]
-        work[k] = 0.0
-        t = top
-        while t < n:
-            j = pattern[t]
-            size = 1  # columns with one structure, a supernode, are applied four at a time
-            while size < 4 and t + size < n and pattern[t + size] == j + size and joined[j + size]:
-                size += 1
-            if size == 4:
-                a, b = starts[j], starts[j + 1]
-                c, d = starts[j + 2], starts[j + 3]
-                y0 = work[j]
-                y1 = work[j + 1] - values[a] * y0
-                y2 = work[j + 2] - values[a + 1] * y0 - values[b] * y1
-                y3 = work[j + 3] - values[a + 2] * y0 - values[b + 1] * y1 - values[c] * y2
-                a, b, c = a + 3, b + 2, c + 1
-                for p in range(np.uint64(filled[j + 3])):
-                    row = np.uint32(rows[np.uint64(d) + p])
-                    work[row] -= (
-                        values[np.uint64(a) + p] * y0 + values[np.uint64(b) + p] * y1
-                        + values[np.uint64(c) + p] * y2 + values[np.uint64(d) + p] * y3
-                    )  # fmt: skip
-                ys[0], ys[1], ys[2], ys[3] = y0, y1, y2, y3
-            else:
-                size, ys[0] = 1, work[j]
-                first, end = np.uint64(starts[j]), np.uint64(starts[j] + filled[j])
-                for p in range(first, end):
-                    work[np.uint32(rows[p])] -= values[p] * ys[0]
-            for i in range(size):
-                work[j + i] = 0.0
-                ratio = ys[i] / D[j + i] if D[j + i] != 0 else 0.0
-                pivot -= ratio * ys[i]
-                end = starts[j + i] + filled[j + i]
-                rows[end] = k
-                values[end] = ratio
-                filled[j + i] += 1
-            t += size
-        D[k] = pivot
-    return rows, values, D
+    return parent, count
 
 
 @jit
-def solve(starts, rows, values, D, b):
-    """Return (L D L^T)^-1 b."""
-    x = b.copy()
-    n = x.size
+def _postorder(parent):
+    """Return the new place of every node, such that subtrees are contiguous and end with their root."""
+    n = parent.size
+    first, following = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    place, stack, next_place = np.empty(n, np.int64), np.empty(n, np.int64), 0
+    for j in range(n - 1, -1, -1):
+        if parent[j] >= 0:
+            following[j], first[parent[j]] = first[parent[j]], j
+    for root in range(n):
+        if parent[root] >= 0:
+            continue
+        stack[0], top = root, 0
+        while top >= 0:
+            child = first[stack[top]]
+            if child == -1:
+                place[stack[top]] = next_place
+                next_place += 1
+                top -= 1
+            else:
+                first[stack[top]] = following[child]
+                top += 1
+                stack[top] = child
+    return place
+
+
+@jit
+def symbolic(indptr, indices):
+    """Analyse an upper triangle in CSC.
+
+    Returns
+    -------
+    place : array
+        New place of each column.
+    begins, at, pointer : array
+        Of each supernode: its first column, where its block starts in the values, where its rows start in `rows`.
+    rows, rel : array
+        Rows below the supernodes; their places in the front of the parent, whose own columns come first.
+    parents, target : array
+        Parent of each supernode; where each entry of the triangle goes in the values.
+    room : int
+        Numbers on the stack, at most.
+    """
+    n = indptr.size - 1
+    parent, count = _tree(indptr, indices)
+    place = _postorder(parent)
+    moved, size = np.full(n, -1, np.int64), np.empty(n, np.int64)
     for j in range(n):
-        y = x[j]
-        for p in range(starts[j], starts[j + 1]):
-            x[rows[p]] -= values[p] * y
+        size[place[j]] = count[j]
+        if parent[j] >= 0:
+            moved[place[j]] = place[parent[j]]
+    of, begins, total = np.zeros(n, np.int64), np.empty(n + 1, np.int64), 0
+    wasted = 0
+    for j in range(n):  # column j joins the one before it if it has its structure, or few rows more
+        missing = (j - begins[total - 1]) * (size[j] + 1 - size[j - 1]) if j and moved[j - 1] == j else n
+        if wasted + missing > _WASTE:
+            begins[total] = j
+            total += 1
+            wasted = 0
+        else:
+            wasted += missing
+        of[j] = total - 1
+    begins = begins[: total + 1].copy()
+    begins[total] = n
+
+    at, pointer = np.zeros(total + 1, np.int64), np.zeros(total + 1, np.int64)
+    parents = np.full(total, -1, np.int64)
+    for s in range(total):
+        last = begins[s + 1] - 1
+        pointer[s + 1] = pointer[s] + size[last]
+        at[s + 1] = at[s] + (begins[s + 1] - begins[s]) * (size[last] + begins[s + 1] - begins[s])
+        if moved[last] >= 0:
+            parents[s] = of[moved[last]]
+
+    entries, column = indices.size, np.empty(indices.size, np.int64)
+    starts, low, sorted_low = np.zeros(n + 1, np.int64), np.empty(entries, np.int64), np.empty(entries, np.int64)
+    for k in range(n):  # the entries as columns of the lower triangle, in the new places
+        for p in range(indptr[k], indptr[k + 1]):
+            i, j = place[indices[p]], place[k]
+            column[p], low[p] = min(i, j), max(i, j)
+            starts[column[p] + 1] += 1
+    starts = np.cumsum(starts)
+    filled = starts[:-1].copy()
+    for p in range(entries):
+        sorted_low[filled[column[p]]] = low[p]
+        filled[column[p]] += 1
+
+    rows, seen = np.empty(pointer[total], np.int64), np.full(n, -1, np.int64)
+    child, following = np.full(total, -1, np.int64), np.full(total, -1, np.int64)
+    for s in range(total):
+        if parents[s] >= 0:
+            following[s], child[parents[s]] = child[parents[s]], s
+        end, found = begins[s + 1], pointer[s]
+        for p in range(starts[begins[s]], starts[end]):
+            i = sorted_low[p]
+            if i >= end and seen[i] != s:
+                seen[i], rows[found] = s, i
+                found += 1
+        c = child[s]
+        while c >= 0:
+            for p in range(pointer[c], pointer[c + 1]):
+                i = rows[p]
+                if i >= end and seen[i] != s:
+                    seen[i], rows[found] = s, i
+                    found += 1
+            c = following[c]
+        rows[pointer[s] : found] = np.sort(rows[pointer[s] : found])
+
+    rel, target, local = np.empty(rows.size, np.int64), np.empty(entries, np.int64), np.empty(n, np.int64)
+    for s in range(total):
+        width = begins[s + 1] - begins[s]
+        for j in range(width):
+            local[begins[s] + j] = j
+        for p in range(pointer[s], pointer[s + 1]):
+            local[rows[p]] = width + p - pointer[s]
+        c = child[s]
+        while c >= 0:
+            for p in range(pointer[c], pointer[c + 1]):
+                rel[p] = local[rows[p]]
+            c = following[c]
+        length = width + pointer[s + 1] - pointer[s]
+        for p in range(starts[begins[s]], starts[begins[s + 1]]):  # for now in the order of columns
+            target[p] = local[sorted_low[p]]
+        for j in range(begins[s], begins[s + 1]):
+            for p in range(starts[j], starts[j + 1]):
+                target[p] += at[s] + (j - begins[s]) * length
+    filled, back = starts[:-1].copy(), np.empty(entries, np.int64)
+    for p in range(entries):
+        back[p] = target[filled[column[p]]]
+        filled[column[p]] += 1
+
+    room = used = 0
+    for s in range(total):
+        below = pointer[s + 1] - pointer[s]
+        used += below * below
+        room = max(room, used)
+        c = child[s]
+        while c >= 0:
+            used -= (pointer[c + 1] - pointer[c]) ** 2
+            c = following[c]
+    return place, begins, at, pointer, rows, rel, parents, back, room
+
+
+@jit(fastmath=("contract",))
+def _take(into, i, x, k, ratio, size):
+    """Subtract `ratio` times the numbers of `x` from k on from those of `into` from i on."""
+    i, k = np.uint64(i), np.uint64(k)  # unsigned: numba looks for negative indices otherwise
+    for j in range(np.uint64(size)):
+        into[i + j] -= ratio * x[k + j]
+
+
+@jit(fastmath=("contract",))
+def _take_four(into, i, x, k, step, ratio, size):
+    """Do so with four rows of `x`, `step` apart."""
+    i, a, step = np.uint64(i), np.uint64(k), np.uint64(step)
+    b, c, d = a + step, a + step + step, a + step + step + step
+    ra, rb, rc, rd = ratio[0], ratio[1], ratio[2], ratio[3]
+    for j in range(np.uint64(size)):
+        into[i + j] -= ra * x[a + j] + rb * x[b + j] + rc * x[c + j] + rd * x[d + j]
+
+
+@jit(fastmath=("contract",))
+def _take_panel(into, start, values, top, i, length, four, D, at):
+    """Subtract from row i of a front, from its diagonal on, what the `four` rows of a panel take away."""
+    if four == 4:
+        ra = values[top + i] / D[at] if D[at] != 0 else 0.0
+        rb = values[top + length + i] / D[at + 1] if D[at + 1] != 0 else 0.0
+        rc = values[top + 2 * length + i] / D[at + 2] if D[at + 2] != 0 else 0.0
+        rd = values[top + 3 * length + i] / D[at + 3] if D[at + 3] != 0 else 0.0
+        _take_four(into, start, values, top + i, length, (ra, rb, rc, rd), length - i)
+    else:
+        for a in range(four):
+            row = top + a * length + i
+            _take(into, start, values, row, values[row] / D[at + a] if D[at + a] != 0 else 0.0, length - i)
+
+
+@jit(fastmath=("contract",))
+def _eliminate(values, first, width, length, update, D, begin):
+    """Factor the `width` rows of a block that starts at `first`, and subtract from `update` what they take away."""
+    below = length - width
+    for panel in range(0, width, 4):
+        four, top = min(4, width - panel), first + panel * length
+        for a in range(four):  # the rows of the panel among themselves
+            row = top + a * length + panel
+            pivot = values[row + a]
+            D[begin + panel + a] = pivot
+            for b in range(a + 1, four):
+                t = values[row + b] / pivot if pivot != 0 else 0.0
+                _take(values, row + (b - a) * length + b, values, row + b, t, length - panel - b)
+        for i in range(panel + four, width):
+            _take_panel(values, first + i * length + i, values, top, i, length, four, D, begin + panel)
+        for i in range(max(panel + four, width), length):
+            _take_panel(update, (i - width) * (below + 1), values, top, i, length, four, D, begin + panel)
+        for a in range(four):
+            pivot = D[begin + panel + a]
+            inverse = 1.0 / pivot if pivot != 0 else 0.0
+            for j in range(top + a * length + panel + a + 1, top + (a + 1) * length):
+                values[j] *= inverse
+
+
+@jit
+def _spread(into, row, x, start, rel, places, i, size):
+    """Add row i of a child's update, from its diagonal on, to where it belongs in a row of the parent's front."""
+    row, start, places = np.uint64(row), np.uint64(start), np.uint64(places)  # `row` may wrap around, and back
+    for j in range(np.uint64(i), np.uint64(size)):
+        into[row + np.uint64(rel[places + j])] += x[start + j]
+
+
+@jit(fastmath=("contract",))
+def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
+    """Return (values, D): blocks of L^T and the diagonal; a pivot that is 0 stays in D, and its column gets zeros."""
+    total, n = begins.size - 1, place.size
+    values, D = np.zeros(at[total], data.dtype), np.zeros(n, data.dtype)
+    for p in range(data.size):
+        values[target[p]] += data[p]
+    stack, waiting, heights = np.empty(room, data.dtype), np.empty(total + 1, np.int64), np.zeros(total + 1, np.int64)
+    update, depth = np.empty(room, data.dtype), 0  # `waiting` names what is on the stack, `heights` says where it ends
+    for s in range(total):
+        width, below = begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
+        length = width + below
+        for i in range(below):
+            for j in range(i * (below + 1), (i + 1) * below):
+                update[j] = 0.0
+        while depth > 0 and parents[waiting[depth - 1]] == s:
+            depth -= 1
+            c = waiting[depth]
+            size, start, places = pointer[c + 1] - pointer[c], heights[depth], pointer[c]
+            for i in range(size):
+                into = rel[places + i]
+                if into < width:
+                    _spread(values, at[s] + into * length, stack, start + i * size, rel, places, i, size)
+                else:
+                    _spread(update, (into - width) * below - width, stack, start + i * size, rel, places, i, size)
+        _eliminate(values, at[s], width, length, update, D, begins[s])
+        if below:
+            start = heights[depth]
+            for i in range(below):
+                for j in range(i * (below + 1), (i + 1) * below):
+                    stack[start + j] = update[j]
+            waiting[depth], heights[depth + 1] = s, start + below * below
+            depth += 1
+    return values, D
+
+
+@jit(fastmath=("contract", "reassoc"))
+def solve(values, D, place, begins, at, pointer, rows, b):
+    """Return (L D L^T)^-1 b."""
+    n, total = place.size, begins.size - 1
+    x, gathered = np.empty_like(b), np.empty_like(b)
+    for j in range(n):
+        x[place[j]] = b[j]
+    for s in range(total):
+        first, width, below = begins[s], begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
+        block = values[at[s] : at[s + 1]].reshape(width, width + below)
+        taken = gathered[:below]
+        taken[:] = 0.0
+        for a in range(width):
+            y, row = x[first + a], block[a]
+            for j in range(a + 1, width):
+                x[first + j] -= row[j] * y
+            for j in range(below):
+                taken[j] += row[width + j] * y
+        for j in range(below):
+            x[rows[pointer[s] + j]] -= taken[j]
     for j in range(n):
         x[j] /= D[j]
-    for j in range(n - 1, -1, -1):
-        y = x[j]
-        for p in range(starts[j], starts[j + 1]):
-            y -= values[p] * x[rows[p]]
-        x[j] = y
-    return x
+    for s in range(total - 1, -1, -1):
+        first, width, below = begins[s], begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
+        block = values[at[s] : at[s + 1]].reshape(width, width + below)
+        known = gathered[:below]
+        for j in range(below):
+            known[j] = x[rows[pointer[s] + j]]
+        for a in range(width - 1, -1, -1):
+            row, y = block[a], 0.0
+            for j in range(a + 1, width):
+                y += row[j] * x[first + j]
+            for j in range(below):
+                y += row[width + j] * known[j]
+            x[first + a] -= y
+    out = np.empty_like(b)
+    for j in range(n):
+        out[j] = x[place[j]]
+    return out

@@ -192,8 +192,8 @@ def sparse_ldl(indptr, indices, data, known):
     `known` is what the last factorisation of this pattern returned as such, or None.
     """
     known = _sparse.symbolic(indptr, indices) if known is None else known
-    rows, values, D = _sparse.numeric(indptr, indices, data, *known)
-    return (known[1], rows, values, D), D, known
+    values, D = _sparse.numeric(data, *known)
+    return (values, D, *known[:5]), D, known
 
 
 def sparse_ldl_solve(factor, b):
