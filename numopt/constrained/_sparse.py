@@ -32,9 +32,9 @@ class Sparse:
             self.pattern, self.known = tuple(a.copy() for a in pattern), None
             self._analyse(H, J, N)
         sigma, d = (np.broadcast_to(v, size) for v, size in ((sigma, self.n), (d, m)))
-        self.H, self.J, self.sigma, self.d = H, J, sigma, d
+        self.H, self.J, self.J_turned, self.sigma, self.d = H, J, J.T, sigma, d
         scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
-        low = np.maximum(d, _SHIFT * min(scale, scale**2))
+        low = np.maximum(d, _SHIFT * min(scale, scale**2) - self._from_slacks(H, J, sigma))
         values = np.concatenate([H.data[self.upper], J.data, sigma, -low])
         data = np.bincount(self.place, values, self.indices.size)  # float64, whatever H is
         self.factors, D, self.known = self.k.sparse_ldl(self.indptr, self.indices, data, self.known)
@@ -52,7 +52,11 @@ class Sparse:
         j_rows = np.repeat(np.arange(N - n), np.diff(J.indptr)) + n
         i = np.concatenate([rows[self.upper], J.indices, np.arange(N)])
         j = np.concatenate([H.indices[self.upper], j_rows, np.arange(N)])
-        self.order = _ordering(sp.csc_array((np.ones(i.size), (i, j)), shape=(N, N)))
+        self._find_slacks(H, J)
+        order = _ordering(sp.csc_array((np.ones(i.size), (i, j)), shape=(N, N)))
+        late = np.ones(N, bool)
+        late[self.slacks] = False
+        self.order = np.concatenate([self.slacks, order[late[order]]])
         position = np.empty(N, np.int64)
         position[self.order] = np.arange(N)
         i, j = position[i], position[j]
@@ -61,20 +65,41 @@ class Sparse:
         self.indices = (entries % N).astype(np.int32)
         self.indptr = np.searchsorted(entries // N, np.arange(N + 1)).astype(np.int32)
 
+    def _find_slacks(self, H, J):
+        """Find variables that only one row of J knows, and no other variable through H: they are eliminated first.
+
+        Controls of a discretised equation are such, or slacks. They add no fill, and give their row a pivot.
+        """
+        alone = np.bincount(J.indices, minlength=self.n) == 1
+        rows = np.repeat(np.arange(self.n), np.diff(H.indptr))
+        alone[rows[rows != H.indices]] = False
+        entries = np.flatnonzero(alone[J.indices])
+        self.slacks, self.slack_entries = J.indices[entries], entries
+        self.slack_rows = np.searchsorted(J.indptr, entries, side="right") - 1
+
+    def _from_slacks(self, H, J, sigma):
+        """Return what the elimination of these variables takes from the diagonal of each row, at least 0."""
+        if self.slacks.size == 0:
+            return 0.0
+        pivot = (H.diagonal() + sigma)[self.slacks]
+        gain = J.data[self.slack_entries] ** 2 / np.where(pivot > 0, pivot, np.inf)
+        return np.bincount(self.slack_rows, gain, J.shape[0])
+
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc), refined on the matrix as it was given."""
         b = np.concatenate([rx, rc]).astype(float)
         x = self._direct(b)
+        r, size = b - self._product(x), np.linalg.norm(b)
+        left = np.linalg.norm(r)
         for _ in range(_REFINEMENTS):
-            r = b - self._product(x)
-            if not np.linalg.norm(r) > _REFINED * np.linalg.norm(b):
+            if not left > _REFINED * size:
                 break
             better = x + self._direct(r)
-            if not np.linalg.norm(b - self._product(better)) < np.linalg.norm(r):
+            r_better = b - self._product(better)
+            if not np.linalg.norm(r_better) < left:
                 break
-            x = better
-        r = b - self._product(x)
-        self.residual = (-r[: self.n], -r[self.n :]) if np.linalg.norm(r) > 1e-12 * np.linalg.norm(b) else None
+            x, r, left = better, r_better, np.linalg.norm(r_better)
+        self.residual = (-r[: self.n], -r[self.n :]) if left > _REFINED * size else None
         x = x.astype(rx.dtype)
         return x[: self.n], x[self.n :]
 
@@ -85,7 +110,7 @@ class Sparse:
 
     def _product(self, x):
         p, q = x[: self.n], x[self.n :]
-        return np.concatenate([self.H @ p + self.sigma * p + self.J.T @ q, self.J @ p - self.d * q])
+        return np.concatenate([self.H @ p + self.sigma * p + self.J_turned @ q, self.J @ p - self.d * q])
 
 
 def _ordering(upper):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from numopt import _array, use_kernels
 from numopt._kernels import kernels
@@ -107,6 +108,25 @@ def test_badly_scaled_rows_keep_their_signs(k):
     scale = np.array([1e8, 1.0, 1e-8, 1e4])
     A = np.array([[2.0, 1, 0, 1], [1, 2, 1, 0], [0, 1, 3, 1], [1, 0, 1, -1.0]]) * np.outer(scale, scale)
     assert k.kkt_factor(A, A[:0], 0.0, 0.0)[1:] == (1, 0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 17, 60, 200])
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.1, 0.5])
+def test_sparse_factorisation(k, n, density, dtype):
+    """Quasi-definite: any order is stable. Forests, chains and dense ones; the pattern is analysed once."""
+    rng, known = np.random.default_rng(n), None
+    for _ in range(2):
+        A = rng.standard_normal((n, n)) * (np.random.default_rng(7).random((n, n)) < density)
+        sign = np.where(np.random.default_rng(3).random(n) < 0.3, -1.0, 1.0)
+        A = A + A.T
+        A[np.outer(sign, sign) > 0] *= 0.1 / max(1, n * density)
+        A = (A + np.diag(sign * (1 + rng.random(n)))).astype(dtype)
+        upper = sp.csc_array(np.triu(A))
+        factor, D, known = k.sparse_ldl(upper.indptr, upper.indices, upper.data, known)
+        assert (np.asarray(D) < 0).sum() == (sign < 0).sum() == (np.linalg.eigvalsh(A.astype(float)) < 0).sum()
+        b = rng.standard_normal(n).astype(dtype)
+        x = k.sparse_ldl_solve(factor, b)
+        np.testing.assert_allclose(A.astype(float) @ x, b, atol=1e-3 if dtype == "float32" else 1e-10)
 
 
 @pytest.mark.parametrize("n", [2, 60])

@@ -8,6 +8,7 @@ from scipy.linalg import lapack
 from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_logistic as _logistic
 from numopt._kernels.cpu import _constrained_sparse as _sparse
+from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
 
 
@@ -191,7 +192,7 @@ def sparse_ldl(indptr, indices, data, known):
 
     `known` is what the last factorisation of this pattern returned as such, or None.
     """
-    known = _sparse.symbolic(indptr, indices) if known is None else known
+    known = _symbolic.symbolic(indptr, indices) if known is None else known
     values, D = _sparse.numeric(data, *known)
     return (values, D, *known[:5]), D, known
 
