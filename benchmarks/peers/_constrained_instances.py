@@ -122,8 +122,10 @@ def library() -> Path | None:
 
 
 @cache
-def general_names() -> tuple[str, ...]:
+def general_names(fresh: bool = False) -> tuple[str, ...]:
     """Return every k-th of the small general problems in alphabetical order, 40 in all.
+
+    `fresh`: the 40 halfway between these, which nobody had looked at; the rule was written down before any was solved.
 
     Small and general: at most 10 variables and 20 constraints in the index, not all of them linear, one inequality at
     least, an objective with second derivatives, real variables; none that is named for development. What is larger at
@@ -136,8 +138,13 @@ def general_names() -> tuple[str, ...]:
     smooth = (index.isfeasibility == 0) & (index.isgrad == 1) & (index.ishess == 1)
     chosen = index[small & smooth & (index.ptype == "n") & (index.xtype == "r")].problem_name
     names = sorted(set(chosen) - SPARED - set(EQUALITY))
-    spread = [round(i) for i in np.linspace(0, len(names) - 1, 40)]
-    return tuple(_fitting(names, start) for start in spread)
+    stride = (len(names) - 1) / 39
+    chosen = tuple(_fitting(names, round(i * stride)) for i in range(40))
+    if not fresh:
+        return chosen
+    rest = [name for name in names if name not in chosen]
+    stride = len(rest) / 40
+    return tuple(_fitting(rest, int((i + 0.5) * stride)) for i in range(40))
 
 
 def _fitting(names: list[str], start: int) -> str:
@@ -203,6 +210,12 @@ def at_point(function: Callable) -> Callable:
 def general() -> list[Instance]:
     """Return the 40 general problems."""
     return [Instance(name, s2mpj(name), TARGET) for name in general_names()]
+
+
+@cache
+def unseen() -> list[Instance]:
+    """Return the 40 that nobody had looked at."""
+    return [Instance(name, s2mpj(name), TARGET) for name in general_names(fresh=True)]
 
 
 # degenerate Jacobians
