@@ -5,10 +5,27 @@ import numpy as np
 from numopt import _array
 from numopt._check import one_of
 from numopt.constrained._functions import SCHEMES, differences
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning, warn
 
 
-class Objective:
+class _Symmetric:
+    """Looks at the first Hessian: if it is not symmetric it says so, and then makes every one so."""
+
+    skew = None
+
+    def symmetric(self, H, name):
+        """Return H, or its symmetric part."""
+        if hasattr(H, "matvec"):
+            return H
+        if self.skew is None:
+            self.skew = not is_symmetric(H)
+            if self.skew:
+                warn(f"{name} returned a matrix that is not symmetric: (H + H^T) / 2 is used; see check_derivatives",
+                     NumoptWarning)  # fmt: skip
+        return (H + H.T) / 2 if self.skew else H
+
+
+class Objective(_Symmetric):
     """f with its gradient and, where the caller has one, its Hessian.
 
     Attributes
@@ -56,8 +73,7 @@ class Objective:
             return differences(space, self.gradient, x, self.hess)
         if self.hess is None:
             return None
-        H = space.call("nhev", self.hess, x, *self.args)
-        return space.matrix("hess", H, (n, n))
+        return self.symmetric(space.matrix("hess", space.call("nhev", self.hess, x, *self.args), (n, n)), "hess")
 
     def product(self, x, p):
         return self.space.vector("hessp", self.space.call("nhev", self.products, x, p, *self.args), x.shape[0])
@@ -68,7 +84,7 @@ class Objective:
         return self.space.xp.reshape(self.space.xp.asarray(f, device=self.space.device), (1,))
 
 
-class Block:
+class Block(_Symmetric):
     """One constraint of the caller: some rows of c with Jacobian and, where there is one, Hessian of v.c."""
 
     def __init__(self, space, label, fun, jac, hess, low, high):
@@ -100,7 +116,8 @@ class Block:
             return differences(space, gradient, x, self.hess)
         if self.hess is None:
             return None
-        return space.matrix(self.names[2], space.call("nhev", self.hess, x, v), (n, n))
+        H = space.matrix(self.names[2], space.call("nhev", self.hess, x, v), (n, n))
+        return self.symmetric(H, self.names[2])
 
     def _raw(self, x):
         c = self.space.xp.asarray(self.space.call("ncev", self.fun, x), device=self.space.device)
@@ -135,6 +152,15 @@ class LinearBlock(Block):
 
     def hessian(self, x, v):
         return None
+
+
+def is_symmetric(H):
+    """Say whether a matrix, dense or sparse, is symmetric up to 1e-8 of its largest entry."""
+    if _array.is_sparse(H):
+        return bool(abs(H - H.T).max() <= 1e-8 * abs(H).max()) if H.nnz else True
+    xp = _array.namespace(H)
+    off, size = _array.host(xp.max(xp.abs(H - H.T)), xp.max(xp.abs(H)))
+    return not off > max(1e-8, 10 * float(xp.finfo(H.dtype).eps)) * size
 
 
 def read_constraints(space, constraints):

@@ -105,7 +105,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     ConvergenceWarning
         `tol` was not reached, or inner solves of "adasketch" ran into their cap.
     NumoptWarning
-        `x0` lies outside `bounds`.
+        `x0` lies outside `bounds`; a Hessian is not symmetric; constraints are dependent at the solution (dense
+        factorisation alone), so that their multipliers are not unique.
 
     Notes
     -----

@@ -1,6 +1,7 @@
 """What the constrained solvers return."""
 
 from numopt._result import Result, result_class
+from numopt.exceptions import NumoptWarning, warn
 
 
 @result_class
@@ -64,7 +65,7 @@ class ConstrainedResult(Result):
 
 
 def second_order(p, kkt, state):
-    """Say what the inertia of the KKT matrix at a first-order point proves.
+    """Say what the inertia of the KKT matrix at a first-order point proves, and warn of dependent rows.
 
     Bounds enter through their multipliers over their distances, as in the barrier method: an active bound with a
     positive multiplier is nearly infinite curvature.
@@ -85,6 +86,12 @@ def second_order(p, kkt, state):
             curvature = curvature + xp.clip(lam, 0.0, None) / xp.clip(p.cu - c, tiny, None)
             d = xp.concat([xp.zeros_like(state.point.c[:e]), 1.0 / xp.clip(curvature, tiny, None)])
     kkt.factor(p.hessian(state.point, state.lam), state.point.J, sigma, d)
+    if kkt.negative < p.m:  # a zero eigenvalue, or one that rounding pushed to the other side
+        warn(
+            "dependent constraints: their gradients at x are linearly dependent, so that multipliers are not unique; "
+            "leave out what follows from the others",
+            NumoptWarning,
+        )
     if kkt.zero:
         return "not verified"
     return "min" if kkt.negative == p.m else "saddle" if kkt.negative > p.m else "not verified"

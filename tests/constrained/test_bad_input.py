@@ -3,11 +3,12 @@
 import array_api_strict
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 
 from numopt import Status
 from numopt.constrained import KKTSolver, minimize_constrained, sketch_solve
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning
 from tests.constrained.problems import solve
 
 
@@ -165,3 +166,68 @@ def test_statuses_of_a_stopped_run():
 
     res = solve(lambda x: (x**4).sum(), [1.0, 2.0], lambda x: [x.sum() - 1], callback=stop)
     assert res.status == Status.CALLBACK_STOP and res.nit == 1
+
+
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_array])
+def test_a_hessian_that_is_not_symmetric_is_made_so(kind):
+    A = np.array([[2.0, 1.0], [0.0, 2.0]])
+    with pytest.warns(NumoptWarning, match=r"hess returned a matrix that is not symmetric.*check_derivatives"):
+        res = minimize_constrained(lambda x: x @ A @ x / 2 - x[0], [1.0, 1.0], jac=lambda x: (A + A.T) @ x / 2 - [1, 0],
+                                   hess=lambda x: kind(A))  # fmt: skip
+    np.testing.assert_allclose((A + A.T) @ res.x / 2, [1, 0], atol=1e-8)
+    assert res.nit == 1
+    skew = constraint(hess=lambda x, v: np.array([[0.0, 1.0], [-1.0, 0.0]]))
+    with pytest.warns(NumoptWarning, match=r"constraints\[0\].hess returned a matrix that is not symmetric"):
+        assert minimize_constrained(square, [1.0, 1.0], **GOOD, constraints=skew).success
+
+
+def test_no_hessian_is_learnt():
+    res = minimize_constrained(square, [0.3, 1.0], jac=GOOD["jac"], constraints=constraint())
+    assert res.success and res.second_order == "not verified"
+
+
+def test_a_wrong_jacobian_of_a_constraint_is_suspected():
+    wrong = NonlinearConstraint(
+        lambda x: x @ x, 1, 1, jac=lambda x: -2 * x[None], hess=lambda x, v: -2 * v[0] * np.eye(2)
+    )
+    res = minimize_constrained(lambda x: x[0], [2.0, 1.0], jac=lambda x: np.array([1.0, 0.0]),
+                               hess=lambda x: np.zeros((2, 2)), constraints=wrong, on_failure="ignore")  # fmt: skip
+    assert not res.success and np.isfinite(res.x).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["fun", "jac", "hess", "cons"])
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_hostile_answers_never_pass_for_success(name, value, call):
+    """From the given call on, one function returns nothing but NaN or infinity."""
+    seen = {}
+
+    def hostile(at, function):
+        def answer(*arguments):
+            seen[at] = seen.get(at, 0) + 1
+            out = np.asarray(function(*arguments), float)
+            return out + value if at == name and seen[at] > call else out
+
+        return answer
+
+    c = NonlinearConstraint(hostile("cons", lambda x: np.array([x @ x])), 1, 1, jac=lambda x: 2 * x[None],
+                            hess=lambda x, v: 2 * v[0] * np.eye(3))  # fmt: skip
+    try:
+        res = minimize_constrained(
+            hostile("fun", lambda x: (x**4).sum() - x[0]), [0.9, 0.8, -0.7],
+            jac=hostile("jac", lambda x: 4 * x**3 - [1, 0, 0]),
+            hess=hostile("hess", lambda x: np.diag(12 * x**2)), constraints=c, on_failure="ignore", max_iter=40,
+        )  # fmt: skip
+    except InvalidInputError:
+        return
+    assert np.isfinite(res.x).all() and (res.kkt_error <= 1e-8 if res.success else not res.kkt_error <= 1e-8)
+
+
+@pytest.mark.parametrize("options", [{"disp": True}, {"verbose": 2}, {"maxiter": 3}])
+def test_options_of_scipy(options):
+    assert minimize_constrained(square, [1.0, 1.0], **GOOD, options=options).success
+
+
+def test_tol_zero_gets_what_rounding_allows():
+    res = minimize_constrained(square, [1.0, 2.0], **GOOD, constraints=constraint(), tol=0.0, on_failure="ignore")
+    assert res.kkt_error < 1e-15

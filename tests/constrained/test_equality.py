@@ -6,6 +6,7 @@ from scipy.optimize import LinearConstraint
 
 from numopt import Status
 from numopt.constrained import minimize_constrained
+from numopt.exceptions import NumoptWarning
 from tests.constrained.problems import EQUALITY, solve
 
 
@@ -124,7 +125,8 @@ def test_rows_that_add_nothing_do_no_harm(name, added):
         res = solve(f, x0, added(c), on_failure="ignore")
         assert not res.success and np.isfinite(res.x).all()
         return
-    res = solve(f, x0, added(c))
+    with pytest.warns(NumoptWarning, match="dependent constraints"):
+        res = solve(f, x0, added(c))
     assert res.success and abs(res.fun - value) <= 1e-6 * max(1, abs(value))
 
 
@@ -149,7 +151,8 @@ def test_a_row_of_zeros_with_a_constant():
 
 
 def test_more_rows_than_variables():
-    res = solve(lambda x: x @ x, [0.0, 0.5], lambda x: [x[0] - 1, x[1] - 2, x[0] + x[1] - 3])
+    with pytest.warns(NumoptWarning, match="dependent constraints"):
+        res = solve(lambda x: x @ x, [0.0, 0.5], lambda x: [x[0] - 1, x[1] - 2, x[0] + x[1] - 3])
     np.testing.assert_allclose(res.x, [1, 2], atol=1e-8)
 
 
