@@ -80,6 +80,7 @@ def exact_newton(p, kkt, regular, start):
             if alpha == 1.0 and new.point.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
                 sx, slam = kkt.solve(-gL, -(c + new.point.c))
+                finite(_array.host(sx @ sx + slam @ slam), "the size of the correction")
                 corrected = State(p.point(point.x + sx), lam + slam)
                 if _merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
                     new = corrected
@@ -100,8 +101,12 @@ def _merit(p, state, eta1, eta2):
     """Return the merit function, infinite where it cannot be evaluated."""
     if not state.point.finite:
         return math.inf
-    value = p.measure(state).merit(eta1, eta2)
-    return value if math.isfinite(value) else math.inf
+    value, point = p.measure(state).merit(eta1, eta2), state.point
+    if math.isfinite(value):
+        return value
+    if value != value and math.isfinite(_array.host(p.xp.sum(point.g) + p.xp.sum(state.gL))):
+        finite(value, "the merit function")  # no derivative of the caller's is to blame
+    return math.inf
 
 
 def _factor(kkt, J, B, tau, delta):

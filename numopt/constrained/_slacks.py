@@ -72,6 +72,7 @@ def least_squares_multipliers(p, ip, point, zl, zu):
     ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 0.0)
     if ip.kkt.zero:
         ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 1e-8)
-    _, lam = ip.solve(rw, lam)
-    largest = finite(_array.host(xp.max(xp.abs(lam))), "the largest multiplier at the start")
+    left, lam = ip.solve(rw, lam)
+    largest, size = _array.host(xp.max(xp.abs(lam)), left @ left)
+    finite(largest + size, "the largest multiplier at the start")
     return lam if largest <= 1e3 else xp.zeros_like(lam)
