@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.peers import Answer, Instance, Solver
 from benchmarks.peers._constrained_instances import TARGET, Model, kkt_error
-from benchmarks.peers._constrained_peers import INSIDE, watched
+from benchmarks.peers._constrained_peers import INSIDE, STEPS, watched
 
 ESTIMATOR = "estimator"
 
@@ -58,5 +58,5 @@ def minimize(model: Model, tol: float = TARGET, **options: Any) -> Any:
         warnings.simplefilter("ignore")  # of dependent constraints, moved starts, capped inner solves: the ruler judges
         return minimize_constrained(
             model.fun, model.x0, jac=model.grad, hess=model.hess, constraints=[constraint], bounds=bounds, tol=tol,
-            on_failure="ignore", **options,
+            max_iter=STEPS, on_failure="ignore", **options,
         )  # fmt: skip

@@ -70,7 +70,7 @@ def exact_newton(p, kkt, regular, start):
             if eta1 > 1e8 or eta2 < 1e-8:
                 raise LineSearchFailed(begun)
 
-        here, alpha = state.merit(eta1, eta2), 1.0
+        here, alpha = finite(state.merit(eta1, eta2), "the merit function"), 1.0
         slack = 10 * eps * max(1.0, abs(here))
         while True:
             new = State(p.point(point.x + dx * alpha), lam + dlam * alpha)

@@ -21,7 +21,8 @@ def kkt_factor(H, J, sigma, d):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
     parts = _parts(H, J, sigma, d)
     if sum(J.shape) <= _dense.SMALL:
-        *factor, negative, zero = _dense.small(*parts)
+        A, pivots, scale, negative, zero = _dense.small(*parts)
+        factor = A, pivots, scale
     else:
         A = _dense.assembled(*parts)
         scale = _dense.equilibrated(A)
