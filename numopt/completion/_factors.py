@@ -33,6 +33,13 @@ def outside(V, X):
     return X - V @ (transposed(V) @ X)
 
 
+def moved(V, D):
+    """Return the orthonormal basis of V + D that is next to V; V is orthonormal, and D orthogonal to it."""
+    xp = namespace(V)
+    s, Q = xp.linalg.eigh(transposed(D) @ D)
+    return (V + D) @ ((Q / xp.sqrt(1 + s)) @ transposed(Q))
+
+
 def inner(X, Y):
     """Return <X, Y> in float64, on the device."""
     xp = namespace(X)

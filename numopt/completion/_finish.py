@@ -30,7 +30,7 @@ def finish(p, state, info, common):
     return CompletionResult(
         U=U, V=V, s=s, row_bias=b, col_bias=c, mean=p.mean, rank=r,
         rel_residual=found["rel_residual"], grad_norm=found["stationarity"],
-        local_conditioning=found.get("local_conditioning", np.inf),
+        local_conditioning=found.get("local_conditioning", np.inf), error_estimate=found.get("error_estimate", np.inf),
         identifiable_rows=rows, identifiable_cols=columns, n_components=components,
         min_count=int(min(np.diff(p.rows.indptr).min(), np.diff(p.columns.indptr).min())),
         oversampling=size / (max(r, 1) * (m + n - max(r, 1))), loss_scale=scale,

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from numopt._array import host
 from numopt._loop import Iterate
-from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr
+from numopt.completion._factors import NotFiniteError, finite, inner, moved, outside, qr
 
 SAFE = 1e-13  # ridge on the eliminated factor, relative to the density: keeps rows without enough entries regular
 _MAX_CG = 40
+_CLOSE = 1e-4  # residual from which on rows are corrected, not solved: the bias of a small ridge then goes to 0
+_NEAR = 0.05  # of the residual before: the step was so short that the blocks of the preconditioner still serve
 
 
 @dataclass
@@ -42,13 +44,18 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         raise NotFiniteError
     _, size, _ = p.gradient(p.columns, V, U)
     rounding = 64 * float(xp.finfo(p.dtype).eps)
-    damping, rejected, residuals, gradients = 1e-2, 0, [math.sqrt(square) / p.norm], []
+    rel = math.sqrt(square) / p.norm
+    damping, rejected, residuals, gradients, blocks = min(1e-2, rel), 0, [rel], [], None
     for _ in range(steps):
         state = zero._replace(U=U, V=V)
+        p.kept["systems"] = U, kept
         if residuals[-1] <= enough:
             return state, residuals[-1], math.inf, "met"
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
-        _, _, blocks, g = p.half(p.columns, U, mu, keep=True, base=V)
+        if blocks is None or len(residuals) < 2 or residuals[-1] > _NEAR * residuals[-2]:
+            _, _, blocks, g = p.half(p.columns, U, mu, keep=True, base=V)
+        else:  # U has hardly changed
+            g, _, _ = p.gradient(p.columns, V, U)
         g = outside(V, g)
         slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
         gradients.append(slope)
@@ -57,10 +64,12 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             return state, residuals[-1], slope, "stationary"
         if _slow(residuals, gradients, 2 if stage else patience):
             return state, residuals[-1], slope, "slow"
-        forcing = min(0.1, math.sqrt(residuals[-1]), slope)
+        forcing = max(min(0.1, math.sqrt(residuals[-1]), slope), 0.1 * enough / residuals[-1])
         D, left, n_cg = _step(p, U, V, kept, blocks, g, mu, forcing)
-        trial = qr(finite(V + D))
-        other, trial_square, trial_kept, _ = p.half(p.rows, trial, SAFE * p.density, keep=True)
+        trial = moved(V, finite(D))
+        base = U if residuals[-1] < _CLOSE else None
+        other, trial_square, trial_kept, _ = p.half(p.rows, trial, SAFE * p.density, keep=True, base=base)
+        other = other if base is None else base + other
         predicted = host(inner(g, D) + inner(D, left))
         counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
         if not (math.isfinite(trial_square) and math.isfinite(predicted)):
@@ -76,6 +85,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             damping, rejected = 5.0 * damping, rejected + 1
             if rejected > 8:
                 return state, residuals[-1], slope, "slow"
+    p.kept["systems"] = U, kept
     return zero._replace(U=U, V=V), residuals[-1], gradients[-1] if gradients else math.inf, "steps"
 
 

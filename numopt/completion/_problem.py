@@ -12,11 +12,10 @@ from numopt._array import host, is_numpy
 from numopt.completion._data import Side
 from numopt.completion._factors import NotFiniteError, finite
 from numopt.completion._parts import listed, part
-from numopt.completion._unique import FLAT, ambiguity, local_conditioning
+from numopt.completion._unique import FLAT, ambiguity, conditioning
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
-
-
+AMPLIFIED = 10.0  # times the residual: where the error is larger, it is judged itself
 PATIENCE = 3  # rises of the validation error in a row that end a run
 
 
@@ -176,10 +175,15 @@ class Problem:
         if not self.penalised and not self.robust:
             # Also of points that are far from done, lest one of them be preferred.
             open_lines, met = ambiguity(self, state.U.shape[1]), next(iter(first.values())) <= self.tol
-            flat = met and local_conditioning(self, state)
-            rest |= {"ambiguity": open_lines} | ({"local_conditioning": flat} if met else {})
-            found = open_lines + (met and flat < FLAT)
-            first = ({"ambiguity": found} if found > self.tol else {}) | first
+            if met:
+                flat, factor = conditioning(self, state)
+                error = factor * rel if rel > 0 else 0.0
+                rest |= {"local_conditioning": flat, "error_estimate": error}
+                open_lines += flat < FLAT
+                if rel <= self.tol and factor > AMPLIFIED:
+                    first = {"error_estimate": error} | first
+            rest |= {"ambiguity": open_lines}
+            first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
         if self.robust and not self.penalised and rel <= self.tol:
             open_lines = self._open_to_outliers(state)
             rest |= {"ambiguity": open_lines}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt._array import host
-from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr
+from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
 _STEPS = 50
@@ -37,18 +37,45 @@ def ambiguity(p, rank):
     return float(open_rows + open_columns + max(components - 1, 0))
 
 
-def local_conditioning(p, state):
-    """Return the smallest over the largest Ritz value of H^{-1} S, gauge directions projected out.
+def conditioning(p, state):
+    """Return (local conditioning, amplification of errors).
 
-    S is the curvature of the objective with U eliminated, H its diagonal blocks. Lanczos in the
-    inner product of H^{-1}, reorthogonalised, from a fixed start; it ends early when the smallest value settles.
+    The first is the smallest over the largest Ritz value of H^{-1} S, gauge directions projected out. S is the
+    curvature of the objective with U eliminated, H its diagonal blocks. Lanczos in the inner product of H^{-1},
+    reorthogonalised, from a fixed start; it ends early when the smallest value settles.
+
+    The second is the relative error of U V^T over the relative residual that is to be expected: to first order, of an
+    error in all directions alike, with the first as a bound on what the coupling of U and V adds.
     """
-    xp, k = p.xp, p.kernels
+    m, n = p.shape
     if state.V.shape[1] == 0:
-        return 1.0
-    V = qr(finite(state.V))
-    U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
+        return 1.0, 0.0
+    known, kept = p.kept.get("systems", (None, None))
+    V, U = state.V, state.U
+    if known is not U:
+        V = qr(finite(V))
+        U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
+    own = [_spread(p, side, factors, F) for side, factors, F in ((p.rows, kept, V), (p.columns, blocks, U))]
+    smallest = _smallest(p, U, V, kept, blocks)
+    if smallest <= 0:
+        return 0.0, np.inf
+    directions = V.shape[1] * (m + n - V.shape[1])
+    return smallest, float(np.sqrt(p.density * (own[0] * (1 + 1 / smallest) + own[1] / smallest) / directions))
+
+
+def _spread(p, side, kept, F):
+    """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries."""
+    there = p.xp.asarray(np.diff(side.indptr) > 0, device=p.device)
+    traces = p.kernels.inverse_traces(kept, transposed(F) @ F)
+    total = host(p.xp.sum(p.xp.where(there, traces, p.xp.zeros_like(traces))))
+    if not np.isfinite(total):
+        raise NotFiniteError
+    return total
+
+
+def _smallest(p, U, V, kept, blocks):
+    xp, k = p.xp, p.kernels
 
     def curvature(D):
         return outside(V, k.schur_columns(p.columns, U, V, D, k.schur_rows(p.rows, U, V, D, kept)))

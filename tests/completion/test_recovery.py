@@ -44,6 +44,42 @@ def test_no_wrong_completion_is_called_a_success():
     assert met >= 10
 
 
+def test_blocks_that_share_too_little_are_no_success():
+    """Two blocks of rank 2 with one column in common: each is determined, how they fit together is not."""
+    rng = np.random.default_rng(0)
+    full = rng.standard_normal((40, 2)) @ rng.standard_normal((2, 41))
+    seen = np.zeros(full.shape, bool)
+    seen[:20, :21], seen[20:, 20:] = True, True
+    result = matrix_completion(np.where(seen, full, np.nan), 2, rng=0, on_failure="ignore")
+    assert result.identifiable_rows.all() and result.n_components == 1 and error(result, full) > 0.1
+    assert not result.success and result.status == numopt.Status.INVALID_MODEL and "not unique" in result.message
+    seen[20:, 19:] = True
+    result = matrix_completion(np.where(seen, full, np.nan), 2, rng=0)
+    assert result.success and error(result, full) < 1e-5
+
+
+@pytest.mark.parametrize("method", ["auto", "als"])
+def test_the_error_is_judged_where_entries_amplify_it(method):
+    """The two entries of row 3 lie in columns that are nearly parallel."""
+    rng = np.random.default_rng(1)
+    U, V = rng.standard_normal((40, 2)), rng.standard_normal((40, 2))
+    V[7] = V[8] + 1e-3 * rng.standard_normal(2)
+    full = U @ V.T
+    seen = rng.random(full.shape) < 0.4
+    seen[3], seen[3, 7:9] = False, True
+    result = matrix_completion(np.where(seen, full, np.nan), 2, method=method, rng=0, on_failure="ignore")
+    assert next(iter(result.certificate)) == "error_estimate" and result.error_estimate > 10 * result.rel_residual
+    # Alternating sweeps have a small ridge, which keeps them from the last digits here.
+    assert result.success == (method == "auto") and (error(result, full) < 1e-5) == result.success
+
+
+def test_errors_are_estimated():
+    for oversampling, kappa in ((5, 1), (3, 100), (2, 10)):
+        X, full = haar(300, 280, 5, oversampling, kappa)
+        result = matrix_completion(X, 5, tol=1e-7, rng=0)
+        assert 0.2 < error(result, full) / result.error_estimate < 5
+
+
 def test_a_short_row_is_named_as_not_identifiable():
     (rows, columns, values, shape), full = haar(80, 70, 3, 6)
     keep = (rows != 5) | (np.cumsum(rows == 5) <= 2)

@@ -90,6 +90,11 @@ def test_half_step_with_offset_scale_and_base(xp, room, dtype):
     p.close(U, want)
     p.close(sums, residual)
     p.close(p.k.solve_kept(kept, rhs), want)
+    M = p.base.T @ p.base
+    systems = np.einsum("ij,ja,jb->iab", p.W, V, V) + (p.scale[:, None] * ridge)[:, :, None] * np.eye(5)
+    there = p.W.any(axis=1)  # what stands for the system of an empty row is left to each room
+    traces = p.backend.to_numpy(p.k.inverse_traces(kept, p.array(M)))
+    p.close(p.backend.asarray(traces[there]), np.trace(np.linalg.inv(systems) @ M, axis1=1, axis2=2)[there])
     p.close(rhs, np.einsum("ij,ja->ia", p.W * (p.Y - p.offset - p.base @ V.T), V))
 
 

@@ -143,14 +143,15 @@ def add_products(values, block, n, lanes, total):
 
 
 @jit(fastmath=_SUM)
-def cholesky(G, k):
+def cholesky(G, k, first):
     """Factor the leading k x k of G = R^T R in place, upper, with 1 / r_jj on the diagonal.
 
     All columns up to the width of G, a multiple of 4, are carried along: right-hand sides become R^{-T} b. There are
     at least k rows, rounded up to 4; those from k on become 0. A pivot lost to rounding gives a coordinate that is 0.
+    Columns from `first` on hold an identity, which becomes R^{-T}, triangular like itself.
     """
-    K = G.shape[1]
     for a in range(0, k, 4):
+        K = min(G.shape[1], first + a + 4)
         s0, s1, s2, s3 = G[a, a], G[a + 1, a + 1], G[a + 2, a + 2], G[a + 3, a + 3]
         b = a
         while K - b >= 12:

@@ -5,7 +5,7 @@ import numpy as np
 
 from numopt._kernels.cpu._completion_gram import add_gram, add_products, back_substitute, cholesky, lines_cached
 from numopt._kernels.cpu._completion_inverse import pack_inverse, set_identity
-from numopt._kernels.cpu._completion_rows import dot, scaled_copy
+from numopt._kernels.cpu._completion_rows import dot, fetch, scaled_copy
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -17,6 +17,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
     K, lanes = V.shape[1], 4 if V.itemsize == 8 else 8
     lines = lines_cached(K * V.itemsize)
     block, values = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype)
+    last = ptr[ptr.size - 1] - 8 if V.size * V.itemsize > (1 << 19) else 0
     keep = kept.size > 0
     # The right-hand side is column K of the system; the identity follows where an inverse is wanted.
     G, b, x = np.empty((K, 2 * K + 4 if keep else K + 4)), np.empty((1, K)), np.empty((1, K))
@@ -32,6 +33,8 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
         for first in range(ptr[i], ptr[i + 1], lines):
             n = min(lines, ptr[i + 1] - first)
             for e in range(n):
+                if first + e < last:
+                    fetch(V, idx[first + e + 8], K)
                 j = idx[first + e]
                 r = y[first + e]
                 if shifted:
@@ -58,7 +61,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                 rhs[i, a] = b[0, a]
         if keep:
             set_identity(G, k, K + 4)
-        cholesky(G, k)
+        cholesky(G, k, K + 4)
         back_substitute(G, k, K, x)
         if keep:
             pack_inverse(G, k, K + 4, inverse, lower, kept, i)

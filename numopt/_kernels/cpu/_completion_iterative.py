@@ -49,7 +49,7 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
             for a in range(k):
                 G[a, a] += ridge + 1e-13 * trace / k
             set_identity(G, k, K)
-            cholesky(G, k)
+            cholesky(G, k, K)
             back_substitute(G, k, k, x)
             pack_inverse(G, k, K, inverse, lower, kept, 0)
             for a in range(k):

@@ -4,10 +4,11 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._completion_inverse import solve_packed
-from numopt._kernels.cpu._completion_rows import axpy, axpy_four, dot, dot_four
+from numopt._kernels.cpu._completion_rows import axpy, axpy_four, dot, dot_four, fetch
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
+FAR = 1 << 19  # bytes of a factor from which on its rows are fetched ahead
 
 
 @jit(fastmath=_SUM)
@@ -16,6 +17,7 @@ def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
     K, k = V.shape[1], g.shape[1]
     pull, push = np.empty((1, K), V.dtype), np.empty((1, K), V.dtype)
     weighted, shifted, one = w.size > 0, offset.size > 0, V.dtype.type(1)
+    last = ptr[ptr.size - 1] - 20 if V.size * V.itemsize > FAR else 0
     b, s, r = np.empty(4, V.dtype), np.ones(4, V.dtype), np.empty(4, V.dtype)
     for i in range(lo, hi):
         pull[:], push[:] = 0, 0
@@ -23,6 +25,9 @@ def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
         e, end = ptr[i], ptr[i + 1]
         while e < end:
             four = end - e >= 4
+            if e < last:
+                for q in range(16, 20):
+                    fetch(V, idx[e + q], K)
             count = 4 if four else 1
             if four:
                 r[0], r[1], r[2], r[3] = dot_four(U, i, V, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], 0, K)
@@ -60,9 +65,13 @@ def gradient_chunks(bounds, y, idx, ptr, w, U, V, offset, g, size, sums):
 def residual_rows(lo, hi, y, idx, ptr, U, V, offset, out):
     """Write y_ij - o_j - u_i.v_j for the entries of rows lo to hi."""
     shifted, K = offset.size > 0, V.shape[1]
+    last = ptr[ptr.size - 1] - 20 if V.size * V.itemsize > FAR else 0
     for i in range(lo, hi):
         e, end = ptr[i], ptr[i + 1]
         while end - e >= 4:
+            if e < last:
+                for q in range(16, 20):
+                    fetch(V, idx[e + q], K)
             x = dot_four(U, i, V, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], 0, K)
             out[e], out[e + 1], out[e + 2], out[e + 3] = x
             e += 4
@@ -84,10 +93,14 @@ def residual_chunks(bounds, y, idx, ptr, U, V, offset, out):
 def multiply_rows(lo, hi, values, idx, ptr, X, out):
     """Write sum_j value_ij x_j of rows lo to hi."""
     row, K = np.empty((1, X.shape[1]), X.dtype), X.shape[1]
+    last = ptr[ptr.size - 1] - 20 if X.size * X.itemsize > FAR else 0
     for i in range(lo, hi):
         row[:] = 0
         e, end = ptr[i], ptr[i + 1]
         while end - e >= 4:
+            if e < last:
+                for q in range(16, 20):
+                    fetch(X, idx[e + q], K)
             s = values[e], values[e + 1], values[e + 2], values[e + 3]
             axpy_four(s[0], s[1], s[2], s[3], X, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], row, K)
             e += 4
@@ -109,7 +122,11 @@ def _coupled(i, idx, ptr, w, other, own, at, K, t):
     """Add sum_j w s_j o_j[:K] to t, s_j = o_j[at:].own_i: what both passes of the Schur complement do."""
     weighted, length = w.size > 0, other.shape[1] - at
     e, end = ptr[i], ptr[i + 1]
+    last = ptr[ptr.size - 1] - 20 if other.size * other.itemsize > FAR else 0
     while end - e >= 4:
+        if e < last:
+            for q in range(16, 20):
+                fetch(other, idx[e + q], other.shape[1])
         s0, s1, s2, s3 = dot_four(own, i, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], at, length)
         if weighted:
             s0, s1, s2, s3 = s0 * w[e], s1 * w[e + 1], s2 * w[e + 2], s3 * w[e + 3]

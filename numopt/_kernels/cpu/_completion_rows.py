@@ -221,3 +221,26 @@ def eliminate(typingctx, G, a, n, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3):
 
     d = types.float64
     return types.void(G, types.intp, types.intp, d, d, d, d, d, d, d, d, d, d), codegen
+
+
+@intrinsic
+def fetch(typingctx, X, j, n):
+    """Ask for row j of X, n numbers, to be brought to the cache."""
+
+    def codegen(context, builder, signature, args):
+        vector = _vector(context, signature.args[0])
+        x = _row(context, builder, signature.args[0], args[0], args[1], _number(0))
+        i32, bytes_ = ir.IntType(32), ir.IntType(8).as_pointer()
+        call = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [bytes_, i32, i32, i32]), "llvm.prefetch.p0i8"
+        )
+
+        def body(at):
+            place = builder.bitcast(builder.gep(x, [at]), bytes_)
+            builder.call(call, [place, i32(0), i32(3), i32(1)])
+            return ()
+
+        _vectors(builder, args[2], 2 * vector.count, body)
+        return context.get_dummy_value()
+
+    return types.void(X, types.intp, types.intp), codegen

@@ -219,5 +219,5 @@ def warmup(dtype):
     passes.multiply_chunks(bounds, side[0], u, ptr, narrow, narrow.copy())
     passes.schur_row_chunks(bounds, u, ptr, none, wide, narrow, kept, out)
     passes.schur_column_chunks(bounds, u, ptr, none, wide, wide, out)
-    given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2
-    iterative_chunks(bounds, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given, out, sums, np.zeros(n, np.int64))
+    given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2, out, sums, np.zeros(n, np.int64)
+    iterative_chunks(bounds, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given)
