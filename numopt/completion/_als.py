@@ -12,13 +12,14 @@ from numopt.completion._gauss_newton import SAFE
 from numopt.completion._problem import PATIENCE, pull
 
 SKETCH = 4  # rows of a sketch, in units of the rank
+_NEAR = 0.05  # residual from which on Gauss-Newton is faster
 _MAX_CG = 60  # steps for a row
 _GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
 def homotopy(p, V, counts, *, sweeps):
-    """Yield sweeps with orthonormal V and a ridge that falls with the residual; return V.
+    """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return V.
 
     With V orthonormal the system of a row is about its share n_i / n of the identity, so that a ridge of tau times the
     density has one meaning for all instances.
@@ -33,6 +34,8 @@ def homotopy(p, V, counts, *, sweeps):
         counts.n_als += 1
         yield Iterate(p.zeros()._replace(U=Q, V=V), max(rel, 2 * p.tol), counts.info(V.shape[1]))
         tau = max(min(0.2 * tau, rel**2), 1e-13)
+        if rel < _NEAR:
+            break
     return V
 
 

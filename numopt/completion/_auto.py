@@ -7,7 +7,7 @@ from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._spectral import directions, structured
 from numopt.completion._unique import ambiguity
 
-_SWEEPS = 4  # of alternating least squares before Gauss-Newton
+_SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
 _FULL = 150  # at the full rank
 _TRIES = 3

@@ -24,8 +24,8 @@ def qr(X):
 
 
 def transposed(X):
-    """Return X^T as a matrix of the standard."""
-    return namespace(X).matrix_transpose(X)
+    """Return X^T."""
+    return X.T
 
 
 def outside(V, X):

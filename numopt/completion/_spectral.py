@@ -10,17 +10,19 @@ def directions(p, state, q, rng):
     """Return (s, W): the leading q singular values, falling, a list, and right vectors (n, q) of the residuals.
 
     Lines with more entries than the mean are damped by the root of the excess, lest a popular line be taken for
-    a direction. Randomised subspace iteration with QR between the products.
+    a direction. Randomised subspace iteration with QR after each pair of products.
     """
     xp, k = p.xp, p.kernels
     left, right = damping(p, p.rows), damping(p, p.columns)
-    r, across = p.residuals(state), p.residuals(state, p.columns)
+    r, across = p.rows.y, p.columns.y
+    if state.V.shape[1] or p.bias_ridge is not None:
+        r, across = p.residuals(state), p.residuals(state, p.columns)
     if p.rows.weights.shape[0]:
         r, across = r * p.rows.weights, across * p.columns.weights
     width = min(q + min(q, 10), *p.shape)
     Q = qr(p.draw(rng, p.shape[1], width))
     for _ in range(_POWER):
-        Q = qr(finite(left * k.multiply(p.rows, r, right * Q)))
+        Q = left * k.multiply(p.rows, r, right * Q)
         Q = qr(finite(right * k.multiply(p.columns, across, left * Q)))
     Y = finite(left * k.multiply(p.rows, r, right * Q))
     _, s, turn = xp.linalg.svd(Y, full_matrices=False)

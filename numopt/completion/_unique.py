@@ -6,7 +6,8 @@ from numopt._array import host
 from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
-_STEPS = 50
+_STEPS = 100  # of Lanczos
+_SETTLED = 0.3
 
 
 def structure(p, rank):
@@ -42,7 +43,7 @@ def conditioning(p, state):
 
     The first is the smallest over the largest Ritz value of H^{-1} S, gauge directions projected out. S is the
     curvature of the objective with U eliminated, H its diagonal blocks. Lanczos in the inner product of H^{-1},
-    reorthogonalised, from a fixed start; it ends early when the smallest value settles.
+    reorthogonalised, from a fixed start, until the smallest value settles; 0 if it does not, or if it is negligible.
 
     The second is the relative error of U V^T over the relative residual that is to be expected: to first order, of an
     error in all directions alike, with the first as a bound on what the coupling of U and V adds.
@@ -88,29 +89,30 @@ def _smallest(p, U, V, kept, blocks):
     if size <= 0:
         return 0.0 if V.shape[0] > V.shape[1] else 1.0  # a square V has nothing but gauge directions
     R, Z, diagonal, beside = [r / size**0.5], [z / size**0.5], [], []
-    previous = np.inf
     for step in range(min(_STEPS, (V.shape[0] - V.shape[1]) * V.shape[1])):
         s = curvature(Z[-1])
         diagonal.append(host(inner(s, Z[-1])))
         T = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
         if not np.isfinite(T).all():
             raise NotFiniteError
-        ritz = np.linalg.eigvalsh(T)
-        if step % 3 == 2:
-            if ritz[0] > 0.7 * previous or ritz[0] < FLAT / 100:
-                break
-            previous = ritz[0]
-        for _ in range(2):
-            for q, d in zip(R, Z, strict=True):
-                s = s - inner_as(xp, s, d) * q
+        ritz, turn = np.linalg.eigh(T)
+        for q, d in zip(R, Z, strict=True):
+            s = s - inner_as(xp, s, d) * q
         z = outside(V, k.solve_kept(blocks, s))
         size = host(inner(s, z))
         if not size > 1e-24:
+            return max(float(ritz[0] / ritz[-1]), 0.0)
+        # An eigenvalue lies that close to the smallest Ritz value. Where flat directions are hidden, this
+        # distance stays above the value itself.
+        distance = size**0.5 * abs(turn[-1, 0])
+        if step >= 2 and distance <= _SETTLED * ritz[0]:
+            return float(ritz[0] / ritz[-1])
+        if ritz[0] < FLAT / 100:
             break
         beside.append(size**0.5)
         R.append(s / size**0.5)
         Z.append(z / size**0.5)
-    return max(float(ritz[0] / ritz[-1]), 0.0)
+    return 0.0
 
 
 def inner_as(xp, x, y):

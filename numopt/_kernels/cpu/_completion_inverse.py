@@ -4,8 +4,6 @@ Row j of an inverse starts at the multiple of 4 at or below j, with zeros before
 row and its transpose together then count everything once.
 """
 
-import numpy as np
-
 from numopt._kernels.cpu._completion_gram import add_gram
 from numopt._kernels.cpu._completion_rows import axpy, dot
 from numopt._kernels.cpu._jit import jit

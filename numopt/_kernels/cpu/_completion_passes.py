@@ -164,7 +164,7 @@ def schur_row_chunks(bounds, idx, ptr, w, both, U, kept, out):
 
 @jit(fastmath=_SUM)
 def schur_column_rows(lo, hi, idx, ptr, w, both, own, out):
-    """Write sum w u_i (u_i.d_j - w_i.v_j) of lines lo to hi; `both` has u_i and w_i side by side, `own` d_j and -v_j."""
+    """Write sum w u_i (u_i.d_j - w_i.v_j) of lines lo to hi; `both` has u_i and w_i, `own` d_j and -v_j."""
     K, k = own.shape[1] // 2, out.shape[1]
     t = np.empty((1, K), own.dtype)
     for j in range(lo, hi):

@@ -41,7 +41,7 @@ def _store(builder, value, base, at):
 def _spread(builder, x, vector):
     nothing = ir.Constant(vector, ir.Undefined)
     alone = builder.insert_element(nothing, x, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(alone, nothing, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count))
+    return _shuffle(builder, alone, nothing, [0] * vector.count)
 
 
 def _vectors(builder, n, lanes, body, start=()):
