@@ -1,0 +1,322 @@
+"""Is it right: kernels against plain NumPy on fresh random inputs, solvers against the CPU, the tests marked `cuda`."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from benchmarks._gpu.machine import TABLE, Machine, wrong_by
+from numopt import _array
+
+ROOT = Path(__file__).resolve().parents[2]
+Row = dict[str, Any]
+SLACK = {"float64": 1e-10, "float32": 2e-4}  # relative error in the norm; TF32 would show by 1e-3
+
+
+def device(machine: Machine) -> Iterator[Row]:
+    """Say what the device is, how fast it copies, and whether float32 products are float32."""
+    yield {"what": "facts", "status": "ok", "facts": machine.facts()}
+    xp, n = machine.xp, max(16, int(2048 * machine.scale**0.5))
+    A, B = (machine.normal(n, n, dtype="float32", seed=seed) for seed in (1, 2))
+    exact = machine.to_numpy(A).astype(float) @ machine.to_numpy(B).astype(float)
+    off = wrong_by(machine.to_numpy(A @ B), exact)
+    yield {"what": "float32 product", "size": n, "dtype": "float32", "error": off, "status": _verdict(off, 1e-5)}
+    count = int(min(2**28, machine.memory() / 40) * machine.scale) + 1000
+    x = machine.normal(count)
+    taken = machine.seconds(lambda x=x: machine.xp.asarray(x, copy=True))
+    rate = 16 * count / taken
+    yield {"what": "copy", "status": "ok", "size": count, "seconds": taken, "note": f"{rate / 1e12:.2f} TB/s",
+           "facts": {"bytes_per_second": rate}}  # fmt: skip
+    del x
+    machine.free()
+    for dtype, most in (("float64", 8192), ("float32", 8192)):
+        n = max(16, int(most * machine.scale**0.5))
+        A = machine.normal(n, n, dtype=dtype)
+        taken = machine.seconds(lambda A=A: A @ A)
+        yield {"what": "product", "status": "ok", "size": n, "dtype": dtype, "seconds": taken,
+               "note": f"{2 * n**3 / taken / 1e12:.1f} TFLOP/s"}  # fmt: skip
+    M = xp.asarray(np.array([[1.0, 2.0], [2.0, 1.0]]), device=machine.device)  # indefinite
+    try:
+        factor = machine.to_numpy(xp.linalg.cholesky(M))
+        said = "returned NaN" if np.isnan(factor).any() else f"returned {factor.tolist()}"
+    except Exception as error:  # each library has its own
+        said = f"raised {type(error).__name__}"
+    yield {"what": "Cholesky factor of an indefinite matrix", "status": "ok", "note": said}
+
+
+def check(machine: Machine, family: str) -> Iterator[Row]:
+    """Compare every room with NumPy in float64; what a CUDA kernel forgets to write is NaN."""
+    for room in machine.rooms:
+        if not machine.has(family, room):
+            continue
+        try:
+            kernels = machine.kernels(family, room)
+        except Exception as error:
+            yield {"what": f"kernels of {family}", "room": room, "status": "wrong", "note": repr(error)}
+            continue
+        if room == "cuda" and machine.name == "cupy":
+            _poison()
+        for dtype in ("float64", "float32"):
+            for name, call in CASES[family](np.random.default_rng(machine.seed), dtype, machine):
+                if machine.left() < 1.0:
+                    yield {"what": name, "room": room, "dtype": dtype, "status": "skipped", "note": "no time was left"}
+                    continue
+                yield {"what": name, "room": room, "dtype": dtype} | _compared(machine, call, kernels, dtype)
+
+
+def _compared(machine: Machine, call: partial[Any], kernels: Any, dtype: str) -> Row:
+    """Return error and status; `call(kernels, move)` gives what it finds with kernels on moved arrays."""
+    try:
+        found = [machine.to_numpy(x) for x in call(kernels, machine.asarray)]
+        reference = TABLE(call.keywords["family"], "portable")
+        wanted = [_array.host(x) for x in call(reference, _double)]
+        off = max(wrong_by(x, y) for x, y in zip(found, wanted, strict=True))
+        return {"error": off, "status": _verdict(off, SLACK[dtype]), "note": f"seed {machine.seed}"}
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        note = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        return {"status": "wrong", "note": " ".join(note.split())[:300]}
+
+
+def _double(x: Any, dtype: Any = None) -> Any:
+    """Return host data in float64, with the values it has in its own dtype."""
+    x = np.array(x, dtype=dtype)
+    return x.astype(float) if x.dtype.kind == "f" else x
+
+
+def _poison() -> None:
+    """Let the arrays that CUDA kernels write to begin as NaN."""
+    import cupy
+
+    from numopt._kernels.cuda import _launch
+
+    plain = cupy.empty
+
+    def empty(shape: Any, dtype: Any) -> Any:
+        out = plain(shape, dtype=dtype)
+        out.fill(np.nan if np.dtype(dtype).kind == "f" else -1)
+        return out
+
+    for module in [m for name, m in sys.modules.items() if name.startswith("numopt._kernels.cuda.")]:
+        if getattr(module, "empty", None) is _launch.empty and module is not _launch:
+            module.empty = empty
+
+
+Case = tuple[str, "partial[Any]"]
+
+
+def _ot(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    n, m = machine.toy(700), machine.toy(1300)
+    X, Y = rng.random((n, 3)).astype(dtype), rng.random((m, 3)).astype(dtype)
+    C = ((X[:, None] - Y) ** 2).sum(axis=2)
+    a, b = (v.astype(dtype) for v in (rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))))
+    g = (0.05 * rng.standard_normal(m)).astype(dtype)
+    none, reg = np.empty((0, 0), dtype), 0.02
+    costs = {"matrix": (C, none, none, 0)} | {f"kind {k}": (none, X, np.ascontiguousarray(Y.T), k) for k in (1, 2, 3)}
+    for label, cost in costs.items():
+        yield f"row_pass, {label}", partial(_row_pass, cost=cost, a=a, g=g, reg=reg, family="ot")
+        yield f"plan_sums, {label}", partial(_plan_sums, cost=cost, a=a, g=g, reg=reg, family="ot")
+    yield "extract and its products", partial(_pattern, cost=costs["kind 1"], a=a, b=b, g=g, reg=reg, family="ot")
+
+
+def _moved_cost(cost: Any, move: Any) -> Any:
+    return (*(move(x) for x in cost[:3]), cost[3])
+
+
+def _row_pass(k: Any, move: Any, cost: Any, a: Any, g: Any, reg: float, family: str) -> Any:
+    cost, a, g = _moved_cost(cost, move), move(a), move(g)
+    return k.plan_pass(cost, a, 0 * a, g, reg, False)
+
+
+def _plan_sums(k: Any, move: Any, cost: Any, a: Any, g: Any, reg: float, family: str) -> Any:
+    cost, a, g = _moved_cost(cost, move), move(a), move(g)
+    f, _ = k.row_pass(cost, a, 0 * a, g, reg, False)
+    return k.plan_sums(cost, f, g, reg)
+
+
+def _pattern(k: Any, move: Any, cost: Any, a: Any, b: Any, g: Any, reg: float, family: str) -> Any:
+    xp = _array.namespace(move(a))
+    cost, a, b, g = _moved_cost(cost, move), move(a), move(b), move(g)
+    f, _ = k.row_pass(cost, a, 0 * a, g, reg, False)
+    K = k.extract(cost, f, g, reg, xp.log(a), xp.log(b), -12.0)
+    w = xp.ones_like(b)
+    s, c = k.pattern_eval(*K, a, w)
+    group, count = k.groups(cost, f)
+    d, _ = k.pattern_direction(*K, a, b, w, s, group, count, 0.0, b - c, 1e-3, 1e-12, 400)
+    return s, c, d
+
+
+def _monotone(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    import scipy.sparse as sparse
+
+    m, n = machine.toy(600), machine.toy(900)
+    A = rng.standard_normal((m, n)).astype(dtype)
+    S = _array.as_csr(sparse.csr_array(A * (rng.random((m, n)) < 0.1)))
+    T = _array.as_csr(S.T)
+    vectors = {"x": rng.random(n), "y": rng.random(m), "c": rng.standard_normal(n), "b": rng.standard_normal(m)}
+    for label, parts in (("dense", (A,)), ("sparse", (S.data, S.indices, S.indptr, T.data, T.indices, T.indptr))):
+        yield f"products, {label}", partial(_products, parts=parts, family="monotone", **vectors)
+        for simplex in (False, True):
+            call = partial(_pdhg, parts=parts, simplex=simplex, family="monotone", **vectors)
+            yield f"pdhg_steps, {label}, {'simplex' if simplex else 'box'}", call
+
+
+def _products(k: Any, move: Any, parts: Any, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
+    return k.products(tuple(map(move, parts)), move(x), move(y))
+
+
+def _pdhg(k: Any, move: Any, parts: Any, simplex: bool, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
+    parts, (x, y, c, b) = tuple(map(move, parts)), map(move, (x, y, c, b))
+    none = move(np.empty(0))
+    X = (1.0, none, none) if simplex else (0.0, x - 1, x + 0.5)
+    point = (x, y, *k.products(parts, x, y))
+    after, hat, moved = k.pdhg_steps(parts, c, b, X, (0.0, y - 1, y + 1), point, point, 0, 0.02, 0.02, 5)
+    return *after, *hat, *moved
+
+
+def _relax(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    if dtype == "float32":  # relaxation computes in float64
+        return
+    from numopt.gallery import laplacian_2d
+
+    m = machine.toy(100)
+    A, b = laplacian_2d(m), rng.standard_normal(m * m)
+    for symmetric in (False, True):
+        yield f"{'ssor' if symmetric else 'sor'}, two colours", partial(
+            _sweeps, A=A, b=b, symmetric=symmetric, family="relax"
+        )
+
+
+def _sweeps(k: Any, move: Any, A: Any, b: Any, symmetric: bool, family: str) -> Any:
+    from numopt.relax._plan import plan_of
+    from numopt.relax._problem import matrix
+
+    b = move(b)
+    xp = _array.namespace(b)
+    places = move(np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))), move(A.indices)
+    rows = matrix(_array.csr(move(A.data), *places, A.shape))
+    plan = plan_of(rows, "colour")
+    system, _ = plan.system(rows.data)
+    rhs, x = plan.sorted(b) / system.diagonal, xp.zeros_like(b)
+    low, up = xp.zeros_like(b), xp.zeros_like(b)
+    squares = np.full(30, np.nan)
+    if symmetric:
+        k.ssor(system, rhs, x, xp.zeros_like(b), low, up, 1.5, 0.0, 30, squares)
+    else:
+        k.sor(system, rhs, x, low, 1.5, 0.0, 30, squares)
+    return x, squares
+
+
+def _completion(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    width = machine.toy(1000)
+    counts = np.concatenate(([0, 1, width], rng.integers(0, min(width, 60), machine.toy(200))))
+    ptr = np.concatenate(([0], np.cumsum(counts)))
+    index = np.concatenate([rng.permutation(width)[:c] for c in counts]).astype("int32")
+    y, w = rng.standard_normal(ptr[-1]).astype(dtype), (rng.random(ptr[-1]) + 0.5).astype(dtype)
+    for rank in (5, 32, 64):
+        V = rng.standard_normal((width, rank)).astype(dtype)
+        for weights in (w[:0], w):
+            call = partial(_half_step, side=(y, index, weights), ptr=ptr, V=V, family="completion")
+            yield f"half_step, rank {rank}{', weights' if weights.size else ''}", call
+
+
+def _half_step(k: Any, move: Any, side: Any, ptr: Any, V: Any, family: str) -> Any:
+    y, index, weights = side
+    side = move(y), move(index), ptr, move(weights)
+    none, base = move(y[:0]), move(np.empty((0, V.shape[1]), V.dtype))
+    return k.half_step(side, move(V), none, np.full(V.shape[1], 0.1), none, base, False)[:2]
+
+
+def _clustering(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    for n, rank in ((1, 1), (machine.toy(333), 20), (machine.toy(1000), 37)):
+        T, V = (rng.standard_normal(shape).astype(dtype) for shape in ((n, n), (n, rank)))
+        w = rng.random(rank).astype(dtype)
+        yield f"split_step, n = {n}", partial(_split_step, T=T, V=V, w=w, family="clustering")
+
+
+def _split_step(k: Any, move: Any, T: Any, V: Any, w: Any, family: str) -> Any:
+    return k.split_step(move(T), move(V), move(w), 1.8)
+
+
+CASES = {"ot": _ot, "monotone": _monotone, "relax": _relax, "completion": _completion, "clustering": _clustering}
+
+
+def parity(machine: Machine) -> Iterator[Row]:
+    """Solve every case of the contract tests on the CPU and here, in every room, and compare the certificates."""
+    from numopt._solver import REGISTRY
+    from tests.contract.cases import CASES as solvers
+    from tests.contract.harness import Call, all_finite, arrays
+
+    plain = SimpleNamespace(asarray=lambda x: x, to_numpy=_array.host)
+    for case in solvers:
+        for dtype in REGISTRY[case.name].dtypes:
+            for room in machine.rooms:
+                row = {"what": str(case), "dtype": dtype, "room": room}
+                if machine.left() < 2.0:
+                    yield row | {"status": "skipped", "note": "no time was left"}
+                    continue
+                try:
+                    there = Call(case, plain, dtype)()
+                    call = Call(case, machine, dtype)
+                    with machine.room(room):
+                        here = call()
+                    judged = next(iter(here.certificate))
+                    again = call.recompute(here) - here.certificate[case.certificate]
+                    good = (
+                        here.success and there.success and all_finite(here, machine)
+                        and here.certificate[judged] <= call.tol
+                        and abs(again) <= 0.05 * (abs(here.certificate[case.certificate]) + call.tol)
+                        and all(machine.owns(x) for x in arrays(here).values())
+                    )  # fmt: skip
+                    note = f"{judged} {here.certificate[judged]:.1e}, on the CPU {there.certificate[judged]:.1e}"
+                    yield row | {"status": "ok" if good else "wrong", "note": f"{note}; {here.message}"[:200]}
+                except Exception as error:
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    note = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+                    yield row | {"status": "wrong", "note": " ".join(note.split())[:300]}
+
+
+def tests(machine: Machine) -> Iterator[Row]:
+    """Run the tests marked `cuda`."""
+    missing = [name for name in ("pytest",) if importlib.util.find_spec(name) is None]
+    if missing:
+        yield {"what": "tests marked cuda", "status": "skipped", "note": f"{', '.join(missing)} is not installed"}
+        return
+    chosen = ["-m", "cuda", "tests/kernels", "tests/contract", "tests/core/test_kernels.py"]
+    if machine.name != "cupy":
+        chosen = ["-k", "portable_room", "tests/core/test_kernels.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--maxfail=40", "-p", "no:cacheprovider", *chosen]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=max(machine.left() - 1.0, 1.0), check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        text = (late.stdout or b"").decode(errors="replace")
+        yield {"what": "tests marked cuda", "status": "skipped", "note": f"no time was left: {text[-200:]}"}
+        return
+    lines = done.stdout.strip().split("\n")
+    for line in lines:
+        if line.startswith(("FAILED", "ERROR")):
+            yield {"what": line[:200], "status": "wrong"}
+    yield {"what": "tests marked cuda", "status": "ok" if done.returncode in (0, 5) else "wrong", "note": lines[-1]}
+
+
+PARTS: dict[str, Callable[[Machine], Iterator[Row]]] = {
+    "device": device,
+    **{f"check-{family}": partial(check, family=family) for family in CASES},
+    "parity": parity,
+    "tests": tests,
+}
+
+
+def _verdict(off: float, most: float) -> str:
+    return "ok" if off <= most else "wrong"

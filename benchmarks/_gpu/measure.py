@@ -1,0 +1,344 @@
+"""How fast is it: kernels beside the limits of the device, whole solves beside the CPU.
+
+The limit of a row is the bytes that must move over the bandwidth that the part measured with a copy just before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks._gpu.machine import Machine
+from benchmarks._gpu.report import break_even
+
+Row = dict[str, Any]
+
+
+def _rate(machine: Machine) -> float:
+    """Return the bytes that a copy moves in a second, read and written."""
+    count = int(min(2**27, machine.memory() / 40) * machine.scale) + 1000
+    x = machine.normal(count)
+    return 16 * count / machine.seconds(lambda: machine.xp.asarray(x, copy=True), 1.0)
+
+
+def _sized(machine: Machine, size: int, power: int = 2) -> int:
+    """Return the size of a rehearsal, or the size itself."""
+    return max(8, int(size * machine.scale ** (1 / power)))
+
+
+def _timed(machine: Machine, rows: list[tuple[Row, float, Callable[[Any], Any], str]]) -> Iterator[Row]:
+    """Yield each row with its seconds; `call(kernels of its room)` moves so many bytes."""
+    rate = _rate(machine)
+    for row, count, call, family in rows:
+        for room in machine.rooms:
+            named = row | {"room": room}
+            if machine.left() < 4.0:
+                yield named | {"status": "skipped", "note": "no time was left"}
+                continue
+            try:
+                kernels = machine.kernels(family, room)
+                taken = machine.seconds(lambda call=call, kernels=kernels: call(kernels), min(3.0, machine.left() / 4))
+                note = f"limit {count / rate:.3g} s by {count / 1e9:.3g} GB" if count else ""
+                yield named | {"status": "ok", "seconds": taken, "of_limit": taken * rate / count if count else None,
+                               "note": note}  # fmt: skip
+            except Exception as error:  # out of memory, for one
+                yield named | {"status": "skipped", "note": f"{type(error).__name__}: {error}"[:300]}
+            machine.free()
+
+
+def ot(machine: Machine) -> Iterator[Row]:
+    """Time passes over dense costs and over points, and whole solves."""
+    n = _sized(machine, 20_000)
+    C, a = _costs(machine, n), machine.xp.full((n,), 1.0 / n)
+    yield from _timed(machine, _passes_over_a_matrix(machine, C, a))
+    yield from _timed(machine, _passes_over_points(machine, n))
+    machine.free()
+    from numopt.ot import sinkhorn_newton
+
+    def solve() -> Any:
+        return sinkhorn_newton(a, a, C, reg=1e-3, tol=1e-9, max_time=machine.left() / 3, on_failure="ignore")
+
+    yield from _solves(machine, {"what": "solve, matrix, reg 1e-3, tol 1e-9", "size": n, "dtype": "float64"}, solve)
+
+
+def _turned(machine: Machine, X: Any) -> Any:
+    return machine.xp.asarray(X.T, copy=True, order="C")
+
+
+def _costs(machine: Machine, n: int) -> Any:
+    """Return squared distances of points in a square."""
+    X, Y = machine.uniform(n, 2, seed=4), machine.uniform(n, 2, seed=5)
+    return machine.kernels("ot", "portable").cost_block((machine.normal(0, 0), X, _turned(machine, Y), 1))
+
+
+def _passes_over_a_matrix(machine: Machine, C: Any, a: Any) -> list[Any]:
+    n, none, g = a.shape[0], machine.normal(0, 0), 0 * a
+    cost, row = (C, none, none, 0), {"size": n, "dtype": "float64"}
+    return [
+        (row | {"what": "row pass, matrix"}, 8.0 * n * n, lambda k: k.row_pass(cost, a, g, g, 1e-3, False), "ot"),
+        (row | {"what": "extraction, matrix"}, 16.0 * n * n, _extraction(machine, cost, a, g), "ot"),
+    ]
+
+
+def _passes_over_points(machine: Machine, n: int) -> list[Any]:
+    found = []
+    for size, d, dtype, reg in ((_sized(machine, 100_000), 3, "float64", 1e-2), (n, 64, "float32", 1.0)):
+        X, Y = machine.uniform(size, d, dtype=dtype, seed=6), machine.uniform(size, d, dtype=dtype, seed=7)
+        cost, single = (machine.normal(0, 0, dtype=dtype), X, _turned(machine, Y), 1), dtype == "float32"
+        a = machine.xp.full((size,), 1.0 / size, dtype=X.dtype)
+
+        def call(k: Any, cost: Any = cost, a: Any = a, reg: float = reg, single: bool = single) -> Any:
+            return k.row_pass(cost, a, 0 * a, 0 * a, reg, single)
+
+        named = f"row pass, points, d = {d}{', exp in float32' if single else ''}"
+        found.append(({"what": named, "size": size, "dtype": dtype}, 0.0, call, "ot"))
+    return found
+
+
+def _extraction(machine: Machine, cost: Any, a: Any, g: Any) -> Callable[[Any], Any]:
+    xp = machine.xp
+    f, _ = machine.kernels("ot", "portable").row_pass(cost, a, g, g, 1e-3, False)
+    logs = xp.log(a)
+    return lambda k: k.extract(cost, f, g, 1e-3, logs, logs, float(np.log(1e-6)))
+
+
+def monotone(machine: Machine) -> Iterator[Row]:
+    """Time passes of the primal-dual method on a game, and a whole game."""
+    n, steps = _sized(machine, 5000), 20
+    pairs = []
+    for dtype in ("float64", "float32"):
+        A = machine.normal(n, n, dtype=dtype)
+        x, none = machine.xp.full((n,), 1.0 / n), machine.normal(0)
+        point, flat = (x, x, x, x), (1.0, none, none)
+
+        def call(k: Any, A: Any = A, x: Any = x, point: Any = point, flat: Any = flat) -> Any:
+            return k.pdhg_steps((A,), 0 * x, 0 * x, flat, flat, point, point, 0, 0.01, 0.01, steps)
+
+        row = {"what": f"{steps} steps of PDHG on a game", "size": n, "dtype": dtype}
+        pairs.append((row, 2.0 * steps * n * n * (8 if dtype == "float64" else 4), call, "monotone"))
+    yield from _timed(machine, pairs)
+    from numopt.monotone import matrix_game
+
+    A = machine.normal(n, n)
+
+    def solve() -> Any:
+        return matrix_game(A, method="pdhg", tol=1e-4, max_time=machine.left() / 3, on_failure="ignore")
+
+    yield from _solves(machine, {"what": "game to 1e-4 by PDHG", "size": n, "dtype": "float64"}, solve)
+
+
+def red_black(machine: Machine, m: int) -> tuple[Any, Any]:
+    """Return the five-point system on an m x m grid (m even), its rows by colours, and a right-hand side.
+
+    Made as a plan would make it, without the minutes that the analysis of so many entries takes on the host.
+    """
+    from numopt._kernels.portable._relax_system import System, Triangle
+
+    xp, n, where = machine.xp, m * m, {"device": machine.device}
+    i, j = xp.arange(m, **where)[:, None], xp.arange(m, **where)[None, :]
+    place = (i * m + j) // 2 + xp.where((i + j) % 2 == 0, 0, n // 2)  # red ones first
+    order = xp.argsort(xp.reshape(place, (-1,)))
+    i, j = order // m, order % m
+    columns, values = [], []
+    for di, dj in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+        inside = (i + di >= 0) & (i + di < m) & (j + dj >= 0) & (j + dj < m)
+        other = xp.where(inside, (i + di) * m + j + dj, order)
+        columns.append(xp.take(xp.reshape(place, (-1,)), other))
+        values.append(xp.where(inside, -0.25, 0.0))
+    columns, values = (xp.stack(parts, axis=1) for parts in (columns, values))
+    half = n // 2
+    zeros, fours = xp.zeros((half,), dtype=xp.int64, **where), 4 * xp.arange(half + 1, dtype=xp.int64, **where)
+    flat = (-1,)
+    upper = Triangle(xp.reshape(values[:half, :], flat), xp.reshape(columns[:half, :], flat),
+                     xp.concat([fours, zeros + 4 * half]))  # fmt: skip
+    lower = Triangle(xp.reshape(values[half:, :], flat), xp.reshape(columns[half:, :], flat), xp.concat([zeros, fours]))
+    levels = np.array([[0, 0, 4], [half, 4, 0], [n, 0, 0]])
+    return System((), lower, upper, xp.full((n,), 4.0, **where), levels), machine.normal(n) / 4.0
+
+
+def relax(machine: Machine) -> Iterator[Row]:
+    """Time red-black sweeps, and whole solves."""
+    m = _sized(machine, 4000) // 2 * 2
+    yield from _timed(machine, _sweeps(machine, m))
+    machine.free()
+    from numopt.gallery import laplacian_2d
+    from numopt.relax import relax_plan, sor, ssor_pcg
+
+    m = _sized(machine, 1000)
+    A = laplacian_2d(m)
+    if machine.name == "cupy":
+        import cupyx.scipy.sparse as sparse
+
+        A = sparse.csr_matrix(A)
+    b, plan = machine.normal(m * m), relax_plan(A, ordering="colour")
+    for solver in (ssor_pcg, sor):
+        name = {"what": f"{solver.__name__} to 1e-8, two colours", "size": f"{m} x {m}", "dtype": "float64"}
+
+        def solve(solver: Any = solver) -> Any:
+            return solver(A, b, plan=plan, rtol=1e-8, max_time=machine.left() / 4, on_failure="ignore")
+
+        yield from _solves(machine, name, solve)
+
+
+def _sweeps(machine: Machine, m: int) -> list[Any]:
+    system, b = red_black(machine, m)
+    x, low = machine.xp.zeros_like(b), machine.xp.zeros_like(b)
+
+    def call(k: Any) -> Any:
+        return k.sor(system, b, x, low, 1.5, 0.0, 8, np.empty(8))
+
+    row = {"what": "8 red-black sweeps", "size": f"{m} x {m}", "dtype": "float64"}
+    return [(row, 8 * 112.0 * m * m, call, "relax")]
+
+
+def completion(machine: Machine) -> Iterator[Row]:
+    """Time half sweeps."""
+    pairs, rank = [], 32
+    for count in (10_000_000, 100_000_000):
+        entries = _sized(machine, count, 1)
+        m = max(2, entries // 500)
+        ptr = np.linspace(0, entries, m + 1).astype(np.int64)
+        index = machine.integers(max(m // 4, 2), entries)
+        y, V = machine.normal(entries, dtype="float32"), machine.normal(max(m // 4, 2), rank, dtype="float32", seed=5)
+        none, base = y[:0], V[:0, :]
+
+        def call(k: Any, side: Any = (y, index, ptr, y[:0]), V: Any = V, none: Any = none, base: Any = base) -> Any:
+            return k.half_step(side, V, none, np.full(rank, 0.1), none, base, False)
+
+        bytes_moved = entries * (8.0 + 4.0 * rank) + 4.0 * m * rank
+        flops = entries * rank * (rank + 1.0)
+        row = {"what": f"half sweep, k = {rank}, {flops / 1e9:.3g} GFLOP", "size": entries, "dtype": "float32"}
+        pairs.append((row, bytes_moved, call, "completion"))
+    yield from _timed(machine, pairs)
+
+
+def _steps(machine: Machine) -> list[Any]:
+    pairs = []
+    for dtype, size in (("float32", 20_000), ("float64", 10_000)):
+        n = _sized(machine, size)
+        T, V = machine.normal(n, n, dtype=dtype), machine.normal(n, 20, dtype=dtype, seed=6)
+        w = machine.uniform(20, dtype=dtype)
+
+        def call(k: Any, T: Any = T, V: Any = V, w: Any = w) -> Any:
+            return k.split_step(T, V, w, 1.8)
+
+        row = {"what": "step of the splitting, 20 vectors", "size": n, "dtype": dtype}
+        pairs.append((row, 2.0 * n * n * (4 if dtype == "float32" else 8), call, "clustering"))
+    return pairs
+
+
+def clustering(machine: Machine) -> Iterator[Row]:
+    """Time steps of the splitting, and a whole relaxation."""
+    yield from _timed(machine, _steps(machine))
+    machine.free()
+    from numopt.clustering import kmeans_sdp
+    from numopt.gallery import isotropic_clusters
+
+    n = max(_sized(machine, 5000), 40)
+    X = machine.asarray(isotropic_clusters(n, 20, 4, 5.0)[0], "float32")
+
+    def solve() -> Any:
+        return kmeans_sdp(X, 4, method="dr", tol=1e-4, rng=0, max_time=machine.left() / 3, on_failure="ignore")
+
+    yield from _solves(machine, {"what": "relaxation of Peng and Wei to 1e-4", "size": n, "dtype": "float32"}, solve)
+
+
+def _solves(machine: Machine, row: Row, solve: Callable[[], Any]) -> Iterator[Row]:
+    """Yield a whole solve with each room, after one to warm up if there is time."""
+    for room in machine.rooms:
+        named = row | {"room": room}
+        if machine.left() < 6.0:
+            yield named | {"status": "skipped", "note": "no time was left"}
+            continue
+        try:
+            with machine.room(room):
+                taken, result = _once(machine, solve)
+                if taken < machine.left() / 4:
+                    taken, result = _once(machine, solve)
+            certificate = next(iter(result.certificate.items()))
+            note = f"{result.nit} iterations, {certificate[0]} {certificate[1]:.1e}, {result.status.name}"
+            yield named | {"status": "ok", "seconds": taken, "note": note}
+        except Exception as error:
+            yield named | {"status": "wrong", "note": f"{type(error).__name__}: {error}"[:300]}
+        machine.free()
+
+
+def _once(machine: Machine, solve: Callable[[], Any]) -> tuple[float, Any]:
+    machine.wait()
+    began = time.perf_counter()
+    result = solve()
+    machine.wait()
+    return time.perf_counter() - began, result
+
+
+def against_the_cpu(machine: Machine) -> Iterator[Row]:
+    """Find the size from which a solve is faster here than on this machine's CPU, with all its threads."""
+    for name, sizes, problem in (
+        ("ot", (500, 2000, 5000), _transport), ("monotone", (500, 2000, 4000), _game),
+        ("clustering", (500, 1500, 3000), _relaxation),
+    ):  # fmt: skip
+        done: list[int] = []
+        ours: list[float] = []
+        cpu: list[float] = []
+        for size in (_sized(machine, size) for size in sizes):
+            if machine.left() < 6.0:
+                break
+            data, solve = problem(size)
+            there = tuple(map(machine.asarray, data))
+            limit = machine.left() / 8
+            try:
+                _once(machine, lambda solve=solve, there=there, limit=limit: solve(*there, limit))
+                here, one = _once(machine, lambda solve=solve, there=there, limit=limit: solve(*there, limit))
+                solve(*data, limit)
+                taken, two = _once(machine, lambda solve=solve, data=data, limit=limit: solve(*data, limit))
+            except Exception as error:
+                yield {"what": name, "size": size, "status": "wrong", "note": f"{type(error).__name__}: {error}"[:300]}
+                break
+            for room, seconds, result in (("portable", here, one), ("CPU", taken, two)):
+                yield {"what": name, "size": size, "status": "ok", "room": room, "seconds": seconds,
+                       "note": result.status.name}  # fmt: skip
+            if one.success and two.success:
+                done, ours, cpu = [*done, size], [*ours, here], [*cpu, taken]
+        if len(done) > 1:
+            found = break_even(done, ours, cpu)
+            note = f"above {done[-1]}" if found is None else f"below {done[0]}" if found == 0 else f"{found:.0f}"
+            yield {"what": f"{name}, break-even size", "status": "ok", "note": note}
+
+
+def _transport(n: int) -> tuple[tuple[Any, ...], Callable[..., Any]]:
+    from numopt.ot import sinkhorn_newton
+
+    rng = np.random.default_rng(1)
+    X, Y, a = rng.random((n, 2)), rng.random((n, 2)), np.full(n, 1.0 / n)
+    C = ((X[:, None] - Y) ** 2).sum(axis=2)
+    return (a, a, C), lambda a, b, C, most: sinkhorn_newton(
+        a, b, C, reg=1e-2, tol=1e-9, max_time=most, on_failure="ignore"
+    )
+
+
+def _game(n: int) -> tuple[tuple[Any, ...], Callable[..., Any]]:
+    from numopt.monotone import matrix_game
+
+    A = np.random.default_rng(1).standard_normal((n, n))
+    return (A,), lambda A, most: matrix_game(A, method="pdhg", tol=1e-3, max_time=most, on_failure="ignore")
+
+
+def _relaxation(n: int) -> tuple[tuple[Any, ...], Callable[..., Any]]:
+    from numopt.clustering import kmeans_sdp
+    from numopt.gallery import isotropic_clusters
+
+    X = isotropic_clusters(max(n, 40), 20, 4, 5.0)[0]
+    return (X,), lambda X, most: kmeans_sdp(X, 4, method="dr", tol=1e-3, rng=0, max_time=most, on_failure="ignore")
+
+
+PARTS: dict[str, Callable[[Machine], Iterator[Row]]] = {
+    "bench-ot": ot,
+    "bench-monotone": monotone,
+    "bench-relax": relax,
+    "bench-completion": completion,
+    "bench-clustering": clustering,
+    "break-even": against_the_cpu,
+}

@@ -1,0 +1,188 @@
+"""`python benchmarks/gpu.py`: all that a machine with a CUDA device can tell about numopt, in at most 8 minutes.
+
+Checks of the kernels, parity of every solver with the CPU, benchmarks, peers that are installed, and the tests marked
+`cuda`. Needs the hard dependencies and CuPy alone; what else is missing gives a row that says so. array-api-compat is
+a pure Python wheel: one that lies in a folder named by ``--wheels`` is used from there.
+
+Each part runs in a process of its own with its own limit in seconds, since a fault on a device spoils all that follows
+in its process. Rows are written as they come, and the record after each part: whatever happens, what was found stays.
+``--stand-in`` rehearses all of it with NumPy; its seconds mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BUDGET = 465.0  # seconds, of the 480 promised
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the run: `seconds` is its share; what earlier parts leave is added to it, up to three times that."""
+
+    name: str
+    seconds: float
+
+
+PARTS = (
+    Part("device", 25),
+    *(Part(f"check-{family}", 14) for family in ("ot", "monotone", "relax", "completion", "clustering")),
+    Part("parity", 75),
+    *(Part(f"bench-{family}", seconds) for family, seconds in (
+        ("ot", 45), ("monotone", 25), ("relax", 35), ("completion", 30), ("clustering", 25),
+    )),
+    Part("break-even", 40),
+    Part("peers", 30),
+    Part("tests", 60),
+)  # fmt: skip
+
+Outcome = tuple[str, str, list[dict[str, Any]]]  # status, message, rows
+
+
+def orchestrate(
+    parts: Sequence[Part], run: Callable[[Part, float], Outcome], budget: float, written: Callable[[list[Any]], Any],
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Run the parts in order within `budget` seconds; call `written` with all records after each."""
+    began, planned, records = clock(), 0.0, []
+    for part in parts:
+        now = clock() - began
+        saved = max(planned - now, 0.0)
+        planned += part.seconds
+        limit = min(part.seconds + min(saved, 2 * part.seconds), budget - now)
+        if limit < 3.0:
+            status, message, rows = "skipped", "no time was left", []
+        else:
+            try:
+                status, message, rows = run(part, limit)
+            except Exception as error:  # whatever it is, the other parts go on
+                status, message, rows = "failed", f"{type(error).__name__}: {error}", []
+        taken = clock() - began - now
+        records.append({"name": part.name, "status": status, "seconds": taken, "message": message, "rows": rows})
+        written(records)
+    return records
+
+
+def in_a_process(options: Sequence[str]) -> Callable[[Part, float], Outcome]:
+    """Return the function that runs a part in a process of its own."""
+
+    def run(part: Part, limit: float) -> Outcome:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = Path(folder) / "rows"
+            command = [sys.executable, str(Path(__file__)), "--part", part.name, "--rows", str(rows)]
+            command += ["--budget", f"{limit:.1f}", *options]
+            try:
+                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
+                status, text = ("ok", "") if done.returncode == 0 else ("failed", done.stderr[-2000:] or "no message")
+            except subprocess.TimeoutExpired as late:
+                status, text = "stopped", f"it ran into its limit of {limit:.0f} s\n{_tail(late.stderr)}"
+            found = read(rows)
+        if status == "ok" and any(row["status"] == "wrong" for row in found):
+            status = "wrong"
+        return status, text, found
+
+    return run
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the rows that a part has written, whole lines alone."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def perform(name: str, machine: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a part."""
+    from benchmarks._gpu import checks, measure, peers
+
+    found = {**checks.PARTS, **measure.PARTS, **peers.PARTS}
+    yield from found[name](machine)
+
+
+def one_part(arguments: argparse.Namespace) -> int:
+    """Run a part here, and write its rows as they come."""
+    from benchmarks._gpu.machine import Machine, StandIn
+
+    machine = (StandIn if arguments.stand_in else Machine)(arguments.budget - 2.0)
+    with open(arguments.rows, "a", encoding="utf8") as sink:
+        for row in perform(arguments.part, machine):
+            sink.write(json.dumps(row, default=float) + "\n")
+            sink.flush()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all parts; return 1 if a check failed, 2 without a device."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, help="folder of the record, benchmarks/results by default")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds in all")
+    parser.add_argument("--only", default="", help="parts, separated by commas, or beginnings of their names")
+    parser.add_argument("--wheels", help="folder with pure Python wheels to use")
+    parser.add_argument("--stand-in", action="store_true", help="rehearse with NumPy; needs --out")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--rows", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    sys.path[:0] = [str(ROOT), *(map(str, Path(arguments.wheels).glob("*.whl")) if arguments.wheels else ())]
+    if arguments.part:
+        return one_part(arguments)
+    if arguments.stand_in and arguments.out is None:
+        parser.error("a rehearsal is no record of a device: name a folder with --out")
+    if not arguments.stand_in and (missing := absent()):
+        print(missing)
+        return 2
+    options = ["--stand-in"] * arguments.stand_in + (["--wheels", arguments.wheels] if arguments.wheels else [])
+    wanted = [name for name in arguments.only.split(",") if name]
+    parts = [part for part in PARTS if not wanted or part.name.startswith(tuple(wanted))]
+    from benchmarks._gpu import report
+
+    facts = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit()}
+    folder = arguments.out or RESULTS
+
+    def written(records: list[dict[str, Any]]) -> None:
+        last = records[-1]
+        print(f"{last['name']:18} {last['status']:8} {last['seconds']:6.1f} s  {len(last['rows'])} rows", flush=True)
+        for row in records[0]["rows"]:
+            facts.update(row.get("facts", {}))
+        report.write(folder, facts, records)
+
+    records = orchestrate(parts, in_a_process(options), arguments.budget, written)
+    print((folder / "gpu.md").read_text(encoding="utf8"))
+    return 1 if any(record["status"] in ("wrong", "failed") for record in records) else 0
+
+
+def absent() -> str:
+    """Say what is missing for a device to be used, or return nothing."""
+    try:
+        import cupy
+
+        return "" if cupy.cuda.is_available() else f"CuPy {cupy.__version__} finds no CUDA device: nothing was run"
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error}): pip install 'numopt[cuda12]' or 'numopt[cuda13]'"
+
+
+def commit() -> str:
+    """Return the commit that is measured."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def _tail(text: Any) -> str:
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text or ""
+    return text[-1000:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
