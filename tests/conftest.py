@@ -8,7 +8,6 @@ from types import ModuleType
 os.environ.setdefault("NUMBA_NUM_THREADS", "4")  # so that threads(4) means 4 on any machine
 
 import array_api_compat
-import array_api_strict
 import numpy as np
 import pytest
 
@@ -49,6 +48,7 @@ def _numpy(request, readonly):
 
 def _strict(request):
     """Set the synchronisation trap: a device read outside the one door fails on any machine."""
+    array_api_strict = pytest.importorskip("array_api_strict")  # a machine with a device may do without
     patch, array = request.getfixturevalue("monkeypatch"), type(array_api_strict.empty(0))
     for name in ("__bool__", "__float__", "__int__", "__index__", "__complex__"):
         patch.setattr(array, name, _trapped(getattr(array, name)))
