@@ -4,6 +4,7 @@ Plain NumPy arrays take a short way through each function: a solve of a small pr
 than these questions, and the general answers take microseconds each.
 """
 
+from contextlib import nullcontext
 from functools import lru_cache
 from itertools import chain
 
@@ -216,6 +217,24 @@ def copied(state):
     if is_array(state):
         return compat.array_namespace(state).asarray(state, copy=True)
     return state.copy() if hasattr(state, "copy") else state
+
+
+def cholesky(A):
+    """Return the lower Cholesky factor of A, full of NaN if there is none.
+
+    Where there is none, NumPy raises and CuPy, unless it is told to, returns what it has, finite and wrong.
+    """
+    xp = namespace(A)
+    told = nullcontext()
+    if is_cupy(xp):
+        from cupyx import errstate
+
+        told = errstate(linalg="raise")
+    try:
+        with told:
+            return xp.linalg.cholesky(A)
+    except Exception:  # each library has its own error
+        return xp.full_like(A, float("nan"))
 
 
 def as_csr(A, dtype=None):

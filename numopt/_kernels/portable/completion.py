@@ -6,9 +6,9 @@
 
 import numpy as np
 
-from numopt._array import device, namespace
+from numopt._array import device, is_cupy, namespace
 
-_BATCH = 2_000_000  # numbers in a gathered batch
+_BATCH, _ON_DEVICE = 2**21, 2**28  # numbers in a gathered batch: what a cache likes, what fills a device
 
 
 def half_step(side, V, offset, ridge, scale, base, keep):
@@ -65,7 +65,7 @@ def residuals(side, U, V, offset):
     y, idx, ptr, _ = side
     xp = namespace(V)
     out = []
-    for lo, hi in _blocks(ptr, V.shape[1]):
+    for lo, hi in _blocks(ptr, V.shape[1], _batch(V)):
         part = slice(int(ptr[lo]), int(ptr[hi]))
         i = xp.asarray(np.repeat(np.arange(lo, hi), np.diff(ptr[lo : hi + 1])), device=device(V))
         j = idx[part]
@@ -139,26 +139,31 @@ def _to_host(x):
     return np.asarray(host(x), dtype=np.int64)
 
 
-def _blocks(ptr, width):
+def _blocks(ptr, width, batch):
     """Yield (lo, hi): rows whose entries, each `width` numbers, fit a batch when padded."""
-    count, lo = np.diff(ptr), 0
+    count, lo, most = np.diff(ptr), 0, max(1, batch // width)
     while lo < count.size:
-        longest = np.maximum.accumulate(np.maximum(count[lo:], 1))
+        longest = np.maximum.accumulate(np.maximum(count[lo : lo + most], 1))
         padded = longest * np.arange(1, longest.size + 1) * width
-        hi = lo + max(1, int(np.searchsorted(padded, _BATCH, side="right")))
+        hi = lo + max(1, int(np.searchsorted(padded, batch, side="right")))
         yield lo, hi
         lo = hi
 
 
+def _batch(like):
+    return _ON_DEVICE if is_cupy(namespace(like)) else _BATCH
+
+
 def _batches(ptr, width, like):
-    """Yield (lo, hi, flat positions of the padded entries, which of them are there)."""
+    """Yield (lo, hi, flat positions of the padded entries, which of them are there), made where `like` lives."""
     xp, where, size = namespace(like), device(like), int(ptr[-1])
-    for lo, hi in _blocks(ptr, width):
-        start, end = ptr[lo:hi], ptr[lo + 1 : hi + 1]
-        at = start[:, None] + np.arange(max(1, int((end - start).max())))
-        there = at < end[:, None]
-        at = np.where(there, at, 0) if size else np.zeros_like(at)
-        yield lo, hi, xp.asarray(at.reshape(-1), device=where), xp.asarray(there, device=where)
+    starts, count = xp.asarray(ptr, device=where), np.diff(ptr)
+    for lo, hi in _blocks(ptr, width, _batch(like)):
+        lanes = xp.arange(max(1, int(count[lo:hi].max())), dtype=starts.dtype, device=where)
+        at = starts[lo:hi, None] + lanes
+        there = at < starts[lo + 1 : hi + 1, None]
+        at = xp.where(there, at, 0) if size else xp.zeros_like(at)
+        yield lo, hi, xp.reshape(at, (-1,)), there
 
 
 def _gathered(side, V, offset, at, there):
