@@ -1,10 +1,13 @@
 """The public solver of linear programs."""
 
 import math
+from time import perf_counter
 
 from numopt._array import host
+from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
+from numopt.monotone._lp_polish import price, sifted
 from numopt.monotone._lp_problem import linear_program
 from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
 from numopt.monotone._pdhg import Bilinear, pace, pdhg
@@ -14,8 +17,8 @@ STEADY = 0.5  # the displacement of an infeasible program does not fall by this 
 
 
 @solver(family="monotone", sparse=True, arrays=("c", "A_ub", "b_ub", "A_eq", "b_eq"))
-def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, tol=1e-6, max_iter=100_000, max_time=None,
-               check_every=1, callback=None, on_failure="warn"):  # fmt: skip
+def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, method="auto", tol=1e-6,
+               max_iter=100_000, max_time=None, check_every=1, callback=None, on_failure="warn"):  # fmt: skip
     """Linear program by a first-order method, with a certificate for each outcome.
 
     Minimises c.x subject to ``A_ub x <= b_ub``, ``A_eq x = b_eq`` and bounds. Names and marginals are those of
@@ -35,6 +38,9 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
         Their right-hand sides.
     bounds : pair, or sequence of n pairs, optional
         ``(lower, upper)`` with None for no bound. None (default): x >= 0.
+    method : {"auto", "pdhg"}, default "auto"
+        ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: on the host and for up to 500 rows, the
+        variables that it finds in use are then given to SciPy's exact solver.
     tol : float, default 1e-6
         For the largest of three relative errors, see Notes.
     max_iter : int, default 100000
@@ -96,11 +102,13 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
     >>> result.x.round(4), round(result.fun, 4)
     (array([10., -3.]), -22.0)
     """
+    one_of("method", method, ("auto", "pdhg"))
     p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
+    until = math.inf if max_time is None else perf_counter() + max_time
     xp, (A, _, columns) = p.xp, p.scaled
     start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))
     return run(
-        _iterates(p, *start),
+        _iterates(p, *start, method, until),
         certify=p.certificate,
         finish=p.finish,
         start=start,
@@ -113,7 +121,7 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, to
     )
 
 
-def _iterates(p, x, y):
+def _iterates(p, x, y, method, until):
     xp, (A, rows, columns) = p.xp, p.scaled
     c, b = p.c * columns, p.b * rows
     X = 0.0, p.low / columns, p.high / columns
@@ -130,8 +138,13 @@ def _iterates(p, x, y):
     weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
     problem = Bilinear(A, c, b, X, Y, measure, errors)
     looked, before, old = FIRST, math.inf, (x, y)
-    for step in pdhg(problem, x, y, pace(norm, weight)):
+    at, cost = pace(norm, weight), price(p) if method == "auto" else math.inf
+    for step in pdhg(problem, x, y, at):
         yield Iterate(step.state, step.measure, step.info)
+        if at.work > cost:
+            for x, y in sifted(p, c, b, *X[1:], step.state[1], until):
+                yield Iterate((x, y), measure(x, y, *A.products(x, y)), step.info)
+            cost = 8 * at.work
         if step.info["n_passes"] >= looked:
             looked, last = 2 * looked, step.info["displacement"]
             way = [new - z for new, z in zip(step.state, old, strict=True)]

@@ -26,7 +26,7 @@ class Matrix:
     def pass_cost(self):
         """What a pass costs, in entries of a dense matrix read: from the sizes alone."""
         if is_sparse(self.A):
-            return 14.0 * self.A.nnz + 120.0 * sum(self.shape)
+            return 8.0 * self.A.nnz + 40.0 * sum(self.shape)
         return 2.0 * self.shape[0] * self.shape[1] + 2e4
 
     def forward(self, x):

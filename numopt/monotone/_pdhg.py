@@ -57,7 +57,7 @@ def pace(norm, weight=1.0):
 
 def step_of(norm):
     """Return the step for a matrix of this norm, as it is estimated."""
-    return NEARLY / (SAFETY * norm) if norm > 0 else NEARLY
+    return NEARLY if norm == 0 else NEARLY / (SAFETY * norm)
 
 
 def pdhg(p, x, y, at):

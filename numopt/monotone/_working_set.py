@@ -17,7 +17,7 @@ FIRST = 20  # passes over the whole game
 SMALL = 0.85  # share of the matrix below which a part of it is taken
 SIMILAR = 0.8  # share of a part above which it is not taken anew
 NEAR = 2.0  # times the gap: what is not worse than the best by more belongs to the part
-LARGER = 1.02  # growth of a part up to which its norm is not estimated anew
+MUCH_SMALLER, LARGER = 0.6, 1.02  # change of a part between which its norm is not estimated anew
 
 
 def working_sets(g, x, y, at):
@@ -32,7 +32,7 @@ def working_sets(g, x, y, at):
                 used = _enlarged(masks, used)
                 p, masks = (_part(g, *used), used) if _size(used) < most else (whole, None)
                 size = _size(used)
-                if not SIMILAR * sized <= size <= LARGER * sized:
+                if not MUCH_SMALLER * sized <= size <= LARGER * sized:
                     norm, sized = p.matrix.norm(centred=(True, True)), size
                     if math.isnan(norm):
                         return Status.NONFINITE

@@ -132,3 +132,31 @@ def test_bad_input(change, message):
     good = {"c": [1.0, 2.0], "A_ub": [[1.0, 1.0]], "b_ub": [1.0]}
     with pytest.raises((InvalidInputError, InvalidTypeError), match=message):
         linprog_pd(**good | change)
+
+
+def transport(s, t, seed=0):
+    rng = np.random.default_rng(seed)
+    C = np.linalg.norm(rng.random((s, 1, 2)) - rng.random((t, 2)), axis=2)
+    rows = sp.vstack([sp.kron(sp.eye(s), np.ones((1, t))), sp.kron(np.ones((1, s)), sp.eye(t))], format="csr")
+    a, b = rng.random(s) + 0.1, rng.random(t) + 0.1
+    return C.ravel(), rows, np.concatenate([a / a.sum(), b / b.sum()])
+
+
+@pytest.mark.parametrize("high", [None, 0.02])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_polish_is_exact(high, sparse):
+    c, E, d = transport(20, 30)
+    E = E if sparse else E.toarray()
+    bounds = (0, high)
+    exact = linprog(c, A_eq=E, b_eq=d, bounds=bounds)
+    result = linprog_pd(c, A_eq=E, b_eq=d, bounds=bounds, tol=1e-11)
+    assert result.success and abs(result.fun - exact.fun) <= 1e-10
+    plain = linprog_pd(c, A_eq=E, b_eq=d, bounds=bounds, tol=1e-4, method="pdhg")
+    assert plain.success and plain.n_passes > result.n_passes
+
+
+def test_a_program_in_tiny_units_is_polished_too():
+    c, E, d = transport(20, 30)
+    result = linprog_pd(1e-9 * c, A_eq=1e-5 * E, b_eq=1e-14 * d, tol=1e-9)
+    exact = linprog(c, A_eq=E, b_eq=d)
+    assert result.success and abs(result.fun / 1e-18 - exact.fun) <= 1e-7

@@ -1,0 +1,90 @@
+"""Identify and polish: a first-order method finds which variables are in use, SciPy's exact solver their values.
+
+Long before the iterates are exact, their reduced costs tell most variables that stay at a bound. The program on
+the others is small; what would improve it from outside is added, and it is solved again: sifting.
+"""
+
+import warnings
+from time import perf_counter
+
+import numpy as np
+
+from numopt._array import is_numpy, is_sparse
+
+ROUNDS = 8
+KEPT = 5  # variables for each row, to begin with
+MOST = 1000  # rows: beyond, fill-in makes a simplex method slow, which no formula foresees
+OVERHEAD = 4e7  # what an attempt costs at least, in entries read by a pass
+STEP = 250  # what a step of the simplex method costs, for each row and each entry of a column
+
+
+def price(p):
+    """Return what an attempt costs, in entries read by a pass: from the sizes alone."""
+    m, n = p.A.shape
+    entries = p.A.A.nnz if is_sparse(p.A.A) else m * n
+    steps = 2 * m
+    return OVERHEAD + steps * STEP * m * entries / n if is_numpy(p.xp) and m <= MOST else np.inf
+
+
+def sifted(p, c, b, low, high, y, until):
+    """Yield pairs (x, y) of the scaled program, each exact for the variables that it uses; `until` on the clock."""
+    A = p.scaled[0]
+    m = A.shape[0]
+    units = np.linalg.norm(c) or 1.0, np.linalg.norm(b) or 1.0  # the solver's tolerances are absolute
+    kept, used = KEPT * m, None
+    for _ in range(ROUNDS):
+        x, wish = _at_bounds(low, high, c + A.adjoint(y))
+        used = _least(wish, kept) if used is None else used
+        x[used] = 0.0
+        found = _solved(p, used, c / units[0], (b - A.forward(x)) / units[1], low / units[1], high / units[1], until)
+        if found is None:
+            if used.all():
+                return
+            kept, used = 4 * kept, None  # these were too few for a feasible point
+            continue
+        x[used], y = found[0] * units[1], found[1] * units[0]
+        yield x, y
+        _, wish = _at_bounds(low, high, c + A.adjoint(y))
+        wish[used] = 0.0
+        better = _least(wish, m) & (wish < 0)
+        if not better.any():
+            return
+        used = used | better
+
+
+def _at_bounds(low, high, reduced):
+    """Return the point whose variables are at the bound that these costs prefer, and how little they prefer it."""
+    below, above = np.isfinite(low), np.isfinite(high)
+    x = np.where(below & ((reduced > 0) | ~above), low, np.where(above, high, 0.0))
+    wish = np.where(below & above, np.abs(reduced), np.where(below, reduced, -reduced))
+    return x, np.where(below | above, wish, -np.inf)
+
+
+def _least(values, count):
+    """Return a mask of the least values."""
+    mask = np.zeros(values.size, bool)
+    mask[np.argsort(values, kind="stable")[:count]] = True
+    return mask
+
+
+def _solved(p, used, c, b, low, high, until):
+    """Return (x, y) of the program on some variables, or None."""
+    from scipy.optimize import linprog
+
+    A, k, m = p.scaled[0], p.m_ub, p.A.shape[0]
+    if is_sparse(A.A):
+        from scipy.sparse import csc_array
+
+        rows = csc_array(A.parts[3:], shape=A.shape)[:, used]
+    else:
+        rows = A.A[:, used]
+    ub = {"A_ub": rows[:k], "b_ub": b[:k]} if k else {}
+    eq = {"A_eq": rows[k:], "b_eq": b[k:]} if k < m else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bounds = np.column_stack((low[used], high[used]))
+        limits = {"maxiter": 10 * m + 1000, "time_limit": max(until - perf_counter(), 0.0)}
+        found = linprog(c[used], **ub, **eq, bounds=bounds, method="highs-ds", options=limits)
+    if found.status != 0:
+        return None
+    return found.x, -np.concatenate((found.ineqlin.marginals, found.eqlin.marginals))
