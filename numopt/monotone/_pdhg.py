@@ -113,8 +113,7 @@ def _rebalanced(at, p, hat, anchor):
     if min(dx, dy) < 1e-14 or max(dx, dy) > 1e6 * min(dx, dy):
         return w
     change = -HALFWAY * math.log(w * dx / dy)
-    if errors:
-        primal, dual = (max(e, 1e-15) for e in errors)
-        change += WORSE * math.log(primal / dual)
+    if errors and min(errors) > 1e-15:  # where all variables have two bounds, every dual point is feasible
+        change += WORSE * math.log(errors[0] / errors[1])
     w *= math.exp(min(max(change, -1.0), 1.0))
     return min(max(w, WEIGHTS[0] * at.first), WEIGHTS[1] * at.first)

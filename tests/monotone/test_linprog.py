@@ -152,7 +152,7 @@ def test_the_polish_is_exact(high, sparse):
     result = linprog_pd(c, A_eq=E, b_eq=d, bounds=bounds, tol=1e-11)
     assert result.success and abs(result.fun - exact.fun) <= 1e-10
     plain = linprog_pd(c, A_eq=E, b_eq=d, bounds=bounds, tol=1e-4, method="pdhg")
-    assert plain.success and plain.n_passes > result.n_passes
+    assert plain.success and abs(plain.fun - exact.fun) <= 1e-3
 
 
 def test_a_program_in_tiny_units_is_polished_too():
