@@ -154,10 +154,10 @@ def _finisher(p):
 
     def finish(state, info, common):
         f, g = p.potentials(state)
+        common = explained(p, common, f)
         f = f + p.reg * math.log(p.units)
         if p.transposed:
             f, g = g, f
-        common = explained(p, common)
         if p.note:
             common = common | {"message": f"{common['message']}; {p.note}"}
         values = {name: common["certificate"][name] for name in ("value", "dual_value", "cost", "marginal_error")}
