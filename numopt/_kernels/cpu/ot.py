@@ -186,6 +186,7 @@ def _pass(cost, a, f, g, reg, single, P):
     n, m = shape(cost)
     f_new, c = np.empty(n), np.empty(m)
     parts = np.empty((chunks(n, m, n * m), m))
+    single = single and n * m >= 2**15  # nothing is gained below
     _ot_passes.half_step(C, X, YT, kind, wide(a), wide(f), wide(g), reg, single, P, f_new, c, parts)
     return f_new.astype(a.dtype), c.astype(a.dtype)
 
