@@ -27,6 +27,24 @@ class Relaxation(Bench):
         return kmeans_sdp(X, 4, method="dr", tol=1e-4, rng=0, on_failure="ignore")
 
 
+class Cuts(Bench):
+    """The relaxation with triangle inequalities, until its gap to the partition is 1e-3."""
+
+    sizes = (100, 300)
+
+    def problem(self, size: int) -> tuple[np.ndarray, ...]:
+        """Return clusters that overlap so much that the relaxation alone leaves a gap of 1 to 3 %."""
+        from numopt.gallery import isotropic_clusters
+
+        return isotropic_clusters(size, 5, 4, 3.5)[:1]
+
+    def solve(self, X: Any) -> Any:
+        """Solve to a gap of 1e-3."""
+        from numopt.clustering import kmeans_sdp
+
+        return kmeans_sdp(X, 4, method="dr", cuts="triangle", rng=0, on_failure="ignore")
+
+
 class Certificate(Bench):
     """K-means with its proof of optimality."""
 

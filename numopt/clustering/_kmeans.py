@@ -91,6 +91,7 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     splitting takes 2 n^2 (2 m + r) flops, m = 4 K or more columns and rank r of 5 to 30; 70 to 100 steps give a gap of
     1e-4 on Gaussian clusters, 100 to 200 one of 1e-5. The certificate takes n^3 / 3 flops, or 4 n^3 / 3. Memory:
     8 n (p + K) bytes, for the splitting 4 n^2 (8 n^2 below gaps of 5e-6) and a copy, and 24 n^2 while it is certified.
+    With cuts 72 n^2 in all, and n^3 / 2 comparisons every 20 steps: 100 to 250 steps, 6 s at n = 1000.
 
     Certified: `lower_bound`, for any partition, by eigenvalues in float64. Not for: clusters of different shape, for
     which `ila_sdp` is made; only labels, without a bound (scikit-learn's ``KMeans`` is enough).
