@@ -41,7 +41,8 @@ def assignment(p, cost, R, rng):
     """Yield `Factors` of the relaxation, from responsibilities R (n, k)."""
     xp, (k, n) = p.base.xp, cost.h.shape
     noise = like(xp, rng.random((k, n, _RANK)), device(R), xp.float64)
-    U = _MIX * (R.T / xp.sqrt(xp.sum(R, axis=0))[:, None])[:, :, None] + (1 - _MIX) * noise / n**0.5
+    size = xp.clip(xp.sum(R, axis=0), 1e-12, None)  # groups may be empty
+    U = _MIX * (R.T / xp.sqrt(size)[:, None])[:, :, None] + (1 - _MIX) * noise / n**0.5
     return low_rank(xp, cost.F, cost.h, U, xp.ones_like(R[0, :]))
 
 

@@ -24,7 +24,7 @@ class Lifted(NamedTuple):
 def consensus(xp, C, Z):
     """Yield `Lifted` every few iterations of ADMM on {psd, trace 1}, {>= 0} and {sum_k Z_k 1 = 1}, from Z."""
     k, n = C.shape[0], C.shape[1]
-    unit = finite(xp.max(xp.linalg.matrix_norm(C - _mean_rows(xp, C))), "the costs")
+    unit = finite(xp.max(xp.linalg.matrix_norm(C - _mean_rows(xp, C))), "the costs") or 1.0  # 0: all points are equal
     rho, changes, mean = 1.0, 0, Z
     U = [xp.zeros_like(Z) for _ in range(3)]
     for step in itertools.count(1):

@@ -9,7 +9,7 @@ from numopt._loop import Iterate, run
 from numopt._solver import solver
 from numopt._status import Status
 from numopt.clustering._assignment import assignment, clear, costs
-from numopt.clustering._consensus import consensus, lifted_bound, lifted_value
+from numopt.clustering._consensus import Lifted, consensus, lifted_bound, lifted_value
 from numopt.clustering._lloyd import embedded, lloyd, seeds
 from numopt.clustering._low_rank import memberships
 from numopt.clustering._mixture import Groups, MixtureProblem
@@ -182,7 +182,9 @@ def _iterates(p, groups, labels, C, rng):
         M = memberships(xp, at.U)
         best = _labelled(p, groups, xp.argmax(M, axis=0))
         residual = max(at.infeasibility, at.move)
-        yield Iterate(State(best, M), None if C is not None else residual, {"residual": residual})
+        Z = None if C is None else at.U @ xp.matrix_transpose(at.U)
+        lifted = None if C is None else Lifted(Z, -cost.scale * at.y, xp.zeros_like(Z))  # a bound, though a poor one
+        yield Iterate(State(best, M, lifted), None if C is not None else residual, {"residual": residual})
         if residual <= 1e-6 or (C is not None and residual <= 1e-3):
             break
     if not clear(p, M):  # equal costs tie the memberships: clusters of all of them together
@@ -191,7 +193,6 @@ def _iterates(p, groups, labels, C, rng):
     if C is None:
         yield Iterate(State(best, M), residual)
         return Status.STALLED, "the factors no longer move"
-    Z = at.U @ xp.matrix_transpose(at.U)
     for lifted in consensus(xp, C, Z):
         value, off = lifted_value(xp, C, lifted)
         bound = lifted_bound(xp, C, lifted)
@@ -215,8 +216,6 @@ def _certifier(p, C):
             xp = p.base.xp
             off = xp.sqrt(xp.mean((xp.sum(state.memberships, axis=0) - 1.0) ** 2))
             return {"infeasibility": off} | values
-        if state.lifted is None:
-            return {"sdp_gap": math.inf} | values
         value, off = lifted_value(p.base.xp, C, state.lifted)
         bound = lifted_bound(p.base.xp, C, state.lifted)
         gap = max(abs(value - bound) / _unit(p, value), off)

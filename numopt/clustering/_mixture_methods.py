@@ -6,12 +6,12 @@ from numopt._array import host
 from numopt._loop import Iterate
 from numopt._status import Status
 from numopt.clustering._assignment import clear, costs, solved
-from numopt.clustering._lloyd import embedded, lloyd, seeds
+from numopt.clustering._lloyd import embedded
 from numopt.clustering._mixture import At, sorted_groups
 from numopt.clustering._mixture_result import MixtureResult
 from numopt.clustering._nested import nested
 from numopt.clustering._problem import finite
-from numopt.clustering._starts import NEIGHBOURS, SPECTRAL, best_mixtures, spectral_labels
+from numopt.clustering._starts import best_mixtures, paper_starts
 from numopt.clustering._subspace import confined, crowded, discriminant, lifted, principal
 from numopt.exceptions import SolverError
 
@@ -22,29 +22,33 @@ _SUBSPACES = 10
 
 
 def alternating(p, labels, rng):
-    """Yield the rounds of iLA-SDP: covariances of the labels, then labels by the relaxation at these covariances."""
-    labels = _start(p, rng) if labels is None else labels
-    groups, value = p.profile(labels)
-    if groups is None:
+    """Yield the rounds of iLA-SDP: covariances of the labels, then labels by the relaxation at these covariances.
+
+    Where a group collapses, the next start takes over.
+    """
+    best, least = None, math.inf
+    for start in iter([labels]) if labels is not None else paper_starts(p.base, rng):
+        groups, value = p.profile(start)
+        idle, seen = 0, set()
+        while groups is not None and idle < _PATIENCE:
+            change = abs(least - value) / p.base.size
+            best, least, idle = (groups, value, 0) if value < least else (best, least, idle + 1)
+            key = host(groups.labels).tobytes()
+            measure = None if not seen else 0.0 if key in seen else change
+            yield Iterate(At(p, best), measure, {"fun": value})
+            if key in seen:
+                return Status.STALLED, "labels repeat"
+            seen.add(key)
+            p.check_regular(groups)
+            labels, M = _assigned(p, groups, p.hard(groups.labels), rng)
+            groups, value = p.profile(labels)
+            if not clear(p, M):
+                groups, value, labels = _better_of(p, (groups, value, labels), M, rng)
+        if groups is not None:
+            return Status.STALLED, "the likelihood no longer grows"
+    if best is None:
         raise SolverError("a cluster of the start has fewer than two points: pass other labels as init")
-    best, least, idle, seen = groups, value, 0, set()
-    yield Iterate(At(p, best), None, {"fun": value})
-    while idle < _PATIENCE:
-        labels, M = _assigned(p, groups, p.hard(labels), rng)
-        groups, value = p.profile(labels)
-        if not clear(p, M):
-            groups, value, labels = _better_of(p, (groups, value, labels), M, rng)
-        if groups is None:
-            return Status.BREAKDOWN, "a cluster fell below two points: try other labels as init"
-        p.check_regular(groups)
-        change = abs(least - value) / p.base.size
-        best, least, idle = (groups, value, 0) if value < least else (best, least, idle + 1)
-        key = host(labels).tobytes()
-        yield Iterate(At(p, best), 0.0 if key in seen else change, {"fun": value})
-        if key in seen:
-            return Status.STALLED, "labels repeat"
-        seen.add(key)
-    return Status.STALLED, "the likelihood no longer grows"
+    return Status.BREAKDOWN, "from every start a cluster fell below two points: ask for fewer, or pass labels as init"
 
 
 def _better_of(p, found, M, rng):
@@ -144,13 +148,6 @@ def climbed(p, R):
             next(steps)
         except StopIteration as end:
             return end.value
-
-
-def _start(p, rng):
-    """Return spectral labels of few points, those of K-means of many."""
-    if NEIGHBOURS < p.base.size <= SPECTRAL:
-        return spectral_labels(p.base, rng)
-    return lloyd(p.base, seeds(p.base, rng)).labels
 
 
 def certifier(method):

@@ -139,7 +139,9 @@ class _Features:
 def _root(S):
     """Return R with R R' = S, positive semidefinite."""
     scale = np.sqrt(np.clip(np.diag(S), 1e-300, None))  # columns of X and of u differ by many orders of magnitude
-    values, vectors = np.linalg.eigh(S / np.outer(scale, scale))
+    positive = np.diag(S) > 0  # rounding leaves entries beside a 0 on the diagonal: no correlation exceeds 1
+    correlation = np.where(np.outer(positive, positive), np.clip(S / np.outer(scale, scale), -1.0, 1.0), 0.0)
+    values, vectors = np.linalg.eigh(correlation)
     return scale[:, None] * vectors * np.sqrt(np.clip(values, 0.0, None))
 
 

@@ -54,6 +54,18 @@ def _whitened(p):
     return X @ (vectors / xp.sqrt(xp.clip(values, 0.0, None) + p.floor))
 
 
+def paper_starts(base, rng):
+    """Yield labels to start the published iteration from: spectral and Ward's of few points, K-means, equal slices."""
+    if base.size <= SPECTRAL:
+        if base.size > NEIGHBOURS:
+            yield spectral_labels(base, rng)
+        yield ward_labels(base)
+    yield lloyd(base, seeds(base, rng)).labels
+    first = base.X @ base.xp.linalg.eigh(base.X.T @ base.X)[1][:, -1]
+    rank = base.xp.argsort(base.xp.argsort(first))
+    yield rank * base.k // base.size  # as many points in each, along the first principal direction
+
+
 def ward_labels(base):
     """Return Ward's clusters, made on the host."""
     from scipy.cluster.hierarchy import cut_tree, ward

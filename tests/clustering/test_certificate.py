@@ -5,7 +5,7 @@ import pytest
 
 from numopt.clustering import certify_kmeans, kmeans_sdp
 from numopt.clustering._lloyd import partition
-from numopt.clustering._pairwise import _Features
+from numopt.clustering._pairwise import _Features, _root
 from numopt.clustering._problem import kmeans_problem
 from tests.oracles import clustering as oracle
 
@@ -134,3 +134,10 @@ def test_rows_may_be_permuted_and_the_space_turned():
     other = certify_kmeans(X[order] @ turn + 5, np.repeat([0, 1], 30)[order], on_failure="ignore")
     assert other.lower_bound == pytest.approx(one.lower_bound, rel=1e-9)
     assert other.fun == pytest.approx(one.fun, rel=1e-9)
+
+
+def test_rounding_beside_a_zero_diagonal_does_no_harm():
+    """Clusters of equal points leave variances of 0 and covariances of 1e-17."""
+    S = np.array([[4.0, 1e-17, 1.0], [1e-17, -1e-30, -1e-16], [1.0, -1e-16, 1.0]])
+    R = _root(S)
+    assert np.allclose(R @ R.T, S, rtol=0, atol=1e-14)

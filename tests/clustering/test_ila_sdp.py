@@ -221,3 +221,30 @@ def test_one_group():
     assert result.means[0] == pytest.approx(X.mean(axis=0))
 
 
+
+
+def test_a_collapse_hands_over_to_the_next_start():
+    """Spectral clusters of one far point: the other starts of the published iteration take over."""
+    X = np.repeat(np.random.default_rng(0).normal(size=(5, 2)), 3, axis=0)
+    X[-1] += 100.0
+    result = ila_sdp(X, 3, method="ila-sdp", rng=0, on_failure="ignore")
+    assert np.bincount(result.labels, minlength=3).min() >= 2 and np.isfinite(result.fun)
+
+
+@pytest.mark.parametrize("method", ["auto", "ila-sdp"])
+@pytest.mark.parametrize("covariance", ["oas", "ridge", "tied"])
+@pytest.mark.filterwarnings("ignore:X has 1 distinct points")
+def test_constant_data(method, covariance):
+    result = ila_sdp(np.full((12, 2), 7.0), 2, method=method, covariance=covariance, rng=0, on_failure="ignore")
+    assert np.isfinite(result.log_likelihood) and np.isfinite(result.covariances).all()
+
+
+@pytest.mark.parametrize("reduce", [None, "pca", "lda"])
+def test_huge_offsets_single_precision_and_no_time(reduce):
+    X, truth = heterogeneous_clusters("line", 10_001, n=120, p=30, sep=12.0)
+    one = ila_sdp(X, 3, reduce=reduce, rng=0)
+    assert misplaced(one.labels, truth) <= 0.02
+    for other in (X + 1e8, X.astype(np.float32), np.asfortranarray(X), 1e-100 * X):
+        assert misplaced(ila_sdp(other, 3, reduce=reduce, rng=0).labels, one.labels) <= 0.02
+    late = ila_sdp(X, 3, reduce=reduce, max_time=0.0, rng=0, on_failure="ignore")
+    assert late.labels.shape == (120,) and np.isfinite(late.fun)

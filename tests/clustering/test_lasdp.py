@@ -100,3 +100,20 @@ def test_refused(change, message):
     given = {"X": np.arange(12.0).reshape(6, 2), "covariances": [np.eye(2)] * 2} | change
     with pytest.raises(InvalidInputError, match=message):
         lasdp(**given)
+
+
+@pytest.mark.parametrize("limit", [{"max_iter": 1}, {"max_time": 0.0}])
+def test_a_bound_from_the_first_step(limit):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(15, 2)), rng.normal(size=(15, 2)) + 6])
+    S = np.stack([np.eye(2), 1.5 * np.eye(2)])
+    early = lasdp(X, S, rng=0, on_failure="ignore", **limit)
+    solved = lasdp(X, S, rng=0, on_failure="ignore")
+    assert not early.success and early.lower_bound <= solved.fun * (1 + 1e-9) and early.gap_kind == "dual"
+
+
+def test_constant_data():
+    result = lasdp(np.full((12, 2), 3.0), np.stack([np.eye(2), 4 * np.eye(2)]), rng=0, on_failure="ignore")
+    assert np.isfinite(result.fun) or result.fun == np.inf
+    assert np.isfinite(result.memberships).all() and (result.memberships >= -1e-9).all()
+    assert result.lower_bound <= result.fun
