@@ -3,16 +3,18 @@ Clusters with a proof, and clusters that a mixture misses
 =========================================================
 
 The same points clustered twice: by labels alone, and by labels with a number that no partition undercuts. Then
-groups of different shape, which K-means cannot see and a mixture finds only from lucky starts.
+groups of different shape, which K-means cannot see and a mixture finds only from lucky starts. At last, how many
+clusters there are, with a proof, and how they belong together.
 """
 
 import numpy as np
 from matplotlib import pyplot as plt
+from scipy.cluster.hierarchy import dendrogram
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from numopt.clustering import certify_kmeans, ila_sdp, kmeans_sdp
+from numopt.clustering import certify_kmeans, ila_sdp, kmeans_sdp, merge_tree, ppp_select_k
 from numopt.gallery import heterogeneous_clusters
 
 COLOURS = np.array(["#0b6e99", "#d9730d", "#4d6461", "#ad1a72"])
@@ -84,3 +86,46 @@ for ax, title, labels in (
     ax.set_title(title, loc="left", fontsize=11)
     ax.set_aspect("equal")
     ax.set_axis_off()
+
+# %%
+# How many clusters
+# -----------------
+# Six clusters in three pairs. For each number of clusters K-means gives a criterion, and the relaxation a bound that
+# no partition into so many undercuts. The choice is proved if all other bounds are above its criterion. The tree over
+# the six, in SciPy's format, shows the pairs.
+
+middles = np.array([[0, 0], [5, 0], [20, 3], [20, 8], [6, 18], [11, 18]])
+V = np.concatenate([rng.normal(size=(60, 2)) * 0.8 + c for c in middles])
+chosen = ppp_select_k(V, 8, rng=0)
+tree = merge_tree(V, chosen.labels)
+print(chosen.message)
+
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+six = np.array([*COLOURS, "#8a6d00", "#3b3f8f"])
+axes[0].scatter(*V.T, c=six[chosen.labels % 6], s=9)
+for k, centre in enumerate(chosen.centers):
+    axes[0].annotate(str(k), centre, fontsize=14, ha="center", va="center", weight="bold")
+axes[0].set_title(f"{chosen.n_clusters} clusters{', proved' if chosen.proved else ''}", loc="left", fontsize=11)
+axes[0].set_aspect("equal")
+axes[0].set_axis_off()
+
+numbers = list(chosen.bic)
+best = chosen.bic[chosen.n_clusters]
+axes[1].vlines(
+    numbers,
+    [chosen.bic_bound[k] for k in numbers],
+    [chosen.bic[k] for k in numbers],
+    color="0.6",
+    linewidth=5,
+    label="from bound to partition",
+)
+axes[1].plot(numbers, list(chosen.bic.values()), "o", color=COLOURS[0], label="criterion")
+axes[1].axhline(best, color=COLOURS[1], linewidth=1, label="the choice")
+axes[1].set_xlabel("clusters")
+axes[1].legend(frameon=False)
+axes[1].set_title("criterion (BIC), and its bound", loc="left", fontsize=11)
+
+dendrogram(tree.linkage, ax=axes[2], color_threshold=0, above_threshold_color="0.3")
+axes[2].set_title("how they merge: mean distance", loc="left", fontsize=11)
+for ax in axes[1:]:
+    ax.spines[["top", "right"]].set_visible(False)
