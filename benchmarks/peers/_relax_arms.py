@@ -39,14 +39,24 @@ def arms() -> Iterator[Figure]:
 
 
 def _figure(name: str, sequence: Sequence) -> Figure:
-    from numopt.relax import Tuner
-
     solve = _solver(sequence)
-    # Each arm on some of the systems; then the best of them on all, and the tuner.
+    # Each arm on some of the systems; then the best of them on all, and the tuner, by turns, twice.
     sampled = {arm: SAMPLE * sum(_seconds(sequence, solve, arm, step=SAMPLE)) for arm in ("LU", "AMG", "SSOR-PCG")}
     best = min(sampled, key=sampled.get)
-    whole = sum(_seconds(sequence, solve, best))
-    tuner = Tuner(solve, {"arm": list(sampled)}, cost="seconds", context=1, rng=0)
+    runs = [(sum(_seconds(sequence, solve, best)), *_tuned(sequence, solve, list(sampled))) for _ in range(2)]
+    whole = min(seconds for seconds, _, _ in runs)
+    spent, chosen = min((seconds, chosen) for _, seconds, chosen in runs)
+    counts = ", ".join(f"{arm} {chosen.count(arm)}" for arm in sampled)
+    others = ", ".join(f"{arm} {seconds:.3g} s" for arm, seconds in sampled.items() if arm != best)
+    seen = f"{spent / whole:.3g}: {spent:.3g} s ({counts} times), {best} {whole:.3g} s; by {SAMPLE} systems {others}"
+    return Figure(name, "at most 1.1 of the best arm's CPU time", seen, spent <= 1.1 * whole)
+
+
+def _tuned(sequence: Sequence, solve: Callable[..., Any], arms: list[str]) -> tuple[float, list[str]]:
+    """Return the CPU seconds of a tuner that has seen nothing, and the arms that it chose."""
+    from numopt.relax import Tuner
+
+    tuner = Tuner(solve, {"arm": arms}, cost="seconds", context=1, rng=0)
     spent, chosen, x = 0.0, [], None
     for context, A, b in sequence:
         before = time.process_time()
@@ -54,10 +64,7 @@ def _figure(name: str, sequence: Sequence) -> Figure:
         spent += time.process_time() - before
         x = done.results[0].x if sequence.warm else None
         chosen.append(done.params[0]["arm"])
-    counts = ", ".join(f"{arm} {chosen.count(arm)}" for arm in sampled)
-    others = ", ".join(f"{arm} {seconds:.3g} s" for arm, seconds in sampled.items() if arm != best)
-    seen = f"{spent / whole:.3g}: {spent:.3g} s ({counts} times), {best} {whole:.3g} s; by {SAMPLE} systems {others}"
-    return Figure(name, "at most 1.1 of the best arm's CPU time", seen, spent <= 1.1 * whole)
+    return spent, chosen
 
 
 def _solver(sequence: Sequence) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from benchmarks.peers._relax_peers import bind_sor
 
 LENGTH = 300
 GRID = np.linspace(1.0, 1.98, 40)
+SEEDS = range(3)
 
 
 def backstop() -> Iterator[Figure]:
@@ -26,15 +27,19 @@ def backstop() -> Iterator[Figure]:
     least_of = {id(b): min(solve(A, b, None, omega)[1] for omega in GRID) for _, A, b in systems}
     for name, sequence in misleading(systems).items():
         for policy in ("auto", "surface"):
-            tuner, worst, ratio = new_tuner(sor, sequence, policy), -np.inf, 0.0
-            for context, A, b in sequence:
-                least = least_of[id(b)]
-                predicted, _ = tuner.predict(context)
-                cost = tuner.run([((A, b), context)]).total
-                known = max(least, predicted) if np.isfinite(predicted) else least
-                worst, ratio = max(worst, cost - 4 * known - 20), max(ratio, cost / least)
+            worst, ratio = -np.inf, 0.0
+            for seed in SEEDS:
+                tuner = new_tuner(sor, sequence, policy, seed)
+                for context, A, b in sequence:
+                    least = least_of[id(b)]
+                    predicted, _ = tuner.predict(context)
+                    cost = tuner.run([((A, b), context)]).total
+                    known = max(least, predicted) if np.isfinite(predicted) else least
+                    worst, ratio = max(worst, cost - 4 * known - 20), max(ratio, cost / least)
             seen = f"at most {ratio:.3g} times the best of {GRID.size} omegas; bound kept by {-worst:.0f} iterations"
-            yield Figure(f"7, {name}, {policy}", "4 max(predicted, best) + 20 iterations", seen, worst <= 0)
+            yield Figure(
+                f"7, {name}, {policy}, {len(SEEDS)} seeds", "4 max(predicted, best) + 20 iterations", seen, worst <= 0
+            )
 
 
 def misleading(sequence: Sequence) -> dict[str, Sequence]:

@@ -1,7 +1,7 @@
 """The paper's systems of 100 unknowns over many seeds: iterations of each learner beside Young's omega.
 
-Runs of 5000 systems get few seeds in a comparison. `python -m benchmarks.peers._relax_seeds [FILE.rst]` gives all of
-them to each length and each policy, in some minutes, and writes a table for the docs.
+Runs of 5000 systems get few seeds in a comparison. `python -m benchmarks.peers._relax_seeds [FILE.rst [low|high]]` gives all
+of them to each length and each policy, in some minutes, and writes a table for the docs.
 """
 
 from __future__ import annotations
@@ -147,12 +147,13 @@ def _seconds(start: Callable[[Sequence], Step], sequence: Sequence) -> float:
     return time.process_time() - before
 
 
-def main(file: str = "") -> None:
+def main(file: str = "", only: str = "low high") -> None:
     """Print all figures of the seeds, the peers' aside, and write them to a file that the docs include."""
     from benchmarks.peers._report import figure_line, figures_rst, heading
 
     found = []
-    for column, variance in enumerate(("low", "high")):
+    for variance in only.split():
+        column = ("low", "high").index(variance)
         for figures in (_beside_young(variance, column, SEEDS), _replayed(variance, column)):
             for figure in figures:
                 print(figure_line(figure), flush=True)
@@ -162,4 +163,4 @@ def main(file: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*sys.argv[1:3])
