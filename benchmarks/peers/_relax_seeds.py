@@ -1,7 +1,8 @@
 """The paper's systems of 100 unknowns over many seeds: iterations of each learner beside Young's omega.
 
-Runs of 5000 systems get few seeds in a comparison. `python -m benchmarks.peers._relax_seeds [FILE.rst [low|high]]` gives all
-of them to each length and each policy, in some minutes, and writes a table for the docs.
+Runs of 5000 systems get few seeds in a comparison.
+`python -m benchmarks.peers._relax_seeds [FILE.rst [low|high]]` gives all of them to each length and each policy, in
+three minutes of an idle core, and writes a table for the docs.
 """
 
 from __future__ import annotations

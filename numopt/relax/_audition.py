@@ -3,7 +3,7 @@
 To try a factorisation once may cost more than a hundred solves by iteration. Its time on a small leading block costs
 next to nothing; a larger block shows how the time grows, and follows at once for the better arms, for others once
 that is a trifle beside what was spent already. An arm that looks much worse than the best is then never tried at all.
-A look may be unlucky: those that matter are taken three times.
+A look may be unlucky, the first of a solver even import or compile: those that matter are taken again.
 """
 
 import math
@@ -12,8 +12,9 @@ from numopt import _array
 
 _SMALL, _LARGE = 64, 16  # what fractions of the rows the blocks have
 _GROWTH = _SMALL / _LARGE
-_TRIFLE = 0.02  # of the cost so far, that all later looks together may cost
-_CLOSE = 4.0  # times the best at the first look, up to which the second follows at once
+_TRIFLE = 0.01  # of the cost so far, that all later looks together may cost
+_CLOSE = 4.0  # times the best at a look, up to which the next follows at once
+_STARTED = 20.0  # times the best that a second look is thought to cost at most: the first may import or compile
 _LOOKS = 3  # at the large block
 _WORTHWHILE = 4000  # rows
 
@@ -35,27 +36,34 @@ class Auditions:
         arms, found = range(len(self.choice.options)), {}
         if not self.small:
             look = self._looker(A, b, keywords, _SMALL)
-            self.small = [min(look(arm), look(arm)) for arm in arms]  # the first may have to import or to compile
-            self.large, self.looks, self.spent = [math.inf for _ in arms], [0 for _ in arms], 0.0
+            self.small = [look(arm) for arm in arms]
+            self.large, self.looks, self.spent = [math.inf for _ in arms], [-1 for _ in arms], 0.0
             found = {arm: _SMALL * cost for arm, cost in enumerate(self.small) if cost < math.inf}
-        wanted = {arm: looks for arm in arms if (looks := self._wanted(arm))}
-        look = self._looker(A, b, keywords, _LARGE) if wanted else None
-        for arm, looks in wanted.items():
-            self.looks[arm] += looks
-            self.large[arm] = min(self.large[arm], *(look(arm) for _ in range(looks)))
-            if self.large[arm] < math.inf:
-                found[arm] = self._whole(arm)
+        while wanted := [arm for arm in arms if self._wanted(arm)]:
+            for arm in wanted:
+                self.looks[arm] += 1
+                costs, part = (self.large, _LARGE) if self.looks[arm] > 0 else (self.small, _SMALL)
+                costs[arm] = min(costs[arm], self._looker(A, b, keywords, part)(arm))
+                if costs[arm] < math.inf:
+                    found[arm] = self._whole(arm)
         return found
 
     def _wanted(self, arm):
-        """Return how many looks at the large block are to be taken now."""
-        if self.looks[arm] == 0 and self.small[arm] <= _CLOSE * min(self.small) < math.inf:
-            return _LOOKS
-        price = min(_GROWTH * self.small[arm], self.large[arm])
-        return int(self.looks[arm] < _LOOKS and self.spent + price <= _TRIFLE * self.runner.costs)
+        """Say whether to look now: a second time at the small block (``looks`` is -1), or at the large one."""
+        looks, small, large = self.looks[arm], self.small[arm], self.large[arm]
+        if looks >= _LOOKS or not small < math.inf:
+            return False
+        if looks < 0:
+            close, price = small <= _CLOSE * min(self.small), min(small, _STARTED * min(self.small))
+        else:
+            close = (small if looks == 0 else large) <= _CLOSE * min(self.small if looks == 0 else self.large)
+            price = min(_GROWTH * small, large)
+        return close or self.spent + price <= _TRIFLE * self.runner.costs
 
     def _whole(self, arm):
-        """Return what the cost on the two blocks says about that on the whole."""
+        """Return what the cost on the blocks says about that on the whole."""
+        if not self.large[arm] < math.inf:
+            return _SMALL * self.small[arm]
         power = math.log(max(self.large[arm], 1e-300) / max(self.small[arm], 1e-300)) / math.log(_GROWTH)
         return self.large[arm] * _LARGE ** min(max(power, 1.0), 2.0)
 

@@ -352,3 +352,66 @@ def test_no_run_costs_more_than_the_backstop_allows(solve):
         if t > 0:
             actual = min(solve(A, b, omega=w).nit for w in omegas)
             assert result.nit <= 4 * max(predicted, actual) + 20
+
+
+# --- whole solvers as choices
+
+
+class Arms:
+    """Solvers whose cost is a formula in the rows, and what was asked of them."""
+
+    def __init__(self, **costs):
+        self.costs, self.calls = costs, []
+
+    def __call__(self, A, b, arm):
+        self.calls.append((arm, b.size))
+        return self.costs[arm](b.size, len(self.calls))
+
+    def tuner(self):
+        return Tuner(self, {"arm": list(self.costs)}, cost=float, rng=0)
+
+    def full(self, arm):
+        return self.calls.count((arm, SYSTEM[1].size))
+
+
+SYSTEM = laplacian_2d(80), np.ones(6400)
+
+
+def test_a_dear_solver_is_never_tried_in_full():
+    arms = Arms(direct=lambda n, t: 1e-3 * n**2, iterative=lambda n, t: 0.1 * n**1.1, slow=lambda n, t: 40.0 * n)
+    tuner = arms.tuner()
+    tuner.run([(SYSTEM, None)] * 100)
+    assert arms.full("iterative") == 100 and tuner.best() == {"arm": "iterative"}
+    looked = sum(arms.costs[arm](n, 0) for arm, n in arms.calls if n < 6400)
+    assert looked < 0.1 * 100 * arms.costs["iterative"](6400, 0)
+
+
+def test_an_unlucky_look_does_not_rule_a_solver_out():
+    def interrupted(n, t):
+        return 0.1 * n * (50.0 if n < 6400 and t <= 5 else 1.0)
+
+    arms = Arms(fast=interrupted, other=lambda n, t: 1.0 * n)
+    arms.tuner().run([(SYSTEM, None)] * 60)
+    assert arms.full("fast") > 20
+
+
+def test_a_solver_that_knows_no_parts_is_tried_on_the_whole():
+    def whole(n, t):
+        if n < 6400:
+            raise ValueError("not my matrix")
+        return 10.0
+
+    arms = Arms(parts=lambda n, t: 1.0 * n, whole=whole)
+    arms.tuner().run([(SYSTEM, None)] * 40)
+    assert arms.full("whole") > 25
+
+
+def test_a_leader_that_becomes_dear_is_left():
+    arms = Arms(first=lambda n, t: 1.0 * n if t < 60 else 50.0 * n, second=lambda n, t: 3.0 * n)
+    tuner = arms.tuner()
+    tuner.run([(SYSTEM, None)] * 40)
+    assert tuner._learner.leader is not None and arms.full("second") <= 1
+    state = tuner.clone()._learner.leader
+    assert state == tuner._learner.leader
+    tuner.run([(SYSTEM, None)] * 100)
+    assert arms.full("second") > 50
