@@ -7,12 +7,13 @@ from numopt._check import one_of
 from numopt._kernels import kernels
 from numopt._status import Status
 from numopt.constrained._krylov import Products
-from numopt.constrained._operator import Operator, as_operator
+from numopt.constrained._operator import Operator
+from numopt.constrained._projected import Projected
 from numopt.constrained._regular import Breakdown
 from numopt.constrained._sparse import Sparse
 from numopt.exceptions import InvalidInputError
 
-DIRECT = ("auto", "ldl", "sparse-ldl", "minres")
+DIRECT = ("auto", "ldl", "sparse-ldl", "minres", "pcg")
 _SMALL, _DENSE, _SHARE = 500, 6000, 0.2  # unknowns always dense; unknowns dense above a share of non-zeros
 
 
@@ -62,7 +63,6 @@ class KKT:
         elif isinstance(self.inner, Sparse):
             H, J = _sparse(H), _sparse(J)
         else:
-            H, J = as_operator(H), as_operator(J)
             self.inner.at(self.look)
         return self.inner.factor(H, J, sigma, d)
 
@@ -94,11 +94,18 @@ class KKT:
         products, wanted = _by_products(H, J), self.wanted
         if wanted in ("ldl", "sparse-ldl") and products:
             raise InvalidInputError(
-                f"linear_solver is {wanted!r} and a derivative is known by its products alone: 'minres' or 'auto' is "
-                f"expected; return matrices, or choose one of these"
+                f"linear_solver is {wanted!r} and a derivative is known by its products alone: 'minres', 'pcg' or "
+                f"'auto' is expected; return matrices, or choose one of these"
             )
         if wanted == "sparse-ldl" and not _array.is_numpy(self.xp):
             raise InvalidInputError("linear_solver is 'sparse-ldl': it runs on NumPy arrays alone; choose 'ldl'")
+        if wanted == "pcg":
+            if self.preconditioner is None and _by_products(J, J):
+                raise InvalidInputError(
+                    "linear_solver is 'pcg' and the Jacobian is known by its products alone: options['preconditioner'] "
+                    "is expected; give one that solves with the constraints, or choose 'minres'"
+                )
+            return Projected(self.xp, self.preconditioner, Sparse(self.xp) if _array.is_sparse(J) else Dense(self.xp))
         if wanted == "minres" or products:
             return Products(self.xp, self.preconditioner)
         if wanted == "sparse-ldl" or (wanted == "auto" and _is_sparse_enough(H, J)):

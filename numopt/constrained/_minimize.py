@@ -60,8 +60,9 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         makes short steps and where there are bounds or inequalities; or AdaSketch-Newton as published (equalities
         alone, dense). Names of scipy's constrained methods stand for "auto".
     linear_solver : str, default "auto"
-        For "auto": "ldl" (dense), "sparse-ldl" (NumPy alone), "minres"; chosen from sizes and kinds. For "adasketch":
-        "kaczmarz" (its "auto"), "gaussian", "block-kaczmarz", "block-gaussian".
+        For "auto": "ldl" (dense), "sparse-ldl" (NumPy alone), "minres"; chosen from sizes and kinds. "pcg": projected
+        conjugate gradients, with products of the Hessian and a factorisation of the constraints alone. For
+        "adasketch": "kaczmarz" (its "auto"), "gaussian", "block-kaczmarz", "block-gaussian".
     tol : float, default 1e-8
         What `kkt_error` must reach.
     max_iter : int, default 300
@@ -70,8 +71,9 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         Seconds.
     options : dict, optional
         "maxiter": as `max_iter`. "lam0": multipliers to start from, one for each row of the constraints. "z0": pair of
-        multipliers of lower and upper bounds; with "lam0" a warm start. "preconditioner": for MINRES, an operator with
-        ``matvec`` of order n + m, symmetric positive definite, or a function of (x, multipliers) that returns one.
+        multipliers of lower and upper bounds; with "lam0" a warm start. "preconditioner": an operator with ``matvec``
+        of order n + m, or a function of (x, multipliers) that returns one: for MINRES symmetric positive definite, for
+        "pcg" the inverse of [[G, J^T], [J, 0]] with G positive definite on the null space of J.
         "superlinear": for "adasketch", the power p of the KKT residual that sharpens inner solves. "disp" and
         "verbose" of scipy have no effect.
     rng : None, int, Generator or SeedSequence

@@ -92,7 +92,7 @@ def test_no_constraints_at_all():
     assert res.success and res.second_order == "min"
 
 
-@pytest.mark.parametrize("solver", ["ldl", "sparse-ldl", "minres"])
+@pytest.mark.parametrize("solver", ["ldl", "sparse-ldl", "minres", "pcg"])
 @pytest.mark.parametrize("name", ["HS28", "HS52", "HS77", "HS79", "Maratos"])
 def test_all_linear_solvers_agree(name, solver):
     f, c, x0, _ = EQUALITY[name]

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.constrained import minimize_constrained
+from numopt.exceptions import InvalidInputError
 from numopt.gallery import pde_control
 
 
@@ -56,6 +57,7 @@ EXACT = {"jac": so.rosen_der, "hess": so.rosen_hess}
         {"jac": so.rosen_der, "hess": "3-point"},
         {"jac": so.rosen_der, "hess": "2-point", "cjac": "3-point", "chess": so.BFGS()},
         {"jac": so.rosen_der, "hessp": so.rosen_hess_prod},
+        {"jac": so.rosen_der, "hessp": so.rosen_hess_prod, "linear_solver": "pcg"},
         {"jac": so.rosen_der, "hess": lambda x: sp.csr_array(so.rosen_hess(x))},
         {**EXACT, "cjac": lambda x: sp.csr_array(2 * x[None]), "chess": lambda x, v: sp.eye_array(2) * 2 * v[0]},
         {**EXACT, "linear_solver": "sparse-ldl"},
@@ -146,3 +148,32 @@ def test_operator_mode():
                                    constraints=linear,
                                    options={"preconditioner": lambda x, v: M, "lam0": np.zeros(m)})  # fmt: skip
     np.testing.assert_array_equal(varying.x, res.x)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 5.0])
+def test_projected_conjugate_gradients(kappa):
+    """The Hessian by products, the Jacobian sparse; or both by products and the caller's preconditioner."""
+    p, m = pde_control(10, kappa), 100
+    c = p.keywords["constraints"]
+    exact = minimize_constrained(p.fun, p.x0, **p.keywords)
+    keywords = {"jac": p.keywords["jac"], "hessp": lambda x, v: p.keywords["hess"](x) @ v, "linear_solver": "pcg"}
+    res = minimize_constrained(p.fun, p.x0, constraints=c, **keywords)
+    assert res.success and res.linear_solver == "pcg" and res.second_order == "not verified"
+    np.testing.assert_allclose(res.x, exact.x, atol=1e-6)
+
+    def jac(x):
+        J = c.jac(x)
+        return LinearOperator(J.shape, matvec=lambda v: J @ v, rmatvec=lambda v: J.T @ v, dtype=float)
+
+    def inverse(x, v):
+        J = c.jac(x)
+        K = sp.csc_array(sp.block_array([[sp.eye_array(2 * m), J.T], [J, None]]))
+        return LinearOperator(K.shape, matvec=sp.linalg.splu(K).solve, dtype=float)
+
+    products = so.NonlinearConstraint(c.fun, 0, 0, jac=jac, hess=c.hess)
+    with pytest.raises(InvalidInputError, match=r"'pcg' and the Jacobian .* options\['preconditioner'\] is expected"):
+        minimize_constrained(p.fun, p.x0, constraints=products, **keywords)
+    options = {"preconditioner": inverse, "lam0": np.zeros(m)}
+    mine = minimize_constrained(p.fun, p.x0, constraints=products, options=options, **keywords)
+    assert mine.success and mine.n_factor == 0
+    np.testing.assert_allclose(mine.x, exact.x, atol=1e-6)
