@@ -54,13 +54,13 @@ def alternate(p, state, counts, least=0.0):
         counts.n_als += 1
         if not p.counted and p.bias_ridge is None:
             U, V, _ = balanced(finite(U), finite(V))
-        state, measure = type(state)(U, V, b, c), None
+        state, slope = type(state)(U, V, b, c), None
         last, size = size, float(np.prod(host(p.xp.sum(U * U), p.xp.sum(V * V))))
         # Factors that still grow are on their way from the saddle at 0, where the gradient is small as well.
         if sweep >= due and p.held is None and not size > _GROWING * last:
-            measure = _measure(q, state)
-            due, before = sweep + _pause(before, (sweep, measure), p.tol), (sweep, measure)
-        yield Iterate(state, measure, counts.info(r))
+            slope = measure(q, state)
+            due, before = sweep + _pause(before, (sweep, slope), p.tol), (sweep, slope)
+        yield Iterate(state, slope, counts.info(r))
 
 
 def interpolate(p, V, counts, rng, inner):
@@ -82,7 +82,7 @@ def interpolate(p, V, counts, rng, inner):
         before, rel = rel, math.sqrt(square) / p.norm
         counts.n_als, state = counts.n_als + 1, p.zeros()._replace(U=U, V=finite(V))
         # While the residual falls, a pass for the gradient would tell nothing.
-        yield Iterate(state, rel if rel < 0.95 * before else _measure(p, state), counts.info(r))
+        yield Iterate(state, rel if rel < 0.95 * before else measure(p, state), counts.info(r))
 
 
 def solved(p, side, V, start, rng, way, accuracy=0.1):
@@ -141,7 +141,7 @@ def _pause(before, now, tol):
     return max(1, min(now[0], int(0.5 * math.log(now[1] / tol) / fall)))
 
 
-def _measure(p, state):
+def measure(p, state):
     """Return a cheap estimate of the certificate: the gradient of the rows, for the columns were solved last."""
     U, V = p.augmented(state)
     k = state.U.shape[1]

@@ -1,5 +1,6 @@
 """The observed entries, from whatever the caller has: sorted by rows and by columns, never a dense matrix."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,17 +42,23 @@ class Entries(NamedTuple):
         return self._replace(rows=rows, columns=columns, y=y, w=w)
 
     def sides(self):
-        """Return the entries by rows and by columns."""
-        k = kernels("completion", self.xp)
-        nothing = self.xp.empty((0,), dtype=self.y.dtype, device=self.device)
+        """Return the entries by rows and by columns; those that are sorted by one of them stay in place."""
+        k, xp = kernels("completion", self.xp), self.xp
+        nothing = xp.empty((0,), dtype=self.y.dtype, device=self.device)
         found = []
         for one, two, sizes in (
             (self.rows, self.columns, self.shape),
             (self.columns, self.rows, self.shape[::-1]),
         ):
-            order, indptr = k.grouped(one, two, *sizes)
-            y, indices = self.xp.take(self.y, order), self.xp.take(two, order)
-            found.append(Side(y, indices, indptr, nothing if self.w is None else self.xp.take(self.w, order)))
+            y, w = self.y, nothing if self.w is None else self.w
+            if _array.host(xp.astype(xp.all(one[1:] >= one[:-1]), xp.float64)):
+                starts = xp.arange(sizes[0] + 1, dtype=one.dtype, device=self.device)
+                indptr = np.asarray(_array.host(xp.searchsorted(one, starts)), dtype=np.int64)
+            else:
+                order, indptr = k.grouped(one, two, *sizes)
+                y, two = xp.take(y, order), xp.take(two, order)
+                w = w if self.w is None else xp.take(w, order)
+            found.append(Side(y, two, indptr, w))
         return found
 
 
@@ -111,7 +118,7 @@ def _sparse(X, sample_weight, dtype):
 def _entries(rows, columns, values, sample_weight, shape, dtype):
     checks = Checks({"values": values, "sample_weight": sample_weight}, dtype=dtype)
     xp = _array.namespace(rows=rows, columns=columns, values=values, sample_weight=sample_weight)
-    y = checks.vector("values") if len(values) else xp.empty((0,), dtype=xp.float64, device=checks.device)
+    y = checks.vector("values") if _any(values) else xp.empty((0,), dtype=xp.float64, device=checks.device)
     size = y.shape[0]
     w = None if sample_weight is None else _array.like(xp, checks._arrays["sample_weight"], checks.device, y.dtype)
     if w is not None and tuple(w.shape) != (size,):
@@ -126,9 +133,14 @@ def _entries(rows, columns, values, sample_weight, shape, dtype):
     return Entries(xp, checks.device, shape, *places, y, w)
 
 
+def _any(x):
+    """Say whether a list or an array has entries; arrays of the standard have no `len`."""
+    return math.prod(x.shape) > 0 if hasattr(x, "shape") else len(x) > 0
+
+
 def _places(name, index, size, high, xp, device):
     """Return the indices of one axis as int32."""
-    index = xp.asarray(index, device=device) if len(index) else xp.empty((0,), dtype=xp.int32, device=device)
+    index = xp.asarray(index, device=device) if _any(index) else xp.empty((0,), dtype=xp.int32, device=device)
     kind = str(index.dtype).rpartition(".")[2]
     if not kind.startswith(("int", "uint")):
         raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")

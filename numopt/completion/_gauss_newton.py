@@ -42,7 +42,9 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
     U, square, kept, _ = p.half(p.rows, V, SAFE * p.density, keep=True)
     if not math.isfinite(square):
         raise NotFiniteError
-    _, size, _ = p.gradient(p.columns, V, U)
+    y, w = p.columns.y, p.columns.weights
+    push = p.kernels.multiply(p.columns, y * w if w.shape[0] else y, U)
+    size = host(inner(push, push))
     rounding = 64 * float(xp.finfo(p.dtype).eps)
     rel = math.sqrt(square) / p.norm
     damping, rejected, residuals, gradients, blocks = min(1e-2, rel), 0, [rel], [], None

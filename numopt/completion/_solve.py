@@ -3,31 +3,18 @@
 from contextlib import nullcontext
 
 from numopt import _array
-from numopt._array import namespace
 from numopt._check import one_of
-from numopt._loop import Iterate, Status, run
+from numopt._loop import run
 from numopt._solver import solver
 from numopt._threads import thread_count
-from numopt.completion._als import alternate, interpolate, validated
-from numopt.completion._altmin_sketch import altmin_sketch
-from numopt.completion._auto import recover
 from numopt.completion._build import problem
-from numopt.completion._descent import scaled_gradient, subgradient
-from numopt.completion._factors import NotFiniteError
 from numopt.completion._finish import finish
-from numopt.completion._gauss_newton import Counts, gauss_newton
-from numopt.completion._rank import chosen_rank
+from numopt.completion._methods import guarded, iterates
 from numopt.completion._result import CompletionResult
-from numopt.completion._robust import reweighted
-from numopt.completion._spectral import directions
 from numopt.exceptions import InvalidInputError
 
 PLAIN = ("vpgn", "altmin-sketch", "scaledgd", "subgm")  # without ridge, biases and so on
-_SMALL = 0.1  # size of random factors, of data of size 1
-# Of those of ratings, with biases and a ridge by counts: the first sweeps from there are power iterations on the data,
-# in which weak directions, mostly noise, grow last. On the way ratings are then predicted better than at the minimum.
-_TINY = 1e-3
-METHODS = ("auto", "als", "vpgn", "altmin-sketch", "scaledgd", "subgm", "irls")
+METHODS = ("auto", "als", "vpgn", "altmin-sketch", "scaledgd", "softimpute", "subgm", "irls")
 
 
 @solver(family="completion", sparse=True, arrays=("X", "sample_weight"))
@@ -57,11 +44,13 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     sample_weight : array_like, optional
         Weights w >= 0: of shape (m, n) for a dense `X`, else one for each entry in its order. An entry of
         weight 0 is left out. None (default) is 1 everywhere.
-    method : {"auto", "als", "vpgn", "altmin-sketch", "scaledgd", "subgm", "irls"}, default "auto"
+    method : {"auto", "als", "vpgn", "altmin-sketch", "scaledgd", "softimpute", "subgm", "irls"}, default "auto"
         ``"auto"``: alternating sweeps, then variable projection with Gauss-Newton, then rank continuation if that
         fails; with a ridge, biases or the Huber loss, alternating sweeps. ``"als"``: alternating least
         squares. ``"vpgn"``: Gauss-Newton from the spectral start. ``"altmin-sketch"``: alternating minimisation
-        with sketched row solves, as published [1]_. ``"scaledgd"``: preconditioned gradient descent [2]_. ``"subgm"``:
+        with sketched row solves, as published [1]_. ``"scaledgd"``: preconditioned gradient descent [2]_.
+        ``"softimpute"``: regressions on the filled matrix, for a constant ridge [4]_, which decreases to `ridge`;
+        with a large enough rank it solves the nuclear-norm problem, as ``"als"`` does in fewer sweeps. ``"subgm"``:
         subgradient descent on the sum of absolute residuals [3]_, a heuristic here. ``"irls"``: sweeps with
         ``loss="huber"``.
     inner : {"auto", "direct", "cg", "sketch"}, default "auto"
@@ -158,6 +147,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     .. [2] T. Tong, C. Ma, Y. Chi: Accelerating ill-conditioned low-rank matrix estimation via scaled gradient descent,
        arXiv:2005.08898.
     .. [3] J. Ma, S. Fattahi: Global convergence of sub-gradient method for robust matrix recovery, arXiv:2202.08788.
+    .. [4] T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh: Matrix completion and low-rank SVD via fast alternating least
+       squares, JMLR 2015, arXiv:1410.2596.
 
     Examples
     --------
@@ -184,9 +175,14 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
             f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "
             f'use "auto" or "als"'
         )
+    if method == "softimpute" and (not p.ridge > 0 or p.counted or p.bias_ridge is not None or p.robust or p.held):
+        raise InvalidInputError(
+            "method is 'softimpute': a ridge > 0 is expected, the same for all rows, without biases, validation or the "
+            'Huber loss; pass ridge, or use "auto" or "als"'
+        )
     with _blas_at_rest():
         return run(
-            _guarded(_iterates(p, method, inner, init, rng, sample_splitting)),
+            guarded(iterates(p, method, inner, init, rng, sample_splitting)),
             certify=p.certificate, finish=lambda *args: finish(p, *args), start=p.zeros(),
             tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
             on_failure=on_failure,
@@ -200,56 +196,3 @@ def _blas_at_rest():
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
-
-
-def _guarded(iterates):
-    """Pass the iterates on; what is not finite ends the run with the best so far."""
-    try:
-        return (yield from iterates)
-    except NotFiniteError:
-        return Status.NONFINITE
-
-
-def _iterates(p, method, inner, init, rng, splitting):
-    counts, zero = Counts(), p.zeros()
-    if p.norm == 0:
-        yield Iterate(zero, 0.0, counts.info(0))
-        return Status.CONVERGED
-    rank, V = p.rank, None
-    if rank == "auto":
-        rank, V = yield from chosen_rank(p, counts, rng)
-    if isinstance(init, CompletionResult):
-        rank, V = _factor(p, init)
-    elif init == "random" or p.bias_ridge is not None:
-        V = (_TINY if p.counted and p.bias_ridge is not None else _SMALL) * p.draw(rng, p.shape[1], rank)
-    if method == "auto" and p.plain:
-        return (yield from recover(p, rank, counts, rng, V))
-    if method == "altmin-sketch":
-        return (yield from altmin_sketch(p, rank, counts, rng, splitting=splitting))
-    if V is None:
-        _, V = directions(p, zero, rank, rng)
-    if method == "vpgn":
-        state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
-        yield Iterate(state, min(rel, slope), counts.info(rank))
-        return Status.STALLED
-    if method in ("scaledgd", "subgm"):
-        return (yield from (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V))
-    if method != "als" and p.robust and not (p.penalised or p.held):
-        return (yield from reweighted(p, rank, counts, rng))
-    if p.plain:
-        return (yield from interpolate(p, V, counts, rng, inner))
-    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
-    return (yield from validated(p, sweeps) if p.held else sweeps)
-
-
-def _factor(p, init):
-    """Return (rank, V) of an earlier result."""
-    V = init.U if p.flipped else init.V
-    if namespace(V) is not p.xp or V.shape[0] != p.shape[1]:
-        raise InvalidInputError(
-            f"init has factors of shape {tuple(init.U.shape)} and {tuple(init.V.shape)}: a result for a matrix of the "
-            f"same shape and library is expected; start without init"
-        )
-    if V.shape[1] == 0:
-        raise InvalidInputError("init has rank 0: nothing can be continued from X = 0; start without init")
-    return V.shape[1], p.xp.astype(V, p.dtype)

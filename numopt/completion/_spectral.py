@@ -20,7 +20,7 @@ def directions(p, state, q, rng):
     if p.rows.weights.shape[0]:
         r, across = r * p.rows.weights, across * p.columns.weights
     width = min(q + min(q, 10), *p.shape)
-    Q = qr(p.draw(rng, p.shape[1], width))
+    Q = p.draw(rng, p.shape[1], width)
     for _ in range(_POWER):
         Q = left * k.multiply(p.rows, r, right * Q)
         Q = qr(finite(right * k.multiply(p.columns, across, left * Q)))

@@ -1,0 +1,77 @@
+"""Which iterates a method makes."""
+
+from numopt._array import namespace
+from numopt._loop import Iterate, Status
+from numopt.completion._als import alternate, interpolate, validated
+from numopt.completion._altmin_sketch import altmin_sketch
+from numopt.completion._auto import recover
+from numopt.completion._descent import scaled_gradient, subgradient
+from numopt.completion._factors import NotFiniteError
+from numopt.completion._gauss_newton import Counts, gauss_newton
+from numopt.completion._rank import chosen_rank
+from numopt.completion._result import CompletionResult
+from numopt.completion._robust import reweighted
+from numopt.completion._soft_impute import soft_impute
+from numopt.completion._spectral import directions
+from numopt.exceptions import InvalidInputError
+
+_SMALL = 0.1  # size of random factors, of data of size 1
+# Of those of ratings, with biases and a ridge by counts: the first sweeps from there are power iterations on the data,
+# in which weak directions, mostly noise, grow last. On the way ratings are then predicted better than at the minimum.
+_TINY = 1e-3
+
+
+def guarded(iterates):
+    """Pass the iterates on; what is not finite ends the run with the best so far."""
+    try:
+        return (yield from iterates)
+    except NotFiniteError:
+        return Status.NONFINITE
+
+
+def iterates(p, method, inner, init, rng, splitting):
+    """Yield the iterates of the method asked for, from its start on."""
+    counts, zero = Counts(), p.zeros()
+    if p.norm == 0:
+        yield Iterate(zero, 0.0, counts.info(0))
+        return Status.CONVERGED
+    rank, V = p.rank, None
+    if rank == "auto":
+        rank, V = yield from chosen_rank(p, counts, rng)
+    if isinstance(init, CompletionResult):
+        rank, V = _factor(p, init)
+    elif init == "random" or p.bias_ridge is not None:
+        V = (_TINY if p.counted and p.bias_ridge is not None else _SMALL) * p.draw(rng, p.shape[1], rank)
+    if method == "auto" and p.plain:
+        return (yield from recover(p, rank, counts, rng, V))
+    if method == "altmin-sketch":
+        return (yield from altmin_sketch(p, rank, counts, rng, splitting=splitting))
+    if method == "softimpute":
+        return (yield from soft_impute(p, rank, counts, *directions(p, zero, rank, rng)))
+    if V is None:
+        _, V = directions(p, zero, rank, rng)
+    if method == "vpgn":
+        state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
+        yield Iterate(state, min(rel, slope), counts.info(rank))
+        return Status.STALLED
+    if method in ("scaledgd", "subgm"):
+        return (yield from (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V))
+    if method != "als" and p.robust and not (p.penalised or p.held):
+        return (yield from reweighted(p, rank, counts, rng))
+    if p.plain:
+        return (yield from interpolate(p, V, counts, rng, inner))
+    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
+    return (yield from validated(p, sweeps) if p.held else sweeps)
+
+
+def _factor(p, init):
+    """Return (rank, V) of an earlier result."""
+    V = init.U if p.flipped else init.V
+    if namespace(V) is not p.xp or V.shape[0] != p.shape[1]:
+        raise InvalidInputError(
+            f"init has factors of shape {tuple(init.U.shape)} and {tuple(init.V.shape)}: a result for a matrix of the "
+            f"same shape and library is expected; start without init"
+        )
+    if V.shape[1] == 0:
+        raise InvalidInputError("init has rank 0: nothing can be continued from X = 0; start without init")
+    return V.shape[1], p.xp.astype(V, p.dtype)
