@@ -1,0 +1,189 @@
+"""Completion of matrices whose entries lie in files: the same method and kernels, over some rows at a time."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+
+from numopt import _array
+from numopt._check import integer
+from numopt._kernels import kernels
+from numopt._loop import Iterate, Status, run
+from numopt.completion._als import homotopy
+from numopt.completion._data import Side
+from numopt.completion._finish import finish
+from numopt.completion._gauss_newton import Counts, gauss_newton
+from numopt.completion._methods import guarded
+from numopt.completion._problem import Problem
+from numopt.completion._spectral import directions
+from numopt.exceptions import InvalidInputError
+
+_SWEEPS = 4
+# Kernels that pass over the entries, and which of their arguments behind `side` have a line for each of its rows.
+_BY_ROWS = {
+    "half_step": (3, 4), "gradient": (0,), "schur_rows": (0, 3), "schur_columns": (1, 2), "multiply": (),
+}  # fmt: skip
+
+
+def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=None, rng=None, callback=None,
+                   check_every=1, on_failure="warn", entries_at_once=4_000_000):  # fmt: skip
+    """Complete a matrix whose observed entries need not fit into memory.
+
+    Sweeps with a falling ridge, then Gauss-Newton, as :func:`matrix_completion` begins; rank continuation, ridge,
+    biases, weights and robust losses are left to that function.
+
+    Parameters
+    ----------
+    rows : tuple of ndarray
+        ``(data, indices, indptr)`` of the matrix in CSR form, indices of a row rising: float32 or float64, int32,
+        int64. Usually ``numpy.load(file, mmap_mode="r")``; only `indptr` is read into memory.
+    columns : tuple of ndarray
+        The same for the transposed matrix, that is of the CSC form.
+    rank : int, default 10
+        From 1 to the shorter side.
+    tol : float, default 1e-6
+        For the relative residual on the observed entries, as in :func:`matrix_completion`.
+    max_iter : int, default 100
+        Sweeps and Gauss-Newton steps together.
+    max_time : float, optional
+        Seconds.
+    rng : None, int, Generator or SeedSequence, optional
+        For the random start of subspace iterations.
+    callback : callable, optional
+        Called with each ``intermediate_result``; stops the run by raising ``StopIteration``.
+    check_every : int, default 1
+        Iterations between two checks.
+    on_failure : {"warn", "raise", "ignore"}, default "warn"
+        What to do if `tol` is not met.
+    entries_at_once : int, default 4000000
+        How many entries are in memory at a time; a row is never cut.
+
+    Returns
+    -------
+    CompletionResult
+        As of :func:`matrix_completion`. ``identifiable_rows`` and ``identifiable_cols`` are plain counts, and
+        components are not counted: what a pattern leaves open shows in ``local_conditioning``.
+
+    Raises
+    ------
+    InvalidInputError
+        The two forms do not fit each other, an index or `rank` is out of range, or an entry is not finite.
+
+    Notes
+    -----
+    Each half step reads one of the two forms once, in order. *Memory*: factors, and about ``4 r^2`` numbers for each
+    row and column of systems; nothing that grows with the entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_array
+    >>> from numopt.completion import complete_files
+    >>> rng = np.random.default_rng(0)
+    >>> full = rng.standard_normal((60, 2)) @ rng.standard_normal((2, 50))
+    >>> X = csr_array(np.where(rng.random(full.shape) < 0.3, full, 0.0))
+    >>> Y = csr_array(X.T)
+    >>> res = complete_files((X.data, X.indices, X.indptr), (Y.data, Y.indices, Y.indptr), rank=2, rng=0)
+    >>> res.success, bool(abs(res.to_dense() - full).max() < 1e-4)
+    (True, True)
+    """
+    rng = _array.default_rng(rng)
+    at_once = integer("entries_at_once", entries_at_once, low=1, remedy="pass how many entries fit into memory")
+    sides = [_side(name, side) for name, side in (("rows", rows), ("columns", columns))]
+    shape = tuple(side.indptr.size - 1 for side in sides)
+    rank = integer("rank", rank, low=1, high=min(shape), remedy="lower it")
+    squares = [_checked(name, side, high, at_once) for name, side, high in
+               (("rows", sides[0], shape[1]), ("columns", sides[1], shape[0]))]  # fmt: skip
+    if sides[0].y.size != sides[1].y.size or abs(squares[0] - squares[1]) > 1e-6 * squares[0]:
+        raise InvalidInputError(
+            f"rows has {sides[0].y.size} entries with a sum of squares of {squares[0]:.6g}, columns {sides[1].y.size} "
+            f"with {squares[1]:.6g}: two forms of one matrix are expected; write both from the same entries"
+        )
+    flipped = shape[0] > shape[1]
+    (one, two), shape = (sides[::-1], shape[::-1]) if flipped else (sides, shape)
+    xp = _array.namespace(np.empty(0))
+    p = Problem(
+        xp=xp, kernels=_in_parts(kernels("completion", xp), at_once), device="cpu", rows=one, columns=two, shape=shape,
+        flipped=flipped, rank=rank, ridge=0.0, counted=False, bias_ridge=None, robust=False, mean=0.0, scale=1.0,
+        norm=math.sqrt(squares[0]), density=one.y.size / math.prod(shape), tol=tol,
+    )  # fmt: skip
+    for r in range(1, rank + 1):
+        p.kept["structure", r] = *(np.diff(side.indptr) >= r for side in (one, two)), 1
+    return run(
+        guarded(_iterates(p, rank, rng)), certify=p.certificate, finish=lambda *args: finish(p, *args),
+        start=p.zeros(), tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
+        on_failure=on_failure,
+    )  # fmt: skip
+
+
+def _iterates(p, rank, rng):
+    counts = Counts()
+    if p.norm == 0:
+        yield Iterate(p.zeros(), 0.0, counts.info(0))
+        return Status.CONVERGED
+    _, V = directions(p, p.zeros(), rank, rng)
+    V = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+    state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
+    yield Iterate(state, min(rel, slope), counts.info(rank))
+    return Status.STALLED
+
+
+def _side(name, side):
+    """Return the form as a `Side`; its entries stay where they are."""
+    if not isinstance(side, tuple) or len(side) != 3:
+        raise InvalidInputError(f"{name} is no tuple (data, indices, indptr): pass the three arrays of CSR")
+    y, indices, indptr = side
+    for what, x, kinds in (("data", y, ("float32", "float64")), ("indices", indices, ("int32",))):
+        if not isinstance(x, np.ndarray) or x.ndim != 1 or str(x.dtype) not in kinds:
+            raise InvalidInputError(f"{what} of {name} is no vector of {' or '.join(kinds)}: convert it once, on disk")
+    indptr = np.asarray(indptr, dtype=np.int64)
+    rises = indptr.ndim == 1 and indptr.size > 1 and indptr[0] == 0 and (np.diff(indptr) >= 0).all()
+    if not rises or not indptr[-1] == y.size == indices.size or y.size == 0:
+        raise InvalidInputError(
+            f"indptr of {name} must rise from 0 to the number of entries, at least 1, of which data has {y.size} and "
+            f"indices {indices.size}; pass the arrays of one CSR matrix"
+        )
+    return Side(y, indices, indptr, np.empty(0, y.dtype))
+
+
+def _checked(name, side, high, at_once):
+    """Return the sum of squares after a pass over the entries."""
+    total = 0.0
+    for first in range(0, side.y.size, at_once):
+        part = slice(first, first + at_once)
+        y, indices = np.asarray(side.y[part]), np.asarray(side.indices[part])
+        bad = ~np.isfinite(y) | (indices < 0) | (indices >= high)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise InvalidInputError(
+                f"entry {first + at} of {name} is {y[at]} at index {indices[at]}: a finite number at an index from 0 "
+                f"to {high - 1} is expected; remove or replace it"
+            )
+        total += float(np.sum(y.astype(float) ** 2))
+    return total
+
+
+def _in_parts(k, at_once):
+    """Return the kernels for sides in files: they pass over whole rows, about so many entries at a time."""
+
+    def in_parts(kernel, by_rows, name):
+        def passes(side, *args):
+            found, m, lo = [], side.indptr.size - 1, 0
+            while lo < m:
+                hi = max(lo + 1, int(np.searchsorted(side.indptr, side.indptr[lo] + at_once, side="right")) - 1)
+                start, end = side.indptr[lo], side.indptr[hi]
+                y, indices = (np.array(x[start:end]) for x in (side.y, side.indices))
+                part = Side(y, indices, side.indptr[lo : hi + 1] - start, side.weights)
+                mine = [x[lo:hi] if at in by_rows and x.shape[0] else x for at, x in enumerate(args)]
+                if name == "multiply":
+                    mine[0] = y  # the values are those of the side, the only ones that are asked for
+                found.append(kernel(part, *mine))
+                lo = hi
+            if isinstance(found[0], tuple):
+                return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+            return np.concatenate(found)
+
+        return passes
+
+    wrapped = {name: in_parts(getattr(k, name), by_rows, name) for name, by_rows in _BY_ROWS.items()}
+    return SimpleNamespace(**vars(k) | wrapped)

@@ -1,0 +1,79 @@
+"""Entries in files: the same completion as in memory, a few rows at a time."""
+
+import numpy as np
+import pytest
+from scipy.sparse import coo_array, csr_array
+
+import numopt
+from numopt.completion import complete_files
+from numopt.exceptions import InvalidInputError
+from tests.completion.instances import error, haar
+
+
+def forms(X, folder=None):
+    rows, columns, values, shape = X
+    found = []
+    for name, (i, j, size) in {"r": (rows, columns, shape), "c": (columns, rows, shape[::-1])}.items():
+        S = csr_array(coo_array((values, (i, j)), shape=size))
+        arrays = S.data, S.indices.astype(np.int32), S.indptr
+        if folder is not None:
+            for what, x in zip("vip", arrays, strict=True):
+                np.save(folder / f"{name}{what}.npy", x)
+            arrays = tuple(np.load(folder / f"{name}{what}.npy", mmap_mode="r") for what in "vip")
+        found.append(arrays)
+    return found
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_parts_do_not_matter(tmp_path, flip):
+    (rows, columns, values, (m, n)), full = haar(120, 90, 4, 4, 10)
+    X, full = ((columns, rows, values, (n, m)), full.T) if flip else ((rows, columns, values, (m, n)), full)
+    results = [
+        complete_files(*forms(X, tmp_path), 4, tol=1e-9, rng=0, entries_at_once=count) for count in (1, 500, 10**6)
+    ]
+    assert all(r.success and error(r, full) < 1e-7 for r in results)
+    assert all(np.abs(r.to_dense() - results[0].to_dense()).max() < 1e-6 for r in results[1:])
+
+
+def test_single_precision_and_threads():
+    (rows, columns, values, shape), full = haar(150, 150, 3, 6)
+    X = rows, columns, values.astype(np.float32), shape
+    found = []
+    for number in (1, 2):
+        with numopt.threads(number):
+            found.append(complete_files(*forms(X), 3, tol=1e-5, rng=0, entries_at_once=1000))
+    assert found[0].U.dtype == np.float32 and found[0].success and error(found[0], full) < 1e-3
+    assert np.array_equal(found[0].U, found[1].U) and np.array_equal(found[0].V, found[1].V)
+
+
+def test_what_is_not_determined_is_no_success():
+    (rows, columns, values, shape), _ = haar(60, 60, 2, 8)
+    apart = (rows < 30) == (columns < 30)
+    X = rows[apart], columns[apart], values[apart], shape
+    result = complete_files(*forms(X), 2, rng=0, on_failure="ignore")
+    assert not result.success
+
+
+def test_bad_files_are_named():
+    X, _ = haar(30, 20, 2, 4)
+    (y, i, p), columns = forms(X)
+    wrong = y.copy()
+    wrong[3] = np.nan
+    far = i.copy()
+    far[5] = 20
+    for rows, other, match in [
+        ((y, i), columns, "rows is no tuple"),
+        ((y, i.astype(np.int64), p), columns, "indices of rows is no vector of int32"),
+        ((y.astype(np.int64), i, p), columns, "data of rows is no vector of float32 or float64"),
+        ((y[:-1], i, p), columns, "indptr of rows must rise"),
+        ((y, i, p[::-1]), columns, "indptr of rows must rise"),
+        ((wrong, i, p), columns, "entry 3 of rows is nan"),
+        ((y, far, p), columns, "entry 5 of rows is .* at index 20"),
+        ((2 * y, i, p), columns, "two forms of one matrix"),
+    ]:
+        with pytest.raises(InvalidInputError, match=match):
+            complete_files(rows, other, 2)
+    with pytest.raises(InvalidInputError, match="rank is 21"):
+        complete_files((y, i, p), columns, 21)
+    with pytest.raises(InvalidInputError, match="entries_at_once is 0"):
+        complete_files((y, i, p), columns, 2, entries_at_once=0)
