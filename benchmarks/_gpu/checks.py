@@ -256,8 +256,10 @@ def parity(machine: Machine) -> Iterator[Row]:
     """Solve every case of the contract tests on the CPU and here, in every room, and compare the certificates."""
     from numopt._solver import REGISTRY
     from tests.contract.cases import CASES as solvers
+    from tests.contract.cases import load_all_rooms
     from tests.contract.harness import Call, all_finite, arrays
 
+    load_all_rooms()
     plain = SimpleNamespace(asarray=lambda x: x, to_numpy=_array.host)
     order = itertools.product(("float64", "float32"), machine.rooms, solvers)  # what matters most comes first
     for dtype, room, case in order:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numopt._array import as_csr, default_rng, host, is_sparse, turned
+from numopt._array import as_csr, copied, default_rng, host, is_sparse, turned
 from numopt._kernels import kernels
 
 STEPS = 10  # of the estimate of a norm, where 1 or 2 % do not matter
@@ -93,7 +93,8 @@ def wrap(xp, device, A):
     parts = (A,)
     if is_sparse(A):
         T = as_csr(A.T)
-        parts = (A.data, A.indices, A.indptr, T.data, T.indices, T.indptr)
+        # Kernels may keep what follows from where rows begin: it must not be the caller's to change.
+        parts = (A.data, A.indices, copied(A.indptr), T.data, T.indices, T.indptr)
     return Matrix(xp, device, tuple(A.shape), A, parts, kernels("monotone", xp))
 
 

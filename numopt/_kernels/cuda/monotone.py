@@ -10,7 +10,7 @@ from numopt._array import namespace
 from numopt._kernels.cuda import _sparse
 from numopt._kernels.cuda._launch import empty, launch, module, rows_first, wide
 
-_ONE = 1024  # threads of what one block does alone
+_ONE = 1024  # threads, at most, of what one block does alone
 _MANY = 256
 _PARTS = 64  # of a sum over rows
 
@@ -49,7 +49,7 @@ def products(matrix, x, y):
 def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
     out = empty(v.shape, np.float64)
-    launch(module("monotone"), "project_simplex", 1, _ONE, wide(v), v.shape[0], float(total), out)
+    launch(module("monotone"), "project_simplex", 1, _alone(v.shape[0]), wide(v), v.shape[0], float(total), out)
     return out
 
 
@@ -66,8 +66,12 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
         x, Ax = _averaged(compiled, (x, xh, x0), (Ax, Axh, Ax0), (i + 1) / (i + 2))
         y, ATy = _averaged(compiled, (y, yh, y0), (ATy, ATyh, ATy0), (i + 1) / (i + 2))
     moved = empty((3,), np.float64)
-    launch(compiled, "displacement", 1, _ONE, *before, n, m, moved)
+    launch(compiled, "displacement", 1, _alone(max(n, m)), *before, n, m, moved)
     return (x, y, Ax, ATy), (xh, yh, Axh, ATyh), (moved[0, ...], moved[1, ...], moved[2, ...])
+
+
+def _alone(n):
+    return min(_ONE, -(-n // 32) * 32)
 
 
 def _moved(compiled, v, step, one, two, three, S):

@@ -1,8 +1,38 @@
 """Sums over runs of values, such as the rows and columns of a sparse matrix, in array-standard calls."""
 
-from numopt._array import device, namespace
+import weakref
+
+from numopt._array import device, host, namespace
 
 _LANES = 16  # values added up at once
+
+
+def once(make):
+    """Keep what `make(array, *others)` returned last as long as the array lives: ours, and never written to."""
+    kept = {}
+
+    def made(array, *others):
+        key = id(array)
+        if key not in kept or not all(map(_same, others, kept[key][0])):
+            if key not in kept:
+                weakref.finalize(array, kept.pop, key, None)
+            kept[key] = others, make(array, *others)
+        return kept[key][1]
+
+    return made
+
+
+def _same(x, y):
+    return x is y or (isinstance(x, int) and x == y)
+
+
+@once
+def row_adder(indptr):
+    """Return the function that adds up the entries of each row of a CSR array."""
+    xp = namespace(indptr)
+    start = xp.astype(indptr, xp.int64)
+    longest, size = host(xp.max(start[1:] - start[:-1]), start[-1])
+    return adder(start, max(int(longest), 1), int(size))
 
 
 def adder(start, longest, size, order=None):

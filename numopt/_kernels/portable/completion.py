@@ -141,7 +141,7 @@ def _to_host(x):
 
 def _blocks(ptr, width, batch):
     """Yield (lo, hi): rows whose entries, each `width` numbers, fit a batch when padded."""
-    count, lo, most = np.diff(ptr), 0, max(1, batch // width)
+    count, lo, most = np.diff(ptr), 0, max(1, batch // max(width, 1))
     while lo < count.size:
         longest = np.maximum.accumulate(np.maximum(count[lo : lo + most], 1))
         padded = longest * np.arange(1, longest.size + 1) * width

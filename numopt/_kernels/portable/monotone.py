@@ -5,8 +5,8 @@ A *matrix* is ``(A,)`` for a dense array of shape (m, n), or the CSR arrays of A
 {x >= 0, sum x = total} for a total above 0, else the box [lower, upper] with two vectors. Vectors are float64.
 """
 
-from numopt._array import cholesky, device, host, namespace
-from numopt._kernels.portable._runs import adder
+from numopt._array import cholesky, device, namespace
+from numopt._kernels.portable._runs import row_adder
 
 
 def forward(matrix, x):
@@ -169,6 +169,4 @@ def _gather(data, indices, indptr, x):
     xp = namespace(x)
     if data.shape[0] == 0:
         return xp.zeros((indptr.shape[0] - 1,), dtype=x.dtype, device=device(x))
-    start = xp.astype(indptr, xp.int64)
-    longest = int(host(xp.max(start[1:] - start[:-1])))
-    return adder(start, max(longest, 1), data.shape[0])(data * xp.take(x, xp.astype(indices, xp.int64)))
+    return row_adder(indptr)(data * xp.take(x, indices))

@@ -6,10 +6,9 @@ blocks of rows, of at most 64 MB in float64; a few such temporaries are alive at
 """
 
 import math
-import weakref
 
 from numopt._array import device, host, namespace
-from numopt._kernels.portable._runs import adder
+from numopt._kernels.portable._runs import adder, once
 
 _BLOCK = 2**23  # entries of a block
 _STEPS = 16  # of conjugate gradients between two looks from the host
@@ -270,22 +269,7 @@ def _pass(cost, a, g, reg, single, P):
     return xp.astype(xp.concat(f), a.dtype), xp.astype(c, a.dtype)
 
 
-def _once(make):
-    """Keep what `make(indices, indptr, m)` returns as long as the array of indices lives, which is never written to."""
-    kept = {}
-
-    def made(indices, indptr, m):
-        key = id(indices), m
-        if key not in kept or kept[key][0] is not indptr:
-            if key not in kept:
-                weakref.finalize(indices, kept.pop, key, None)
-            kept[key] = indptr, make(indices, indptr, m)
-        return kept[key][1]
-
-    return made
-
-
-@_once
+@once
 def _layout(indices, indptr, m):
     """Return the row of each entry, the order of the entries by columns, and where in it each column starts."""
     xp, where = namespace(indices), device(indices)
@@ -296,7 +280,7 @@ def _layout(indices, indptr, m):
     return row, order, xp.astype(xp.searchsorted(xp.take(indices, order), columns), xp.int64)
 
 
-@_once
+@once
 def _adders(indices, indptr, m):
     """Return the row of each entry and the functions that add up values of the entries by row, by column."""
     row, order, start = _layout(indices, indptr, m)

@@ -31,6 +31,7 @@ _KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([^)]*\) 
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
 _FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
 _ROOM = "numopt._kernels.cuda"
+_look_up = _kernels._table.__wrapped__  # what it made before is not asked
 _cache = Path(tempfile.gettempdir()) / "numopt-cuda-host"
 
 
@@ -114,7 +115,7 @@ def kernels(family):
     try:
         for name in before:
             del sys.modules[name]
-        return _kernels._table.__wrapped__(family, "cuda")
+        return _look_up(family, "cuda")
     finally:  # nothing of it may be found by somebody who has a device
         del sys.modules["cupy"]
         if given is not None:
