@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import subprocess
 import sys
 import traceback
@@ -303,8 +304,9 @@ def tests(machine: Machine) -> Iterator[Row]:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--maxfail=40", "-p", "no:cacheprovider", *chosen]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=max(machine.left() - 1.0, 1.0), check=False
-        )
+            command, cwd=ROOT, capture_output=True, text=True, timeout=max(machine.left() - 1.0, 1.0), check=False,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )  # fmt: skip
     except subprocess.TimeoutExpired as late:
         text = (late.stdout or b"").decode(errors="replace")
         yield {"what": "tests marked cuda", "status": "skipped", "note": f"no time was left: {text[-200:]}"}

@@ -71,6 +71,8 @@ class Machine:
 
     def normal(self, *shape: int, dtype: str = "float64", seed: int = 1) -> Any:
         """Return normal numbers, drawn on the device."""
+        if 0 in shape:  # cuRAND has no word for none
+            return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
         draws = self.library.random.RandomState(seed)
         return self.xp.asarray(draws.standard_normal(shape, dtype=dtype))
 
@@ -83,6 +85,12 @@ class Machine:
         """Return int32 numbers from 0 to high - 1, drawn on the device."""
         draws = self.library.random.RandomState(seed)
         return self.xp.asarray(draws.randint(0, high, size, dtype="int32"))
+
+    def csr(self, A: Any) -> Any:
+        """Return a SciPy matrix on the device."""
+        import cupyx.scipy.sparse as sparse
+
+        return sparse.csr_matrix(tuple(map(self.asarray, (A.data, A.indices, A.indptr))), shape=A.shape)
 
     @contextmanager
     def room(self, name: str) -> Iterator[None]:
@@ -168,6 +176,10 @@ class StandIn(Machine):
     def integers(self, high: int, size: int, seed: int = 3) -> Any:
         """Return int32 numbers."""
         return np.random.default_rng(seed).integers(0, high, size, dtype=np.int32)
+
+    def csr(self, A: Any) -> Any:
+        """Return the matrix."""
+        return A
 
     def kernels(self, family: str, room: str) -> Any:
         """Return the kernels of a room; those for a device as C++ where there is a compiler."""

@@ -168,11 +168,7 @@ def relax(machine: Machine) -> Iterator[Row]:
     from numopt.relax import relax_plan, sor, ssor_pcg
 
     m = _sized(machine, 1000)
-    A = laplacian_2d(m)
-    if machine.name == "cupy":
-        import cupyx.scipy.sparse as sparse
-
-        A = sparse.csr_matrix(A)
+    A = machine.csr(laplacian_2d(m))
     b, plan = machine.normal(m * m), relax_plan(A, ordering="colour")
     for solver in (ssor_pcg, sor):
         name = {"what": f"{solver.__name__} to 1e-8, two colours", "size": f"{m} x {m}", "dtype": "float64"}

@@ -34,12 +34,11 @@ def peers(machine: Machine) -> Iterator[Row]:
 
 def _krylov(name: str) -> Callable[[Machine, int], tuple[float, str]]:
     def call(machine: Machine, m: int) -> tuple[float, str]:
-        import cupyx.scipy.sparse as sparse
         import cupyx.scipy.sparse.linalg as linalg
 
         from numopt.gallery import laplacian_2d
 
-        A, b = sparse.csr_matrix(laplacian_2d(m)), machine.normal(m * m)
+        A, b = machine.csr(laplacian_2d(m)), machine.normal(m * m)
         steps = [0]
 
         def count(_: Any) -> None:

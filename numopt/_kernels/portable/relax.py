@@ -8,7 +8,7 @@ diagonal entry: A = D (I + L + U), right-hand sides are D^{-1} b. Rows of a leve
 from itertools import pairwise
 
 from numopt._array import device, host, namespace
-from numopt._kernels.portable._runs import adder
+from numopt._kernels.portable._runs import adder, once
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 
@@ -207,24 +207,30 @@ def _norm_of_residual(s, groups, g, omega):
 class _Level:
     """The rows of a level as a slice, and functions that multiply them by a vector, one for each triangle."""
 
-    def __init__(self, s, first, after, below, above):
+    def __init__(self, lower, upper, first, after, below, above):
         self.rows = slice(first, after)
-        self.lower, self.upper = _product(s.lower, self.rows, below), _product(s.upper, self.rows, above)
+        self.lower, self.upper = _product(*lower, self.rows, below), _product(*upper, self.rows, above)
 
 
 def _levels(s):
-    return [_Level(s, this[0], after[0], *this[1:]) for this, after in pairwise(s.levels.tolist())]
+    return _arranged(*s.lower, *s.upper, s.levels)
 
 
-def _product(triangle, rows, longest):
+@once
+def _arranged(values, columns, starts, upper_values, upper_columns, upper_starts, levels):
+    lower, upper = (values, columns, starts), (upper_values, upper_columns, upper_starts)
+    return [_Level(lower, upper, this[0], after[0], *this[1:]) for this, after in pairwise(levels.tolist())]
+
+
+def _product(values, columns, starts, rows, longest):
     """Return the function that multiplies some rows of a triangle by a vector, their entries side by side."""
-    xp, starts = namespace(triangle.starts), triangle.starts
+    xp = namespace(starts)
     if longest == 0:
         return lambda x: xp.zeros_like(x[rows])
     first, after = starts[:-1][rows], starts[1:][rows]
     at = first[:, None] + xp.arange(longest, dtype=starts.dtype, device=device(starts))[None, :]
     inside = at < after[:, None]
     at = xp.reshape(xp.where(inside, at, 0), (-1,))
-    values = xp.where(inside, xp.reshape(xp.take(triangle.values, at), inside.shape), 0.0)
-    columns = xp.take(triangle.columns, at)
+    values = xp.where(inside, xp.reshape(xp.take(values, at), inside.shape), 0.0)
+    columns = xp.take(columns, at)
     return lambda x: xp.sum(values * xp.reshape(xp.take(x, columns), values.shape), axis=1)
