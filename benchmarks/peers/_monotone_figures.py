@@ -12,13 +12,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.peers import Figure, Table, best_of
+from benchmarks.peers import _monotone_paper as paper
 from benchmarks.peers._monotone_instances import (
     EXACT,
     ROUGH,
     bilinear_sum,
     games,
     maps,
-    police,
     programs,
     sums,
     suspicious,
@@ -133,80 +133,28 @@ def _sums(table: Table) -> Iterator[Figure]:
         yield Figure(f"2, {name}, time", asked, seen, saga.cpu >= 4 * mine.cpu)
 
 
-# 3: the paper's first experiment, with the steps of its scripts
+# 3: the paper's experiments, with the steps of its scripts; `_monotone_paper` draws them
 
 
 def _experiment() -> Iterator[Figure]:
-    """Count epochs until |z - P(z - F(z))| is at most LEVEL."""
-    from numopt.monotone import BilinearGame
-
-    A = police(500)
-    n, norm, frobenius = 500, np.linalg.norm(A, 2), np.linalg.norm(A)
-    c, root_n, chance = np.sqrt(n) / frobenius, np.sqrt(n), 1 / n
-    gamma = 5 * np.sqrt(chance * (1 - chance)) / (root_n + 1)
-    epochs = {
-        "EG": _by_extragradient(A, 5 / norm, anchored=False),
-        "EAG": _by_extragradient(A, 5 / norm, anchored=True),
-    }
-    op = BilinearGame(A)
-    for name, method, options, seeds in (
-        ("Algorithm 1", "halpern-page", {"step": 5 / frobenius, "batch_size": 22}, 3),
-        ("Algorithm 2", "halpern-forb", {"step": c, "inner_step": gamma}, 1),  # slow: it projects at each sample
-    ):
-        epochs[name] = statistics.median(_sampled(op, A, method, options, seed) for seed in range(seeds))
-    seen = ", ".join(f"{name} {count:.4g}" for name, count in epochs.items())
-    gain = epochs["EG"] / epochs["Algorithm 1"]
-    yield Figure(
-        f"3, epochs to residual {LEVEL:g}, policeman and burglar", "Algorithm 1 in about 1/3 of EG's",
-        f"1/{gain:.3g}; {seen}", gain >= 2.5,
-    )  # fmt: skip
-    yield Figure("3, the paper's second experiment, VR-EG", "redrawn", "not measured here", None)
+    """Count epochs and seconds until the residual is at most a level."""
+    first, second = paper.game(), paper.quadratic()
+    asked = "Algorithm 1 in about 1/3 of EG's"
+    curves = {name: run() for name, run in paper.methods(first, 2500, LEVEL).items()}
+    gain = paper.reached(curves["EG"], LEVEL)[0] / paper.reached(curves["Algorithm 1"], LEVEL)[0]
+    seen = f"1/{gain:.3g}; {_read(curves, LEVEL)}"
+    yield Figure(f"3, epochs to residual {LEVEL:g}, policeman and burglar", asked, seen, gain >= 2.5)
+    level, most = 2.5, {name: 4000 if name in paper.SINGLE else 10_000 for name in curves}
+    curves = {name: paper.methods(second, epochs, level)[name]() for name, epochs in most.items()}
+    asked = "redrawn: Algorithms 1 and 2 before EG, EAG and VR-EG"
+    at = {name: paper.reached(curve, level)[0] for name, curve in curves.items()}
+    holds = max(at["Algorithm 1"], at["Algorithm 2"]) < min(at[name] for name in ("EG", "EAG", "VR-EG"))
+    yield Figure(f"3, epochs to residual {level:g}, quadratic saddle", asked, _read(curves, level), holds)
 
 
-def _natural(A: np.ndarray, z: np.ndarray) -> float:
-    n = A.shape[1]
-    x, y = z[:n], z[n:]
-    return float(np.hypot(np.linalg.norm(x - _simplex(x - A.T @ y)), np.linalg.norm(y - _simplex(y + A @ x))))
-
-
-def _simplex(v: np.ndarray) -> np.ndarray:
-    """Return the nearest point of the simplex."""
-    s = np.sort(v)[::-1]
-    excess = np.cumsum(s) - 1
-    count = np.count_nonzero(s * np.arange(1, s.size + 1) > excess)
-    return np.maximum(v - excess[count - 1] / count, 0)
-
-
-def _by_extragradient(A: np.ndarray, eta: float, anchored: bool, most: int = 5000) -> float:
-    """Return epochs of EG, or of EAG with lam = 1 / (k + 2), from the centre; a step is two epochs."""
-    m, n = A.shape
-    x, y = np.full(n, 1 / n), np.full(m, 1 / m)
-    x0, y0 = x, y
-    for k in range(most // 2):
-        lam = 1 / (k + 2) if anchored else 0.0
-        bx, by = x + lam * (x0 - x), y + lam * (y0 - y)
-        xh, yh = _simplex(bx - eta * (A.T @ y)), _simplex(by + eta * (A @ x))
-        x, y = _simplex(bx - eta * (A.T @ yh)), _simplex(by + eta * (A @ xh))
-        if k % 5 == 4 and _natural(A, np.r_[x, y]) <= LEVEL:
-            return 2.0 * (k + 1)
-    return np.inf
-
-
-def _sampled(op: Any, A: np.ndarray, method: str, options: dict, seed: int) -> float:
-    """Return epochs of a method of the paper, looked at from time to time."""
-    from numopt.monotone import monotone_root
-
-    found = [np.inf]
-
-    def look(intermediate_result: Any) -> None:
-        if _natural(A, np.asarray(intermediate_result.state)) <= LEVEL:
-            found[0] = intermediate_result.info["n_component"] / op.n
-            raise StopIteration
-
-    quiet(
-        monotone_root, op, prox=op.prox, method=method, tol=0.0, max_iter=5000, rng=seed, callback=look, **options
-    )  # fmt: skip
-    return found[0]
+def _read(curves: dict[str, paper.Curve], level: float) -> str:
+    points = {name: paper.reached(curve, level) for name, curve in curves.items()}
+    return ", ".join(f"{name} {epochs:.4g} ({seconds:.2g} s)" for name, (epochs, seconds) in points.items())
 
 
 # 4: min-max sums

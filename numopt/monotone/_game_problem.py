@@ -30,7 +30,7 @@ class GameResult(Result):
     gap : float
         ``upper - lower``, in units of A.
     n_passes : int
-        Products with A and with its transpose, in pairs.
+        Products with A, or the part of it in use, and with its transpose, in pairs.
     n_restarts : int
         Restarts of the first-order method.
     polished : bool

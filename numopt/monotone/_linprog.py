@@ -39,7 +39,7 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     bounds : pair, or sequence of n pairs, optional
         ``(lower, upper)`` with None for no bound. None (default): x >= 0.
     method : {"auto", "pdhg"}, default "auto"
-        ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: on the host and for up to 500 rows, the
+        ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: on the host and for up to 1000 rows, the
         variables that it finds in use are then given to SciPy's exact solver.
     tol : float, default 1e-6
         For the largest of three relative errors, see Notes.
@@ -85,10 +85,12 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     that the iterates run off, or, where that is not exact enough, from one linear program for SciPy's exact
     solver, which copies nothing from a device: on CuPy arrays there is only the former.
 
-    *Method*: restarted reflected Halpern PDHG on a scaled program. *Cost*: two products with A a step. *Memory*: a
-    scaled copy of the matrix; sparse ones by rows and by columns, 24 bytes for each non-zero and copy.
+    *Method*: restarted reflected Halpern PDHG on a scaled program; then sifting, by SciPy's exact solver. *Cost*: two
+    products with A a step. *Memory*: a scaled copy of the matrix; sparse ones by rows and by columns, 24 bytes for each
+    non-zero and copy.
 
-    *When not to use it*: when many digits are asked of a small program, a simplex or interior-point solver is faster.
+    *When not to use it*: when many digits are asked of a program with thousands of rows, an interior-point solver is
+    faster.
 
     References
     ----------

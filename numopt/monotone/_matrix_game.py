@@ -70,12 +70,14 @@ def matrix_game(A, *, method="auto", tol=1e-6, max_iter=100_000, max_time=None, 
 
     *Method*. If a pair of pure strategies is an equilibrium it is returned at once: constant and additive games, one
     row, one column. Otherwise PDHG, with the step that the norm of A between differences of strategies allows:
-    constants added to a row or a column do not slow it down.
+    constants added to a row or a column do not slow it down. After some tens of steps it goes on with the strategies
+    in use alone, and takes in others when the whole game asks for them.
 
-    *Cost*: a pass reads `A` once or twice, rows of strategies not in use once; the interior point solves 10 to 20
-    dense systems in the number of strategies in use. *Memory*: dense `A` is not copied, unless its mean is a thousand
-    times its spread; sparse `A` is stored by rows and by columns. The interior point takes 16 bytes for each pair of
-    strategies in use. CuPy arrays stay on the device; the lists of strategies in use pass through the host.
+    *Cost*: some tens of passes over `A`, then passes over the rows and columns in use, with a look at `A` every twenty;
+    the interior point solves 10 to 20 dense systems in the number of strategies in use. *Memory*: of dense `A` the part
+    in use is copied, all of it if its mean is a thousand times its spread; sparse `A` is stored by rows and columns.
+    The interior point takes 16 bytes for each pair of strategies in use. CuPy arrays stay on the device; the lists of
+    strategies in use pass through the host.
 
     *When not to use it*: for games in extensive form; for all equilibria rather than one.
 
