@@ -13,6 +13,7 @@ from numopt._kernels.cpu._math import exp2_64, exp64
 from numopt._kernels.cpu._ot_cost import SUM, cost_row, gather
 
 _LOG2E = math.log2(math.e)
+_COARSE = 8  # chunks at most for sums of coarse matrices
 
 
 @jit
@@ -196,11 +197,11 @@ def strong(data, indices, indptr, a, b, w, s, threshold, parts):
 
 
 @jit(fastmath={"contract"})
-def entry_coarse(weight, column, start, scale, group, A):
-    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group."""
+def _coarse_rows(weight, column, start, lo, hi, scale, group, A):
+    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A for rows lo..hi, y_i the mass of row i by group."""
     k = A.shape[0]
     y, touched = np.zeros(k), np.empty(k, np.int64)
-    for i in range(scale.size):
+    for i in range(lo, hi):
         count = 0
         for t in range(start[i], start[i + 1]):
             p = group[column[t]]
@@ -209,6 +210,19 @@ def entry_coarse(weight, column, start, scale, group, A):
                 count += 1
             y[p] += weight[t]
         _add_row(A, y, touched, count, scale[i])
+
+
+@jit(parallel=True)
+def entry_coarse(weight, column, start, scale, group, A, chunks):
+    n, k = scale.size, min(chunks, _COARSE)
+    if k == 1:  # no launch of threads
+        _coarse_rows(weight, column, start, 0, n, scale, group, A)
+        return
+    parts = np.zeros((k, A.shape[0], A.shape[1]))
+    for q in numba.prange(k):
+        _coarse_rows(weight, column, start, q * n // k, (q + 1) * n // k, scale, group, parts[q])
+    for q in range(k):
+        A += parts[q]
 
 
 @jit(fastmath={"contract"})
@@ -225,11 +239,22 @@ def _add_row(A, y, touched, count, scale):
 
 
 @jit(fastmath={"contract"})
-def entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi):
-    jacobi[:] = 0
-    for i in range(scale.size):
+def _square_rows(weight, column, start, lo, hi, scale, part):
+    part[:] = 0
+    for i in range(lo, hi):
         for t in range(start[i], start[i + 1]):
-            jacobi[column[t]] += weight[t] * weight[t] * scale[i]
+            part[column[t]] += weight[t] * weight[t] * scale[i]
+
+
+@jit(parallel=True)
+def entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi, parts):
+    n, k = scale.size, parts.shape[0]
+    if k == 1:
+        _square_rows(weight, column, start, 0, n, scale, parts[0])
+    else:
+        for q in numba.prange(k):
+            _square_rows(weight, column, start, q * n // k, (q + 1) * n // k, scale, parts[q])
+    gather(parts, jacobi)
     for j in range(b.size):
         d = columns[j] + regularization * b[j]
         jacobi[j] = 1.0 / max(d - jacobi[j], 1e-14 * b[j])

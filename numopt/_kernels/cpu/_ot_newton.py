@@ -69,12 +69,14 @@ def plan_system(P, k, group, b, regularization, scale, diagonal, jacobi, coarse)
 
 
 @jit
-def entry_system(weight, column, start, rows, columns, group, b, regularization, scale, diagonal, jacobi, coarse):
+def entry_system(
+    weight, column, start, rows, columns, group, b, regularization, scale, diagonal, jacobi, coarse, parts
+):
     """Fill the parts of the system for entries in CSR form with these row and column sums."""
     for i in range(rows.size):
         scale[i] = 1.0 / rows[i] if rows[i] > 0 else 0.0
-    entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi)
-    entry_coarse(weight, column, start, scale, group, coarse)
+    entry_diagonal(weight, column, start, scale, columns, b, regularization, diagonal, jacobi, parts)
+    entry_coarse(weight, column, start, scale, group, coarse, parts.shape[0])
 
 
 @jit(fastmath=SUM)

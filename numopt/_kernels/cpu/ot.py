@@ -148,8 +148,8 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
         np.empty((_entry_chunks(n, m, data.size), m)),
     )  # fmt: skip
     system = _system(n, m, count)
-    entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system)
     parts = np.empty((_entry_chunks(n, m, weight.size), m))
+    entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system, parts)
     return _solve(
         np.empty((0, 0), np.uint16), weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts
     )
@@ -170,7 +170,7 @@ def _system(n, m, count):
 
 def _entry_chunks(n, m, count):
     """Count the chunks of rows for products with `count` entries; few of them are not worth a launch of threads."""
-    return chunks(n, m, 4 * count) if count >= 2**16 else 1
+    return chunks(n, m, 4 * count) if count >= 2**14 else 1
 
 
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):
