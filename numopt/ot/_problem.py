@@ -89,7 +89,7 @@ class TransportProblem:
         """Return log(b / c), Sinkhorn's step; where c has underflowed, a long one."""
         xp = self.xp
         least = 1e3 * float(xp.finfo(column_sums.dtype).smallest_normal)
-        return xp.log(self.b / xp.where(column_sums > least, column_sums, least))
+        return xp.log(self.b / xp.where(column_sums < least, least, column_sums))  # NaN stays
 
     def error(self, column_sums):
         """Return the l1 violation of b relative to the mass, on the device; the rows are exact."""
