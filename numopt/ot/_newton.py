@@ -112,6 +112,7 @@ def _on_passes(p, f, g, reg, last, work):
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
     point = evaluate(xp.zeros_like(g))
     f, P = point.rows
+    least = point.error
     group, count = k.groups(p.cost, f)
     while last or point.error > ROUGH:
         f, P = point.rows
@@ -132,10 +133,12 @@ def _on_passes(p, f, g, reg, last, work):
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
         better = search(p, evaluate, point, d, False, rounding) if steps else None
-        slow = slow + 1 if better and better.error > 0.95 * point.error else 0
-        if better is None or slow > 3:  # what is far from its place is better moved by entries
+        if better is None:
             break
-        point = better
+        slow = slow + 1 if better.error > 0.8 * least else 0
+        if slow > 3:  # far from its place, or nearly disconnected: better moved by entries, in full precision
+            break
+        point, least = better, min(least, better.error)
     f, P = point.rows
     density = k.plan_density(P, p.a, p.b, 1e-10) if whole else 1.0
     if not math.isfinite(density):
