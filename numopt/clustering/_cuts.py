@@ -18,7 +18,7 @@ _FRESH = 10  # cuts a look may add, for each point
 class Cuts:
     """A pool of cuts (i, j, k), rows of `cuts`, with multipliers q in the units of T; `shift` is A'q, None at first.
 
-    `worst` is the violation that was seen last, relative to the largest entry of Z.
+    Relative to the largest entry, `worst` is the violation by Z at the last look, `violation` that at the primal point.
     """
 
     def __init__(self, p):
@@ -26,14 +26,16 @@ class Cuts:
         self.xp, self.n, self.kernels = xp, p.size, kernels("triangles", xp)
         self.cuts = xp.zeros((0, 3), dtype=xp.int64, device=at)
         self.q = self.curvature = xp.zeros((0,), dtype=xp.float64, device=at)
-        self.shift, self.worst = None, math.inf
+        self.shift, self.worst, self.violation = None, math.inf, 0.0
 
     def tighten(self, T):
         """Return the T of better multipliers: one step of coordinate ascent for all of them at once."""
         if not self.q.shape[0]:
             return T
         xp = self.xp
-        violation = self.kernels.triangle_values(xp.clip(T, 0.0, None), self.cuts, -1.0)
+        W = xp.clip(T, 0.0, None)
+        violation = self.kernels.triangle_values(W, self.cuts, -1.0)
+        self.violation = xp.max(violation) / xp.max(W)
         self.q = xp.clip(self.q + violation / self.curvature, 0.0, None)
         before, self.shift = self.shift, self._sum()
         return T + (before - self.shift)

@@ -57,11 +57,14 @@ def splitting(p, found, bound, rng, cuts=None):
         more = {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap, "bound": p.original(bound)}
         yield Iterate(split, gap if cuts is None else max(gap, cuts.worst), info | more)
         factor = 1.0
+        late = cuts is not None and cuts.shift is not None and n >= _LONG
+        if late:  # what cuts are violated by is a residual, too, and rho may change as often again
+            residual, r_primal = max(residual, cuts.worst), max(r_primal, host(cuts.violation))
         if residual > _PRIMAL * off and r_primal > r_dual:
             factor = 2.0
         elif off > _DUAL * residual and r_dual > r_primal:
             factor = 0.5
-        if factor != 1.0 and changes < _CHANGES:
+        if factor != 1.0 and changes < (1 + late) * _CHANGES:
             T = xp.where(T < 0, T / factor, T)
             rho, changes = rho * factor, changes + 1
             if cuts is not None:

@@ -90,6 +90,15 @@ def test_a_closed_relaxation_satisfies_the_cuts():
     assert cut.gap <= 1e-4 or max(cut.cut_violation, cut.primal_residual) <= 1e-4
 
 
+@pytest.mark.slow
+def test_a_gap_that_stays_open_is_called_one():
+    """The relaxation with all triangles is solved, and its value is below that of every partition."""
+    X = np.random.default_rng(0).random((100, 2))
+    result = kmeans_sdp(X, 5, cuts="triangle", rng=0)
+    assert result.success and result.gap > 1.1e-3 and "with cuts" in result.message
+    assert max(result.sdp_gap, result.cut_violation, result.primal_residual) <= 1e-3
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
