@@ -74,8 +74,10 @@ def mixture(p, labels, n_starts, rng):
     hard = p.hard(escaped)
     if host(p.base.xp.min(p.base.xp.sum(hard, axis=0))) >= 2:
         other, other_value = yield from _climb(p, hard)
-        R = other if other_value > value else R
+        R, value = (other, other_value) if other_value > value else (R, value)
     yield Iterate(At(p, p.groups(R)), 0.0)
+    if value == -math.inf:
+        return Status.BREAKDOWN, "from every start a group fell below two points: ask for fewer"
     return Status.STALLED, "the likelihood no longer grows"
 
 

@@ -248,3 +248,10 @@ def test_huge_offsets_single_precision_and_no_time(reduce):
         assert misplaced(ila_sdp(other, 3, reduce=reduce, rng=0).labels, one.labels) <= 0.02
     late = ila_sdp(X, 3, reduce=reduce, max_time=0.0, rng=0, on_failure="ignore")
     assert late.labels.shape == (120,) and np.isfinite(late.fun)
+
+
+def test_a_collapse_from_every_start_is_said():
+    """Six normal numbers in three groups: every start ends with a group of one."""
+    result = ila_sdp(np.random.default_rng(0).normal(size=(6, 1)), 3, n_starts=4, rng=0, on_failure="ignore")
+    assert not result.success and "every start a group fell below two points" in result.message
+    assert np.isfinite(result.log_likelihood) and result.fun == np.inf
