@@ -52,7 +52,8 @@ def ppp_select_k(X, max_clusters=None, *, covariance="spherical", tol=1e-3, max_
         choice can be proved. ``"full"``: groups with weights and (shrunk) covariances of their own, found by EM from
         the partition; for groups that are not round. Its likelihoods are local maxima, and nothing is proved.
     tol : float, default 1e-3
-        For the relative duality gap of every fit: see `KMeansResult.sdp_gap`.
+        For the relative duality gap (see `KMeansResult.sdp_gap`) of the choice, and of the numbers of clusters that its
+        criterion does not rule out.
     max_iter : int, default 2000
         Iterations of each fit.
     max_time : float, optional
@@ -72,7 +73,8 @@ def ppp_select_k(X, max_clusters=None, *, covariance="spherical", tol=1e-3, max_
     -------
     SelectionResult
         `n_clusters`, `labels`, `bic` and `fits` of all numbers, and `margin`: not negative if the choice is proved.
-        ``success`` is true only if every fit met `tol`; a choice that is not proved is no failure.
+        ``success`` is true only if all numbers were tried, and these gaps meet `tol`; a choice that is not proved is no
+        failure.
 
     Raises
     ------
@@ -135,6 +137,13 @@ def ppp_select_k(X, max_clusters=None, *, covariance="spherical", tol=1e-3, max_
     )  # fmt: skip
 
 
+class Fits(NamedTuple):
+    """The fits of 1, 2, ... clusters, and whether that is all."""
+
+    fits: tuple
+    complete: bool
+
+
 def _fits(p, most, full, fit):
     """Yield the fits of 1, 2, ... clusters, all so far; stop where the sum of squares vanishes."""
     fits = ()
@@ -143,10 +152,10 @@ def _fits(p, most, full, fit):
         result._split = None  # n x n numbers
         fits = (*fits, Fit(result, _mixture(replace(p, k=k), result.labels) if full else None))
         last = k == most or result.fun <= p.original(p.trivial)
-        worst = max((fit.result for fit in fits), key=lambda result: result.sdp_gap)
         info = {"n_clusters": k, "fun": result.fun, "gap": result.gap}
-        yield Iterate(fits, worst.sdp_gap if last else None, info)
+        yield Iterate(Fits(fits, last), _gap(p, fits, full) if last else None, info)
         if last:
+            worst = max((fit.result for fit in fits), key=lambda result: result.sdp_gap)
             return worst.status, f"with {worst.centers.shape[0]} clusters"
 
 
@@ -193,13 +202,20 @@ def _chosen(bic, bound):
     return best, min(others) - bic[best] if others else math.inf
 
 
+def _gap(p, fits, full):
+    """Return the largest duality gap of the choice and of the numbers that its criterion does not rule out."""
+    bic, bound = _criteria(p, fits, full)
+    best, _ = _chosen(bic, bound)
+    return max(fits[k - 1].result.sdp_gap for k in bic if k == best or bound[k] < bic[best])
+
+
 def _certifier(p, full):
     """Return the function that recomputes the criteria; the gaps of the fits were computed from the points at them."""
 
-    def certify(fits):
-        bic, bound = _criteria(p, fits, full)
+    def certify(state):
+        bic, bound = _criteria(p, state.fits, full)
         best, margin = _chosen(bic, bound)
-        gap = max(fit.result.sdp_gap for fit in fits)
+        gap = _gap(p, state.fits, full) if state.complete else 1.0  # of numbers not tried nothing is known
         return {"sdp_gap": gap, "bic": bic[best], "margin": margin}
 
     return certify
@@ -208,7 +224,8 @@ def _certifier(p, full):
 def _finisher(p, full):
     """Return the function that builds the result of a run."""
 
-    def finish(fits, info, common):
+    def finish(state, info, common):
+        fits = state.fits
         bic, bound = _criteria(p, fits, full)
         best, margin = _chosen(bic, bound)
         fit, kinds = fits[best - 1].result, {fit.result.gap_kind for fit in fits}

@@ -30,7 +30,8 @@ class SelectionResult(Result):
     margin_kind : {"dual", "probabilistic", "none"}
         How sure the margin is: as sure as the least sure bound.
     sdp_gap : float
-        What `tol` judges: the largest of all fits.
+        What `tol` judges: the largest of the choice and of the numbers that its criterion does not rule out; 1 if not
+        all numbers were tried.
     """
 
     n_clusters: int
