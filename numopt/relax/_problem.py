@@ -155,9 +155,11 @@ def _problem(A, b, x0, plan, tol, system, facts, dtype):
     xp = plan._xp
     table, (skew, _, lowest, _) = kernels("relax", xp), facts
     rhs, square = table.right_side(plan._order, system.diagonal, b)
-    square = _array.host(square)
-    norm = math.sqrt(square) if math.isfinite(square) else _array.host(xp.linalg.vector_norm(b))
-    if norm < _LEAST and (size := _array.host(xp.max(xp.abs(b)))) > 0:
+    norm = math.sqrt(_array.host(square))
+    size = _array.host(xp.max(xp.abs(b))) if not _LEAST <= norm < math.inf else norm
+    if not norm < math.inf:  # it overflowed, or an entry is not finite
+        norm = size * _array.host(xp.linalg.vector_norm(b / size)) if size < math.inf else size
+    if 0 < size < _LEAST:
         raise InvalidInputError(
             f"b is at most {size:g}: its square would underflow; more than {_LEAST:g} is expected; rescale the system"
         )

@@ -34,6 +34,7 @@ BAD = [
     ({"b": b[:4]}, r"b has shape \(4,\)"),
     ({"b": np.ones((9, 0))}, r"b has shape \(9, 0\)"),
     ({"b": np.where(b == 3, np.nan, b)}, r"b\[3\] is nan"),
+    ({"b": np.where(b == 2, np.inf, b)}, r"b\[2\] is inf"),
     ({"b": np.full(9, 1e200)}, r"b\[0\] is 1e\+200.*rescale"),
     ({"b": 1e-150 * b}, r"b is at most 8e-150.*rescale"),
     ({"b": 1e-300 * b}, r"b is at most 8e-300.*rescale"),
