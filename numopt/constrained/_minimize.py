@@ -116,8 +116,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     solves with it; slacks of inequalities are eliminated. Dense: (n + m)^3 / 3 flops, 24 (n + m)^2 bytes. Sparse: 12
     bytes for each entry of the factor, with one ordering for all steps of a pattern. Products: 15 vectors.
 
-    Certified: first-order optimality to `tol`. `second_order` says "min" where the inertia of the KKT matrix proves a
-    strict local minimum. Locally infeasible problems end as ``Status.INFEASIBLE`` at a point of least violation.
+    Certified: first-order optimality to `tol`; `second_order` says what the inertia of the KKT matrix adds. Locally
+    infeasible problems end as ``Status.INFEASIBLE`` at a point of least violation.
 
     On CuPy arrays all functions must return CuPy arrays; sparse matrices and their factorisation are NumPy's alone,
     and below some thousand unknowns NumPy is faster.

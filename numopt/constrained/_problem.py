@@ -16,9 +16,8 @@ from numopt.constrained._layout import Layout, scattered
 from numopt.constrained._operator import Operator, rows_scaled, stack, total, transposed_times
 from numopt.constrained._point import Point
 from numopt.constrained._quasi_newton import QuasiNewton
+from numopt.constrained._scales import all_finite, chosen_scales
 from numopt.exceptions import InvalidInputError
-
-_LARGEST_GRADIENT = 100.0  # at the start, after scaling
 
 
 class Problem:
@@ -59,12 +58,12 @@ class Problem:
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
         c = [block.value(full) for block in self.blocks]
         for block, values in zip(self.blocks, c, strict=True):
-            _finite(f"{block.label}.fun(x0)", values)
+            all_finite(f"{block.label}.fun(x0)", values)
         return f, c
 
     def _scale(self, start, scaled):
         """Choose the scales from the gradients at the start, and check these."""
-        _finite("the gradient of fun at x0", start.g)
+        all_finite("the gradient of fun at x0", start.g)
         # a caller's preconditioner knows the problem as it is
         by_products = isinstance(start.J, Operator) or self.objective.products is not None
         scaled = scaled and not by_products
@@ -72,17 +71,10 @@ class Problem:
         with use_kernels("portable") if by_products else nullcontext():
             self.k = kernels("constrained", self.xp)
         e, low, high = self.n_eq, self.layout.low, self.layout.high
-        if scaled:
-            largest = _array.host(self.xp.max(self.xp.abs(start.g)))
-            self.sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
-        if self.m and not isinstance(start.J, Operator):
-            sizes = _row_sizes(self.xp, start.J)
-            _finite("the Jacobian of the constraints at x0", sizes)
-            if scaled and sizes.max() > _LARGEST_GRADIENT:
-                scales = np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
-                self.sc, low, high = self.layout.move(scales), low * scales, high * scales
-        zero = np.zeros(e)
-        low, high = (np.concatenate([zero, side[e:]]) for side in (low, high))
+        self.sf, scales = chosen_scales(self.xp, start, scaled)
+        if scales is not None:
+            self.sc, low, high = self.layout.move(scales), low * scales, high * scales
+        low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
         self.low, self.high = self.layout.move(low), self.layout.move(high)
         self.cl, self.cu = self.low[e:], self.high[e:]
         self.row_scales = self.layout.move(np.ones(self.m)) if self.sc is None else self.sc
@@ -256,20 +248,3 @@ class Problem:
 def _largest(*values):
     """Return the largest of floats, NaN if one is."""
     return max(values) if sum(values) == sum(values) else math.nan
-
-
-def _finite(name, values):
-    values = np.asarray(_array.host(values) if _array.is_array(values) else values)
-    if not np.isfinite(values).all():
-        i = np.flatnonzero(~np.isfinite(values))[0]
-        raise InvalidInputError(
-            f"{name} has entry [{i}] = {values.ravel()[i]}: finite numbers are expected; choose another x0 or mend "
-            f"the function"
-        )
-
-
-def _row_sizes(xp, J):
-    """Return the largest magnitude in each row, on the host."""
-    if _array.is_sparse(J):
-        return abs(J).max(axis=1).toarray().ravel()
-    return np.asarray(_array.host(xp.max(xp.abs(J), axis=1)))

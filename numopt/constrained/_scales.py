@@ -1,0 +1,41 @@
+"""Scales of the objective and of the rows, so that no gradient is larger than 100 at the start."""
+
+import numpy as np
+
+from numopt import _array
+from numopt.constrained._operator import Operator
+from numopt.exceptions import InvalidInputError
+
+_LARGEST_GRADIENT = 100.0  # at the start, after scaling
+
+
+def chosen_scales(xp, start, scaled):
+    """Return the scale of f and those of the rows, on the host, or None for ones; check derivatives at the start."""
+    sf = 1.0
+    if scaled:
+        largest = _array.host(xp.max(xp.abs(start.g)))
+        sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
+    if start.c.shape[0] == 0 or isinstance(start.J, Operator):
+        return sf, None
+    sizes = _row_sizes(xp, start.J)
+    all_finite("the Jacobian of the constraints at x0", sizes)
+    if not (scaled and sizes.max() > _LARGEST_GRADIENT):
+        return sf, None
+    return sf, np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
+
+
+def all_finite(name, values):
+    values = np.asarray(_array.host(values) if _array.is_array(values) else values)
+    if not np.isfinite(values).all():
+        i = np.flatnonzero(~np.isfinite(values))[0]
+        raise InvalidInputError(
+            f"{name} has entry [{i}] = {values.ravel()[i]}: finite numbers are expected; choose another x0 or mend "
+            f"the function"
+        )
+
+
+def _row_sizes(xp, J):
+    """Return the largest magnitude in each row, on the host."""
+    if _array.is_sparse(J):
+        return abs(J).max(axis=1).toarray().ravel()
+    return np.asarray(_array.host(xp.max(xp.abs(J), axis=1)))
