@@ -182,10 +182,8 @@ def _auto(p, kkt, tol, lam, z0):
         if z0 is not None and lam is not None:
             warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
         end = yield from interior(p, kkt, regular, start, tol, lam=lam, **warm)
-        if p.bounded and end[0] in (
-            Status.BREAKDOWN,
-            Status.INFEASIBLE,
-        ):  # perhaps there is no interior: half of tol makes one
+        if p.bounded and end[0] in (Status.BREAKDOWN, Status.INFEASIBLE):
+            # perhaps there is no interior: half of tol makes one
             end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
         return end
     if lam is None:
