@@ -155,7 +155,7 @@ class KKTSolver:
     Notes
     -----
     Dense: O((n + m)^3 / 3) flops and 16 (n + m)^2 bytes, on NumPy or CuPy arrays (on CuPy by an eigendecomposition).
-    Sparse: NumPy alone, about 12 bytes for each entry of the factor.
+    Sparse: NumPy alone, about 11 bytes for each entry of the factor.
 
     Examples
     --------
