@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import subprocess
@@ -35,7 +34,7 @@ def figures(table: Table) -> Iterator[Figure]:
         return
     yield from _recovery(table)
     yield from _hard(table)
-    yield _false_successes()
+    yield false_successes()
     yield from _outliers(table)
     yield from _ratings(table)
     yield from _gram_rates()
@@ -117,7 +116,7 @@ def _hard(table: Table) -> Iterator[Figure]:
         yield Figure(f"2, {name}", "seeds", str(_counted(name)))
 
 
-def _false_successes() -> Figure:
+def false_successes() -> Figure:
     """Count them where the entries hardly determine the matrix: n = 300, rank 3, oversampling 2."""
     conditions = (1.0, 10.0, 100.0)
     problems = (
@@ -198,15 +197,17 @@ def _gram_rates() -> Iterator[Figure]:
 
 def half_steps(ranks: Iterable[int]) -> Iterator[Figure]:
     """Yield what half a sweep costs with each of the inner solvers, at ten entries a row for each factor."""
-    from numopt.completion import matrix_completion
+    for k, entries, costs in half_step_costs(ranks):
+        seen = ", ".join(f"{inner} {1e6 * cost:.3g}" for inner, cost in costs.items())
+        yield Figure(f"8, half step, k = {k}, n_i = {entries}", "microseconds a row", seen)
 
-    if "inner" not in inspect.signature(matrix_completion).parameters:
-        return
+
+def half_step_costs(ranks: Iterable[int]) -> Iterator[tuple[int, int, dict[str, float]]]:
+    """Yield the rank, the entries of a row, and the seconds a row for each inner solver."""
     for k in ranks:
         p = low_rank(max(300, 20 * k), k, 5.0)  # 10 k entries a row
-        costs = {inner: _half_step(p, inner=inner) for inner in ("direct", "cg", "sketch")}
-        seen = ", ".join(f"{inner} {1e6 * cost / p.shape[0]:.3g}" for inner, cost in costs.items())
-        yield Figure(f"8, half step, k = {k}, n_i = {p.values.size // p.shape[0]}", "microseconds a row", seen)
+        costs = {inner: _half_step(p, inner=inner) / p.shape[0] for inner in ("direct", "cg", "sketch")}
+        yield k, p.values.size // p.shape[0], costs
 
 
 # 6: large
@@ -251,8 +252,42 @@ def _two_threads() -> Iterator[Figure]:
         yield Figure(f"7, {name}", "1.7 times as fast by two threads", seen, walls[0] >= 1.7 * walls[1])
 
 
-if __name__ == "__main__":  # the last figure up to large ranks, which takes minutes
-    from benchmarks.peers._report import figure_line
+def draw(costs: list[tuple[int, int, dict[str, float]]], file: Path) -> None:
+    """Draw the cost of half steps against the rank."""
+    import matplotlib
 
-    for figure in half_steps((8, 16, 32, 64, 128, 256)):
-        print(figure_line(figure), flush=True)
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    ranks = [k for k, _, _ in costs]
+    names = {"direct": "Gram matrix and Cholesky", "cg": "CG, one QR for all rows", "sketch": "sketch of each row"}
+    for (inner, label), marker in zip(names.items(), "osd", strict=True):
+        axes.loglog(ranks, [1e6 * cost[inner] for _, _, cost in costs], marker=marker, label=label)
+    axes.set(xlabel="rank k, at 10 k entries a row", ylabel="microseconds a row", xticks=ranks, xticklabels=ranks)
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(file, dpi=120)
+
+
+def main(*args: str) -> None:
+    """Print the last figure up to large ranks; with `--write`, make its table and picture for the docs too."""
+    from benchmarks.peers import _report
+    from numopt import threads
+
+    costs = []
+    with threads(1):
+        for found in half_step_costs((8, 16, 32, 64, 128)):
+            costs.append(found)
+            k, entries, cost = found
+            print(f"k = {k}, n_i = {entries}: {({name: round(1e6 * x, 2) for name, x in cost.items()})}", flush=True)
+    if "--write" in args:
+        lines = [(str(k), str(n), *(f"{1e6 * x:.3g}" for x in cost.values())) for k, n, cost in costs]
+        text = _report.grid_rst(_report.heading((), 1), ("rank", "entries a row", "direct", "cg", "sketch"), lines)
+        (_report.RESULTS / "completion-half-steps.rst").write_text(text, encoding="utf8")
+        draw(costs, ROOT / "docs" / "_static" / "completion-half-steps.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

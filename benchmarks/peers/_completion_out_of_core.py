@@ -1,7 +1,7 @@
 """A matrix of 1e8 entries in files. `python -m benchmarks.peers._completion_out_of_core [FOLDER] [--write]`.
 
-400 000 x 400 000, rank 10, float32: 1.6 GB of files, made first (a minute or two, in memory that does not count). Then a
-process of its own completes it and watches its memory; pages of files that the system may drop at any time are not
+400 000 x 400 000, rank 10, float32: 1.6 GB of files, made first (a minute or two, in memory that does not count). Then
+a process of its own completes it and watches its memory; pages of files, which the system may drop at any time, are not
 counted. Prints the seconds of each sweep and step; with `--write`, to `benchmarks/results/` as well.
 """
 

@@ -4,9 +4,12 @@ All are judged on entries that nobody saw: by the relative error of a clean matr
 ratings. The instances are those of seed 1, except where a figure says how many seeds it counts. What takes too long
 for one run is a program of its own:
 
-- `python -m benchmarks.peers._completion_seeds`: the peers on all seeds, not ours alone;
+- `python -m benchmarks.peers._completion_seeds`: the peers on all seeds, not ours alone, and the false successes;
 - `python -m benchmarks.peers._completion_ratings`: how the models of ratings were tuned;
-- `python -m benchmarks.peers._completion_figures`: the cost of half steps up to 256 factors.
+- `python -m benchmarks.peers._completion_figures`: the cost of half steps up to 128 factors, and its picture;
+- `python -m benchmarks.peers._completion_out_of_core`: 1e8 entries in files.
+
+With `--write` all but the second write what the docs include.
 
 cmfrec needs over 20 seconds a run for the large instance, so a limit below that shows no peer there.
 """

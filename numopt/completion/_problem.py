@@ -196,10 +196,13 @@ class Problem:
         """Return how many lines the entries that fit leave open, one entry more than the rank being asked of each.
 
         A fit in absolute values passes exactly through as many entries of a row as it has unknowns, right or wrong.
+        A direction without curvature, as a rank too high has, counts as one more.
         """
         size = self.xp.abs(self.residuals(state))
         fits = host(size <= 10 * max(self.loss_scale(size), self.tol * self.kept["median"]))
-        return ambiguity(part(self, listed(self), fits), state.U.shape[1] + 1)
+        fitted = part(self, listed(self), fits)
+        found = ambiguity(fitted, state.U.shape[1] + 1)
+        return found if found else float(conditioning(fitted, state)[0] < FLAT)
 
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""

@@ -23,7 +23,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     rank : int or "auto", default "auto"
         As in :func:`numopt.completion.matrix_completion`, like all that follow.
-    method : {"auto", "als", "vpgn", "altmin-sketch"}, default "auto"
+    method : {"auto", "als", "vpgn", "altmin-sketch", "softimpute"}, default "auto"
         How to solve.
     ridge : float, default 0
         Penalty of the factors.
