@@ -18,6 +18,7 @@ from numopt._loop import Iterate, Status
 from numopt.monotone._restart import Anchor
 
 ENOUGH = 0.3  # of the way |v - u|: the inner error at which the improved method goes on
+WILD = 10.0  # times the inner error at its start: if the first snapshot exceeds that, its steps were too long
 PROX_STEP = 20.0  # c L_F of the improved method
 
 
@@ -74,16 +75,16 @@ def vr_prox_halpern(p, u, o):
                 continue
             w, Fw = v, p.full(v)
             error = norm(c * Fw + (v - u) - estimate + (vbar - v) / gamma)
-            yield Iterate(v, p.measure(v, Fw), p.info(step=c, n_restarts=watch.moves))
-            error, way, r = host(error, norm(v - u), p.residual(v, Fw))
+            error, way, r, begin = host(error, norm(v - u), p.residual(v, Fw), p.residual(u, F))
             if not math.isfinite(error):
                 return Status.NONFINITE
             first = error if first is None else first
-            if error > 2 * first:
+            if error > 2 * first or error > WILD * c * begin:  # the constants are too small
                 gamma, v = gamma / 2, u
                 w = before = u
                 Fw, first = F, None
-            elif error <= ENOUGH * way:
+            yield Iterate(v, p.measure(v, Fw), p.info(step=c, n_restarts=watch.moves))
+            if error <= ENOUGH * way and v is not u:
                 break
         if watch.due(r):
             watch.move(r)

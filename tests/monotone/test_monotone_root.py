@@ -201,6 +201,39 @@ def test_too_small_a_constant_is_noticed():
         assert np.isfinite(result.z).all() and result.certificate["relative_residual"] <= 1.0
 
 
+class Alike:
+    """F_i = M z + q for all i, with constants that claim `share` of the true one."""
+
+    def __init__(self, M, q, kind, share):
+        self.M, self.q, self.kind, self.n, self.dim = M, q, kind, 3000, q.size
+        self.lipschitz = share * np.linalg.norm(M, 2)
+        self.component_lipschitz = np.full(self.n, self.lipschitz)
+
+    def full(self, z):
+        return self.M @ z + self.q
+
+    def batch_difference(self, z, w, index, weights):
+        return weights.sum() * (self.M @ (z - w))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("share", [1.0, 0.05, 1e-4])
+@pytest.mark.parametrize("kind", ["monotone", "cocoercive"])
+@pytest.mark.parametrize("curvature", [-1.0, -0.3, 0.0, 1.0])
+@pytest.mark.parametrize("method", ["auto", "feg", "extragradient", "vr-halpern", "lsvrg", "vr-prox-halpern"])
+def test_false_claims_are_never_a_success(method, curvature, kind, share):
+    M, q = np.array([[curvature, -1.0], [1.0, curvature]]), np.array([1.0, 2.0])
+    op = Alike(M, q, kind, share)
+    result = monotone_root(op, method=method, tol=1e-6, rng=0, max_iter=60, max_time=2.0, on_failure="ignore")
+    assert np.isfinite(result.z).all()
+    assert result.success == (np.linalg.norm(op.full(result.z)) <= 1e-6 * np.linalg.norm(q) * (1 + 1e-9))
+
+
+def test_constants_that_are_too_small_are_overcome():
+    M, q = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([1.0, 2.0])
+    assert monotone_root(Alike(M, q, "monotone", 1e-3), tol=1e-6, rng=0, max_iter=400).success
+
+
 def test_an_operator_that_is_not_monotone_is_called_so():
     result = monotone_root(Affine(-np.eye(3), np.ones(3)), np.zeros(3), on_failure="ignore")
     assert result.status == Status.INVALID_MODEL and not result.success
