@@ -177,3 +177,40 @@ def test_a_thousand_small_games():
         m, n = rng.integers(1, 12, 2)
         A = rng.integers(-3, 4, (m, n)) * 10.0 ** rng.integers(-3, 4)
         solved(A, tol=1e-9)
+
+
+def hostile(kind, m=70, n=50):
+    rng = np.random.default_rng(3)
+    normal = rng.standard_normal
+    return {
+        "integers": lambda: rng.integers(-3, 4, (m, n)).astype(float),
+        "zeros and ones": lambda: (rng.random((m, n)) < 0.3).astype(float),
+        "repeated": lambda: np.repeat(normal((m // 2, n)), 2, axis=0),
+        "rank 1": lambda: np.outer(normal(m), normal(n)),
+        "rank 2": lambda: normal((m, 2)) @ normal((2, n)),
+        "nearly additive": lambda: rng.random((m, 1)) + rng.random((1, n)) + 1e-9 * normal((m, n)),
+        "columns of all sizes": lambda: normal((m, n)) * np.geomspace(1e-6, 1, n),
+        "offset": lambda: normal((m, n)) + 1e8,
+        "two alike": lambda: np.kron(np.eye(2), rng.random((m // 2, n // 2))),
+        "sparse": lambda: sp.random(m, n, 0.1, format="csr", random_state=rng),
+    }[kind]()
+
+
+@pytest.mark.parametrize("method", ["auto", "pdhg"])
+@pytest.mark.parametrize("kind", ["integers", "zeros and ones", "repeated", "rank 1", "rank 2", "nearly additive",
+                                  "columns of all sizes", "offset", "two alike", "sparse"])  # fmt: skip
+def test_hostile_games(kind, method):
+    A = hostile(kind)
+    result = matrix_game(A, method=method, tol=1e-9 if method == "auto" else 1e-4)
+    D = A.toarray() if sp.issparse(A) else A
+    D = D - D.mean()
+    gap = (D @ result.x).max() - (result.y @ D).min()
+    assert result.success and gap <= (1.01e-9 if method == "auto" else 1.01e-4) * np.abs(D).max() + 1e-15
+    assert (result.x >= 0).all() and abs(result.x.sum() - 1) <= 1e-12
+
+
+def test_a_large_game_is_solved_on_the_strategies_in_use():
+    A = np.random.default_rng(0).standard_normal((400, 300))
+    result = matrix_game(A, method="pdhg", tol=1e-6)
+    assert result.success and not result.polished
+    assert (A @ result.x).max() - (result.y @ A).min() <= 1.01e-6 * np.abs(A - A.mean()).max()
