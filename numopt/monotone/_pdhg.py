@@ -16,7 +16,8 @@ from numopt.monotone._matrix import Matrix
 
 CHECK = 10  # steps between two looks at the displacement, twice as many after LATER and in a part of a problem
 LATER = 200
-SUFFICIENT, NECESSARY, ARTIFICIAL = 0.2, 0.5, 0.36  # when to restart: Applegate et al., arXiv:2106.04756
+SUFFICIENT, NECESSARY = 0.2, 0.5  # when to restart: Applegate et al., arXiv:2106.04756
+ARTIFICIAL = 0.5  # share of all passes that an epoch takes at most
 NEARLY = 0.998  # the step, times the norm
 SAFETY = 1.02  # the norm is estimated from below
 LEFT_OUT = 2.0  # times the gap inside a part: a larger gap of the whole ends its epoch

@@ -13,7 +13,7 @@ from numopt._array import host
 from numopt._loop import Status
 from numopt.monotone._pdhg import Bilinear, epoch, step_of
 
-FIRST = 20  # passes over the whole game
+FIRST = 40  # passes over the whole game
 SMALL = 0.85  # share of the matrix below which a part of it is taken
 SIMILAR = 0.8  # share of a part above which it is not taken anew
 NEAR = 2.0  # times the gap: what is not worse than the best by more belongs to the part

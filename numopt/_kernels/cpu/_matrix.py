@@ -205,9 +205,11 @@ def _nonzeros(x):
 @jit
 def csr_multiply(data, indices, indptr, data_T, indices_T, indptr_T, x):
     """Return A x from the rows of A, or from the columns in use if they are fewer, or the rows very short."""
-    used = _nonzeros(x)
-    if used.size < _USED * x.size or data.size < _SCATTER * (indptr.size - 1):
-        return _csr_scatter(data_T, indices_T, indptr_T, x, used, indptr.size - 1)
+    count = 0
+    for j in range(x.size):
+        count += x[j] != 0.0
+    if count < _USED * x.size or data.size < _SCATTER * (indptr.size - 1):
+        return _csr_scatter(data_T, indices_T, indptr_T, x, _nonzeros(x), indptr.size - 1)
     return csr_product(data, indices, indptr, x)
 
 

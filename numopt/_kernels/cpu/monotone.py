@@ -45,10 +45,18 @@ def _excess(v, t):
     return total, count
 
 
+@jit(fastmath=_SUM)
+def _sum(v):
+    total = 0.0
+    for i in range(v.size):
+        total += v[i]
+    return total
+
+
 @jit
 def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v: Newton's method for the threshold, from its left."""
-    t, last = (v.sum() - total) / v.size, v.size + 1
+    t, last = (_sum(v) - total) / v.size, v.size + 1
     while True:
         excess, count = _excess(v, t)
         if not 0 < count < last:
