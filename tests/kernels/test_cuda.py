@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from numopt._kernels.portable import clustering as portable
+from numopt.gallery import laplacian_2d
+from numopt.relax import relax_plan
 from tests.kernels import cuda_host
 from tests.kernels.ot_problems import problem
 
@@ -56,6 +58,36 @@ def test_steps_of_pdhg(turned, n):
     flat, box = (1.0, none, none), (0.0, y - 1, y + 1)
     assert same(*turned(lambda: k.pdhg_steps((A,), x, y, flat, box, point, point, 0, 0.1, 0.2, 3)))
     assert np.isnan(k.project_simplex(np.full(n, np.nan), 1.0)).all()  # and it ends
+
+
+@pytest.mark.parametrize("ordering", ["natural", "colour"])
+def test_relaxation(turned, ordering):
+    k, rng, A = cuda_host.kernels("relax"), np.random.default_rng(8), laplacian_2d(14)
+    system, _ = relax_plan(A, ordering=ordering).system(A.data)
+    b, start = rng.random(196), rng.random(196)
+
+    def sweeps():
+        x, squares = start.copy(), np.empty(9)
+        k.ssor(system, b, x, np.zeros(196), *k.products(system, x), 1.3, 0.0, 9, squares)
+        return x, squares
+
+    def conjugate_gradients():
+        x, (g, y, p, t) = start.copy(), np.zeros((4, 196))
+        squares, coefficients = np.empty(9), np.empty((8, 2))
+        k.pcg_start(system, b, x, 1.3, g)
+        k.pcg(system, x, g, y, p, t, np.zeros(3), 1.3, 0.0, 8, squares, coefficients)
+        return x, squares, coefficients
+
+    assert same(*turned(sweeps)) and same(*turned(conjugate_gradients))
+
+
+def test_what_is_written_beside_an_array_shows():
+    code = 'extern "C" __global__ void past(double *x, Int n) { x[n] = 0.0; }'
+    past = cuda_host.RawModule("typedef long long Int;" + code).get_function("past")
+    x = cuda_host.empty((5,), "float64")
+    past((1,), (32,), (x, np.int64(4)))
+    with pytest.raises(AssertionError, match="beside"):
+        past((1,), (32,), (x, np.int64(5)))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

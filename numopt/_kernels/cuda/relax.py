@@ -1,7 +1,7 @@
-"""Relaxation sweeps on a CUDA device: one launch for each level of uncoupled rows.
+"""Relaxation sweeps and SSOR-PCG on a CUDA device: one launch for each level of uncoupled rows.
 
 The host looks at the residuals of every eighth sweep only; sweeps that were launched after the last one that was
-wanted do nothing.
+wanted do nothing. A step of conjugate gradients brings its five sums to the host together.
 """
 
 import numpy as np
@@ -45,13 +45,77 @@ def ssor(s, b, x, half, low, up, omega, target, budget, squares):
     return _swept(compiled, sweep, parts, target, budget, squares)
 
 
-def _opened(s):
+def products(s, x):
+    """Return L x and U x."""
+    n = x.shape[0]
+    low, up = empty((n,), np.float64), empty((n,), np.float64)
+    launch(_opened(s)[0], "products", -(-n // _THREADS), _THREADS, *s.lower, *s.upper, x, n, low, up)
+    return low, up
+
+
+def pcg_start(s, b, x, omega, g):
+    """Write g = K^{-1} (b - A x), K = D/omega + L, and return ||b - A x||^2."""
+    compiled, levels, parts = _opened(s)
+    for first, after, part in levels:
+        rest = s.diagonal, b, x, g, omega, first, after, part
+        launch(compiled, "pcg_start", part.shape[0], _THREADS, *s.lower, *s.upper, *rest)
+    return _added(compiled, parts, 1)[0]
+
+
+def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
+    """Conjugate gradients on K^{-1} A K^{-T} (Eisenstat), until a squared residual is at most `target`.
+
+    Returns (steps, last square); alpha is NaN if the curvature was not positive.
+    """
+    compiled, levels, parts = _opened(s, 5)
+    alpha, beta, energy = carry.tolist()
+    d, c, n = s.diagonal, (2 - omega) / omega, x.shape[0]
+    blocks = -(-n // _THREADS)
+    for k in range(budget):
+        launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, alpha, beta, c, 0, n)
+        for first, after, part in reversed(levels):
+            launch(compiled, "pcg_backward", part.shape[0] // 5, _THREADS, *s.upper, p, t, omega, first, after)
+        for first, after, part in levels:
+            rest = d, g, p, t, y, omega, c, first, after, part
+            launch(compiled, "pcg_forward", part.shape[0] // 5, _THREADS, *s.lower, *rest)
+        square, curvature, *rest = _added(compiled, parts, 5)
+        mixed, size, rho = (c * v for v in rest)
+        squares[k] = square
+        if not square > target:
+            carry[:] = 0.0, 0.0, energy
+            return k, square
+        alpha = rho / curvature if curvature > 0 else float("nan")
+        following = max(0.0, rho - 2 * alpha * mixed + alpha * alpha * size)
+        beta, energy = following / rho, energy + alpha * rho
+        coefficients[k, 0], coefficients[k, 1] = alpha, beta
+        if not alpha > 0:
+            break
+        if square * beta <= target or k == budget - 1:  # beta estimates how much the residual falls
+            launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, alpha, beta, c, 1, n)
+            norms, alpha = empty((blocks,), np.float64), 0.0
+            launch(compiled, "pcg_norm", blocks, _THREADS, *s.lower, d, g, omega, n, norms)
+            square = _added(compiled, norms, 1)[0]
+            if square <= target:
+                break
+    squares[k + 1] = square
+    carry[:] = alpha, beta, energy
+    return k + 1, square
+
+
+def _added(compiled, parts, width):
+    """Return the sums of the parts as Python floats."""
+    out = empty((width,), np.float64)
+    launch(compiled, "add_up", width, 1024, parts, parts.shape[0] // width, width, out)
+    return host(out).tolist()
+
+
+def _opened(s, width=1):
     """Return the module, (first row, row after, room for partial sums) of each level, and that room as a whole."""
     compiled = module("relax", f"INDEX={_C[s.lower.columns.dtype.name]}")
     rows = s.levels[:, 0]
     ends = np.r_[0, np.cumsum(-(-np.diff(rows) // _THREADS))]
-    parts = empty((int(ends[-1]),), np.float64)
-    levels = [(int(rows[k]), int(rows[k + 1]), parts[int(ends[k]) : int(ends[k + 1])]) for k in range(len(rows) - 1)]
+    parts, ends = empty((int(ends[-1]) * width,), np.float64), (width * ends).tolist()
+    levels = [(int(rows[k]), int(rows[k + 1]), parts[ends[k] : ends[k + 1]]) for k in range(len(rows) - 1)]
     return compiled, levels, parts
 
 

@@ -1,8 +1,8 @@
 """CUDA kernels on the host: a stand-in for CuPy whose arrays are NumPy's and whose modules g++ compiles.
 
 Wrappers in ``numopt/_kernels/cuda`` and their sources run unchanged. The stand-in is stricter than CuPy: it compares
-the dtype of every argument with the signature of the kernel, refuses arrays that are not contiguous, and hands out
-arrays full of NaN.
+the dtype of every argument with the signature of the kernel, refuses arrays that are not contiguous, hands out arrays
+full of NaN, and looks for what was written beside them.
 """
 
 import ctypes
@@ -30,6 +30,7 @@ _TYPES = {
 _KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
 _FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
+_GUARD = 64
 _ROOM = "numopt._kernels.cuda"
 _look_up = _kernels._table.__wrapped__  # what it made before is not asked
 _cache = Path(tempfile.gettempdir()) / "numopt-cuda-host"
@@ -78,6 +79,7 @@ class RawModule:
                 pointers.append(ctypes.c_void_p(at))
             gx, gy = (*grid, 1)[:2]
             entry(gx, gy, block[0], self.order, (ctypes.c_void_p * len(pointers))(*pointers))
+            assert all(map(_untouched, arguments)), f"{name} wrote beside an array"
 
         return call
 
@@ -102,9 +104,18 @@ def _compiled(code, macros, kernels):
 
 
 def empty(shape, dtype):
-    """Return an array in which what is never written shows."""
-    dtype = np.dtype(dtype)
-    return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).min // 2, dtype)
+    """Return an array in which what is never written shows, between two stretches that nobody may write to."""
+    dtype, size = np.dtype(dtype), int(np.prod(shape))
+    room = np.full(size + 2 * _GUARD, np.nan if dtype.kind == "f" else np.iinfo(dtype).min // 2, dtype)
+    room[:_GUARD] = room[_GUARD + size :] = 77
+    return room[_GUARD : _GUARD + size].reshape(shape)
+
+
+def _untouched(x):
+    room = getattr(x, "base", None)
+    if not isinstance(room, np.ndarray) or room.ndim != 1 or room.size < 2 * _GUARD or room[0] != 77:
+        return True
+    return bool((room[:_GUARD] == 77).all() and (room[-_GUARD:] == 77).all())
 
 
 @lru_cache
