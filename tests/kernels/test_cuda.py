@@ -102,6 +102,11 @@ def test_half_steps(turned, dtype, rank):
     ))  # fmt: skip
     side = y, index, ptr, none
     one, two = turned(lambda: k.half_step(side, V, none, np.full(rank, 0.1), none, base, False))
+    views = (y, index, ptr, y[:0]), V, V[:0, 0], np.full(rank, 0.1), V[:0, 0], V[:0, :]  # of arrays that are not empty
+    assert same(one, k.half_step(*views, False))
+    offset = rng.standard_normal((100, 2)).astype(dtype)[:, 0]
+    apart, dense = (k.half_step(side, V, o, np.full(rank, 0.1), none, base, False) for o in (offset, offset.copy()))
+    assert same(apart, dense) and not same(apart[0], one[0])
     assert same(one, two) and np.isfinite(one[0]).all() and (one[0][0] == 0).all()
 
 

@@ -1,7 +1,7 @@
 """Compiling the CUDA sources beside this file, and launching what is in them on the current stream.
 
 Every scalar argument of a kernel is a `long long` or a `double`, so that a Python number always arrives as what
-the kernel expects; arrays are C-contiguous, and a missing one is an array of no entries, whose pointer is null.
+the kernel expects; arrays are C-contiguous, and one of no entries is a null pointer (that of a view need not be).
 """
 
 import weakref
@@ -13,6 +13,7 @@ import numpy as np
 
 _HERE = Path(__file__).parent
 OPTIONS = ("-std=c++17",)
+_NULL = np.uint64(0)
 
 
 def source(name):
@@ -72,4 +73,6 @@ def wide(x):
 def _argument(x):
     if isinstance(x, (bool, int, np.integer)):
         return np.int64(x)
-    return np.float64(x) if isinstance(x, (float, np.floating)) else x
+    if isinstance(x, (float, np.floating)):
+        return np.float64(x)
+    return x if x.size else _NULL

@@ -24,9 +24,8 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     U, sums = empty((m, k), V.dtype), empty((m,), np.float64)
     ridge = namespace(V).asarray(ridge, dtype=np.float64, device=device(V))
     floor = (1e-13 if V.dtype == np.float64 else 2e-7) / k
-    launch(
-        module("completion", real(V), f"K={K}", f"BLOCK={block}"), "half_step", m, threads, y, index, kept(indptr),
-        weights, rows_first(V), k, offset, ridge, scale, rows_first(base), floor,
-        U, sums,
-    )  # fmt: skip
+    y, index, weights, V, offset, scale, base = map(rows_first, (y, index, weights, V, offset, scale, base))
+    compiled = module("completion", real(V), f"K={K}", f"BLOCK={block}")
+    arguments = y, index, kept(indptr), weights, V, k, offset, ridge, scale, base, floor, U, sums
+    launch(compiled, "half_step", m, threads, *arguments)
     return U, sums, empty((0, k, k), np.float64), empty((0, k), V.dtype)

@@ -55,7 +55,8 @@ def project_simplex(v, total):
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     """Take `steps` Halpern steps of reflected PDHG."""
-    compiled, (x, y, Ax, ATy), (x0, y0, Ax0, ATy0) = module("monotone"), point, anchor
+    compiled, (x, y, Ax, ATy), (x0, y0, Ax0, ATy0) = module("monotone"), map(wide, point), map(wide, anchor)
+    (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
     n, m, none = x.shape[0], y.shape[0], empty((0,), np.float64)
     for i in range(k, k + steps):
         xh = _moved(compiled, x, -tau, (1.0, ATy), (0.0, none), (1.0, c), X)

@@ -66,11 +66,14 @@ class RawModule:
             assert block[0] % 32 == 0 and block[0] <= 1024, f"{name}: blocks of {block}"
             kept, pointers = [], []
             for at, (value, (pointer, dtype)) in enumerate(zip(arguments, expected, strict=True)):
-                assert value.dtype == dtype, f"{name}, argument {at}: {value.dtype} for {dtype}"
+                null = pointer and type(value) is np.uint64 and value == 0
+                assert null or value.dtype == dtype, f"{name}, argument {at}: {value.dtype} for {dtype}"
                 if pointer:
-                    last_in_line = value.size == 0 or value.shape[-1] == 1 or value.strides[-1] == value.itemsize
-                    assert isinstance(value, np.ndarray) and last_in_line, f"{name}, argument {at} is strided"
-                    value = ctypes.c_void_p(value.ctypes.data if value.size else None)
+                    if not null:
+                        assert isinstance(value, np.ndarray) and value.size, f"{name}, argument {at} is no array"
+                        dense = value.shape[-1] == 1 or value.strides[-1] == value.itemsize
+                        assert dense, f"{name}, argument {at} is strided"
+                    value = ctypes.c_void_p(None if null else value.ctypes.data)
                 else:
                     assert isinstance(value, np.generic), f"{name}, argument {at}: {type(value).__name__}"
                     value = np.array(value)
