@@ -272,13 +272,13 @@ def draw(costs: list[tuple[int, int, dict[str, float]]], file: Path) -> None:
 
 
 def main(*args: str) -> None:
-    """Print the last figure up to large ranks; with `--write`, make its table and picture for the docs too."""
+    """Print the last figure; with `--write`, make its table and picture for the docs too."""
     from benchmarks.peers import _report
     from numopt import threads
 
     costs = []
     with threads(1):
-        for found in half_step_costs((8, 16, 32, 64, 128)):
+        for found in half_step_costs((8, 16, 32, 64)):
             costs.append(found)
             k, entries, cost = found
             print(f"k = {k}, n_i = {entries}: {({name: round(1e6 * x, 2) for name, x in cost.items()})}", flush=True)

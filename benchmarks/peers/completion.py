@@ -6,7 +6,7 @@ for one run is a program of its own:
 
 - `python -m benchmarks.peers._completion_seeds`: the peers on all seeds, not ours alone, and the false successes;
 - `python -m benchmarks.peers._completion_ratings`: how the models of ratings were tuned;
-- `python -m benchmarks.peers._completion_figures`: the cost of half steps up to 128 factors, and its picture;
+- `python -m benchmarks.peers._completion_figures`: the cost of half steps, and its picture;
 - `python -m benchmarks.peers._completion_out_of_core`: 1e8 entries in files.
 
 With `--write` all but the second write what the docs include.
