@@ -14,6 +14,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,20 +133,26 @@ def kernels() -> Iterator[str]:
     present = {file.stem for file in (ROOT / "numopt" / "_kernels" / "cuda").glob("*.cu")}
     if present != set(SOURCES):
         yield f"SOURCES lists {sorted(SOURCES)} and there are {sorted(present)}"
-    count = 0
+    count, most = 0, 0
     for (name, variants), architecture in itertools.product(SOURCES.items(), ARCHITECTURES):
         for macros in variants:
-            options = [*OPTIONS, f"--gpu-architecture={architecture}", *(f"-D{m}" for m in macros)]
+            options = [*OPTIONS, "--ptxas-options=-v", f"--gpu-architecture={architecture}"]
+            options += [f"-D{macro}" for macro in macros]
             program = nvrtc.createProgram(source(name), f"{name}.cu", [], [])
             try:
                 nvrtc.compileProgram(program, options)
                 assert len(nvrtc.getCUBIN(program)) > 0
                 count += 1
+                log = nvrtc.getProgramLog(program)
+                most = max(most, *map(int, re.findall(r"Used (\d+) registers", log)), 0)
+                if spilt := sum(map(int, re.findall(r"(\d+) bytes spill stores", log))):
+                    print(f"cuda-api: {name}.cu for {architecture} with {' '.join(macros)} spills {spilt} bytes")
             except Exception as error:
                 log = nvrtc.getProgramLog(program)
                 yield f"{name}.cu for {architecture} with {' '.join(macros)}: {error}\n{log}"
             finally:
                 nvrtc.destroyProgram(program)
+    print(f"cuda-api: up to {most} registers a thread")
     print(f"cuda-api: {count} compilations for {', '.join(ARCHITECTURES)}; no device was needed")
 
 

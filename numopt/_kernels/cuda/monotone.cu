@@ -22,7 +22,7 @@ __device__ double threshold(const double *v, Int n, double total, double *room) 
 }
 
 // out = [v - t]_+ with sum `total`; one block.
-extern "C" __global__ void project_simplex(const double *v, Int n, double total, double *out) {
+extern "C" __global__ void __launch_bounds__(1024) project_simplex(const double *v, Int n, double total, double *out) {
     __shared__ double room[32];
     double t = threshold(v, n, total, room);
     for (Int j = threadIdx.x; j < n; j += blockDim.x) {
@@ -56,7 +56,7 @@ extern "C" __global__ void averaged(const double *v, const double *hat, const do
 }
 
 // |hat_x - x|^2, |hat_y - y|^2 and <hat_y - y, A (hat_x - x)>; one block.
-extern "C" __global__ void displacement(const double *x, const double *hx, const double *y, const double *hy,
+extern "C" __global__ void __launch_bounds__(1024) displacement(const double *x, const double *hx, const double *y, const double *hy,
                                         const double *Ax, const double *Ahx, Int n, Int m, double *out) {
     __shared__ double room[32];
     double dx = 0.0, dy = 0.0, cross = 0.0;

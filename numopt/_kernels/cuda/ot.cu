@@ -27,6 +27,36 @@ __device__ inline double entry(const Cost &cost, Int i, Int j) {
 #endif
 }
 
+// Rows at a time: those of a matrix stay in the cache one by one, while coordinates, once read, serve several.
+#define ROWS (KIND == 0 ? 1 : 4)
+#define MOST (KIND == 0 ? 1024 : 512)  // threads of a block: four rows need twice the registers
+
+// The entries of ROWS rows from i on; behind the last row it is repeated.
+__device__ inline void entries(const Cost &cost, Int i, Int n, Int j, REAL *out) {
+#if KIND == 0
+    out[0] = cost.C[i * cost.stride + j];
+#else
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) out[r] = 0;
+    for (Int k = 0; k < cost.d; k++) {
+        REAL y = cost.YT[k * cost.m + j];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            REAL gap = cost.X[(i + r < n ? i + r : n - 1) * cost.d + k] - y;
+#if KIND == 3
+            out[r] += gap < 0 ? -gap : gap;
+#else
+            out[r] += gap * gap;
+#endif
+        }
+    }
+#if KIND == 2
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) out[r] = sqrt(out[r]);
+#endif
+#endif
+}
+
 // A sum of exponentials as sum * exp(top). NaN stays in `sum`, also where top is -inf.
 struct Soft {
     double top, sum;
@@ -70,35 +100,52 @@ __device__ inline Soft over_block(Soft s, Soft *room) {
     return s;
 }
 
-// Rows b, b + gridDim, ... are those of block b: the half step f of each, then its part of the column sums.
-// The second look at a row finds it in the cache. parts is (gridDim, m); P may be null.
-extern "C" __global__ void row_pass(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d,
-                                    const double *a, const double *g, double reg, double *f, double *parts,
-                                    float *P) {
+// Groups b, b + gridDim, ... of ROWS rows are those of block b: the half step f of each, then its part of the column
+// sums. The second look at a row finds it in the cache. parts is (gridDim, m); P may be null.
+extern "C" __global__ void __launch_bounds__(MOST)
+    row_pass(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d, const double *a,
+             const double *g, double reg, double *f, double *parts, float *P) {
     __shared__ Soft room[32];
     Cost cost = {C, X, YT, stride, m, d};
     double *own = parts + blockIdx.x * m, scale = 1.0 / reg;
     for (Int j = threadIdx.x; j < m; j += blockDim.x) own[j] = 0.0;
-    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
-        Soft s = {-INF, 0.0};
-#pragma unroll 4
-        for (Int j = threadIdx.x; j < m; j += blockDim.x) add(s, (g[j] - entry(cost, i, j)) * scale);
-        s = over_block(s, room);
-        double weight = s.sum == 0.0 ? 0.0 : a[i] / s.sum, shift = s.top == -INF ? 0.0 : s.top;
-        if (threadIdx.x == 0) f[i] = reg * (log(s.sum == 0.0 ? 1.0 : weight) - s.top);
-#pragma unroll 4
+    for (Int i = blockIdx.x * (Int)ROWS; i < n; i += gridDim.x * (Int)ROWS) {
+        Soft s[ROWS];
+        double weight[ROWS], shift[ROWS];
+        REAL c[ROWS];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) s[r] = {-INF, 0.0};
         for (Int j = threadIdx.x; j < m; j += blockDim.x) {
-            double p = (double)EXP((g[j] - entry(cost, i, j)) * scale - shift) * weight;
-            own[j] += p;
-            if (P) P[i * m + j] = (float)p;
+            entries(cost, i, n, j, c);
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) add(s[r], (g[j] - c[r]) * scale);
+        }
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            s[r] = over_block(s[r], room);
+            bool there = i + r < n;
+            weight[r] = s[r].sum == 0.0 || !there ? 0.0 : a[i + r] / s[r].sum;
+            shift[r] = s[r].top == -INF ? 0.0 : s[r].top;
+            if (threadIdx.x == 0 && there) f[i + r] = reg * (log(s[r].sum == 0.0 ? 1.0 : weight[r]) - s[r].top);
+        }
+        for (Int j = threadIdx.x; j < m; j += blockDim.x) {
+            double total = 0.0;
+            entries(cost, i, n, j, c);
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                double p = (double)EXP((g[j] - c[r]) * scale - shift[r]) * weight[r];
+                if (i + r < n) total += p;
+                if (P && i + r < n) P[(i + r) * m + j] = (float)p;
+            }
+            own[j] += total;
         }
     }
 }
 
 // Row sums, parts of the column sums and of <C, P> for the plan P = exp(E).
-extern "C" __global__ void plan_sums(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d,
-                                     const double *f, const double *g, double reg, double *rows, double *parts,
-                                     double *paid) {
+extern "C" __global__ void __launch_bounds__(MOST)
+    plan_sums(const REAL *C, const REAL *X, const REAL *YT, Int n, Int m, Int stride, Int d, const double *f,
+              const double *g, double reg, double *rows, double *parts, double *paid) {
     __shared__ double room[32];
     Cost cost = {C, X, YT, stride, m, d};
     double *own = parts + blockIdx.x * m, all = 0.0;

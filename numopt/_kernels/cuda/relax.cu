@@ -57,7 +57,7 @@ extern "C" __global__ void ssor_backward(const double *upper_values, const INDEX
 }
 
 // The end of a sweep, one block: squares[k] is the sum of the parts; done counts the sweeps once they are enough.
-extern "C" __global__ void settle(const double *parts, Int count, double target, double growth, Int k,
+extern "C" __global__ void __launch_bounds__(1024) settle(const double *parts, Int count, double target, double growth, Int k,
                                   double *squares, Int *done) {
     __shared__ double room[32];
     if (*done) return;
@@ -153,7 +153,7 @@ extern "C" __global__ void pcg_norm(const double *lower_values, const INDEX *low
 }
 
 // out_k = the sum of parts[q * width + k] over q, a block for each k.
-extern "C" __global__ void add_up(const double *parts, Int count, Int width, double *out) {
+extern "C" __global__ void __launch_bounds__(1024) add_up(const double *parts, Int count, Int width, double *out) {
     __shared__ double room[32];
     double total = 0.0;
     for (Int q = threadIdx.x; q < count; q += blockDim.x) total += parts[q * width + blockIdx.x];

@@ -27,7 +27,7 @@ _TYPES = {
     "double": "float64", "float": "float32", "int": "int32", "unsigned": "uint32", "Int": "int64",
     "long long": "int64",
 }  # fmt: skip
-_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
 _FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
 _GUARD = 64
