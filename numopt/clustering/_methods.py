@@ -90,6 +90,7 @@ def low_rank_partitions(p, rng):
     """Yield the partition that the low-rank relaxation suggests, from a random start (arXiv:2305.18436)."""
     xp = p.xp
     unit = xp.linalg.matrix_norm(p.X.T @ p.X, ord=2)
+    unit = xp.where(unit > 0, unit, xp.ones_like(unit))  # all points are one
     U = like(xp, abs(rng.standard_normal((1, p.size, 2 * p.k))), device(p.X), xp.float64)
     F, h = (p.X / xp.sqrt(unit))[None, :, :], xp.zeros_like(U[:, :, 0])
     norms = xp.full((1,), float(p.k), dtype=xp.float64, device=device(p.X))

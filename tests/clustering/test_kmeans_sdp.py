@@ -102,6 +102,13 @@ def test_a_huge_offset_and_constant_columns():
     assert single.centers.dtype == np.float32 and single.fun == pytest.approx(plain.fun, rel=1e-3)
 
 
+@pytest.mark.parametrize("method", ["auto", "certify", "dr", "low_rank", "sketch"])
+def test_constant_data_are_one_cluster(method):
+    with pytest.warns(ConvergenceWarning):
+        result = kmeans_sdp(np.ones((20, 3)), 2, method=method, rng=0)
+    assert result.success and result.fun == 0 and set(result.labels.tolist()) == {0}
+
+
 def test_no_time_returns_labels_and_a_valid_bound():
     X, _ = isotropic_clusters(100, 5, 3, 3.0)
     result = kmeans_sdp(X, 3, method="dr", tol=1e-9, max_time=0.0, rng=0, on_failure="ignore")
