@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._sums import SUM as _SUM
+from numopt._kernels.cpu._sums import dot as _dot
 
-_SUM = {"reassoc", "contract", "nsz"}
 _MEMORY = 8
 
 
@@ -47,14 +48,6 @@ def _descend(F, h, U, norms, y, beta, tol, steps, g):
         if move < tol:
             break
     return move
-
-
-@jit(fastmath=_SUM)
-def _dot(x, y):
-    total = 0.0
-    for i in range(x.size):
-        total += x[i] * y[i]
-    return total
 
 
 @jit(fastmath=_SUM)

@@ -10,9 +10,10 @@ import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
+from numopt._kernels.cpu._sums import SUM as _SUM
+from numopt._kernels.cpu._sums import dot as _dot
 
 _LOG_2PI = math.log(2 * math.pi)
-_SUM = {"reassoc", "contract", "nsz"}
 
 
 def em(X, R, steps, floor, kind, weighted):
@@ -69,14 +70,6 @@ def _sum(x):
     total = 0.0
     for i in range(x.size):
         total += x[i]
-    return total
-
-
-@jit(fastmath=_SUM)
-def _dot(x, y):
-    total = 0.0
-    for i in range(x.size):
-        total += x[i] * y[i]
     return total
 
 
