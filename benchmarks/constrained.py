@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from benchmarks._common import Warm
 
-class Control:
+
+class Control(Warm):
     """Sparse systems."""
 
     params: ClassVar[tuple] = ((16, 50, 100), (0.0, 5.0))
     param_names = ("N", "kappa")
-    timeout = 120
 
     def setup(self, N: int, kappa: float) -> None:
         """Build the problem, and solve once, so that compilation is not timed."""
@@ -38,10 +39,6 @@ class Control:
     def track_nit(self, N: int, kappa: float) -> int:
         """Follow the number of steps."""
         return self.result.nit
-
-    def track_certificate(self, N: int, kappa: float) -> float:
-        """Follow what was certified."""
-        return self.result.kkt_error
 
     track_nit.unit = "steps"
 

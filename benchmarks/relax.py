@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import Bench
+from benchmarks._common import Bench, Warm
 
 FIRST_CALL = "numopt.relax.ssor_pcg(numopt.gallery.laplacian_2d(30), numpy.ones(900))"
 
@@ -39,12 +39,11 @@ class Solvers(Bench):
         return self.solver(self.A, b, omega=1.9, plan=self.plan, on_failure="ignore")
 
 
-class Sequences:
+class Sequences(Warm):
     """A learner along a sequence, from nothing."""
 
     params = (("auto", "surface"),)
     param_names = ("policy",)
-    timeout = 120
 
     def setup(self, policy: str) -> None:
         """Make the systems, and solve them once to compile."""
