@@ -32,12 +32,12 @@ def bilinear_pdhg(p, z, o):
         return p.measure(xp.concat((x, y)), xp.concat((op.c + ATy, op.b - Ax)))
 
     flat = tuple(isinstance(part, Simplex) for part, _ in p.prox.parts)
-    norm = op.A.norm(centred=flat)
     weight = 1.0
     if not any(flat):
         sizes = host(xp.linalg.vector_norm(op.c), xp.linalg.vector_norm(op.b))
         weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
-    problem, at = Bilinear(op.A, op.c, op.b, *sets, measure), pace(norm, weight)
+    problem = Bilinear(op.A, op.c, op.b, *sets, measure)
+    at = pace(problem.norm(), weight)
     steps = pdhg(problem, z[: op.split], z[op.split :], at)
     passes = 0
     while True:

@@ -222,7 +222,7 @@ def _bounds(bounds, n):
 def _scaled(p):
     """Return (rows A columns, rows, columns): Ruiz's scaling, then Pock and Chambolle's."""
     xp, A = p.xp, p.A
-    absolute = A.filled(xp.abs(A.parts[0]))
+    absolute = A.absolute()
     rows, columns = A.vector(A.shape[0], 1.0), A.vector(A.shape[1], 1.0)
     for _ in range(RUIZ):
         row, column = A.kernels.largest(absolute.parts, rows, columns)
@@ -233,12 +233,7 @@ def _scaled(p):
     )
     if not math.isfinite(host(xp.sum(rows) + xp.sum(columns))):
         raise SolverError("the entries of the constraints are too far apart to be scaled: rescale rows or columns")
-    if len(A.parts) == 1:
-        return A.filled(rows[:, None] * A.A * columns), rows, columns
-    numbers = xp.astype(A.A.indices, xp.int64)
-    counts = xp.astype(A.A.indptr[1:] - A.A.indptr[:-1], xp.int64)
-    data = xp.astype(A.A.data, xp.float64) * xp.repeat(rows, counts) * xp.take(columns, numbers)
-    return A.filled(data), rows, columns
+    return A.scaled(rows, columns), rows, columns
 
 
 def _root(xp, v):

@@ -22,7 +22,7 @@ def infeasible(p, r):
     """
     xp = p.xp
     r = xp.maximum(r, p.signs())
-    absolute = p.A.filled(xp.abs(p.A.parts[0]))
+    absolute = p.A.absolute()
     g, size = p.A.adjoint(r), absolute.adjoint(xp.abs(r))
     zero = xp.zeros_like(g)
     bound = xp.where(g > 0, p.low, p.high)
@@ -43,7 +43,7 @@ def unbounded(p, d):
     down, up = xp.isfinite(p.low), xp.isfinite(p.high)
     d = xp.where(down, xp.maximum(d, xp.zeros_like(d)), d)
     d = xp.where(up, xp.minimum(d, xp.zeros_like(d)), d)
-    absolute = p.A.filled(xp.abs(p.A.parts[0]))
+    absolute = p.A.absolute()
     Ad, size = p.A.forward(d), absolute.forward(xp.abs(d))
     off = xp.concat((xp.maximum(Ad[: p.m_ub], xp.zeros_like(Ad[: p.m_ub])), xp.abs(Ad[p.m_ub :])))
     bad, gain, scale = host(xp.max(off - ZERO * size), xp.sum(p.c * d), xp.sum(xp.abs(p.c * d)))

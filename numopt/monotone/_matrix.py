@@ -43,18 +43,36 @@ class Matrix:
 
     def part(self, rows, columns):
         """Return the rows and columns of these numbers, which are on the host, as a float64 `Matrix`."""
-        xp = self.xp
-        if is_sparse(self.A):
-            part = as_csr(self.A[xp.asarray(rows, device=self.device)][:, xp.asarray(columns, device=self.device)])
-        else:
-            row, column = (xp.asarray(index, device=self.device) for index in (rows, columns))
-            part = xp.astype(xp.take(xp.take(self.A, row, axis=0), column, axis=1), xp.float64)
-        return wrap(xp, self.device, part)
+        row, column = (self.xp.asarray(index, device=self.device) for index in (rows, columns))
+        return self._of(self.kernels.part(self.parts, row, column), (len(rows), len(columns)))
 
     def filled(self, values):
         """Return the matrix with other values: an array like `A`, or like its non-zeros if it is sparse."""
         A = type(self.A)((values, self.A.indices, self.A.indptr), shape=self.shape) if is_sparse(self.A) else values
         return wrap(self.xp, self.device, A)
+
+    def absolute(self):
+        """Return the matrix of absolute values."""
+        return self._of([self.xp.abs(v) if q % 3 == 0 else v for q, v in enumerate(self.parts)], self.shape)
+
+    def scaled(self, rows, columns):
+        """Return diag(rows) A diag(columns) in float64."""
+        if len(self.parts) == 1:
+            return self._of((rows[:, None] * self.A * columns,), self.shape)
+        data, indices, indptr, data_T, indices_T, indptr_T = self.parts
+        data, data_T = self._times(data, indices, indptr, rows, columns), self._times(
+            data_T, indices_T, indptr_T, columns, rows)  # fmt: skip
+        return self._of((data, indices, indptr, data_T, indices_T, indptr_T), self.shape)
+
+    def _times(self, data, indices, indptr, rows, columns):
+        xp = self.xp
+        counts = xp.astype(indptr[1:] - indptr[:-1], xp.int64)
+        return xp.astype(data, xp.float64) * xp.repeat(rows, counts) * xp.take(columns, xp.astype(indices, xp.int64))
+
+    def _of(self, parts, shape):
+        """Return the matrix of these arrays, as kernels take them."""
+        A = parts[0] if len(parts) == 1 else type(self.A)(tuple(parts[:3]), shape=shape)
+        return Matrix(self.xp, self.device, tuple(shape), A, tuple(parts), self.kernels)
 
     def mirrored(self):
         """Return -A^T: the game with the players exchanged."""
@@ -64,19 +82,15 @@ class Matrix:
         """Return a constant vector."""
         return self.xp.full((size,), value, dtype=self.xp.float64, device=self.device)
 
-    def norm(self, centred=(False, False), steps=STEPS):
+    def norm(self, across=(None, None), steps=STEPS):
         """Estimate the spectral norm from below by steps of Golub, Kahan and Lanczos; after 8, 1 to 3 % are missing.
 
-        `centred` (of x, of y) says on which side only vectors of sum zero count: differences of points of a simplex.
+        `across` (of x, of y) holds weights w if only vectors with w.d = 0 count: differences of points of a simplex.
         """
         xp, n = self.xp, self.shape[1]
         x = xp.asarray(default_rng(0).standard_normal(n), device=self.device)
-        x, y, beta, band = _unit(xp, x, centred[0])[0], 0.0, 0.0, []
-        for _ in range(steps):
-            y, alpha = _unit(xp, self.forward(x) - beta * y, centred[1])
-            x, beta = _unit(xp, self.adjoint(y) - alpha * x, centred[0])
-            band += [alpha, beta]
-        band = np.array(host(*band))
+        normals = [self.vector(0) if w is None else w / xp.linalg.vector_norm(w) for w in across]
+        band = host(self.kernels.bidiagonal(self.parts, x, *normals, steps))
         if not np.isfinite(band).all():
             return math.nan
         return float(np.linalg.norm(np.diag(band[::2]) + np.diag(band[1:-1:2], 1), 2))
@@ -96,10 +110,3 @@ def wrap(xp, device, A):
         # Kernels may keep what follows from where rows begin: it must not be the caller's to change.
         parts = (A.data, A.indices, copied(A.indptr), T.data, T.indices, T.indptr)
     return Matrix(xp, device, tuple(A.shape), A, parts, kernels("monotone", xp))
-
-
-def _unit(xp, v, centred):
-    """Return v, less its mean if it is to be `centred`, as a unit vector, and its norm before."""
-    v = v - xp.mean(v) if centred else v
-    size = xp.linalg.vector_norm(v)
-    return v / xp.where(size > 0, size, xp.ones_like(size)), size

@@ -4,6 +4,7 @@ from numopt._array import host
 from numopt._check import one_of
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
+from numopt.monotone._game_part import whole_game
 from numopt.monotone._game_problem import game
 from numopt.monotone._matrix import STEPS
 from numopt.monotone._pdhg import pace
@@ -114,12 +115,13 @@ def _iterates(g, x, y, method, tol):
     A, done = g.A, {"n_passes": 1, "n_restarts": 0, "polished": False}
     pure = g.pure()
     yield Iterate(pure, g.measure(*pure, *A.products(*pure)), done)
-    norm = A.norm(centred=(True, True))
+    whole = whole_game(g)
+    norm = whole.norm()
     if not norm > 0:  # additive: the pure pair above was an equilibrium
         return Status.STALLED
     at = pace(norm)
     spent, factor = STEPS + 1, 0.5
-    for step in working_sets(g, x, y, at):
+    for step in working_sets(g, whole, x, y, at):
         info = done | step.info
         info["n_passes"] += spent
         yield Iterate(step.state, step.measure, info)

@@ -36,7 +36,13 @@ class Bilinear:
     Y: tuple
     measure: object  # (x, y, A x, A^T y) -> scalar on the device
     errors: object = None  # (x, y, A x, A^T y) -> (primal, dual, ...), on the device
-    whole: object = None  # (x, y, ...) -> the same of the problem of which this is a part
+    whole: object = None  # (x, y, ...) -> (x, y, A x, A^T y) of the problem of which this is a part
+    inside: object = None  # the measure of the part alone
+
+    def norm(self):
+        """Estimate the norm of the matrix between differences of points of the sets."""
+        M = self.matrix
+        return M.norm([_across(M, S, size) for S, size in zip((self.X, self.Y), reversed(M.shape), strict=True)])
 
 
 @dataclass(slots=True)
@@ -83,7 +89,7 @@ def epoch(p, anchor, at):
         )
         k, at.passes, seen = k + steps, at.passes + steps, hat if p.whole is None else p.whole(*hat)
         at.work += steps * p.matrix.pass_cost
-        inside = () if p.whole is None else (p.measure(*hat),)
+        inside = () if p.whole is None else (p.inside(*hat),)
         measure, dx2, dy2, cross, *inside = host(p.measure(*seen), *moved, *inside)
         r = math.sqrt(max(w / eta * dx2 + dy2 / (eta * w) - 2 * cross, 0.0))
         if not (math.isfinite(r) and math.isfinite(measure)):
@@ -101,6 +107,12 @@ def epoch(p, anchor, at):
         last = r
     at.weight, at.restarts = _rebalanced(at, p, hat, anchor), at.restarts + 1
     return seen
+
+
+def _across(M, S, size):
+    """Return the normal of the plane in which a simplex lies; None for a box."""
+    total, weights, _ = S
+    return None if total <= 0 else weights if weights.shape[0] else M.vector(size, 1.0)
 
 
 def _rebalanced(at, p, hat, anchor):

@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, is_sparse
 from numopt._loop import Status
-from numopt.monotone._pdhg import Bilinear, epoch, step_of
+from numopt.monotone._game_part import game_part
+from numopt.monotone._pdhg import epoch, step_of
 
 FIRST = 40  # passes over the whole game
 SMALL = 0.85  # share of the matrix below which a part of it is taken
@@ -20,25 +21,26 @@ NEAR = 2.0  # times the gap: what is not worse than the best by more belongs to 
 MUCH_SMALLER, LARGER = 0.6, 1.02  # change of a part between which its norm is not estimated anew
 
 
-def working_sets(g, x, y, at):
-    """Yield the iterates of PDHG on a game; the state is (x, y), strategies of the whole."""
+def working_sets(g, whole, x, y, at):
+    """Yield the iterates of PDHG on a game, `whole` as a saddle problem; the state is (x, y), strategies of all."""
     A, seen = g.A, (x, y, *g.A.products(x, y))
-    p, masks, sized = _problem(g, A), None, A.shape[0] * A.shape[1]
-    whole, most = p, SMALL * sized
+    problem, restricted, masks, sized = whole, None, None, A.shape[0] * A.shape[1]
+    most = SMALL * sized
     while True:
         if at.passes > FIRST:
             used = _in_use(A, *seen)
             if not _serves(masks, used):
                 used = _enlarged(masks, used)
-                p, masks = (_part(g, *used), used) if _size(used) < most else (whole, None)
+                (problem, restricted), masks = (
+                    (game_part(g, *used), used) if _size(used) < most else ((whole, None), None)
+                )
                 size = _size(used)
-                if not MUCH_SMALLER * sized <= size <= LARGER * sized:
-                    norm, sized = p.matrix.norm(centred=(True, True)), size
+                if is_sparse(A.A) or not MUCH_SMALLER * sized <= size <= LARGER * sized:
+                    norm, sized = problem.norm(), size
                     if math.isnan(norm):
                         return Status.NONFINITE
                     at.step = step_of(norm) if norm > 0 else at.step
-        anchor = seen if masks is None else _restricted(A, masks, seen)
-        seen = yield from epoch(p, anchor, at)
+        seen = yield from epoch(problem, restricted(*seen) if restricted else seen, at)
         if seen is None:
             return Status.NONFINITE
 
@@ -65,25 +67,3 @@ def _enlarged(masks, used):
 
 def _size(masks):
     return np.count_nonzero(masks[0]) * np.count_nonzero(masks[1])
-
-
-def _problem(g, A, whole=None):
-    simplex = 1.0, A.vector(0), A.vector(0)
-    return Bilinear(A, A.vector(A.shape[1]), A.vector(A.shape[0]), simplex, simplex, g.measure, whole=whole)
-
-
-def _part(g, *masks):
-    """Return the game on some rows and columns."""
-    A, (rows, columns) = g.A, map(np.flatnonzero, masks)
-
-    def whole(x, y, *_):
-        x, y = A.kernels.scatter(columns, x, A.shape[1]), A.kernels.scatter(rows, y, A.shape[0])
-        return x, y, *A.products(x, y)
-
-    return _problem(g, A.part(rows, columns), whole)
-
-
-def _restricted(A, masks, point):
-    """Return the point (x, y, A x, A^T y) in the rows and columns of a part."""
-    rows, columns = (A.xp.asarray(np.flatnonzero(mask), device=A.device) for mask in masks)
-    return tuple(A.xp.take(v, place) for v, place in zip(point, (columns, rows, rows, columns), strict=True))

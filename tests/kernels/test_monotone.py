@@ -73,6 +73,45 @@ def test_projection_on_a_simplex(k, xp, n, total):
 
 
 @pytest.mark.parametrize("sparse", [False, True])
+def test_parts_of_a_matrix(k, xp, sparse, dtype):
+    A = matrices((9, 12), dtype)[sparse]
+    D = A.toarray() if sparse else A
+    rows, columns = np.array([1, 4, 8]), np.array([0, 1, 5, 11])
+    part = k.part(parts(xp, A), xp.asarray(rows), xp.asarray(columns))
+    x, y = xp.asarray(np.arange(1.0, 5.0)), xp.asarray(np.arange(1.0, 4.0))
+    expected = D[np.ix_(rows, columns)].astype(float)
+    np.testing.assert_allclose(xp.to_numpy(k.forward(part, x)), expected @ np.arange(1.0, 5.0), atol=1e-13)
+    np.testing.assert_allclose(xp.to_numpy(k.adjoint(part, y)), expected.T @ np.arange(1.0, 4.0), atol=1e-13)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("across", [False, True])
+def test_the_norm_by_lanczos(k, xp, sparse, across, dtype):
+    A = matrices((9, 12), dtype)[sparse]
+    D, rng = (A.toarray() if sparse else A).astype(float), np.random.default_rng(6)
+    v, w = rng.random(12) + 0.5, rng.random(9) + 0.5
+    v, w = (v / np.linalg.norm(v), w / np.linalg.norm(w)) if across else (np.empty(0), np.empty(0))
+    x = xp.asarray(rng.standard_normal(12))
+    band = xp.to_numpy(k.bidiagonal(parts(xp, A), x, xp.asarray(v), xp.asarray(w), 8))
+    found = np.linalg.norm(np.diag(band[::2]) + np.diag(band[1:-1:2], 1), 2)
+    if across:
+        D = (np.eye(9) - np.outer(w, w)) @ D @ (np.eye(12) - np.outer(v, v))
+    assert abs(found / np.linalg.norm(D, 2) - 1) < (1e-4 if dtype == "float32" else 1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 400])
+def test_projection_on_a_simplex_with_weights(k, xp, n):
+    rng = np.random.default_rng(n)
+    w, none, zero = rng.random(n) + 0.1, xp.asarray(np.empty(0)), xp.asarray(np.zeros(1))
+    for v in (rng.standard_normal(n), np.zeros(n), 1e-9 * rng.random(n), np.round(rng.random(n))):
+        M = (xp.asarray(np.zeros((1, n))),)
+        point = (xp.asarray(v), zero, zero, xp.asarray(np.zeros(n)))
+        X, Y = (1.5, xp.asarray(w), none), (0.0, zero, zero)
+        hat = k.pdhg_steps(M, point[3], zero, X, Y, point, point, 0, 0.1, 0.1, 1)[1]
+        np.testing.assert_allclose(xp.to_numpy(hat[0]), oracle.simplex(v, 1.5, w), atol=1e-12)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
 def test_steps_of_pdhg(k, xp, sparse, dtype):
     A = matrices((9, 12), dtype)[sparse]
     D = A.toarray().astype(float) if sparse else A.astype(float)

@@ -4,13 +4,14 @@ import numpy as np
 from scipy.optimize import linprog
 
 
-def simplex(v, total):
-    """Return the nearest point of the simplex by bisection for the threshold."""
-    low, high = v.min() - total, v.max()
+def simplex(v, total, w=1.0):
+    """Return the nearest point of {x >= 0, w.x = total} by bisection for the threshold."""
+    w = w * np.ones_like(v)
+    low, high = ((v - total / w) / w).min(), (v / w).max()
     for _ in range(200):
         mid = (low + high) / 2
-        low, high = (mid, high) if np.maximum(v - mid, 0).sum() > total else (low, mid)
-    return np.maximum(v - high, 0)
+        low, high = (mid, high) if (w * np.maximum(v - mid * w, 0)).sum() > total else (low, mid)
+    return np.maximum(v - high * w, 0)
 
 
 def game_value(A):

@@ -13,6 +13,8 @@ from numopt._kernels.cpu._matrix import (
     dense_maxima,
     dense_products,
 )
+from numopt._kernels.cpu._matrix_part import csr_bidiagonal, csr_part, dense_bidiagonal
+from numopt._kernels.cpu._projection import plain, weighted
 
 _SUM = {"contract", "reassoc", "nsz"}
 
@@ -34,34 +36,23 @@ def products(matrix, x, y):
     return csr_multiply(*matrix, x), csr_multiply(*matrix[3:], *matrix[:3], y)
 
 
-@jit(fastmath=_SUM)
-def _excess(v, t):
-    """Return the sum of [v - t]_+ and how many entries lie above t."""
-    total, count = 0.0, 0
-    for i in range(v.size):  # in this form LLVM vectorises it: 0.2 ns an entry instead of 5
-        d = v[i] - t
-        total += max(d, 0.0)
-        count += d > 0.0
-    return total, count
+def part(matrix, rows, columns):
+    """Return the rows and columns of these numbers as a matrix in float64."""
+    if len(matrix) == 1:
+        return (matrix[0][rows][:, columns].astype(np.float64, copy=False),)
+    sizes = matrix[5].size - 1, matrix[2].size - 1
+    return *csr_part(*matrix[:3], rows, columns, sizes[0]), *csr_part(*matrix[3:], columns, rows, sizes[1])
 
 
-@jit(fastmath=_SUM)
-def _sum(v):
-    total = 0.0
-    for i in range(v.size):
-        total += v[i]
-    return total
+def bidiagonal(matrix, x, normal_x, normal_y, steps):
+    """Return the bidiagonal matrix of Golub, Kahan and Lanczos after `steps`, from x."""
+    run = dense_bidiagonal if len(matrix) == 1 else csr_bidiagonal
+    return run(*matrix, x, normal_x, normal_y, steps)
 
 
-@jit
 def project_simplex(v, total):
-    """Return the point of {x >= 0, sum x = total} nearest to v: Newton's method for the threshold, from its left."""
-    t, last = (_sum(v) - total) / v.size, v.size + 1
-    while True:
-        excess, count = _excess(v, t)
-        if not 0 < count < last:
-            return np.maximum(v - t, 0.0)
-        t, last = t + (excess - total) / count, count
+    """Return the point of {x >= 0, sum x = total} nearest to v."""
+    return plain(v, total)
 
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
@@ -103,7 +94,7 @@ def _x_step(c, X, state, tau):
     if total > 0:
         for j in range(x.size):
             v[j] = x[j] - tau * (c[j] + ATy[j])
-        return project_simplex(v, total)
+        return weighted(v, total, lower)
     for j in range(x.size):
         v[j] = min(max(x[j] - tau * (c[j] + ATy[j]), lower[j]), upper[j])
     return v
@@ -117,7 +108,7 @@ def _y_step(b, Y, state, Axh, sigma):
     if total > 0:
         for i in range(y.size):
             v[i] = y[i] + sigma * (2.0 * Axh[i] - Ax[i] - b[i])
-        return project_simplex(v, total)
+        return weighted(v, total, lower)
     for i in range(y.size):
         v[i] = min(max(y[i] + sigma * (2.0 * Axh[i] - Ax[i] - b[i]), lower[i]), upper[i])
     return v
@@ -241,5 +232,7 @@ def warmup(dtype):
         products(matrix, one, one)
         point = (one, one, forward(matrix, one), adjoint(matrix, one))
         pdhg_steps(matrix, one, one, (1.0, one, one), (0.0, one, one), point, point, 0, 0.5, 0.5, 1)
+        part(matrix, np.arange(2), np.arange(2))
+        bidiagonal(matrix, one, one, one, 1)
     order = np.arange(2)
     svrg_steps(A, one, 1, 0.0, one, one, one, one, order, one, 0.5, -one, one, 0.0)

@@ -1,32 +1,42 @@
 // Vector steps of the primal-dual hybrid gradient method, and products with a float32 matrix in float64.
 
-// What is left of v above a threshold such that its positive part sums to `total`: Newton's method from the left of
-// it, which stops when the number of entries above no longer changes. One block.
-__device__ double threshold(const double *v, Int n, double total, double *room) {
-    double sum = 0.0;
-    for (Int j = threadIdx.x; j < n; j += blockDim.x) sum += v[j];
-    double t = (block_sum(sum, room) - total) / n, last = n + 1.0;
+// The threshold t with sum w [v - t w]_+ = total: Newton's method from the left of it, which stops when what lies above
+// no longer becomes less. No w stands for ones. One block.
+__device__ double threshold(const double *v, const double *w, Int n, double total, double *room) {
+    double sum = 0.0, square = 0.0;
+    for (Int j = threadIdx.x; j < n; j += blockDim.x) {
+        double u = w ? w[j] : 1.0;
+        sum += u * v[j];
+        square += u * u;
+    }
+    sum = block_sum(sum, room);
+    square = block_sum(square, room);
+    double t = (sum - total) / square, last = 2.0 * square;
     for (;;) {
-        double excess = 0.0, count = 0.0;
-        for (Int j = threadIdx.x; j < n; j += blockDim.x)
-            if (v[j] > t) {
-                excess += v[j] - t;
-                count += 1.0;
+        double excess = 0.0;
+        square = 0.0;
+        for (Int j = threadIdx.x; j < n; j += blockDim.x) {
+            double u = w ? w[j] : 1.0, d = v[j] - t * u;
+            if (d > 0.0) {
+                excess += u * d;
+                square += u * u;
             }
+        }
         excess = block_sum(excess, room);
-        count = block_sum(count, room);
-        if (!(count > 0.0 && count < last)) return t;
-        t += (excess - total) / count;
-        last = count;
+        square = block_sum(square, room);
+        if (!(square > 0.0 && square < last)) return t;
+        t += (excess - total) / square;
+        last = square;
     }
 }
 
-// out = [v - t]_+ with sum `total`; one block.
-extern "C" __global__ void __launch_bounds__(1024) project_simplex(const double *v, Int n, double total, double *out) {
+// out = [v - t w]_+ with w.out = total; one block.
+extern "C" __global__ void __launch_bounds__(1024) project_simplex(const double *v, const double *w, Int n, double total,
+                                                                   double *out) {
     __shared__ double room[32];
-    double t = threshold(v, n, total, room);
+    double t = threshold(v, w, n, total, room);
     for (Int j = threadIdx.x; j < n; j += blockDim.x) {
-        double d = v[j] - t;
+        double d = v[j] - t * (w ? w[j] : 1.0);
         out[j] = d < 0.0 ? 0.0 : d;  // NaN stays
     }
 }

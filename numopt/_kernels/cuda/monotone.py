@@ -48,9 +48,7 @@ def products(matrix, x, y):
 
 def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
-    out = empty(v.shape, np.float64)
-    launch(module("monotone"), "project_simplex", 1, _alone(v.shape[0]), wide(v), v.shape[0], float(total), out)
-    return out
+    return _projected(wide(v), total, empty((0,), np.float64))
 
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
@@ -75,15 +73,20 @@ def _alone(n):
     return min(_ONE, -(-n // 32) * 32)
 
 
+def _projected(v, total, weights):
+    out, n = empty(v.shape, np.float64), v.shape[0]
+    launch(module("monotone"), "project_simplex", 1, _alone(n), v, weights, n, float(total), out)
+    return out
+
+
 def _moved(compiled, v, step, one, two, three, S):
     """Return the projection on the set S of v moved by `step` times a sum of (weight, vector)."""
     (total, lower, upper), n = S, v.shape[0]
-    if total > 0:
-        lower = upper = empty((0,), np.float64)
+    bounds = (empty((0,), np.float64),) * 2 if total > 0 else (lower, upper)
     out = empty((n,), np.float64)
     vectors = (*one, *two, *three)
-    launch(compiled, "moved", -(-n // _MANY), _MANY, v, float(step), *vectors, lower, upper, n, out)
-    return project_simplex(out, total) if total > 0 else out
+    launch(compiled, "moved", -(-n // _MANY), _MANY, v, float(step), *vectors, *bounds, n, out)
+    return _projected(out, total, lower) if total > 0 else out
 
 
 def _averaged(compiled, vectors, products, a):

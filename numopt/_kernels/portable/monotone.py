@@ -1,8 +1,9 @@
 """Kernels of games, linear programs and finite sums in array-standard calls.
 
 A *matrix* is ``(A,)`` for a dense array of shape (m, n), or the CSR arrays of A followed by those of its transpose,
-``(data, indices, indptr, data_T, indices_T, indptr_T)``. A *set* is ``(total, lower, upper)``: the simplex
-{x >= 0, sum x = total} for a total above 0, else the box [lower, upper] with two vectors. Vectors are float64.
+``(data, indices, indptr, data_T, indices_T, indptr_T)``. A *set* is ``(total, lower, upper)``: for a total above 0
+the simplex {x >= 0, w.x = total} with w in place of `lower`, ones if it is empty; else the box [lower, upper] with two
+vectors. Vectors are float64.
 """
 
 from numopt._array import cholesky, device, namespace
@@ -24,16 +25,42 @@ def products(matrix, x, y):
     return forward(matrix, x), adjoint(matrix, y)
 
 
+def part(matrix, rows, columns):
+    """Return the rows and columns of these numbers (int64, in order) as a matrix in float64."""
+    xp = namespace(rows)
+    if len(matrix) == 1:
+        return (xp.astype(xp.take(xp.take(matrix[0], rows, axis=0), columns, axis=1), xp.float64),)
+    return *_part(*matrix[:3], rows, columns, matrix[5]), *_part(*matrix[3:], columns, rows, matrix[2])
+
+
+def bidiagonal(matrix, x, normal_x, normal_y, steps):
+    """Return the diagonal and upper entries, in turn, of the bidiagonal matrix of Golub, Kahan and Lanczos.
+
+    It starts at x. Only vectors across the unit normals count; an empty one stands for none.
+    """
+    xp, band = namespace(x), []
+    (x, _), y, beta = _across(x, normal_x), 0.0, 0.0
+    for _ in range(steps):
+        y, alpha = _across(forward(matrix, x) - beta * y, normal_y)
+        x, beta = _across(adjoint(matrix, y) - alpha * x, normal_x)
+        band += [alpha, beta]
+    return xp.stack(band)
+
+
 def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
+    return _weighted(v, total, namespace(v).ones_like(v))
+
+
+def _weighted(v, total, w):
+    """Return the point of {x >= 0, w.x = total} nearest to v."""
     xp = namespace(v)
-    s = xp.sort(v, descending=True)
-    excess = xp.cumulative_sum(s) - total
-    number = xp.arange(1, s.shape[0] + 1, dtype=s.dtype, device=device(s))
-    count = xp.sum(xp.astype(s * number > excess, xp.int64))
-    count = xp.maximum(count, xp.ones_like(count))
-    threshold = xp.take(excess, xp.reshape(count - 1, (1,))) / xp.astype(count, s.dtype)
-    return xp.maximum(v - threshold, xp.zeros_like(v))
+    order = xp.argsort(v / w, descending=True)
+    s, u = xp.take(v, order), xp.take(w, order)
+    excess, square = xp.cumulative_sum(u * s) - total, xp.cumulative_sum(u * u)
+    count = xp.sum(xp.astype(s * square > u * excess, xp.int64))
+    last = xp.reshape(xp.maximum(count, xp.ones_like(count)) - 1, (1,))
+    return xp.maximum(v - w * (xp.take(excess, last) / xp.take(square, last)), xp.zeros_like(v))
 
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
@@ -139,9 +166,37 @@ def scatter(index, values, size):
 def _project(S, v):
     total, lower, upper = S
     if total > 0:
-        return project_simplex(v, total)
+        return _weighted(v, total, lower) if lower.shape[0] else project_simplex(v, total)
     xp = namespace(v)
     return xp.minimum(xp.maximum(v, lower), upper)
+
+
+def _across(v, normal):
+    """Return the part of v across the unit vector `normal`, as a unit vector, and its norm before."""
+    xp = namespace(v)
+    v = v - normal * xp.sum(normal * v) if normal.shape[0] else v
+    size = xp.linalg.vector_norm(v)
+    return v / xp.where(size > 0, size, xp.ones_like(size)), size
+
+
+def _part(data, indices, indptr, rows, columns, starts_T):
+    """Return rows and columns of a CSR matrix; `starts_T` are where the rows of its transpose begin."""
+    xp, zero = namespace(data), namespace(data).zeros((1,), dtype=rows.dtype, device=device(data))
+    start = xp.astype(indptr, rows.dtype)
+    inside, _ = _places(rows, indptr.shape[0] - 1)
+    wanted, number = (xp.take(v, xp.astype(indices, rows.dtype)) for v in _places(columns, starts_T.shape[0] - 1))
+    kept = xp.repeat(inside, start[1:] - start[:-1]) & wanted
+    so_far = xp.concat((zero, xp.cumulative_sum(xp.astype(kept, rows.dtype))))
+    begin = xp.concat((zero, xp.take(so_far, xp.take(start[1:], rows))))
+    return xp.astype(data[kept], xp.float64), xp.astype(number[kept], xp.int32), xp.astype(begin, xp.int32)
+
+
+def _places(numbers, size):
+    """Tell for each number below `size` whether it is among the sorted `numbers`, and where it would be."""
+    xp = namespace(numbers)
+    every = xp.arange(size, dtype=numbers.dtype, device=device(numbers))
+    place = xp.minimum(xp.searchsorted(numbers, every), xp.full_like(every, numbers.shape[0] - 1))
+    return xp.take(numbers, place) == every, place
 
 
 def _row_maxima(data, indices, indptr, x):
