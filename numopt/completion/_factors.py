@@ -3,6 +3,7 @@
 import math
 
 from numopt._array import host, namespace
+from numopt._kernels import kernels
 
 
 class NotFiniteError(ArithmeticError):
@@ -20,7 +21,12 @@ def finite(*arrays):
 
 def qr(X):
     """Return an orthonormal basis (n, k) of the columns of X."""
-    return namespace(X).linalg.qr(X)[0]
+    return tall(X).orthonormal(X)[0]
+
+
+def tall(X):
+    """Return the kernels for factors like X."""
+    return kernels("completion", namespace(X))
 
 
 def transposed(X):
@@ -30,20 +36,20 @@ def transposed(X):
 
 def outside(V, X):
     """Return (I - V V^T) X for an orthonormal V."""
-    return X - V @ (transposed(V) @ X)
+    k = tall(X)
+    return k.turned(V, -k.products(V, X), X)
 
 
 def moved(V, D):
     """Return the orthonormal basis of V + D that is next to V; V is orthonormal, and D orthogonal to it."""
-    xp = namespace(V)
-    s, Q = xp.linalg.eigh(transposed(D) @ D)
-    return (V + D) @ ((Q / xp.sqrt(1 + s)) @ transposed(Q))
+    xp, k = namespace(V), tall(V)
+    s, Q = xp.linalg.eigh(k.products(D, D))
+    return k.turned(V + D, (Q / xp.sqrt(1 + s)) @ transposed(Q))
 
 
 def inner(X, Y):
     """Return <X, Y> in float64, on the device."""
-    xp = namespace(X)
-    return xp.sum(X * Y, dtype=xp.float64)
+    return tall(X).inner(X, Y)
 
 
 def balanced(U, V):
@@ -51,7 +57,8 @@ def balanced(U, V):
     xp = namespace(U)
     if U.shape[1] == 0:
         return U, V, xp.sum(U, axis=0)
-    (P, R), (Q, S) = xp.linalg.qr(U), xp.linalg.qr(V)
+    k = tall(U)
+    (P, R), (Q, S) = k.orthonormal(U), k.orthonormal(V)
     left, s, right = xp.linalg.svd(R @ transposed(S), full_matrices=False)
     root = xp.sqrt(s)
-    return (P @ left) * root, (Q @ transposed(right)) * root, s
+    return k.turned(P, left * root), k.turned(Q, transposed(right) * root), s

@@ -24,9 +24,9 @@ def directions(p, state, q, rng):
     for _ in range(_POWER):
         Q = left * k.multiply(p.rows, r, right * Q)
         Q = qr(finite(right * k.multiply(p.columns, across, left * Q)))
-    Y = finite(left * k.multiply(p.rows, r, right * Q))
-    _, s, turn = xp.linalg.svd(Y, full_matrices=False)
-    return host(s).tolist()[:q], (Q @ transposed(turn))[:, :q]
+    _, R = k.orthonormal(finite(left * k.multiply(p.rows, r, right * Q)))
+    _, s, turn = xp.linalg.svd(R, full_matrices=False)
+    return host(s).tolist()[:q], k.turned(Q, transposed(turn)[:, :q])
 
 
 def damping(p, side):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import device, host
 from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
@@ -117,4 +117,4 @@ def _smallest(p, U, V, kept, blocks):
 
 def inner_as(xp, x, y):
     """Return <x, y> as a scalar of the arrays' dtype."""
-    return xp.astype(inner(x, y), x.dtype)
+    return xp.asarray(inner(x, y), dtype=x.dtype, device=device(x))

@@ -18,8 +18,10 @@ _SUM = {"contract", "reassoc", "nsz"}
 _CACHED = 16384  # bytes of a block that stay in the first-level cache while all tiles pass over it
 
 
-def _make_tile(rows, columns, minus=False):
+def _make_tile(rows, columns, minus=False, upright=True):
     """Return G[at:at+rows, b:b+columns*lanes] += left[:n, a:a+rows]^T right[:n, b:...] (or -=) as an intrinsic.
+
+    Not `upright`, the left block is left[a:a+rows, :n] as it lies.
 
     A tile of 4 rows by up to 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers
     of AVX2. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
@@ -65,9 +67,10 @@ def _make_tile(rows, columns, minus=False):
                     builder.load(pointer(two, builder.add(start, number(lanes * q)), vector), align=4)
                     for q in range(columns)
                 ]
-                start = builder.add(builder.mul(here, widths[0]), a)
                 for r in range(rows):
-                    x = broadcast(builder.load(builder.gep(one, [builder.add(start, number(r))])))
+                    place = (here, builder.add(a, number(r))) if upright else (builder.add(a, number(r)), here)
+                    start = builder.add(builder.mul(place[0], widths[0]), place[1])
+                    x = broadcast(builder.load(builder.gep(one, [start])))
                     for q in range(columns):
                         product = builder.fmul(x, across[q], flags=_FUSED)
                         news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
@@ -102,6 +105,7 @@ def _make_tile(rows, columns, minus=False):
 
 _tile1, _tile2, _tile3 = (_make_tile(4, columns) for columns in (1, 2, 3))
 _line1, _line2, _line3 = (_make_tile(1, columns) for columns in (1, 2, 3))
+_flat1, _flat2, _flat3 = (_make_tile(4, columns, upright=False) for columns in (1, 2, 3))
 _less1, _less2, _less3 = (_make_tile(4, columns, minus=True) for columns in (1, 2, 3))
 
 
@@ -127,6 +131,37 @@ def add_gram(block, n, lanes, rows, G):
             _tile2(block, block, n, a, b, G, a)
         elif K - b == lanes:
             _tile1(block, block, n, a, b, G, a)
+
+
+@jit
+def add_block(left, right, n, lanes, G):
+    """Add left[:n]^T right[:n] to G, float64; n is even.
+
+    Rows of both may be shorter than whole vectors, if what lies behind them can be read: G then has whole vectors and
+    groups of 4 rows, and nonsense in what is beyond.
+    """
+    for a in range(0, G.shape[0], 4):
+        b = 0
+        while G.shape[1] - b >= 3 * lanes:
+            _tile3(left, right, n, a, b, G, a)
+            b += 3 * lanes
+        if G.shape[1] - b == 2 * lanes:
+            _tile2(left, right, n, a, b, G, a)
+        elif G.shape[1] - b == lanes:
+            _tile1(left, right, n, a, b, G, a)
+
+
+@jit
+def add_four(left, i, right, n, lanes, total):
+    """Add left[i:i+4, :n] right[:n] to total, float64; n is even, right has whole vectors."""
+    b = 0
+    while total.shape[1] - b >= 3 * lanes:
+        _flat3(left, right, n, i, b, total, 0)
+        b += 3 * lanes
+    if total.shape[1] - b == 2 * lanes:
+        _flat2(left, right, n, i, b, total, 0)
+    elif total.shape[1] - b == lanes:
+        _flat1(left, right, n, i, b, total, 0)
 
 
 @jit

@@ -6,6 +6,7 @@ import numpy as np
 from numopt._kernels.cpu._completion_gram import add_gram, add_products, back_substitute, cholesky, lines_cached
 from numopt._kernels.cpu._completion_inverse import pack_inverse, set_identity
 from numopt._kernels.cpu._completion_rows import dot, fetch, scaled_copy
+from numopt._kernels.cpu._completion_shares import next_chunk
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -83,7 +84,10 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
 
 
 @jit(fastmath=_SUM, parallel=True)
-def half_chunks(bounds, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs):
-    """Solve all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        half_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs)
+def half_chunks(workers, counter, bounds, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            half_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs)
+            c = next_chunk(counter)

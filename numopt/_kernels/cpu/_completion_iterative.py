@@ -6,6 +6,7 @@ import numpy as np
 from numopt._kernels.cpu._completion_gram import add_gram, back_substitute, cholesky
 from numopt._kernels.cpu._completion_inverse import pack_inverse, packed_size, set_identity, solve_packed
 from numopt._kernels.cpu._completion_rows import axpy, dot, scaled_copy
+from numopt._kernels.cpu._completion_shares import next_chunk
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -106,10 +107,14 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
 
 
 @jit(fastmath=_SUM, parallel=True)
-def iterative_chunks(bounds, y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol, max_steps, U, sums, steps):
-    """Solve all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        iterative_rows(
-            bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol, max_steps,
-            U, sums, steps,
-        )  # fmt: skip
+def iterative_chunks(workers, counter, bounds, y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol,
+                     max_steps, U, sums, steps):  # fmt: skip
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            iterative_rows(
+                bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol, max_steps,
+                U, sums, steps,
+            )  # fmt: skip
+            c = next_chunk(counter)

@@ -5,6 +5,7 @@ import numpy as np
 
 from numopt._kernels.cpu._completion_inverse import solve_packed
 from numopt._kernels.cpu._completion_rows import axpy, axpy_four, dot, dot_four, fetch
+from numopt._kernels.cpu._completion_shares import next_chunk
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -55,10 +56,13 @@ def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def gradient_chunks(bounds, y, idx, ptr, w, U, V, offset, g, size, sums):
+def gradient_chunks(workers, counter, bounds, y, idx, ptr, w, U, V, offset, g, size, sums):
     """Do all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        gradient_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, U, V, offset, g, size, sums)
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            gradient_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, U, V, offset, g, size, sums)
+            c = next_chunk(counter)
 
 
 @jit(fastmath=_SUM)
@@ -83,10 +87,13 @@ def residual_rows(lo, hi, y, idx, ptr, U, V, offset, out):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def residual_chunks(bounds, y, idx, ptr, U, V, offset, out):
+def residual_chunks(workers, counter, bounds, y, idx, ptr, U, V, offset, out):
     """Do all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        residual_rows(bounds[c], bounds[c + 1], y, idx, ptr, U, V, offset, out)
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            residual_rows(bounds[c], bounds[c + 1], y, idx, ptr, U, V, offset, out)
+            c = next_chunk(counter)
 
 
 @jit(fastmath=_SUM)
@@ -111,10 +118,13 @@ def multiply_rows(lo, hi, values, idx, ptr, X, out):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def multiply_chunks(bounds, values, idx, ptr, X, out):
+def multiply_chunks(workers, counter, bounds, values, idx, ptr, X, out):
     """Do all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        multiply_rows(bounds[c], bounds[c + 1], values, idx, ptr, X, out)
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            multiply_rows(bounds[c], bounds[c + 1], values, idx, ptr, X, out)
+            c = next_chunk(counter)
 
 
 @jit(fastmath=_SUM)
@@ -156,10 +166,13 @@ def schur_row_rows(lo, hi, idx, ptr, w, both, U, kept, out):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def schur_row_chunks(bounds, idx, ptr, w, both, U, kept, out):
+def schur_row_chunks(workers, counter, bounds, idx, ptr, w, both, U, kept, out):
     """Do all rows, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        schur_row_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, U, kept, out)
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            schur_row_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, U, kept, out)
+            c = next_chunk(counter)
 
 
 @jit(fastmath=_SUM)
@@ -175,10 +188,13 @@ def schur_column_rows(lo, hi, idx, ptr, w, both, own, out):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def schur_column_chunks(bounds, idx, ptr, w, both, own, out):
-    """Do all lines, chunk by chunk."""
-    for c in numba.prange(bounds.size - 1):
-        schur_column_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, own, out)
+def schur_column_chunks(workers, counter, bounds, idx, ptr, w, both, own, out):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            schur_column_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, own, out)
+            c = next_chunk(counter)
 
 
 @jit(fastmath=_SUM)
@@ -196,8 +212,10 @@ def solve_rows(lo, hi, kept, B, out):
 
 
 @jit(fastmath=_SUM, parallel=True)
-def solve_chunks(kept, B, out):
-    """Do all rows, in 16 chunks."""
-    m, count = B.shape[0], 16
-    for c in numba.prange(count):
-        solve_rows(c * m // count, (c + 1) * m // count, kept, B, out)
+def solve_chunks(workers, counter, bounds, kept, B, out):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            solve_rows(bounds[c], bounds[c + 1], kept, B, out)
+            c = next_chunk(counter)

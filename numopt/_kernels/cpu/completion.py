@@ -7,13 +7,16 @@ All sums of a row are taken in one order, whatever the number of threads.
 import numpy as np
 
 from numopt._kernels.cpu import _completion_passes as passes
+from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
 from numopt._kernels.cpu._completion_inverse import packed_size, traces
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
 from numopt._kernels.cpu._completion_pattern import grouped_entries, peeled
+from numopt._kernels.cpu._completion_shares import evenly, share
 from numopt._kernels.cpu._jit import jit
 
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
+_SOLVED = 50_000  # of a chunk in passes over factors alone
 
 
 def half_step(side, V, offset, ridge, scale, base, keep):
@@ -26,10 +29,7 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     rhs = np.empty((m if keep else 0, k), V.dtype)
     bounds = _bounds(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
     args = (y, idx.view(np.uint32), ptr, w, padded, k, offset, ridge, scale, base, U, sums, kept, rhs)
-    if bounds.size == 2:
-        half_rows(0, m, *args)
-    else:
-        half_chunks(bounds, *args)
+    share(half_rows, half_chunks, bounds, *args)
     return U, sums, kept, rhs
 
 
@@ -42,10 +42,7 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     given = (start, ridge, buckets, signs, size, rtol, max_steps)
     args = (y, idx.view(np.uint32), ptr, w, padded, k, *given, U, sums, steps)
     bounds = _bounds(ptr, 20 * k, k * k)
-    if bounds.size == 2:
-        iterative_rows(0, m, *args)
-    else:
-        iterative_chunks(bounds, *args)
+    share(iterative_rows, iterative_chunks, bounds, *args)
     return U, sums, int(steps.max())
 
 
@@ -57,10 +54,7 @@ def gradient(side, U, V, offset):
     g, size, sums = np.empty((m, k), V.dtype), np.empty(m), np.empty(m)
     args = (y, idx.view(np.uint32), ptr, w, _padded(U, K), _padded(V, K), offset, g, size, sums)
     bounds = _bounds(ptr, 4 * k, k)
-    if bounds.size == 2:
-        passes.gradient_rows(0, m, *args)
-    else:
-        passes.gradient_chunks(bounds, *args)
+    share(passes.gradient_rows, passes.gradient_chunks, bounds, *args)
     return g, size, sums
 
 
@@ -71,10 +65,7 @@ def residuals(side, U, V, offset):
     out = np.empty(y.size, V.dtype)
     args = (y, idx.view(np.uint32), ptr, _padded(U, K), _padded(V, K), offset, out)
     bounds = _bounds(ptr, 2 * K, 1)
-    if bounds.size == 2:
-        passes.residual_rows(0, ptr.size - 1, *args)
-    else:
-        passes.residual_chunks(bounds, *args)
+    share(passes.residual_rows, passes.residual_chunks, bounds, *args)
     return out
 
 
@@ -85,10 +76,7 @@ def multiply(side, values, X):
     out = np.empty((ptr.size - 1, K), X.dtype)
     args = (values, idx.view(np.uint32), ptr, _padded(X, K), out)
     bounds = _bounds(ptr, 2 * K, K)
-    if bounds.size == 2:
-        passes.multiply_rows(0, ptr.size - 1, *args)
-    else:
-        passes.multiply_chunks(bounds, *args)
+    share(passes.multiply_rows, passes.multiply_chunks, bounds, *args)
     return np.ascontiguousarray(out[:, :q])
 
 
@@ -100,10 +88,7 @@ def schur_rows(side, U, V, D, kept):
     out = np.empty_like(U)
     args = (idx.view(np.uint32), ptr, w, _beside(V, D, K), _padded(U, K), kept, out)
     bounds = _bounds(ptr, 4 * K, 2 * k * k)
-    if bounds.size == 2:
-        passes.schur_row_rows(0, ptr.size - 1, *args)
-    else:
-        passes.schur_row_chunks(bounds, *args)
+    share(passes.schur_row_rows, passes.schur_row_chunks, bounds, *args)
     return out
 
 
@@ -112,22 +97,16 @@ def schur_columns(side, U, V, D, W):
     _, idx, ptr, w = side
     K = _whole(V)
     out = np.empty_like(V)
-    args = (idx.view(np.uint32), ptr, w, _beside(U, W, K), _beside(D, -V, K), out)
+    args = (idx.view(np.uint32), ptr, w, _beside(U, W, K), _beside(D, V, K, -1), out)
     bounds = _bounds(ptr, 6 * K, K)
-    if bounds.size == 2:
-        passes.schur_column_rows(0, ptr.size - 1, *args)
-    else:
-        passes.schur_column_chunks(bounds, *args)
+    share(passes.schur_column_rows, passes.schur_column_chunks, bounds, *args)
     return out
 
 
 def solve_kept(kept, B):
     """Return G_i^{-1} b_i for each row of B."""
-    out, m = np.empty_like(B), B.shape[0]
-    if m * B.shape[1] ** 2 < _WORK:
-        passes.solve_rows(0, m, kept, B, out)
-    else:
-        passes.solve_chunks(kept, B, out)
+    out = np.empty_like(B)
+    share(passes.solve_rows, passes.solve_chunks, evenly(B.shape[0], _SOLVED // (B.shape[1] ** 2 + 1) + 1), kept, B, out)
     return out
 
 
@@ -143,22 +122,72 @@ def grouped(keys, other, size, width):
     return grouped_entries(keys, other, size, width)
 
 
-def _whole(X, more=0):
-    """Return the length of a row of X, with so many numbers more, in whole vectors, at least one."""
-    lanes = 4 if X.dtype == np.float64 else 8
-    return max(-(-(X.shape[1] + more) // lanes), 1) * lanes
+def inner(X, Y):
+    """Return <X, Y> in float64, a Python float."""
+    x, y = np.ascontiguousarray(X).reshape(-1), np.ascontiguousarray(Y).reshape(-1)
+    bounds = evenly(x.size, 16384)
+    total = np.empty(bounds.size - 1)
+    share(tall.dot_rows, tall.dot_chunks, bounds, x, y, total)
+    return float(total.sum())
 
 
-def _padded(X, K):
-    out = np.zeros((X.shape[0], K), X.dtype)
-    out[:, : X.shape[1]] = X
+def products(X, Y):
+    """Return X^T Y in float64."""
+    X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
+    bounds = evenly(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
+    G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, _whole(Y)))
+    if bounds.size == 2:
+        tall.product_rows(0, X.shape[0], X, Y, G[0])
+    else:
+        share(None, tall.product_chunks, bounds, X, Y, G)
+    return np.ascontiguousarray(G.sum(axis=0)[: X.shape[1], : Y.shape[1]])
+
+
+def turned(X, C, base=None):
+    """Return X C, or base + X C, for a small matrix C."""
+    X = np.ascontiguousarray(X)
+    small = np.zeros((-(-X.shape[1] // 2) * 2, _whole_of(C.shape[1], X)), X.dtype)
+    small[: X.shape[1], : C.shape[1]] = C
+    base = X[:0] if base is None else np.ascontiguousarray(base)
+    out = np.empty((X.shape[0], C.shape[1]), X.dtype)
+    bounds = evenly(X.shape[0], _SOLVED // small.size + 1)
+    share(tall.turn_rows, tall.turn_chunks, bounds, X, small, base, out)
     return out
 
 
-def _beside(X, Y, K):
-    """Return the rows of X and of Y side by side, each padded to K."""
-    out, k = np.zeros((X.shape[0], 2 * K), X.dtype), X.shape[1]
-    out[:, :k], out[:, K : K + k] = X, Y
+def orthonormal(X):
+    """Return (Q, R) with X = Q R by Cholesky's method, twice; by Householder's where columns nearly depend."""
+    k = X.shape[1]
+    least, R = (1e-10, np.eye(k)) if X.dtype == np.float64 else (1e-3, np.eye(k, dtype=np.float32))
+    Q = X
+    for _ in range(2):
+        G, inverse = products(Q, Q), np.zeros((k, k))
+        if not tall.upper_factor(G, k, least):  # NaN fails too
+            return np.linalg.qr(X)
+        tall.upper_inverse(G, k, inverse)
+        Q, R, least = turned(Q, inverse), np.triu(G).astype(X.dtype) @ R, 0.5
+    return Q, R
+
+
+def _whole(X, more=0):
+    """Return the length of a row of X, with so many numbers more, in whole vectors, at least one."""
+    return _whole_of(X.shape[1] + more, X)
+
+
+def _whole_of(k, X):
+    lanes = 4 if X.dtype == np.float64 else 8
+    return max(-(-k // lanes), 1) * lanes
+
+
+def _padded(X, K):
+    return X if X.shape[1] == K and X.flags.c_contiguous else _beside(X, X[:0], K)
+
+
+def _beside(X, Y, K, sign=1):
+    """Return the rows of X and sign times those of Y side by side, each padded to K."""
+    X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
+    out = np.empty((X.shape[0], 2 * K if Y.size else K), X.dtype)
+    share(tall.pad_rows, tall.pad_chunks, evenly(X.shape[0], 16384 // K), X, Y, sign, K, out)
     return out
 
 
@@ -206,18 +235,28 @@ def warmup(dtype):
     schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
     solve_kept(kept, rhs)
     inverse_traces(kept, np.eye(k))
-    passes.solve_chunks(kept, rhs, rhs.copy())
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
     peel(index.astype(np.int64), ptr, index.astype(np.int64), ptr, k)
+    turned(V, products(V, V), V)
+    orthonormal(V), inner(V, V)
     # What runs in parallel is compiled by calls with one chunk.
     narrow = _padded(V, _whole(V))
     wide = _beside(V, V, narrow.shape[1])
     u, out, sums, no_base = index.view(np.uint32), np.empty_like(V), np.empty(n), np.empty((0, k), dtype)
-    half_chunks(bounds, side[0], u, ptr, none, narrow, k, none, np.ones(k), none, no_base, out, sums, kept, rhs)
-    passes.gradient_chunks(bounds, side[0], u, ptr, none, narrow, narrow, none, out, sums, np.empty(n))
-    passes.residual_chunks(bounds, side[0], u, ptr, narrow, narrow, none, np.empty(n * n, dtype))
-    passes.multiply_chunks(bounds, side[0], u, ptr, narrow, narrow.copy())
-    passes.schur_row_chunks(bounds, u, ptr, none, wide, narrow, kept, out)
-    passes.schur_column_chunks(bounds, u, ptr, none, wide, wide, out)
+
+    def compiled(chunks, *args):
+        chunks(1, np.zeros(1, np.int64), bounds, *args)
+
+    compiled(half_chunks, side[0], u, ptr, none, narrow, k, none, np.ones(k), none, no_base, out, sums, kept, rhs)
+    compiled(passes.gradient_chunks, side[0], u, ptr, none, narrow, narrow, none, out, sums, np.empty(n))
+    compiled(passes.residual_chunks, side[0], u, ptr, narrow, narrow, none, np.empty(n * n, dtype))
+    compiled(passes.multiply_chunks, side[0], u, ptr, narrow, narrow.copy())
+    compiled(passes.schur_row_chunks, u, ptr, none, wide, narrow, kept, out)
+    compiled(passes.schur_column_chunks, u, ptr, none, wide, wide, out)
+    compiled(passes.solve_chunks, kept, rhs, rhs.copy())
     given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2, out, sums, np.zeros(n, np.int64)
-    iterative_chunks(bounds, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given)
+    compiled(iterative_chunks, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given)
+    compiled(tall.product_chunks, V, V, np.zeros((1, 4, _whole(V))))
+    compiled(tall.turn_chunks, V, narrow[:k], V, out)
+    compiled(tall.dot_chunks, V.reshape(-1), V.reshape(-1), sums)
+    compiled(tall.pad_chunks, V, V, 1, narrow.shape[1], wide)

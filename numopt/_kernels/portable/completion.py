@@ -122,6 +122,29 @@ def inverse_traces(kept, M):
     return xp.sum(kept * xp.astype(M, xp.float64), axis=(1, 2))
 
 
+def inner(X, Y):
+    """Return <X, Y> in float64, a Python float or a scalar on the device."""
+    xp = namespace(X)
+    return xp.sum(X * Y, dtype=xp.float64)
+
+
+def products(X, Y):
+    """Return X^T Y for tall X and Y, in float64."""
+    xp = namespace(X)
+    return xp.astype(xp.matrix_transpose(X) @ Y, xp.float64)
+
+
+def turned(X, C, base=None):
+    """Return X C, or base + X C, for a tall X and a small matrix C."""
+    Y = X @ namespace(X).astype(C, X.dtype)
+    return Y if base is None else base + Y
+
+
+def orthonormal(X):
+    """Return (Q, R) with X = Q R, Q orthonormal, for a tall X."""
+    return namespace(X).linalg.qr(X)
+
+
 def grouped(keys, other, size, width):
     """Return (order, indptr) that sort entries by `keys`, then by `other`."""
     xp = namespace(keys)

@@ -1,0 +1,37 @@
+"""Chunks of rows, shared out to threads as they become free.
+
+Numba gives each thread an equal number of chunks in advance: one that is disturbed, or whose chunks were taken for
+cheaper than they are, keeps the others waiting. Here a thread takes the next chunk when it is done with one. What a
+chunk computes does not depend on who computes it.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+@intrinsic
+def next_chunk(typingctx, counter):
+    """Return counter[0] and add 1 to it, in one step for all threads."""
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "monotonic")
+
+    return types.intp(counter), codegen
+
+
+def share(rows, chunks, bounds, *args):
+    """Do the rows from the first bound to the last: by one call for a single chunk, else by all threads."""
+    if bounds.size == 2:
+        rows(bounds[0], bounds[1], *args)
+    else:
+        chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
+
+
+def evenly(size, least, most=64):
+    """Return the bounds of chunks of equal length of `size` rows, at least `least` long, at most so many."""
+    count = min(max(size // least, 1), most)
+    return np.arange(count + 1) * size // count

@@ -1,0 +1,152 @@
+"""Products of tall factors (n, k), n >> k, chunk by chunk: BLAS would leave them, and QR, to one thread.
+
+Rows are taken as they lie, vectors reach into the row behind; the last rows of a chunk go through a padded copy.
+"""
+
+import numba
+import numpy as np
+
+from numopt._kernels.cpu._completion_gram import add_block, add_four
+from numopt._kernels.cpu._completion_rows import scaled_copy
+from numopt._kernels.cpu._completion_shares import next_chunk
+from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._sums import dot
+
+_BEHIND = 8  # rows of a chunk behind which there may be too little to read
+
+
+@jit
+def lanes_of(X):
+    """Return how many numbers a vector has."""
+    return 4 if X.itemsize == 8 else 8
+
+
+@jit
+def product_rows(lo, hi, X, Y, G):
+    """Add X[lo:hi]^T Y[lo:hi] to G, float64, (k, l) in whole groups of 4 and vectors."""
+    most = max(hi - lo - _BEHIND, 0) // 2 * 2
+    add_block(X[lo:], Y[lo:], most, lanes_of(X), G)
+    count = hi - lo - most
+    one, two = np.zeros((_BEHIND + 2, G.shape[0]), X.dtype), np.zeros((_BEHIND + 2, G.shape[1]), X.dtype)
+    one[:count, : X.shape[1]] = X[lo + most : hi]
+    two[:count, : Y.shape[1]] = Y[lo + most : hi]
+    add_block(one, two, (count + 1) // 2 * 2, lanes_of(X), G)
+
+
+@jit(parallel=True)
+def product_chunks(workers, counter, bounds, X, Y, G):
+    """Write the sum of each chunk to its G."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            product_rows(bounds[c], bounds[c + 1], X, Y, G[c])
+            c = next_chunk(counter)
+
+
+@jit(fastmath={"contract"})
+def turn_rows(lo, hi, X, C, base, out):
+    """Write base + X C of rows lo to hi; C has an even number of rows and whole vectors, base may be empty."""
+    k, width = X.shape[1], out.shape[1]
+    block, total = np.zeros((4, C.shape[0]), X.dtype), np.empty((4, C.shape[1]))
+    for i in range(lo, hi, 4):
+        count = min(4, hi - i)
+        total[:] = 0.0
+        if i + 4 < hi:
+            add_four(X, i, C, C.shape[0], lanes_of(X), total)
+        else:
+            for r in range(count):
+                block[r, :k] = X[i + r]
+            add_four(block, 0, C, C.shape[0], lanes_of(X), total)
+        for r in range(count):
+            line, found = out[i + r], total[r]
+            if base.size > 0:
+                before = base[i + r]
+                for c in range(width):
+                    line[c] = before[c] + found[c]
+            else:
+                for c in range(width):
+                    line[c] = found[c]
+
+
+@jit(parallel=True)
+def turn_chunks(workers, counter, bounds, X, C, base, out):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            turn_rows(bounds[c], bounds[c + 1], X, C, base, out)
+            c = next_chunk(counter)
+
+
+@jit
+def dot_rows(lo, hi, x, y, total):
+    """Write the inner product of x[lo:hi] and y[lo:hi] to total[0]."""
+    total[0] = dot(x[lo:hi], y[lo:hi])
+
+
+@jit(parallel=True)
+def dot_chunks(workers, counter, bounds, x, y, total):
+    """Write the sum of each chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            dot_rows(bounds[c], bounds[c + 1], x, y, total[c:])
+            c = next_chunk(counter)
+
+
+@jit
+def _pad(lo, hi, F, sign, at, K, out):
+    k, s = F.shape[1], F.dtype.type(sign)
+    for i in range(lo, min(hi, F.shape[0])):
+        if i * k + K <= F.size:  # vectors end inside F
+            scaled_copy(s, F, i, 0, out, i, at, K)
+            for c in range(k, K):
+                out[i, at + c] = 0
+        else:
+            for c in range(K):
+                out[i, at + c] = s * F[i, c] if c < k else 0
+
+
+@jit
+def pad_rows(lo, hi, X, Y, sign, K, out):
+    """Write the rows of X, and sign times those of Y behind them unless Y is empty, padded to K."""
+    _pad(lo, hi, X, 1, 0, K, out)
+    _pad(lo, hi, Y, sign, K, K, out)
+
+
+@jit(parallel=True)
+def pad_chunks(workers, counter, bounds, X, Y, sign, K, out):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            pad_rows(bounds[c], bounds[c + 1], X, Y, sign, K, out)
+            c = next_chunk(counter)
+
+
+@jit
+def upper_factor(G, k, least):
+    """Factor the leading k x k of G = R^T R in place, upper; return whether no pivot lost all but `least` of itself."""
+    for j in range(k):
+        pivot = G[j, j]
+        for i in range(j):
+            for a in range(i):
+                G[i, j] -= G[a, i] * G[a, j]
+            G[i, j] /= G[i, i]
+            G[j, j] -= G[i, j] * G[i, j]
+        if not G[j, j] > least * pivot:
+            return False
+        G[j, j] = np.sqrt(G[j, j])
+    return True
+
+
+@jit
+def upper_inverse(R, k, out):
+    """Write R^{-1} to the leading k x k of out, which is 0 elsewhere."""
+    for j in range(k):
+        out[j, j] = 1.0 / R[j, j]
+        for i in range(j - 1, -1, -1):
+            total = 0.0
+            for a in range(i + 1, j + 1):
+                total += R[i, a] * out[a, j]
+            out[i, j] = -total / R[i, i]
