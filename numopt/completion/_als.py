@@ -7,7 +7,8 @@ import numpy as np
 
 from numopt._array import host
 from numopt._loop import Iterate
-from numopt.completion._factors import NotFiniteError, balanced, finite, qr
+from numopt.completion._factors import NotFiniteError, balanced, finite, qr, tall
+from numopt.completion._factors import inner as dot
 from numopt.completion._gauss_newton import SAFE
 from numopt.completion._problem import PATIENCE, pull
 
@@ -55,7 +56,7 @@ def alternate(p, state, counts, least=0.0):
         if not p.counted and p.bias_ridge is None:
             U, V, _ = balanced(finite(U), finite(V))
         state, slope = type(state)(U, V, b, c), None
-        last, size = size, float(np.prod(host(p.xp.sum(U * U), p.xp.sum(V * V))))
+        last, size = size, math.prod(host(dot(U, U), dot(V, V)))
         # Factors that still grow are on their way from the saddle at 0, where the gradient is small as well.
         if sweep >= due and p.held is None and not size > _GROWING * last:
             slope = measure(q, state)
@@ -74,9 +75,9 @@ def interpolate(p, V, counts, rng, inner):
         large = "cg" if r > _LARGE and rel > _FAR else "direct"
         way = large if inner == "auto" else inner
         for side in ("rows", "columns"):
-            Q, turn = p.xp.linalg.qr(finite(V))
+            Q, turn = tall(V).orthonormal(finite(V))
             # In the new basis the other factor is what it was: U V^T = (U R^T) Q^T.
-            U, square, n_cg = solved(p, getattr(p, side), Q, U @ p.xp.matrix_transpose(turn), rng, way)
+            U, square, n_cg = solved(p, getattr(p, side), Q, tall(U).turned(U, turn.T), rng, way)
             counts.n_cg += n_cg
             U, V = Q, U
         before, rel = rel, math.sqrt(square) / p.norm

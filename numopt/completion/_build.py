@@ -8,6 +8,7 @@ from numopt._array import host
 from numopt._check import integer, one_of, scalar
 from numopt._kernels import kernels
 from numopt.completion._data import entries
+from numopt.completion._factors import inner
 from numopt.completion._problem import Problem
 from numopt.exceptions import InvalidInputError, NumoptWarning, warn
 
@@ -35,20 +36,20 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
         w_mean = host(xp.sum(seen.w, dtype=xp.float64)) / size
         seen = seen._replace(w=seen.w / w_mean)
     mean, scale = _units(xp, seen, center)
-    seen = seen._replace(y=(seen.y - mean) / scale)
+    seen = seen._replace(y=(seen.y - mean if mean else seen.y) / scale)
+    rows, columns = seen.sides()
     if held is not None:
         held = held._replace(y=(held.y - mean) / scale)
     flipped = m > n
     if flipped:
-        seen = seen._replace(rows=seen.columns, columns=seen.rows, shape=(n, m))
+        rows, columns, m, n = columns, rows, n, m
         held = held and held._replace(rows=held.columns, columns=held.rows)
-    rows, columns = seen.sides()
     w = rows.y if seen.w is None else rows.y * xp.sqrt(rows.weights)
     found = Problem(
-        xp=xp, kernels=kernels("completion", xp), device=seen.device, rows=rows, columns=columns, shape=seen.shape,
+        xp=xp, kernels=kernels("completion", xp), device=seen.device, rows=rows, columns=columns, shape=(m, n),
         flipped=flipped, rank=rank, ridge=ridge / (w_mean if ridge_mode == "constant" else 1.0) / scale,
         counted=ridge_mode == "count", bias_ridge=_bias_ridge(bias_ridge, ridge, center), robust=loss == "huber",
-        mean=mean, scale=scale, norm=math.sqrt(host(xp.sum(w * w, dtype=xp.float64))), density=size / (m * n),
+        mean=mean, scale=scale, norm=math.sqrt(host(inner(w, w))), density=size / (m * n),
         tol=tol, held=held,
     )  # fmt: skip
     _advise(found, size)
@@ -70,15 +71,17 @@ def _split(seen, fraction, rng):
 
 def _units(xp, seen, center):
     """Return (mean, root mean square about it), Python floats; numbers as large as 1e300 do not overflow."""
-    most = host(xp.max(xp.abs(seen.y))) or 1.0
+    least, most = host(xp.min(seen.y), xp.max(seen.y))
+    most = max(-least, most) or 1.0
     if not most < math.inf:
         raise InvalidInputError("X has entries whose range overflows; rescale it")
-    y = seen.y / most
-    w = xp.ones_like(y) if seen.w is None else seen.w
-    total = xp.sum(w, dtype=xp.float64)
-    mean = 0.0 if center == "none" else host(xp.sum(w * y, dtype=xp.float64) / total)
-    square = host(xp.sum(w * (y - mean) ** 2, dtype=xp.float64) / total)
-    return mean * most, (math.sqrt(square) or 1.0) * most
+    k = kernels("completion", xp)
+    w = xp.empty((0,), dtype=seen.y.dtype, device=seen.device) if seen.w is None else seen.w
+    total, first, square = k.moments(seen.y, w, most, 0.0)
+    mean = 0.0 if center == "none" else first / total
+    if mean:
+        square = k.moments(seen.y, w, most, mean)[2]
+    return mean * most, (math.sqrt(square / total) or 1.0) * most
 
 
 def _bias_ridge(bias_ridge, ridge, center):

@@ -42,24 +42,13 @@ class Entries(NamedTuple):
         return self._replace(rows=rows, columns=columns, y=y, w=w)
 
     def sides(self):
-        """Return the entries by rows and by columns; those that are sorted by one of them stay in place."""
-        k, xp = kernels("completion", self.xp), self.xp
-        nothing = xp.empty((0,), dtype=self.y.dtype, device=self.device)
-        found = []
-        for one, two, sizes in (
-            (self.rows, self.columns, self.shape),
-            (self.columns, self.rows, self.shape[::-1]),
-        ):
-            y, w = self.y, nothing if self.w is None else self.w
-            if _array.host(xp.astype(xp.all(one[1:] >= one[:-1]), xp.float64)):
-                starts = xp.arange(sizes[0] + 1, dtype=one.dtype, device=self.device)
-                indptr = np.asarray(_array.host(xp.searchsorted(one, starts)), dtype=np.int64)
-            else:
-                order, indptr = k.grouped(one, two, *sizes)
-                y, two = xp.take(y, order), xp.take(two, order)
-                w = w if self.w is None else xp.take(w, order)
-            found.append(Side(y, two, indptr, w))
-        return found
+        """Return the entries by rows, where they stay in place, and by columns."""
+        xp, (m, n) = self.xp, self.shape
+        starts = xp.arange(m + 1, dtype=self.rows.dtype, device=self.device)
+        indptr = np.asarray(_array.host(xp.searchsorted(self.rows, starts)), dtype=np.int64)
+        w = xp.empty((0,), dtype=self.y.dtype, device=self.device) if self.w is None else self.w
+        rows = Side(self.y, self.columns, indptr, w)
+        return rows, Side(*kernels("completion", xp).crossed(rows, n))
 
 
 def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
@@ -84,13 +73,12 @@ def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
             raise InvalidInputError("sample_weight is 0 everywhere: a positive weight is expected; raise one")
         if some == 0:
             found = found.taken(xp.nonzero(found.w > 0)[0])
-    ahead = (found.rows[1:] > found.rows[:-1]) | (found.columns[1:] > found.columns[:-1])
-    ahead = ahead & (found.rows[1:] >= found.rows[:-1])
-    if ahead.shape[0] and not _array.host(xp.astype(xp.all(ahead), xp.float64)):
-        order, _ = kernels("completion", xp).grouped(found.rows, found.columns, *found.shape)
-        found = found.taken(order)
+    k = kernels("completion", xp)
+    if k.rising(found.rows, found.columns):
+        return found
+    found = found.taken(k.grouped(found.rows, found.columns, *found.shape)[0])
     again = (found.rows[1:] == found.rows[:-1]) & (found.columns[1:] == found.columns[:-1])
-    if again.shape[0] and _array.host(xp.astype(xp.any(again), xp.float64)):
+    if _array.host(xp.astype(xp.any(again), xp.float64)):
         found = _merged(found, again, duplicates)
     return found
 

@@ -1,6 +1,7 @@
 """Low-rank matrix completion."""
 
 from contextlib import nullcontext
+from functools import lru_cache
 
 from numopt import _array
 from numopt._check import one_of
@@ -191,8 +192,12 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
 
 def _blas_at_rest():
     """Return a context with one thread for BLAS: its products are small here, and its idle threads spin on cores."""
-    if thread_count() == 1:
-        return nullcontext()
-    from threadpoolctl import threadpool_limits
+    return nullcontext() if thread_count() == 1 else _pools().limit(limits=1, user_api="blas")
 
-    return threadpool_limits(1, user_api="blas")
+
+@lru_cache
+def _pools():
+    """Return the thread pools of the process; looking for them takes a millisecond."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

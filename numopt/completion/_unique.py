@@ -19,7 +19,7 @@ def structure(p, rank):
     """
     key = "structure", rank
     if key not in p.kept:
-        rows, columns = (np.asarray(host(side.indices), dtype=np.int64) for side in (p.rows, p.columns))
+        rows, columns = (host(side.indices) for side in (p.rows, p.columns))
         *determined, components, left = p.kernels.peel(rows, p.rows.indptr, columns, p.columns.indptr, rank)
         if not left:
             determined = [np.diff(side.indptr) >= rank for side in (p.rows, p.columns)]

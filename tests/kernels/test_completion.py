@@ -189,13 +189,13 @@ def test_peeling_finds_what_is_not_determined(room):
     mask[6] = False  # none
     seen = entries(np.ones((7, 8)), mask)
     rows, columns = seen.sides()
-    args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+    args = rows.indices, rows.indptr, columns.indices, columns.indptr
     determined_rows, determined_columns, components, left = k.peel(*args, 3)
     assert (~determined_rows).nonzero()[0].tolist() == [3, 6]
     assert determined_columns.all() and components == 1 and left == 12
     two = entries(np.ones((4, 4)), np.kron(np.eye(2), np.ones((2, 2))).astype(bool))
     rows, columns = two.sides()
-    args = rows.indices.astype(np.int64), rows.indptr, columns.indices.astype(np.int64), columns.indptr
+    args = rows.indices, rows.indptr, columns.indices, columns.indptr
     assert k.peel(*args, 1)[2] == 2
 
 

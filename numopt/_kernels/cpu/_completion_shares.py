@@ -28,7 +28,12 @@ def share(rows, chunks, bounds, *args):
     if bounds.size == 2:
         rows(bounds[0], bounds[1], *args)
     else:
-        chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
+        each(chunks, bounds, *args)
+
+
+def each(chunks, bounds, *args):
+    """Do all chunks by as many threads as there are."""
+    chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
 
 
 def evenly(size, least, most=64):

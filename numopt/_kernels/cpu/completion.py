@@ -7,12 +7,12 @@ All sums of a row are taken in one order, whatever the number of threads.
 import numpy as np
 
 from numopt._kernels.cpu import _completion_passes as passes
+from numopt._kernels.cpu import _completion_pattern as pattern
 from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
 from numopt._kernels.cpu._completion_inverse import packed_size, traces
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
-from numopt._kernels.cpu._completion_pattern import grouped_entries, peeled
-from numopt._kernels.cpu._completion_shares import evenly, share
+from numopt._kernels.cpu._completion_shares import each, evenly, share
 from numopt._kernels.cpu._jit import jit
 
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
@@ -119,7 +119,33 @@ def inverse_traces(kept, M):
 
 def grouped(keys, other, size, width):
     """Return (order, indptr) that sort entries by `keys`, then by `other`: two counting sorts."""
-    return grouped_entries(keys, other, size, width)
+    return pattern.grouped_entries(keys, other, size, width)
+
+
+def rising(rows, columns):
+    """Say whether the pairs (row, column) rise, each of them being there once."""
+    return bool(pattern.rising_pairs(rows, columns))
+
+
+def crossed(side, width):
+    """Return (y, indices, indptr, weights) of the other side, with `width` lines: a counting sort in chunks."""
+    y, idx, ptr, w = side
+    bounds = _cuts(ptr, 1, 0, y.size, min(max(y.size // (4 * width + 16384), 1), 16, ptr.size - 1))
+    places, new_ptr = np.empty((bounds.size - 1, width), np.int64), np.empty(width + 1, np.int64)
+    new = np.empty_like(y), np.empty_like(idx), np.empty_like(w)
+    u = idx.view(np.uint32)
+    each(pattern.count_chunks, bounds, ptr, u, places)
+    pattern.starts(places, new_ptr)
+    each(pattern.scatter_chunks, bounds, ptr, u, y, w, places, *new)
+    return new[0], new[1], new_ptr, new[2]
+
+
+def moments(y, w, unit, mean):
+    """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
+    bounds = evenly(y.size, 16384)
+    sums = np.empty((bounds.size - 1, 3))
+    each(passes.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
+    return tuple(sums.sum(axis=0).tolist())
 
 
 def inner(X, Y):
@@ -136,10 +162,7 @@ def products(X, Y):
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
     bounds = evenly(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
     G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, _whole(Y)))
-    if bounds.size == 2:
-        tall.product_rows(0, X.shape[0], X, Y, G[0])
-    else:
-        share(None, tall.product_chunks, bounds, X, Y, G)
+    each(tall.product_chunks, bounds, X, Y, G)
     return np.ascontiguousarray(G.sum(axis=0)[: X.shape[1], : Y.shape[1]])
 
 
@@ -218,7 +241,7 @@ def _cuts(ptr, per_entry, per_row, total, count):
 
 def peel(rows, row_ptr, columns, column_ptr, rank):
     """Return (determined rows, determined columns, components, lines left) of a pattern."""
-    return peeled(rows, row_ptr, columns, column_ptr, rank)
+    return pattern.peeled(rows, row_ptr, columns, column_ptr, rank)
 
 
 def warmup(dtype):
@@ -236,7 +259,8 @@ def warmup(dtype):
     solve_kept(kept, rhs)
     inverse_traces(kept, np.eye(k))
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
-    peel(index.astype(np.int64), ptr, index.astype(np.int64), ptr, k)
+    peel(index, ptr, index, ptr, k)
+    crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
     turned(V, products(V, V), V)
     orthonormal(V), inner(V, V)
     # What runs in parallel is compiled by calls with one chunk.

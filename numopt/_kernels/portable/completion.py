@@ -6,7 +6,7 @@
 
 import numpy as np
 
-from numopt._array import device, is_cupy, namespace
+from numopt._array import device, host, is_cupy, namespace
 
 _BATCH, _ON_DEVICE = 2**21, 2**28  # numbers in a gathered batch: what a cache likes, what fills a device
 
@@ -122,6 +122,14 @@ def inverse_traces(kept, M):
     return xp.sum(kept * xp.astype(M, xp.float64), axis=(1, 2))
 
 
+def moments(y, w, unit, mean):
+    """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
+    xp = namespace(y)
+    x = y / unit - mean
+    w = w if w.shape[0] else xp.ones_like(x)
+    return host(*(xp.sum(z, dtype=xp.float64) for z in (w, w * x, w * x * x)))
+
+
 def inner(X, Y):
     """Return <X, Y> in float64, a Python float or a scalar on the device."""
     xp = namespace(X)
@@ -156,9 +164,24 @@ def grouped(keys, other, size, width):
     return order, _to_host(ptr)
 
 
-def _to_host(x):
-    from numopt._array import host
+def rising(rows, columns):
+    """Say whether the pairs (row, column) rise, each of them being there once."""
+    xp = namespace(rows)
+    later = (rows[1:] > rows[:-1]) | ((rows[1:] == rows[:-1]) & (columns[1:] > columns[:-1]))
+    return later.shape[0] == 0 or bool(host(xp.astype(xp.all(later), xp.float64)))
 
+
+def crossed(side, width):
+    """Return (y, indices, indptr, weights) of the other side, with `width` lines, each in order."""
+    y, idx, ptr, w = side
+    xp, m = namespace(y), ptr.size - 1
+    rows = xp.asarray(np.repeat(np.arange(m), np.diff(ptr)), dtype=idx.dtype, device=device(y))
+    order, other_ptr = grouped(idx, rows, width, m)
+    y, rows = xp.take(y, order), xp.take(rows, order)
+    return y, rows, other_ptr, xp.take(w, order) if w.shape[0] else w
+
+
+def _to_host(x):
     return np.asarray(host(x), dtype=np.int64)
 
 
@@ -214,6 +237,7 @@ def peel(rows, row_ptr, columns, column_ptr, rank):
     from scipy.sparse.csgraph import connected_components
 
     m, n = row_ptr.size - 1, column_ptr.size - 1
+    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
     lists, ptr = (rows, columns), (row_ptr, column_ptr)
     left = [np.diff(row_ptr), np.diff(column_ptr)]
     there = [np.ones(m, bool), np.ones(n, bool)]
