@@ -16,6 +16,10 @@ from numopt.ot._held import columns_in_log_domain
 from numopt.ot._search import REACH, NotFinite, Point, centred, far, finite, search
 
 FACTOR = 4.0  # between levels; 2 to 8 cost about the same
+SHORT = 2.0  # after a level that was hard: more than MANY Newton steps, or a start worse than REFUSED
+MANY, REFUSED = 4, 0.2
+DROPMAX, DROP, DEPTHL = 1e-3, 1e-3, 1e-12
+LEAST, GAMMA, AIM, LAM = 1e-2, 1e9, 0.3, 1e-3
 ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 4e-2  # levels above this fraction of the scale are left to Sinkhorn
 SWEEPS = 4  # on each of those, on every second row if there are a thousand
@@ -31,34 +35,52 @@ def annealed_newton(p, g=None):
     """Yield the iterates; from column potentials `g` at once at the target, else down from the scale."""
     try:
         if g is not None:
-            yield from _levels(p, g, 0)
-        yield from _levels(p, p.start[1], int(math.log(p.scale / p.reg) / math.log(FACTOR) + 0.3))
+            yield from _levels(p, g, p.reg)
+        rungs = max(0, int(math.log(p.scale / p.reg) / math.log(FACTOR) + 0.3))
+        yield from _levels(p, p.start[1], p.reg * FACTOR**rungs)
     except NotFinite as error:
         return Status.NONFINITE, str(error)
     return Status.STALLED
 
 
-def _levels(p, g, rungs):
-    """Descend this many rungs to the target."""
+def _levels(p, g, reg):
+    """Descend from this regularisation to the target, by steps that Newton's method can bear."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
     coarse = p.thinned(1 if n < 1000 else 2 if n < 8000 else 8)
-    f, points, density = None, [], float(g is p.start[1])
-    for rung in range(max(rungs, 0), -1, -1):
-        reg, last = p.reg * FACTOR**rung, rung == 0
+    f, points, density, factor = None, [], float(g is p.start[1]), FACTOR
+    while True:
+        last, before = reg == p.reg, work["n_newton"]
         work["reg"] = reg
         f, g = _predict(points, reg, f, g)
         if reg > SMOOTH * p.scale and not last:
             f, g = yield from _sweeps(coarse, g, reg, work)
         elif density > DENSE and n * m <= LARGEST:
-            f, g, density = yield from _on_passes(p, f, g, reg, last, work)
+            found = yield from _on_passes(p, f, g, reg, last, work, factor > SHORT and len(points) > 0)
+            if found is None:
+                factor = SHORT
+                _, f, g = points[-1]
+                reg = _lower(points[-1][0], p.reg, factor)
+                continue
+            f, g, density = found
             if last:  # its directions no longer help: they are rounded
                 yield from _on_entries(p, f, g, reg, last, work)
         elif n * m > LARGEST and _matter(p, g, reg) > MOST:
             f, g, _ = yield from _on_passes(p, f, g, reg, last, work)
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
+        if last:
+            return
         points = [*points[-1:], (reg, f, g)]
+        if work["n_newton"] - before > MANY:
+            factor = SHORT
+        reg = _lower(reg, p.reg, factor)
+
+
+def _lower(reg, target, factor):
+    """Return the next regularisation: equal steps of about this factor lead to the target."""
+    steps = math.ceil(math.log(reg / target) / math.log(factor) - 0.3)
+    return target if steps <= 1 else reg * (target / reg) ** (1 / steps)
 
 
 def _predict(points, reg, f, g):
@@ -94,7 +116,7 @@ def _matter(p, g, reg, depth=DEPTH):
     return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
 
 
-def _on_passes(p, f, g, reg, last, work):
+def _on_passes(p, f, g, reg, last, work, refuse=False):
     """Newton with exact passes over the cost; for directions, the whole plan or, of a large one, some of it."""
     xp, k = p.xp, p.kernels
     whole = p.shape[0] * p.shape[1] <= LARGEST
@@ -113,6 +135,8 @@ def _on_passes(p, f, g, reg, last, work):
     point = evaluate(xp.zeros_like(g))
     f, P = point.rows
     least = point.error
+    if refuse and least > REFUSED:
+        return None
     group, count = k.groups(p.cost, f)
     while last or point.error > ROUGH:
         f, P = point.rows
@@ -152,7 +176,7 @@ def _on_entries(p, f, g, reg, last, work):
     if f is None:
         f, g = _sinkhorn_step(p, xp.zeros_like(p.a), g, reg, work)
     group, count = k.groups(p.cost, f)
-    depth, final = DEPTH, min(DEPTH, max(3e-3 * p.tol, 1e-18))
+    depth, final = DEPTHL if last else DEPTH, min(DEPTHL, max(3e-3 * p.tol, 1e-18))
     failures, slow, fresh = 0, 0, True
     limit = 0.3 * math.log(float(xp.finfo(p.a.dtype).max))  # exp(v) must not overflow
     while failures < ATTEMPTS:
@@ -175,7 +199,7 @@ def _on_entries(p, f, g, reg, last, work):
             point = evaluate(point.v + p.log_ratio(point.c))
         fresh, settled = False, last and depth <= final
         goal = 1e-8 if last else ROUGH
-        damping = 1.0
+        damping, before = 1.0, math.inf
         while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > REACH:
             v, s, c, _, error = point
             f_v = f - reg * xp.log(s) if settled else None
@@ -184,8 +208,8 @@ def _on_entries(p, f, g, reg, last, work):
                 depth = final
                 break
             d, steps = k.pattern_direction(
-                *K, p.a, p.b, xp.exp(v), s, group, count, min(1e-3, 0.1 * error), p.b - c,
-                *_accuracy(error, 0.05, damping),
+                *K, p.a, p.b, xp.exp(v), s, group, count, min(DROPMAX, DROP * error), p.b - c,
+                *_accuracy(error, 0.05, damping, before, p.tol if last else 0.0),
             )
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
             better = search(p, evaluate, point, d, True, 1e-13) if steps else None
@@ -194,7 +218,7 @@ def _on_entries(p, f, g, reg, last, work):
                 break
             slow = slow + 1 if better.error > 0.8 * error else 0
             damping = max(1e-8, damping * 0.1) if slow else min(1.0, 10 * damping)
-            point = better
+            point, before = better, error
             if slow > 3:
                 break
         f, g = f - reg * xp.log(point.rows), g + reg * point.v
@@ -214,6 +238,10 @@ def _shown(f, g, error, work, judged):
     return Iterate((f, g), error if judged else None, dict(work))
 
 
-def _accuracy(error, most, damping=1.0):
+def _accuracy(error, most, damping=1.0, before=math.inf, tol=0.0):
     """Return the regularisation and the tolerance of conjugate gradients at this error, and their limit."""
-    return damping * min(1e-3, 1e-2 * error), max(1e-3, min(most, error)), 400
+    wanted = max(LEAST, min(most, error, GAMMA * (error / before) ** 2 if before < math.inf else 1.0))
+    aim = AIM * tol / error
+    if aim > wanted or before < math.inf and error < .3 * before and error * (error / before) ** 2 < .5 * tol:
+        wanted = min(most, max(1e-6, aim))
+    return damping * min(1e-3, LAM * error), wanted, 400

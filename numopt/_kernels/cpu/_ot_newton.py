@@ -25,7 +25,7 @@ def conjugate_gradients(
     r, z, Ap = rhs.copy(), np.empty(m), np.empty(m)
     _precondition(jacobi, coarse, group, r, z)
     p, rz = z.copy(), np.dot(z, r)
-    goal = rtol * rtol * rz
+    goal = rtol * np.sum(np.abs(r))
     x[:] = 0
     for step in range(max_iter):
         if P.size:
@@ -42,14 +42,15 @@ def conjugate_gradients(
         curvature = np.dot(p, Ap)
         if not curvature > 0:
             return step
-        alpha, before = rz / curvature, rz
+        alpha, before, left = rz / curvature, rz, 0.0
         for j in range(m):
             x[j] += alpha * p[j]
             r[j] -= alpha * Ap[j]
+            left += abs(r[j])
+        if not left > goal:
+            return step + 1
         _precondition(jacobi, coarse, group, r, z)
         rz = np.dot(z, r)
-        if not rz > goal:
-            return step + 1
         for j in range(m):
             p[j] = z[j] + rz / before * p[j]
     return max_iter

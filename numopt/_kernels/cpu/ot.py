@@ -4,6 +4,7 @@
 import numpy as np
 
 from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_passes
+from numopt._kernels.cpu._ot_components import split
 from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
 from numopt._kernels.cpu._ot_newton import conjugate_gradients, entry_system, plan_system
 
@@ -147,6 +148,7 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
         data, indices.view(np.uint32), indptr, wide(a), wide(b), wide(w), wide(s), drop,
         np.empty((_entry_chunks(n, m, data.size), m)),
     )  # fmt: skip
+    group, count = split(group, count, weight, column, start, wide(a), wide(b))
     system = _system(n, m, count)
     parts = np.empty((_entry_chunks(n, m, weight.size), m))
     entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system, parts)
@@ -170,7 +172,7 @@ def _system(n, m, count):
 
 def _entry_chunks(n, m, count):
     """Count the chunks of rows for products with `count` entries; few of them are not worth a launch of threads."""
-    return chunks(n, m, 4 * count) if count >= 2**14 else 1
+    return chunks(n, m, count) if count >= 2**14 else 1
 
 
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):
