@@ -150,6 +150,8 @@ def host(*values):
     tuple of (float or ndarray)
         In the order of the arguments; the bare value for a single argument.
     """
+    if len(values) == 1 and isinstance(values[0], float):  # np.float64 is one: called often
+        return float(values[0])
     out = list(values)
     waiting = []
     for i, x in enumerate(values):
@@ -214,9 +216,9 @@ def copied(state):
     if isinstance(state, (tuple, list)):
         parts = [copied(part) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
-    if is_array(state):
-        return compat.array_namespace(state).asarray(state, copy=True)
-    return state.copy() if hasattr(state, "copy") else state
+    if hasattr(state, "copy"):
+        return state.copy()
+    return compat.array_namespace(state).asarray(state, copy=True) if is_array(state) else state
 
 
 def cholesky(A):

@@ -90,4 +90,6 @@ def first(certificate):
 
 def floats(named):
     """Bring a dict of scalars to the host in one transfer."""
+    if all(type(value) is float for value in named.values()):
+        return named
     return dict(zip(named, host(*named.values(), 0.0), strict=False))  # 0.0: always a tuple

@@ -140,13 +140,13 @@ class _Loop:
     def check(self):
         """Record, judge and show the iterate; return (status that ends the run or None, request)."""
         at, time = self.at, self.clock()
-        scalars = {"measure": math.nan if at.measure is None else at.measure}
+        shown = {"measure": math.nan if at.measure is None else at.measure}
         for name, value in at.info.items():
             if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0:
-                scalars[name] = value
-        shown = floats(scalars)
+                shown[name] = value
+        shown = floats(shown)
         if not self.quiet:
-            self.records.append({"nit": self.nit, "time": time} | shown)
+            self.records.append({"nit": self.nit, "time": time, **shown})
         measure, verdict, request = shown["measure"], None, None
         if at.measure is not None:
             verdict, request = self.judge.judge(at.state, measure)
@@ -178,8 +178,12 @@ class _Loop:
         return finish(state, self.at.info, common)
 
     def history(self):
-        names = dict.fromkeys(name for record in self.records for name in record)
-        return {name: np.array([record.get(name, math.nan) for record in self.records]) for name in names}
+        records = self.records
+        if records and all(record.keys() == records[0].keys() for record in records):
+            columns = zip(*(record.values() for record in records), strict=True)
+            return {name: np.array(column) for name, column in zip(records[0], columns, strict=True)}
+        names = dict.fromkeys(name for record in records for name in record)
+        return {name: np.array([record.get(name, math.nan) for record in records]) for name in names}
 
     def clock(self):
         return perf_counter() - self.began - self.paused
