@@ -204,6 +204,8 @@ class Checks:
 
 def _as_array(name, x):
     """Turn what counts as NumPy into an array; leave arrays and sparse arrays alone."""
+    if type(x) is np.ndarray:
+        return x
     if isinstance(x, np.ma.MaskedArray):
         raise InvalidTypeError(f"{name} is a masked array: masks are not supported; fill or drop the entries")
     if _array.is_sparse(x) or _array.is_array(x):

@@ -15,7 +15,7 @@ class _Symmetric:
 
     def symmetric(self, H, name):
         """Return H, or its symmetric part."""
-        if hasattr(H, "matvec"):
+        if self.skew is False or hasattr(H, "matvec"):
             return H
         if self.skew is None:
             self.skew = not is_symmetric(H)

@@ -31,9 +31,8 @@ def exact_newton(p, kkt, regular, start):
     while True:
         begun, point, K = state, state.point, math.sqrt(state.gg + state.cc)
         kkt.look, H = partial(p.caller_view, state), p.hessian(point, state.lam)
-        kkt.factor(H, point.J, 0.0, 0.0)
-        B, tau, delta = H, 0.0, 0.0
-        if not regular.right():
+        step, B, tau, delta = kkt.newton(H, point.J, state.gL, point.c), H, 0.0, 0.0
+        if step is None:
             if rank_suspect(p, point.J):
                 shorter = shortest_multipliers(p, point, state.gL, K)
                 if shorter is not None:
@@ -45,14 +44,14 @@ def exact_newton(p, kkt, regular, start):
             if found is None:
                 raise LineSearchFailed(begun)
             B, tau, delta = found
+            step = kkt.direction(state.gL, point.c)
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
-        dx, dlam = kkt.solve(-gL, -c)
+        dx, dlam, gd, cd, size = step
+        finite(size, "the size of the step")
 
         # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since
         # H dx + J^T dlam = -gL - tau dx - (B - H) dx + r_x and J dx = -c + delta dlam + r_c, with r the residual of an
         # inexact solve. `bent` is the size of what was added to H: eta2 > 2 / bent is out of reach.
-        gd, cd, size = _array.host(gL @ dx, c @ dlam, dx @ dx + dlam @ dlam)
-        finite(size, "the size of the step")
         base, by2, by1, bent = gd + cd, -gg - tau * gd, -cc + delta * cd, tau
         if B is not H:
             off = times(B, dx) - times(H, dx)
@@ -73,14 +72,17 @@ def exact_newton(p, kkt, regular, start):
         here, alpha = finite(state.merit(eta1, eta2), "the merit function"), 1.0
         slack = 10 * eps * max(1.0, abs(here))
         while True:
-            new = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
+            if alpha == 1.0:
+                new = State(p.point(point.x + dx), lam + dlam)
+            else:
+                new = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
             value = _merit(p, new, eta1, eta2)
             if value <= here + alpha * _BETA * slope + slack:
                 break
             if alpha == 1.0 and new.point.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
-                sx, slam = kkt.solve(-gL, -(c + new.point.c))
-                finite(_array.host(sx @ sx + slam @ slam), "the size of the correction")
+                sx, slam, *_, size = kkt.direction(gL, c + new.point.c)
+                finite(size, "the size of the correction")
                 corrected = State(p.point(point.x + sx), lam + slam)
                 if _merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
                     new = corrected

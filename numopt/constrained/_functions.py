@@ -1,5 +1,6 @@
 """The caller's functions: each answer is checked for library, shape and dtype, copied, counted and timed."""
 
+import math
 from time import perf_counter
 
 import numpy as np
@@ -37,6 +38,10 @@ class Space:
             return function(x, *more)
         finally:
             self.seconds += perf_counter() - began
+
+    def finite(self, c):
+        """Say whether all entries are finite, and their squares too."""
+        return math.isfinite(c.dot(c) if self.numpy else _array.host(c @ c))
 
     def copied(self, x):
         """Return a copy for a function that may write to it."""

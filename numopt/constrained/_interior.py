@@ -32,7 +32,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     one = xp.ones_like(w)
     zl, zu = z or tuple(xp.where(xp.isfinite(side), one, 0.0 * one) for side in (ip.lo, ip.hi))
     if lam is None:
-        lam = least_squares_multipliers(p, ip, point, zl, zu)
+        lam = least_squares_multipliers(p, kkt, point, zu - zl)
     mu = mu if p.bounded else 0.0
     if z is not None and p.bounded:  # warm: where the multipliers say that the barrier was
         mu = max(tol / 10, min(mu, _array.host(xp.sum(_products(xp, ip, w, zl, zu))) / max(1, 2 * w.shape[0])))
@@ -44,16 +44,17 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             mu = reduced
             filter_.clear()
 
-        logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
-        g, rw = ip.joined(point.g, xp.zeros_like(w[n:])) + pull, gL + pull
+        logs, pull, g, rw, sigma = 0.0, 0.0, point.g, gL, 0.0
+        if p.bounded:
+            logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
+            g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, gL + pull
+            sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         theta = ip.violation(point, w)
         gg, cc = _array.host(rw @ rw, c @ c if p.m else 0.0)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
-        sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         kkt.look, H = partial(p.caller_view, State(point, lam)), p.hessian(point, lam)
-        ip.factor_with(point.J, sigma, H, 0.0, 0.0)
-        tau, delta = 0.0, 0.0
-        if not regular.right():
+        direction, tau, delta = ip.newton(point.J, sigma, H, rw, c), 0.0, 0.0
+        if direction is None:
             if rank_suspect(p, point.J):
                 shorter = None if ip.slacks else shortest_multipliers(p, point, rw, K, pull)
                 if shorter is not None:
@@ -63,8 +64,9 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             factor, plain = partial(ip.factor_with, point.J, sigma), partial(p.convexer, point)
             found = regular.correct(factor, H, plain, mu if p.bounded else K, delta)
             _, tau, delta = found or (H, math.inf, 0.0)
+            direction = found and ip.direction(rw, c)
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)
-        if tau < math.inf and search.step():
+        if direction and search.step(*direction):
             point, w, lam, zl, zu = search.taken
             p.learn(search.point, point, lam)
             info = {"mu": mu, "alpha": search.alpha, "tau": tau, "delta": delta}
@@ -75,7 +77,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             filter_.add(theta, phi)
             point, w, stuck = restored(ip, point, w, theta, filter_, search.measured)
             zl, zu = k.bound_reset(w, ip.lo, ip.hi, zl, zu, mu)
-            lam = least_squares_multipliers(p, ip, p.derive(point), zl, zu)
+            lam = least_squares_multipliers(p, kkt, p.derive(point), zu - zl)
             info = {"mu": mu, "alpha": 0.0, "tau": tau, "delta": delta}
             if stuck and ip.violation(point, w) > tol:
                 state = ip.state(point, lam, zl, zu)

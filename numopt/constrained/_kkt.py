@@ -27,14 +27,27 @@ class Dense:
 
     def factor(self, H, J, sigma, d):
         """Factor; sets `negative` and `zero`, the counts of the signs of the eigenvalues."""
+        self._keep(self.k.kkt_factor(H, J, sigma, d))
+
+    def newton(self, H, J, sigma, d, g, c):
+        """Factor and return `direction`, in one call of a kernel."""
+        found, direction = self.k.kkt_newton(H, J, sigma, d, g, c)
+        self._keep(found)
+        return direction
+
+    def _keep(self, found):
         self.n_factor += 1
-        self.factors, self.negative, self.zero = self.k.kkt_factor(H, J, sigma, d)
+        self.factors, self.negative, self.zero = found
         if self.factors is None:
             raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""
         return self.k.kkt_solve(self.factors, rx, rc)
+
+    def direction(self, g, c):
+        """Return (dx, dlam) for -(g, c), and the sums that `KKT.direction` tells of."""
+        return self.k.kkt_direction(self.factors, g, c)
 
 
 class KKT:
@@ -69,6 +82,24 @@ class KKT:
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""
         return self.inner.solve(rx, rc)
+
+    def newton(self, H, J, g, c, sigma=0.0, d=0.0):
+        """Factor and return `direction`, or None where the inertia is not that of a minimum with independent rows."""
+        found = None
+        if type(self.inner) is Dense and type(H) is type(J) is np.ndarray:
+            found = self.inner.newton(H, J, sigma, d, g, c)
+        else:
+            self.factor(H, J, sigma, d)
+        if self.inner.zero or self.inner.negative != J.shape[0]:
+            return None
+        return found or self.direction(g, c)
+
+    def direction(self, g, c):
+        """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
+        if type(self.inner) is Dense:
+            return self.inner.direction(g, c)
+        dx, dlam = self.solve(-g, -c)
+        return dx, dlam, *_array.host(g @ dx, c @ dlam, dx @ dx + dlam @ dlam)
 
     @property
     def name(self):

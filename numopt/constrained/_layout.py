@@ -30,8 +30,10 @@ class Layout:
 
     def __init__(self, space, x0, lower, upper):
         self.space, self.xp, self.whole, self.free = space, space.xp, x0, None
-        fixed = lower == upper
-        if fixed.any():
+        self.bounded = lower is not None
+        if not self.bounded:
+            lower, upper = np.full(x0.shape[0], -math.inf), np.full(x0.shape[0], math.inf)
+        elif (fixed := lower == upper).any():
             if fixed.all():
                 raise InvalidInputError(
                     "bounds fix every variable: at least one free one is expected; nothing to solve"
@@ -41,33 +43,33 @@ class Layout:
             self.whole = self.xp.where(self.is_free, x0, self.move(lower))
             x0, lower, upper = self.reduced(x0), lower[~fixed], upper[~fixed]
         self.x0, self.lower, self.upper = x0, lower, upper
+        self.bounded = self.bounded and bool(np.isfinite(lower).any() or np.isfinite(upper).any())
 
     def read_rows(self, blocks):
         """Order the rows by their bounds; the sizes of the blocks are known by now."""
-        low, high = (
-            [spread(f"{block.label}.{name}", getattr(block, side), block.size) for block in blocks]
-            for name, side in (("lb", "low"), ("ub", "high"))
-        )
-        low, high = (np.concatenate(side) if side else np.empty(0) for side in (low, high))
-        if (low > high).any():
+        low = _joined([spread(f"{block.label}.lb", block.low, block.size) for block in blocks])
+        high = _joined([spread(f"{block.label}.ub", block.high, block.size) for block in blocks])
+        if not (low <= high).all():
             i = np.flatnonzero(low > high)[0]
             raise InvalidInputError(
                 f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: lower <= upper is expected; "
                 f"swap or loosen them"
             )
         equal = low == high
-        self.m_user = low.size
+        self.m_user, self.order, self.target = low.size, None, None
         if equal.all():
-            self.rows = np.arange(low.size)
+            self.rows, self.n_eq, self.m = np.arange(low.size), low.size, low.size
+            self.low, self.high = low, high
         else:
             kind = np.where(equal, 0, np.where(np.isfinite(high - low), 1, 2))
             kind = np.where(np.isfinite(low) | np.isfinite(high), kind, 3)
             self.rows = np.argsort(kind, kind="stable")[: int((kind < 3).sum())]
-        self.n_eq, self.m = int(equal.sum()), self.rows.size
-        self.low, self.high = low[self.rows], high[self.rows]
-        in_order = self.m == self.m_user and bool((self.rows[1:] > self.rows[:-1]).all())
-        self.order = None if in_order else self.move(self.rows, self.xp.int64)
-        self.target = self.move(self.low[: self.n_eq]) if self.low[: self.n_eq].any() else None
+            self.n_eq, self.m = int(equal.sum()), self.rows.size
+            self.low, self.high = low[self.rows], high[self.rows]
+            if self.m < self.m_user or (self.rows[1:] < self.rows[:-1]).any():
+                self.order = self.move(self.rows, self.xp.int64)
+        if self.low[: self.n_eq].any():
+            self.target = self.move(self.low[: self.n_eq])
 
     def move(self, values, dtype=None):
         """Bring host data to where the variables live."""
@@ -118,9 +120,9 @@ class Layout:
 
 
 def read_bounds(n, bounds, x0):
-    """Return NumPy vectors of lower and upper bounds."""
+    """Return NumPy vectors of lower and upper bounds, or None twice where there are none."""
     if bounds is None:
-        return np.full(n, -math.inf), np.full(n, math.inf)
+        return None, None
     if hasattr(bounds, "lb"):
         lower, upper = spread("bounds.lb", bounds.lb, n), spread("bounds.ub", bounds.ub, n)
     else:
@@ -145,12 +147,21 @@ def read_bounds(n, bounds, x0):
 
 def spread(name, side, size):
     """Return one side of bounds as a NumPy vector; a number stands for all rows."""
-    side = np.asarray(_array.host(side) if _array.is_array(side) else side, float)
+    if type(side) is not np.ndarray:
+        side = _array.host(side) if _array.is_array(side) else side
+    side = np.asarray(side, float)
     if side.size not in (1, size):
         raise InvalidInputError(f"{name} has {side.size} entries: 1 or {size} are expected; give one for each row")
     if np.isnan(side).any():
         raise InvalidInputError(f"{name} holds NaN: numbers or infinities are expected; use inf for no bound")
+    if side.shape == (size,):
+        return side
     return np.full(size, side.ravel()) if side.size != size else side.ravel()
+
+
+def _joined(parts):
+    """Return vectors as one."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0)
 
 
 def scattered(xp, whole, index, values):

@@ -19,7 +19,7 @@ from numopt.constrained._problem import Problem
 from numopt.constrained._regular import Breakdown, Regulariser
 from numopt.constrained._result import ConstrainedResult, second_order
 from numopt.constrained._sketch import KINDS
-from numopt.constrained._slacks import Interior, least_squares_multipliers
+from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
 
 _OF_SCIPY = ("slsqp", "trust-constr", "cobyla", "cobyqa")
@@ -187,8 +187,7 @@ def _auto(p, kkt, tol, lam, z0):
             end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
         return end
     if lam is None:
-        zero = p.xp.zeros_like(start.x)
-        lam = least_squares_multipliers(p, Interior(p, kkt), start, zero, zero)
+        lam = least_squares_multipliers(p, kkt, start)
     try:
         return (yield from exact_newton(p, kkt, regular, State(start, lam)))
     except LineSearchFailed as failed:

@@ -63,21 +63,19 @@ def _stacked(xp, parts, n):
     return Operator((int(ends[-1]), n), lambda p: xp.concat([A.matvec(p) for A in parts]), rmatvec)
 
 
-def total(xp, space, parts, n):
-    """Return the sum of square matrices, in the least structured of their forms."""
-    if parts and all(type(A) is np.ndarray for A in parts):  # the common case, called often
-        return sum(parts[1:], start=parts[0])
-    if any(hasattr(A, "matvec") for A in parts):
-        parts = [as_operator(A) for A in parts]
-        return parts[0] if len(parts) == 1 else Operator((n, n), lambda p: sum(A.matvec(p) for A in parts))
-    if not parts:
-        return xp.zeros((n, n), dtype=space.dtype, device=space.device)
-    out = parts[0]
-    for A in parts[1:]:
-        out = out + A
-        if not _array.is_sparse(out):  # a sparse and a dense one make a matrix object
-            out = xp.asarray(out, device=space.device)
-    return out.tocsr() if _array.is_sparse(out) else out
+def plus(xp, space, A, B):
+    """Return A + B for symmetric matrices, in the less structured of their forms; None stands for nothing."""
+    if type(A) is type(B) is np.ndarray:  # the common case, called often
+        return A + B
+    if A is None:
+        return as_operator(B) if hasattr(B, "matvec") else B
+    if hasattr(A, "matvec") or hasattr(B, "matvec"):
+        A, B = as_operator(A), as_operator(B)
+        return Operator(A.shape, lambda p: A.matvec(p) + B.matvec(p))
+    out = A + B
+    if _array.is_sparse(out):
+        return out.tocsr()
+    return xp.asarray(out, device=space.device)  # a sparse and a dense one make a matrix object
 
 
 def rows_scaled(A, scale):

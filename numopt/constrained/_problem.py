@@ -13,7 +13,7 @@ import numpy as np
 from numopt import _array
 from numopt._kernels import kernels, use_kernels
 from numopt.constrained._layout import Layout, scattered
-from numopt.constrained._operator import Operator, rows_scaled, stack, total, transposed_times
+from numopt.constrained._operator import Operator, as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._point import Point
 from numopt.constrained._quasi_newton import QuasiNewton
 from numopt.constrained._scales import all_finite, chosen_scales
@@ -45,11 +45,10 @@ class Problem:
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
         self.l, self.u = self.layout.move(self.layout.lower), self.layout.move(self.layout.upper)
-        finite = np.isfinite(self.layout.lower).any() or np.isfinite(self.layout.upper).any()
-        self.bounded = bool(finite) or self.m > self.n_eq
+        self.bounded = self.layout.bounded or self.m > self.n_eq
         self.sf, self.sc = 1.0, None
         self._scale(self.derive(Point(x0, f, self._rows(c), True)), scaled)
-        self.secant = self._secant()
+        self.secant, self._curved = self._secant(), self._with_hessians()
 
     def _first(self, full):
         """Evaluate all at the start."""
@@ -58,12 +57,12 @@ class Problem:
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
         c = [block.value(full) for block in self.blocks]
         for block, values in zip(self.blocks, c, strict=True):
-            all_finite(f"{block.label}.fun(x0)", values)
+            if not self.space.finite(values):
+                all_finite(f"{block.label}.fun(x0)", values)
         return f, c
 
     def _scale(self, start, scaled):
         """Choose the scales from the gradients at the start, and check these."""
-        all_finite("the gradient of fun at x0", start.g)
         # a caller's preconditioner knows the problem as it is
         by_products = isinstance(start.J, Operator) or self.objective.products is not None
         scaled = scaled and not by_products
@@ -74,10 +73,12 @@ class Problem:
         self.sf, scales = chosen_scales(self.xp, start, scaled)
         if scales is not None:
             self.sc, low, high = self.layout.move(scales), low * scales, high * scales
-        low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
+        if self.layout.target is not None:  # equality rows less their right-hand sides
+            low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
         self.low, self.high = self.layout.move(low), self.layout.move(high)
         self.cl, self.cu = self.low[e:], self.high[e:]
         self.row_scales = self.layout.move(np.ones(self.m)) if self.sc is None else self.sc
+        self._no_rows = self.xp.zeros((0, self.n), dtype=self.space.dtype, device=self.space.device)
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
 
     def _rescaled(self, start):
@@ -98,6 +99,14 @@ class Problem:
         kind = "sr1" if "sr1" in kinds else "bfgs"
         return QuasiNewton(kind, self.xp, self.space.device, self.space.dtype, self.n)
 
+    def _with_hessians(self):
+        """Return the blocks that have a Hessian, with their rows; None where one block has all rows."""
+        ends = np.cumsum([0, *(block.size for block in self.blocks)]).tolist()
+        if len(self.blocks) == 1:
+            return [(block, None) for block in self.blocks if block.hess is not None]
+        rows = (slice(i, j) for i, j in zip(ends, ends[1:], strict=False))
+        return [(block, at) for block, at in zip(self.blocks, rows, strict=True) if block.hess is not None]
+
     # ---------------------------------------------------------------- evaluation
 
     def point(self, x):
@@ -105,7 +114,7 @@ class Problem:
         full = self.layout.full(x)
         f = self.objective.value(full) * self.sf
         c = self._rows([block.value(full) for block in self.blocks])
-        return Point(x, f, c, math.isfinite(f) and (self.m == 0 or math.isfinite(_array.host(c @ c))))
+        return Point(x, f, c, math.isfinite(f) and (self.m == 0 or self.space.finite(c)))
 
     def derive(self, point):
         """Add gradient and Jacobian to a point."""
@@ -120,19 +129,19 @@ class Problem:
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
-        full, parts = self.layout.full(point.x), []
+        full = self.layout.full(point.x)
         if point.Hf is None and (H := self.objective.hessian(full)) is not None:
-            point.Hf = H if self.sf == 1.0 else rows_scaled(H, self.sf)
-        if point.Hf is not None:
-            parts.append(point.Hf)
+            H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
+            point.Hf = as_operator(H) if hasattr(H, "matvec") else H
+        H = point.Hf
         if self.objective.products is not None:
-            parts.append(Operator((full.shape[0],) * 2, lambda p: self.sf * self.objective.product(full, p)))
-        at, v = 0, self.row_multipliers(lam, scaled=True)
-        for block in self.blocks:
-            if block.hess is not None:
-                parts.append(block.hessian(full, v[at : at + block.size]))
-            at += block.size
-        H = self.layout.hessian(total(self.xp, self.space, parts, full.shape[0]))
+            H = Operator((full.shape[0],) * 2, lambda p: self.sf * self.objective.product(full, p))
+        v = self.row_multipliers(lam, scaled=True)
+        for block, rows in self._curved:
+            H = plus(self.xp, self.space, H, block.hessian(full, v if rows is None else v[rows]))
+        if H is None:
+            H = self.xp.zeros((full.shape[0],) * 2, dtype=self.space.dtype, device=self.space.device)
+        H = self.layout.hessian(H)
         return H if self.secant is None else H + self.secant.matrix
 
     def convexer(self, point, H):
@@ -177,31 +186,39 @@ class Problem:
         """Return grad f + J^T lam."""
         return point.g + transposed_times(point.J, lam) if self.m else point.g
 
+    def _dual_parts(self, point, lam):
+        """Return (g, J) of which kernels form g + J^T lam: where J is not dense, the sum and no rows."""
+        if type(point.J) is np.ndarray or _array.is_array(point.J):
+            return point.g, point.J
+        return self.lagrangian_gradient(point, lam), self._no_rows
+
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
         point, lam = self.derive(state.point), state.lam
-        state.gL = self.lagrangian_gradient(point, lam)
-        state.lc, state.cc, state.gg, *errors, size = self.k.equality_measures(
-            state.gL, point.c, lam, self.row_scales, self.sf
+        state.gL, state.lc, state.cc, state.gg, stationarity, violation, size = self.k.lagrangian_measures(
+            *self._dual_parts(point, lam), point.c, lam, self.row_scales, self.sf
         )
-        state.error = _largest(errors[0] / max(1.0, size / (100.0 * max(1, self.m))), errors[1])
+        state.error = _largest(self._relative(stationarity, size), violation)
         return state
 
     def errors(self, state):
         """Return (kkt_error, stationarity, violation, complementarity), unscaled, as floats."""
         point, lam = self.derive(state.point), state.lam
-        gL = self.lagrangian_gradient(point, lam)
+        g, J = self._dual_parts(point, lam)
         if state.zl is not None:
-            gL = gL - state.zl + state.zu
-        errors = self.k.kkt_errors(gL, point.c, lam, self.low, self.high, self.row_scales, self.sf)
-        stationarity, violation, complementarity = errors
+            g = g - state.zl + state.zu
+        stationarity, violation, complementarity, size = self.k.kkt_errors(
+            g, J, point.c, lam, self.low, self.high, self.row_scales, self.sf
+        )
         if state.zl is not None:
             off, product = self.k.bound_errors(point.x, self.l, self.u, state.zl, state.zu)
             violation, complementarity = _largest(violation, off), _largest(complementarity, product / self.sf)
-        size = 1.0
-        if self.m:
-            size = max(1.0, _array.host(self.xp.sum(self.xp.abs(lam * self.row_scales))) / (100.0 * self.sf * self.m))
-        return _largest(stationarity / size, violation, complementarity), stationarity, violation, complementarity
+        error = _largest(self._relative(stationarity, size), violation, complementarity)
+        return error, stationarity, violation, complementarity
+
+    def _relative(self, stationarity, size):
+        """Return the stationarity divided by the mean multiplier over 100 where that is above 1."""
+        return stationarity / max(1.0, size / (100.0 * max(1, self.m)))
 
     def certificate(self, state):
         """Recompute the KKT error from the caller's functions at the point; evaluations at it are not repeated."""

@@ -24,8 +24,8 @@ def restored(ip, point, w, theta, filter_, measured):
         for _ in range(_TRIES):
             # (J^T J + damping S^-2) dw = -J^T c, as a KKT system with a lower right block -I
             ip.factor_with(point.J, damping * max(cc**0.5, 1e-8) / near**2, ip.p.null_hessian(point.J), 0.0, 1.0)
-            dw, _ = ip.solve(zero, c)
-            if math.isfinite(_array.host(dw @ dw)):
+            dw, _, size = ip.direction(zero, c)
+            if math.isfinite(size):
                 *_, alpha, _ = ip.k.bound_steps(w, dw, ip.lo, ip.hi, zero, zero, 0.0, 0.99)
                 trial, new_w = ip.at(w + dw * alpha)
                 if trial.finite:

@@ -1,5 +1,7 @@
 """Scales of the objective and of the rows, so that no gradient is larger than 100 at the start."""
 
+import math
+
 import numpy as np
 
 from numopt import _array
@@ -11,15 +13,17 @@ _LARGEST_GRADIENT = 100.0  # at the start, after scaling
 
 def chosen_scales(xp, start, scaled):
     """Return the scale of f and those of the rows, on the host, or None for ones; check derivatives at the start."""
-    sf = 1.0
-    if scaled:
-        largest = _array.host(xp.max(xp.abs(start.g)))
-        sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8)
+    largest = _array.host(xp.max(xp.abs(start.g)))
+    if not math.isfinite(largest):
+        all_finite("the gradient of fun at x0", start.g)
+    sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8) if scaled else 1.0
     if start.c.shape[0] == 0 or isinstance(start.J, Operator):
         return sf, None
     sizes = _row_sizes(xp, start.J)
-    all_finite("the Jacobian of the constraints at x0", sizes)
-    if not (scaled and sizes.max() > _LARGEST_GRADIENT):
+    largest = sizes.max()
+    if not math.isfinite(largest):
+        all_finite("the Jacobian of the constraints at x0", sizes)
+    if not (scaled and largest > _LARGEST_GRADIENT):
         return sf, None
     return sf, np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
 

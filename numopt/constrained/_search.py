@@ -28,20 +28,22 @@ class Search:
         """Return (theta, phi), infinite where a point cannot be evaluated."""
         if not point.finite:
             return math.inf, math.inf
-        logs = _array.host(self.ip.k.barrier(w, self.ip.lo, self.ip.hi, self.mu)[0])
-        return self.ip.violation(point, w), point.f + finite(logs, "the barrier function")
+        logs = 0.0
+        if self.ip.p.bounded:
+            logs = finite(self.ip.k.barrier(w, self.ip.lo, self.ip.hi, self.mu)[0], "the barrier function")
+        return self.ip.violation(point, w), point.f + logs
 
-    def step(self):
-        """Solve for the direction and search along it; say whether a step was accepted."""
-        ip, xp = self.ip, self.ip.xp
-        dw, self.dlam = ip.solve(self.rw, self.c)
-        self.slope, size, reach = _array.host(self.g @ dw, dw @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(self.w))))
+    def step(self, dw, dlam, size):
+        """Search along a direction of the size |(dw, dlam)|^2; say whether a step was accepted."""
+        ip, xp, self.dlam = self.ip, self.ip.xp, dlam
         finite(size, "the size of the step")
-        bounds = ip.lo, ip.hi
-        self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
-            self.w, dw, *bounds, self.zl, self.zu, self.mu, self.fraction
-        )
-        finite(longest + self.longest_z, "the length of the step")
+        self.slope, reach = _array.host(self.g @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(self.w))))
+        longest = self.longest_z = 1.0
+        if ip.p.bounded:
+            self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
+                self.w, dw, ip.lo, ip.hi, self.zl, self.zu, self.mu, self.fraction
+            )
+            finite(longest + self.longest_z, "the length of the step")
         self.slack = 10 * ip.eps * max(1.0, abs(self.old[1]))
         self.alpha, shortest = longest, self.filter.shortest(self.old[0], self.slope)
         first = None
@@ -81,7 +83,7 @@ class Search:
         ip, c, theta, alpha = self.ip, self.c, self.old[0], self.alpha
         for _ in range(_CORRECTIONS):
             c = alpha * c + ip.residual(trial, w)
-            dw, _ = ip.solve(self.rw, c)
+            dw, *_ = ip.direction(self.rw, c)
             none = 0.0 * dw
             *_, alpha, _ = ip.k.bound_steps(self.w, dw, ip.lo, ip.hi, none, none, self.mu, self.fraction)
             trial, w = ip.at(self.w + dw * alpha)

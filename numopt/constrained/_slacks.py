@@ -45,34 +45,58 @@ class Interior:
 
     def factor_with(self, J, sigma, H, tau, delta):
         """Factor the system with H + Sigma + tau I, slacks eliminated."""
-        self.sigma = sigma[self.n :] + tau
-        d = delta
-        if self.slacks:
-            zero = self.xp.zeros(self.e, dtype=sigma.dtype, device=self.p.space.device)
-            d = self.xp.concat([zero, 1.0 / self.sigma]) + delta
-        self.kkt.factor(H, J, sigma[: self.n] + tau, d)
+        self.kkt.factor(H, J, *self._diagonals(sigma, tau, delta))
 
-    def solve(self, rw, rc):
-        """Return (dw, dlam) for the residuals (rw, rc) of the gradient and of c - s: the Newton step."""
+    def direction(self, rw, rc):
+        """Return (dw, dlam, |step|^2) for the residuals (rw, rc) of the gradient and of c - s: the Newton step."""
+        return self._with_slacks(self.kkt.direction(*self._without_slacks(rw, rc)), rw)
+
+    def newton(self, J, sigma, H, rw, rc):
+        """Return `direction` for the system with H + Sigma, or None where its inertia is not that of a minimum."""
+        diagonals = self._diagonals(sigma, 0.0, 0.0)
+        found = self.kkt.newton(H, J, *self._without_slacks(rw, rc), *diagonals)
+        return found and self._with_slacks(found, rw)
+
+    def _diagonals(self, sigma, tau, delta):
+        """Return what is added to H and taken from the lower right block."""
         if not self.slacks:
-            return self.kkt.solve(-rw, -rc)
-        rx, share = rw[: self.n], rw[self.n :] / self.sigma
-        dx, dlam = self.kkt.solve(-rx, -self.xp.concat([rc[: self.e], rc[self.e :] + share]))
-        return self.xp.concat([dx, dlam[self.e :] / self.sigma - share]), dlam
+            return sigma + tau, delta
+        self.sigma = sigma[self.n :] + tau
+        zero = self.xp.zeros(self.e, dtype=sigma.dtype, device=self.p.space.device)
+        return sigma[: self.n] + tau, self.xp.concat([zero, 1.0 / self.sigma]) + delta
+
+    def _without_slacks(self, rw, rc):
+        if not self.slacks:
+            return rw, rc
+        return rw[: self.n], self.xp.concat([rc[: self.e], rc[self.e :] + rw[self.n :] / self.sigma])
+
+    def _with_slacks(self, found, rw):
+        dx, dlam, *_, size = found
+        if not self.slacks:
+            return dx, dlam, size
+        ds = (dlam[self.e :] - rw[self.n :]) / self.sigma
+        return self.xp.concat([dx, ds]), dlam, size + _array.host(ds @ ds)
 
 
-def least_squares_multipliers(p, ip, point, zl, zu):
-    """Return multipliers that make the gradient of the Lagrangian as small as they can; 0 if they are large."""
-    xp = p.xp
-    lam = xp.zeros_like(point.c)
+def least_squares_multipliers(p, kkt, point, z=None):
+    """Return multipliers that make the gradient of the Lagrangian as small as they can; 0 if they are large.
+
+    `z` is what bounds add to the gradient by (x, s), None where there are none.
+    """
+    xp, g, c, d = p.xp, point.g, 0.0 * point.c, 0.0
     if p.m == 0:
-        return lam
-    one = xp.ones_like(zl)
-    rw = ip.joined(point.g, xp.zeros_like(zl[p.n :])) - zl + zu
-    ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 0.0)
-    if ip.kkt.zero:
-        ip.factor_with(point.J, one * 0.0, p.null_hessian(point.J), 1.0, 1e-8)
-    left, lam = ip.solve(rw, lam)
-    largest, size = _array.host(xp.max(xp.abs(lam)), left @ left)
+        return c
+    if z is not None:
+        g = g + z[: p.n]
+        if p.m > p.n_eq:  # slacks are eliminated: those of size one turn into a block -I
+            c = xp.concat([c[: p.n_eq], z[p.n :]])
+            d = xp.concat([0.0 * c[: p.n_eq], 1.0 + 0.0 * z[p.n :]])
+    H = p.null_hessian(point.J)
+    found = kkt.newton(H, point.J, g, c, 1.0, d)
+    if found is None:
+        kkt.factor(H, point.J, 1.0, d + 1e-8)
+        found = kkt.direction(g, c)
+    lam, size = found[1], found[4]
+    largest = _array.host(xp.max(xp.abs(lam)))
     finite(largest + size, "the largest multiplier at the start")
-    return lam if largest <= 1e3 else xp.zeros_like(lam)
+    return lam if largest <= 1e3 else 0.0 * lam

@@ -138,11 +138,31 @@ def test_nan_is_seen(k, n):
 
 def test_measures_of_equalities(k, dtype):
     rng = np.random.default_rng(0)
-    gL, c, lam, sc = (rng.random(n).astype(dtype) + 0.1 for n in (7, 4, 4, 4))
+    g, c, lam, sc = (rng.random(n).astype(dtype) + 0.1 for n in (7, 4, 4, 4))
+    J = rng.standard_normal((4, 7)).astype(dtype)
+    gL = g + J.T @ lam
     expected = lam @ c, c @ c, gL @ gL, abs(gL).max() / 0.5, (c / sc).max(), (lam * sc).sum() / 0.5
-    _close(k.equality_measures(gL, c, lam, sc, 0.5), expected, dtype)
+    for parts in ((g, J), (gL, J[:0])):
+        found, *measures = k.lagrangian_measures(*parts, c, lam, sc, 0.5)
+        _close(found, gL, dtype)
+        _close(tuple(measures), expected, dtype)
     none = c[:0]
-    _close(k.equality_measures(gL, none, none, none, 1.0), (0, 0, gL @ gL, abs(gL).max(), 0, 0), dtype)
+    _close(k.lagrangian_measures(gL, J[:0], none, none, none, 1.0)[1:], (0, 0, gL @ gL, abs(gL).max(), 0, 0), dtype)
+    errors = k.kkt_errors(g, J, c, lam, 0 * c, 0 * c, sc, 0.5)
+    _close(errors, (expected[3], expected[4], 0, expected[5]), dtype)
+
+
+@pytest.mark.parametrize("n", [6, 60])
+def test_newton_step_is_factor_and_direction(k, n, dtype):
+    rng = np.random.default_rng(n)
+    H, J, g, c = (rng.standard_normal(s).astype(dtype) for s in ((n, n), (2, n), (n,), (2,)))
+    H = H + H.T
+    (factor, *counts), (dx, dlam, *sums) = k.kkt_newton(H, J, 0.5, 0.0, g, c)
+    assert counts == list(k.kkt_factor(H, J, 0.5, 0.0)[1:])
+    step = np.linalg.solve(naive.kkt_matrix(H, J, np.full(n, 0.5), np.zeros(2)).astype(float), -np.append(g, c))
+    _close(np.concatenate([dx, dlam]), step, dtype)
+    _close(tuple(sums), (g @ step[:n], c @ step[n:], step @ step), dtype)
+    _close(np.concatenate(k.kkt_direction(factor, g, c)[:2]), step, dtype)
 
 
 @pytest.mark.parametrize("at", [0, 2, 4])
@@ -152,8 +172,9 @@ def test_no_measure_loses_a_nan(k, at):
     low, high = good - 1, good + 1
     for spoilt in range(3):
         gL, c, lam = (bad if spoilt == i else good for i in range(3))
-        assert np.isnan(k.equality_measures(gL, c, lam, good, 1.0)[3:]).any()
-        assert np.isnan(k.kkt_errors(gL, c, lam, low, high, good, 1.0)).any()
+        none = np.zeros((0, 5))
+        assert np.isnan(k.lagrangian_measures(gL, none, c, lam, good, 1.0)[4:]).any()
+        assert np.isnan(k.kkt_errors(gL, none, c, lam, low, high, good, 1.0)).any()
     for x, zl, zu in ((bad, good, good), (good, bad, good), (good, good, bad)):
         assert np.isnan(k.bound_errors(x, low, high, zl, zu)).any()
         assert np.isnan(k.complementarity(x, low, high, zl, zu, 0.1))

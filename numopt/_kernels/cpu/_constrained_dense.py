@@ -16,10 +16,9 @@ _ALPHA = (1 + math.sqrt(17)) / 8
 
 
 @jit
-def assembled(H, J, sigma, d, tau, delta):
-    """Return [[H + diag(sigma) + tau I, J^T], [J, -diag(d) - delta I]]; an empty `sigma` or `d` counts as zeros."""
+def assemble(A, H, J, sigma, d, tau, delta):
+    """Set A to [[H + diag(sigma) + tau I, J^T], [J, -diag(d) - delta I]]; an empty `sigma` or `d` counts as zeros."""
     m, n = J.shape
-    A = np.empty((n + m, n + m), H.dtype)
     for i in range(n):
         for j in range(n):
             A[i, j] = H[i, j]
@@ -31,14 +30,13 @@ def assembled(H, J, sigma, d, tau, delta):
         for j in range(m):
             A[n + i, n + j] = 0.0
         A[n + i, n + i] = -delta if d.size == 0 else -d[i] - delta
-    return A
 
 
 @jit
-def equilibrated(A):
-    """Scale rows and columns of A to size 1, in place; return the scale (NaN if A holds one)."""
+def equilibrate(A, scale):
+    """Scale rows and columns of A to size 1, in place, and set the scale (NaN if A holds one)."""
     n = A.shape[0]
-    scale = np.ones(n, A.dtype)
+    scale[:] = 1.0
     largest = np.empty(n, A.dtype)
     for _ in range(3):
         for j in range(n):
@@ -51,30 +49,49 @@ def equilibrated(A):
         for j in range(n):
             if not math.isfinite(largest[j]):
                 scale[:] = np.nan
-                return scale
+                return
             if largest[j] > 0:
                 scale[j] /= math.sqrt(largest[j])
     for j in range(n):
         for i in range(n):
             A[j, i] *= scale[i] * scale[j]
-    return scale
 
 
 @jit
-def small(H, J, sigma, d, tau, delta):
-    """Return (triangle, pivots, scale, negative, zero) of the KKT matrix."""
-    A = assembled(H, J, sigma, d, tau, delta)
-    scale = equilibrated(A)
-    pivots = factored(A)
-    negative, zero = inertia(A, pivots)
-    return A, pivots, scale, negative, zero
+def small(A, pivots, scale, H, J, sigma, d, tau, delta):
+    """Set triangle, pivots and scale to the factors of the KKT matrix; return the counts (negative, zero)."""
+    assemble(A, H, J, sigma, d, tau, delta)
+    equilibrate(A, scale)
+    factor(A, pivots)
+    return inertia(A, pivots)
 
 
 @jit
-def factored(A):
-    """Factor a symmetric matrix in place; return the pivots, which count from 1 and are negative for blocks of two."""
+def direction(A, pivots, scale, g, c, step):
+    """Set `step` to the solution for -(g, c); return (g.dx, c.dlam, |step|^2)."""
+    solve(A, pivots, scale, g, c, -1.0, step)
+    n, gd, cd, size = g.size, 0.0, 0.0, 0.0
+    for i in range(n):
+        gd += g[i] * step[i]
+    for i in range(c.size):
+        cd += c[i] * step[n + i]
+    for i in range(step.size):
+        size += step[i] * step[i]
+    return gd, cd, size
+
+
+@jit
+def newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step):
+    """Do both: factor, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2)."""
+    negative, zero = small(A, pivots, scale, H, J, sigma, d, tau, delta)
+    gd, cd, size = direction(A, pivots, scale, g, c, step)
+    return negative, zero, gd, cd, size
+
+
+@jit
+def factor(A, pivots):
+    """Factor a symmetric matrix in place; the pivots count from 1 and are negative for blocks of two."""
     n = A.shape[0]
-    pivots = np.empty(n, np.int32)
     k = 0
     while k < n:
         step, p = 1, k
@@ -124,7 +141,6 @@ def factored(A):
                 A[k, j], A[k + 1, j] = y, z
             pivots[k] = pivots[k + 1] = -(p + 1)
         k += step
-    return pivots
 
 
 @jit
@@ -147,15 +163,14 @@ def inertia(A, pivots):
 
 
 @jit
-def solved(A, pivots, scale, top, low):
-    """Return the two parts of the solution for the right-hand side (top, low)."""
-    n, m = top.size, low.size
-    b = np.empty(n + m, A.dtype)
+def solve(A, pivots, scale, top, low, sign, b):
+    """Set b to the solution for the right-hand side `sign` (top, low)."""
+    n = top.size
     for i in range(n):
-        b[i] = top[i] * scale[i]
-    for i in range(m):
-        b[n + i] = low[i] * scale[n + i]
-    n, k = n + m, 0
+        b[i] = sign * top[i] * scale[i]
+    for i in range(low.size):
+        b[n + i] = sign * low[i] * scale[n + i]
+    n, k = b.size, 0
     while k < n:
         step = 1 if pivots[k] > 0 else 2
         p, last = abs(pivots[k]) - 1, k + step - 1
@@ -181,4 +196,3 @@ def solved(A, pivots, scale, top, low):
         b[k], b[p] = b[p], b[k]
         k -= step
     b *= scale
-    return b[: top.size], b[top.size :]

@@ -14,30 +14,59 @@ from numopt._kernels.cpu._jit import jit
 
 def kkt_matrix(H, J, sigma, d):
     """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
-    return _dense.assembled(*_parts(H, J, sigma, d))
+    A = np.empty((sum(J.shape),) * 2, H.dtype)
+    _dense.assemble(A, *_parts(H, J, sigma, d))
+    return A
 
 
 def kkt_factor(H, J, sigma, d):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
-    parts = _parts(H, J, sigma, d)
-    if sum(J.shape) <= _dense.SMALL:
-        A, pivots, scale, negative, zero = _dense.small(*parts)
-        factor = A, pivots, scale
+    N = sum(J.shape)
+    if N <= _dense.SMALL:
+        A, pivots, scale = factor = _places(N, H.dtype)
+        negative, zero = _dense.small(A, pivots, scale, *_parts(H, J, sigma, d))
     else:
-        A = _dense.assembled(*parts)
-        scale = _dense.equilibrated(A)
+        A, scale = kkt_matrix(H, J, sigma, d), np.empty(N, H.dtype)
+        _dense.equilibrate(A, scale)
         if scale[0] != scale[0]:
-            return None, 0, A.shape[0]
+            return None, 0, N
         sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
-        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * A.shape[0])
+        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * N)
         factor = lower.T, pivots, scale
         negative, zero = _dense.inertia(lower.T, pivots)
-    return (factor if factor[2][0] == factor[2][0] else None), negative, zero
+    return (factor if scale[0] == scale[0] else None), negative, zero
 
 
 def kkt_solve(factor, rx, rc):
     """Return the solution for the right-hand side (rx, rc), in the same two parts."""
-    return _dense.solved(*factor, rx, rc)
+    step = np.empty(rx.size + rc.size, rx.dtype)
+    _dense.solve(*factor, rx, rc, 1.0, step)
+    return step[: rx.size], step[rx.size :]
+
+
+def kkt_direction(factor, g, c):
+    """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
+    step = np.empty(g.size + c.size, g.dtype)
+    sums = _dense.direction(*factor, g, c, step)
+    return step[: g.size], step[g.size :], *sums
+
+
+def kkt_newton(H, J, sigma, d, g, c):
+    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
+    N = sum(J.shape)
+    if N > _dense.SMALL:
+        found = kkt_factor(H, J, sigma, d)
+        return found, found[0] and kkt_direction(found[0], g, c)
+    factor, step = _places(N, H.dtype), np.empty(N, H.dtype)
+    negative, zero, *sums = _dense.newton(*factor, *_parts(H, J, sigma, d), g, c, step)
+    known = factor if factor[2][0] == factor[2][0] else None
+    return (known, negative, zero), (step[: g.size], step[g.size :], *sums)
+
+
+def _places(N, dtype):
+    """Return empty arrays for triangle, pivots and scale."""
+    both = np.empty((N + 1, N), dtype)
+    return both[:N], np.empty(N, np.int32), both[N]
 
 
 def _parts(H, J, sigma, d):
@@ -57,13 +86,42 @@ def _larger(worst, value):
     return value if value > worst or value != value else worst
 
 
+def lagrangian_measures(g, J, c, lam, sc, sf):
+    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2; unscaled stationarity, violation and sum of |multipliers|)."""
+    gL = g.copy()
+    return gL, *_measures(gL, J, c, lam, sc, sf)
+
+
 @jit
-def kkt_errors(dual, c, lam, low, high, sc, sf):
-    """Return (stationarity, violation, complementarity) of rows low <= c <= high, unscaled."""
-    stationarity = violation = product = 0.0
-    for j in range(dual.size):
-        stationarity = _larger(stationarity, abs(dual[j]))
+def _measures(gL, J, c, lam, sc, sf):
+    """Add J^T lam to gL; return the measures."""
+    lc = cc = gg = stationarity = violation = size = 0.0
     for i in range(c.size):
+        lc += lam[i] * c[i]
+        cc += c[i] * c[i]
+        size += abs(lam[i]) * sc[i]
+        off = abs(c[i]) / sc[i]
+        violation = _larger(violation, off)
+    for i in range(J.shape[0]):
+        for j in range(gL.size):
+            gL[j] += J[i, j] * lam[i]
+    for j in range(gL.size):
+        gg += gL[j] * gL[j]
+        stationarity = _larger(stationarity, abs(gL[j]))
+    return lc, cc, gg, stationarity / sf, violation, size / sf
+
+
+@jit
+def kkt_errors(g, J, c, lam, low, high, sc, sf):
+    """Return (stationarity, violation, complementarity, sum of |lam|) of rows low <= c <= high, unscaled."""
+    stationarity = violation = product = size = 0.0
+    for j in range(g.size):
+        dual = 0.0 + g[j]
+        for i in range(J.shape[0]):
+            dual += J[i, j] * lam[i]
+        stationarity = _larger(stationarity, abs(dual))
+    for i in range(c.size):
+        size += abs(lam[i]) * sc[i]
         off = max(low[i] - c[i], c[i] - high[i]) / sc[i]
         violation = _larger(violation, off)
         if low[i] != high[i]:
@@ -72,23 +130,7 @@ def kkt_errors(dual, c, lam, low, high, sc, sf):
             product = _larger(product, paid)
         elif not abs(lam[i]) < math.inf:
             product = math.nan
-    return stationarity / sf, violation, product / sf
-
-
-@jit
-def equality_measures(gL, c, lam, sc, sf):
-    """Return (lam.c, |c|^2, |gL|^2; of the unscaled problem stationarity, violation and sum of |multipliers|)."""
-    lc = cc = gg = stationarity = violation = size = 0.0
-    for i in range(c.size):
-        lc += lam[i] * c[i]
-        cc += c[i] * c[i]
-        size += abs(lam[i]) * sc[i]
-        off = abs(c[i]) / sc[i]
-        violation = _larger(violation, off)
-    for j in range(gL.size):
-        gg += gL[j] * gL[j]
-        stationarity = _larger(stationarity, abs(gL[j]))
-    return lc, cc, gg, stationarity / sf, violation, size / sf
+    return stationarity / sf, violation, product / sf, size / sf
 
 
 @jit
@@ -240,9 +282,11 @@ def warmup(dtype):
     factor, *_ = kkt_factor(eye, eye[:1], 0.0, one[:1])
     big = np.eye(_dense.SMALL, dtype=dtype)
     kkt_factor(big, big[:1], 0.0, 0.0)
-    kkt_errors(one, one, one, one, one, one, mu)
-    equality_measures(one, one, one, one, mu)
+    kkt_newton(eye, eye[:1], 0.0, 0.0, one, one[:1])
     kkt_solve(factor, one, one[:1])
+    kkt_direction(factor, one, one[:1])
+    kkt_errors(one, eye, one, one, one, one, one, mu)
+    lagrangian_measures(one, eye, one, one, one, mu)
     for function in (bound_errors, bound_curvature):
         function(one, 0 * one, 2 * one, one, one)
     pushed(one, 0 * one, 2 * one, 0.01)

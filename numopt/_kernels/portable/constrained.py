@@ -46,30 +46,48 @@ def kkt_solve(factor, rx, rc):
     return out[: rx.shape[0]], out[rx.shape[0] :]
 
 
-def kkt_errors(dual, c, lam, low, high, sc, sf):
-    """Return (stationarity, violation, complementarity) of rows low <= c <= high, unscaled.
+def kkt_direction(factor, g, c):
+    """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
+    dx, dlam = kkt_solve(factor, -g, -c)
+    return dx, dlam, *_array.host(g @ dx, c @ dlam, dx @ dx + dlam @ dlam)
 
-    `dual` is the gradient of the Lagrangian, `sf` and `sc` are the scales of f and of the rows. Multipliers of
-    equalities, where low = high, cost nothing; those of a side without a bound count as they are.
+
+def kkt_newton(H, J, sigma, d, g, c):
+    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
+    found = kkt_factor(H, J, sigma, d)
+    return found, found[0] and kkt_direction(found[0], g, c)
+
+
+def lagrangian_measures(g, J, c, lam, sc, sf):
+    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2; unscaled stationarity, violation and sum of |multipliers|).
+
+    `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `g` that is the sum already.
     """
-    xp = _array.namespace(dual)
-    zero = xp.zeros_like(dual[0])
+    xp = _array.namespace(g)
+    gL = g + lam @ J if J.shape[0] else g
+    off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
+    return gL, *_array.host(lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf)
+
+
+def kkt_errors(g, J, c, lam, low, high, sc, sf):
+    """Return (stationarity, violation, complementarity, sum of |lam|) of rows low <= c <= high, unscaled.
+
+    The gradient of the Lagrangian is g + J^T lam, or `g` where `J` has no rows; `sf` and `sc` are the scales of f and
+    of the rows. Multipliers of equalities, where low = high, cost nothing; those of a side without a bound count as
+    they are.
+    """
+    xp = _array.namespace(g)
+    dual = g + lam @ J if J.shape[0] else g
+    zero = xp.zeros_like(g[0])
     stationarity = xp.max(xp.abs(dual)) / sf
     if c.shape[0] == 0:
-        return (*_array.host(stationarity, zero), 0.0)
+        return (*_array.host(stationarity, zero), 0.0, 0.0)
     none = xp.zeros_like(c)
     violation = xp.max(xp.maximum(xp.maximum((low - c) / sc, (c - high) / sc), none))
     side = xp.where(lam > 0, high - c, c - low)
     distance = xp.where(xp.isfinite(side), xp.maximum(xp.where(xp.isfinite(side), side, none), none), none + 1.0)
     paid = xp.max(xp.where(low == high, none, distance * xp.abs(lam)))
-    return _array.host(stationarity, violation, paid / sf)
-
-
-def equality_measures(gL, c, lam, sc, sf):
-    """Return (lam.c, |c|^2, |gL|^2; of the unscaled problem stationarity, violation and sum of |multipliers|)."""
-    xp = _array.namespace(gL)
-    off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
-    return _array.host(lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf)
+    return _array.host(stationarity, violation, paid / sf, xp.sum(xp.abs(lam * sc)) / sf)
 
 
 def bound_errors(x, low, high, zl, zu):
