@@ -42,6 +42,11 @@ class Clock:
     def __init__(self) -> None:
         self.seconds, self.calls, self._depth = 0.0, 0, 0
 
+    @property
+    def charged(self) -> float:
+        """What is no solver's time: the callbacks, and what the clock itself takes around them."""
+        return self.seconds + self.calls * _reading()
+
     def timed(self, function: Callable) -> Callable:
         """Return `function` on this clock; a callback within a callback counts once."""
 
@@ -55,6 +60,20 @@ class Clock:
                 self.seconds, self.calls, self._depth = self.seconds + time.process_time() - begin, self.calls + 1, 0
 
         return call
+
+
+@cache
+def _reading() -> float:
+    """Return the CPU seconds of a call through a clock that the clock does not see."""
+    found = []
+    for _ in range(5):
+        clock = Clock()
+        call = clock.timed(int)
+        begin = time.process_time()
+        for _ in range(2000):
+            call()
+        found.append((time.process_time() - begin - clock.seconds) / clock.calls)
+    return min(found)
 
 
 @dataclass(eq=False)

