@@ -4,7 +4,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._check import one_of
-from numopt.constrained._functions import SCHEMES, differences
+from numopt.constrained._functions import SCHEMES, Asked, differences
 from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning, warn
 
 
@@ -37,91 +37,95 @@ class Objective(_Symmetric):
     """
 
     def __init__(self, space, fun, jac, hess, hessp, args):
-        self.space, self.fun, self.args = space, _function("fun", fun), args
+        def of(function):
+            return (lambda x, *more: function(x, *more, *args)) if args else function
+
+        self.space, fun = space, of(_function("fun", fun))
         self.pair = None, None  # the point where fun returned its gradient too, and that gradient
-        if jac is True:
-            self.jac = None
-        else:
-            self.jac = _derivative("jac", jac)
-        self.joint = jac is True
+        self.joint, self.jac = jac is True, None if jac is True else _derivative("jac", jac)
         self.products = None if hessp is None or hess is not None else _function("hessp", hessp)
         self.hess, self.learns = _hessian("hess", hess) if self.products is None else (None, "")
+        self.value = Asked(space, "nfev", fun, self._read_value)
+        if self.joint:
+            self.gradient = Asked(space, "", lambda x: None, self._joint_gradient)
+        elif isinstance(self.jac, str):
+            one = Asked(space, "nfev", fun, self._read_one)
+            self.gradient = Asked(space, "", lambda x: differences(space, one, x, self.jac)[0, :])
+        else:
+            self.gradient = Asked(space, "njev", of(self.jac), self._read_gradient)
+        if callable(self.hess):
+            self.hessian = Asked(space, "nhev", of(self.hess), self._read_hessian)
+        elif self.hess is None:  # there is none, or it is a matter of products
+            self.hessian = Asked(space, "", lambda x: None)
+        else:
+            self.hessian = Asked(space, "", lambda x: differences(space, self.gradient, x, self.hess))
+        if self.products is not None:
+            self.product = Asked(space, "nhev", of(self.products), self._read_product)
 
-    def value(self, x):
-        space = self.space
-        f = space.call("nfev", self.fun, x, *self.args)
+    def _read_value(self, f, x):
         if self.joint:
             f, g = f
-            self.pair = x, space.vector("fun (its gradient)", g, x.shape[0])
-        return space.scalar("fun", f)
+            self.pair = x, self.space.vector("fun (its gradient)", g, x.shape[0])
+        return self.space.scalar("fun", f)
 
-    def gradient(self, x):
-        space = self.space
-        if self.joint:
-            if self.pair[0] is not x:
-                self.value(x)
-            return self.pair[1]
-        if isinstance(self.jac, str):
-            return differences(space, self._one, x, self.jac)[0, :]
-        g = space.call("njev", self.jac, x, *self.args)
-        return space.vector("jac", g, x.shape[0])
-
-    def hessian(self, x):
-        """Return the Hessian, or None where there is none or it is a matter of products."""
-        space, n = self.space, x.shape[0]
-        if isinstance(self.hess, str):
-            return differences(space, self.gradient, x, self.hess)
-        if self.hess is None:
-            return None
-        return self.symmetric(space.matrix("hess", space.call("nhev", self.hess, x, *self.args), (n, n)), "hess")
-
-    def product(self, x, p):
-        return self.space.vector("hessp", self.space.call("nhev", self.products, x, p, *self.args), x.shape[0])
-
-    def _one(self, x):
+    def _read_one(self, f, x):
         """Return f as a vector of one entry, for differences."""
-        f = self.space.call("nfev", self.fun, x, *self.args)
         return self.space.xp.reshape(self.space.xp.asarray(f, device=self.space.device), (1,))
+
+    def _joint_gradient(self, _, x):
+        if self.pair[0] is not x:
+            self.value(x)
+        return self.pair[1]
+
+    def _read_gradient(self, g, x):
+        return self.space.vector("jac", g, x.shape[0])
+
+    def _read_hessian(self, H, x):
+        return self.symmetric(self.space.matrix("hess", H, (x.shape[0],) * 2), "hess")
+
+    def _read_product(self, Hp, x):
+        return self.space.vector("hessp", Hp, x.shape[0])
 
 
 class Block(_Symmetric):
     """One constraint of the caller: some rows of c with Jacobian and, where there is one, Hessian of v.c."""
 
     def __init__(self, space, label, fun, jac, hess, low, high):
-        self.space, self.label, self.fun = space, label, fun
-        self.names = [f"{label}.{part}" for part in ("fun", "jac", "hess")]
+        self.space, self.label = space, label
         self.jac, (self.hess, self.learns) = jac, hess
         self.low, self.high, self.size = low, high, None
+        self.value = Asked(space, "ncev", fun, self._read_value)
+        if isinstance(jac, str):
+            raw = Asked(space, "ncev", fun, self._read_raw)
+            self.jacobian = Asked(space, "", lambda x: differences(space, raw, x, jac))
+        else:
+            self.jacobian = Asked(space, "njev", jac, self._read_jacobian)
+        if isinstance(self.hess, str):
+            self.hessian = Asked(space, "", self._differences)
+        else:
+            self.hessian = Asked(space, "nhev", self.hess, self._read_hessian)
 
-    def value(self, x):
-        space = self.space
-        c = space.vector(self.names[0], space.call("ncev", self.fun, x), self.size)
+    def _read_value(self, c, x):
+        c = self.space.vector(f"{self.label}.fun", c, self.size)
         self.size = c.shape[0]
         return c
 
-    def jacobian(self, x):
-        space = self.space
-        if isinstance(self.jac, str):
-            return differences(space, self._raw, x, self.jac)
-        return space.matrix(self.names[1], space.call("njev", self.jac, x), (self.size, x.shape[0]))
+    def _read_jacobian(self, J, x):
+        return self.space.matrix(f"{self.label}.jac", J, (self.size, x.shape[0]))
 
-    def hessian(self, x, v):
-        space, n = self.space, x.shape[0]
-        if isinstance(self.hess, str):
+    def _read_hessian(self, H, x):
+        name = f"{self.label}.hess"
+        return self.symmetric(self.space.matrix(name, H, (x.shape[0],) * 2), name)
 
-            def gradient(y):
-                J = self.jacobian(y)
-                return v @ J if _array.is_array(J) else J.T @ v
+    def _read_raw(self, c, x):
+        return self.space.xp.reshape(self.space.xp.asarray(c, device=self.space.device), (-1,))
 
-            return differences(space, gradient, x, self.hess)
-        if self.hess is None:
-            return None
-        H = space.matrix(self.names[2], space.call("nhev", self.hess, x, v), (n, n))
-        return self.symmetric(H, self.names[2])
+    def _differences(self, x, v):
+        def gradient(y):
+            J = self.jacobian(y)
+            return v @ J if _array.is_array(J) else J.T @ v
 
-    def _raw(self, x):
-        c = self.space.xp.asarray(self.space.call("ncev", self.fun, x), device=self.space.device)
-        return self.space.xp.reshape(c, (-1,))
+        return differences(self.space, gradient, x, self.hess)
 
 
 class LinearBlock(Block):
@@ -139,19 +143,14 @@ class LinearBlock(Block):
         if not _array.host(space.xp.all(space.xp.isfinite(values))):
             raise InvalidInputError(f"{label}.A holds NaN or infinity: finite numbers are expected; replace them")
         self.size = A.shape[0]
+        self.value, self.jacobian = Asked(space, "", self._product), Asked(space, "", lambda x: self.A)
 
-    def value(self, x):
+    def _product(self, x):
         if self.A.shape[1] != x.shape[0]:
             raise InvalidInputError(
                 f"{self.label}.A has shape {self.A.shape}: {x.shape[0]} columns are expected, as many as x0 has entries"
             )
         return self.A @ x
-
-    def jacobian(self, x):
-        return self.A
-
-    def hessian(self, x, v):
-        return None
 
 
 def is_symmetric(H):

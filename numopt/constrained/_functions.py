@@ -11,6 +11,28 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 SCHEMES = ("2-point", "3-point", "cs")
 
 
+class Asked:
+    """A function of the caller that answers at x: called by itself, or together with others by `Space.ask`.
+
+    Parameters
+    ----------
+    kind : str
+        What a call counts as; "" where nothing is counted, because `call` asks others.
+    call : callable
+        ``call(x, *more)``, the caller's.
+    read : callable
+        ``read(answer, x)`` returns the answer, checked.
+    """
+
+    __slots__ = ("call", "kind", "read", "space")
+
+    def __init__(self, space, kind, call, read=lambda answer, x: answer):
+        self.space, self.kind, self.call, self.read = space, kind, call, read
+
+    def __call__(self, x, *more):
+        return self.space.ask((self,), x, (more,))[0]
+
+
 class Space:
     """Where the variables live: the library, device and dtype that every answer must have.
 
@@ -29,15 +51,25 @@ class Space:
         self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev"), 0)
         self.seconds = 0.0
 
-    def call(self, kind, function, x, *more):
-        """Call a function of the caller, counted and timed, with a copy of `x` that it may write to."""
-        self.counts[kind] += 1
-        x = x.copy() if self.native is not None else self.copied(x)
-        began = perf_counter()
+    def ask(self, asked, x, more=None):
+        """Call functions of the caller at x, counted and timed; return their answers, checked.
+
+        Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
+        each leaves cold caches behind, so what else there is to do waits for the last one.
+        """
+        copies = [self.copied(x) for _ in asked]
+        before, began = self.seconds, perf_counter()
         try:
-            return function(x, *more)
+            if more is None:
+                answers = [one.call(y) for one, y in zip(asked, copies, strict=True)]
+            else:
+                answers = [one.call(y, *rest) for one, y, rest in zip(asked, copies, more, strict=True)]
         finally:
-            self.seconds += perf_counter() - began
+            self.seconds = before + perf_counter() - began
+            for one in asked:
+                if one.kind:
+                    self.counts[one.kind] += 1
+        return [one.read(answer, x) for one, answer in zip(asked, answers, strict=True)]
 
     def finite(self, c):
         """Say whether all entries are finite, and their squares too."""

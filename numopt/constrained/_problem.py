@@ -40,6 +40,8 @@ class Problem:
     def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
         self.space, self.objective, self.blocks, self.xp = space, objective, blocks, space.xp
         self.layout = Layout(space, x0, lower, upper)
+        self._values = [objective.value, *(block.value for block in blocks)]
+        self._firsts = [objective.gradient, *(block.jacobian for block in blocks)]
         x0, self.n, self._null = self.layout.x0, self.layout.x0.shape[0], None
         f, c = self._first(self.layout.full(x0))
         self.layout.read_rows(blocks)
@@ -52,10 +54,9 @@ class Problem:
 
     def _first(self, full):
         """Evaluate all at the start."""
-        f = self.objective.value(full)
+        f, *c = self.space.ask(self._values, full)
         if not math.isfinite(f):
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
-        c = [block.value(full) for block in self.blocks]
         for block, values in zip(self.blocks, c, strict=True):
             if not self.space.finite(values):
                 all_finite(f"{block.label}.fun(x0)", values)
@@ -100,45 +101,49 @@ class Problem:
         return QuasiNewton(kind, self.xp, self.space.device, self.space.dtype, self.n)
 
     def _with_hessians(self):
-        """Return the blocks that have a Hessian, with their rows; None where one block has all rows."""
-        ends = np.cumsum([0, *(block.size for block in self.blocks)]).tolist()
-        if len(self.blocks) == 1:
-            return [(block, None) for block in self.blocks if block.hess is not None]
-        rows = (slice(i, j) for i, j in zip(ends, ends[1:], strict=False))
-        return [(block, at) for block, at in zip(self.blocks, rows, strict=True) if block.hess is not None]
+        """Return the blocks that have a Hessian, each with its rows."""
+        at, found = 0, []
+        for block in self.blocks:
+            if block.hess is not None:
+                found.append((block, slice(at, at + block.size)))
+            at += block.size
+        return found
 
     # ---------------------------------------------------------------- evaluation
 
     def point(self, x):
         """Evaluate f and c."""
         full = self.layout.full(x)
-        f = self.objective.value(full) * self.sf
-        c = self._rows([block.value(full) for block in self.blocks])
+        f, *c = self.space.ask(self._values, full)
+        f, c = f * self.sf, self._rows(c)
         return Point(x, f, c, math.isfinite(f) and (self.m == 0 or self.space.finite(c)))
 
     def derive(self, point):
         """Add gradient and Jacobian to a point."""
         if point.g is None:
             full = self.layout.full(point.x)
-            g = self.layout.reduced(self.objective.gradient(full))
+            g, *J = self.space.ask(self._firsts, full)
+            g = self.layout.reduced(g)
             point.g = g if self.sf == 1.0 else g * self.sf
-            J = stack(self.xp, self.space, [block.jacobian(full) for block in self.blocks], full.shape[0])
-            J = self.layout.jacobian(J)
+            J = self.layout.jacobian(stack(self.xp, self.space, J, full.shape[0]))
             point.J = J if self.sc is None else rows_scaled(J, self.sc)
         return point
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
-        full = self.layout.full(point.x)
-        if point.Hf is None and (H := self.objective.hessian(full)) is not None:
+        full, v, of_f = self.layout.full(point.x), self.row_multipliers(lam, scaled=True), self.objective
+        asked, more = [block.hessian for block, _ in self._curved], [(v[rows],) for _, rows in self._curved]
+        if of_f.hess is not None and point.Hf is None:
+            H, *parts = self.space.ask([of_f.hessian, *asked], full, [(), *more])
             H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
             point.Hf = as_operator(H) if hasattr(H, "matvec") else H
+        else:
+            parts = self.space.ask(asked, full, more)
         H = point.Hf
-        if self.objective.products is not None:
-            H = Operator((full.shape[0],) * 2, lambda p: self.sf * self.objective.product(full, p))
-        v = self.row_multipliers(lam, scaled=True)
-        for block, rows in self._curved:
-            H = plus(self.xp, self.space, H, block.hessian(full, v if rows is None else v[rows]))
+        if of_f.products is not None:
+            H = Operator((full.shape[0],) * 2, lambda p: self.sf * of_f.product(full, p))
+        for part in parts:
+            H = plus(self.xp, self.space, H, part)
         if H is None:
             H = self.xp.zeros((full.shape[0],) * 2, dtype=self.space.dtype, device=self.space.device)
         H = self.layout.hessian(H)
