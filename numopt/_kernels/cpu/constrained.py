@@ -8,8 +8,10 @@ from scipy.linalg import lapack
 from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_logistic as _logistic
 from numopt._kernels.cpu import _constrained_sparse as _sparse
+from numopt._kernels.cpu import _constrained_sphere as _sphere
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.portable import constrained as _portable
 
 
 def kkt_matrix(H, J, sigma, d):
@@ -264,14 +266,27 @@ def project_rows(W, t, d, rows):
     return d
 
 
-def logistic(X, y, w):
-    """Return (sum of log(1 + exp(-y X w)), its gradient by w, y / (1 + exp(y X w))); float64."""
-    return _logistic.logistic(X, y, w)
+def samples(X, y, intercept):
+    """Return the data of a logistic regression in the layout that costs least."""
+    if isinstance(X, tuple):
+        return _logistic.sparse_samples(*X, y, intercept)
+    return _logistic.dense_samples(X, y, intercept)
 
 
-def weighted_gram(X, weights):
-    """Return X^T diag(weights) X for weights >= 0; float64."""
-    return _logistic.weighted_gram(X, weights)
+def logistic(samples, w):
+    """Return (sum of log(1 + exp(-y X w)), its gradient by w, the weights D of its Hessian X^T D X)."""
+    return _logistic.logistic(samples, w)
+
+
+def weighted_gram(samples, weights):
+    """Return X^T diag(weights) X for weights >= 0."""
+    return _logistic.weighted_gram(samples, weights)
+
+
+def on_sphere(H, c, radius):
+    """Return (v, shift): v minimises v.Hv / 2 - c.v on |v| = radius > 0, and (H + shift I) v = c."""
+    v, shift, found = _sphere.on_sphere(H, c, radius)
+    return (v, shift) if found else _portable.on_sphere(H, c, radius)
 
 
 def warmup(dtype):
@@ -297,4 +312,7 @@ def warmup(dtype):
     project_rows(eye, one, one, np.arange(2))
     parts, *_ = sparse_ldl(np.arange(3, dtype=np.int32), np.arange(2, dtype=np.int32), one, None)
     sparse_ldl_solve(parts, one)
-    _logistic.logistic(np.eye(2), np.ones(2), np.ones(2))
+    for X in (np.eye(2), (np.ones(2), np.arange(2), np.arange(3), 30)):
+        data = samples(X, np.ones(2), True)
+        weighted_gram(data, logistic(data, np.ones(data[-2].shape[-1]))[2])
+    on_sphere(np.eye(2), np.ones(2), 1.0)

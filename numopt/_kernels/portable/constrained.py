@@ -4,6 +4,10 @@ Bounds are vectors `low`, `high` that may be infinite; `zl`, `zu` are their mult
 the KKT matrix of a step.
 """
 
+import math
+
+import numpy as np
+
 from numopt import _array
 
 
@@ -213,16 +217,58 @@ def project_rows(W, t, d, rows):
     return d
 
 
-def logistic(X, y, w):
-    """Return (sum of log(1 + exp(-y X w)), its gradient by w, y / (1 + exp(y X w))); float64."""
-    xp, margin = _array.namespace(X), y * (X @ w)
+def samples(X, y, intercept):
+    """Return the data of a logistic regression in the form that the two kernels below take; y is -1 or 1.
+
+    X is an array (N, d), or (data, indices, indptr, d) of a sparse one on the host; float64. `intercept` adds a column
+    of ones behind the others.
+    """
+    xp = _array.namespace(y)
+    if isinstance(X, tuple):
+        data, indices, indptr, d = X
+        rows = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+        host = np.zeros((indptr.size - 1, d))
+        host[rows, indices] = data
+        X = xp.asarray(host, device=_array.device(y))
+    return (xp.concat([X, xp.ones_like(X[:, :1])], axis=1) if intercept else X), y
+
+
+def logistic(samples, w):
+    """Return (sum of log(1 + exp(-y X w)), its gradient by w, the weights D of its Hessian X^T D X)."""
+    (X, y), xp = samples, _array.namespace(w)
+    margin = y * (X @ w)
     e = xp.exp(-xp.abs(margin))
-    s = y * xp.where(margin > 0, e, xp.ones_like(e)) / (1.0 + e)
+    pulls = y * xp.where(margin > 0, e, xp.ones_like(e)) / (1.0 + e)
     total = xp.sum(xp.log1p(e) - xp.minimum(margin, xp.zeros_like(margin)))
-    return _array.host(total), -(s @ X), s
+    return _array.host(total), -(pulls @ X), e / (1.0 + e) ** 2
 
 
-def weighted_gram(X, weights):
-    """Return X^T diag(weights) X for weights >= 0; float64."""
-    scaled = X * (weights**0.5)[:, None]
+def weighted_gram(samples, weights):
+    """Return X^T diag(weights) X for weights >= 0."""
+    scaled = samples[0] * (weights**0.5)[:, None]
     return scaled.T @ scaled
+
+
+def on_sphere(H, c, radius):
+    """Return (v, shift): v minimises v.Hv / 2 - c.v on |v| = radius > 0, and (H + shift I) v = c.
+
+    H + shift I is positive semidefinite. In the hard case, where c has no part along the lowest eigenvectors and the
+    rest is too short, one of these makes up for it.
+    """
+    xp = _array.namespace(H)
+    values, vectors = xp.linalg.eigh(H)
+    spectrum, part = _array.host(values, vectors.T @ c)
+    gaps = spectrum - spectrum[0]
+    rounding = 1e-15 * max(abs(spectrum[0]), abs(spectrum[-1]), float(np.linalg.norm(part)) / radius, 1e-300)
+    low, high = 0.0, float(np.linalg.norm(part)) / radius  # of shift + the lowest eigenvalue
+    while high - low > 1e-16 * high and high > rounding:
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if np.linalg.norm(part / (gaps + middle)) > radius else (low, middle)
+    v = part / np.where(gaps + high > rounding, gaps + high, np.inf)
+    missing = radius**2 - v @ v
+    if missing > 0:
+        v[0] = np.copysign(math.sqrt(v[0] ** 2 + missing), part[0])
+    v *= radius / np.linalg.norm(v)
+    return vectors @ xp.asarray(v, dtype=H.dtype, device=_array.device(H)), float(high - spectrum[0])

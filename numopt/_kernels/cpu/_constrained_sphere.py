@@ -1,0 +1,89 @@
+"""The least value of a quadratic function on a sphere: one tridiagonal form, and then steps of O(n) for the multiplier.
+
+J. J. Moré, D. C. Sorensen, SIAM J. Sci. Stat. Comput. 4 (1983), with a tridiagonal matrix in place of a dense one.
+"""
+
+import math
+
+import numpy as np
+from scipy.linalg import lapack
+
+from numopt._kernels.cpu._jit import jit
+
+
+def on_sphere(H, c, radius):
+    """Return (v, shift, whether it was found); see the portable kernel. It is not found in the hard case."""
+    A, diagonal, off, scales, _ = lapack.dsytrd(H.T, lower=1, lwork=32 * c.size)
+    return _solved(A.T, diagonal, off, scales, c, radius)
+
+
+@jit(fastmath={"contract", "reassoc"})
+def _reflect(A, scales, x, forward):
+    """Replace x by Q^T x (forward) or Q x; row i of A holds the i-th reflector from column i + 2 on."""
+    n = x.size
+    for step in range(n - 1):
+        i = step if forward else n - 2 - step
+        along = x[i + 1]
+        for j in range(i + 2, n):
+            along += A[i, j] * x[j]
+        along *= scales[i]
+        x[i + 1] -= along
+        for j in range(i + 2, n):
+            x[j] -= along * A[i, j]
+
+
+@jit
+def _solved(A, diagonal, off, scales, c, radius):
+    n, c = c.size, c.copy()
+    _reflect(A, scales, c, True)
+    bottom, top, least = math.inf, -math.inf, math.inf
+    for i in range(n):
+        beside = (abs(off[i - 1]) if i else 0.0) + (abs(off[i]) if i + 1 < n else 0.0)
+        bottom, top = min(bottom, diagonal[i] - beside), max(top, diagonal[i] + beside)
+        least = min(least, diagonal[i])
+    push = math.sqrt((c * c).sum()) / radius
+    low, high = max(push - top, -least), push - bottom  # the eigenvalues lie between bottom and top
+    rounding = 4e-16 * max(abs(bottom), abs(top), push)
+    low, high = low - rounding, high + rounding
+    shift = min(max(0.0, low), high)
+    pivots, v, half = np.empty(n), np.empty(n), np.empty(n)
+    for _ in range(200):
+        # L D L^T of T + shift I; half = L^-1 c, of which v^T (T + shift)^-1 v needs another one
+        positive = True
+        for i in range(n):
+            pivots[i] = diagonal[i] + shift - (off[i - 1] * off[i - 1] / pivots[i - 1] if i else 0.0)
+            if not pivots[i] > 0.0:
+                positive = False
+                break
+        if not positive:
+            low = shift
+        else:
+            for i in range(n):
+                half[i] = c[i] - (off[i - 1] / pivots[i - 1] * half[i - 1] if i else 0.0)
+            square = 0.0
+            for i in range(n - 1, -1, -1):
+                v[i] = (half[i] - (off[i] * v[i + 1] if i + 1 < n else 0.0)) / pivots[i]
+                square += v[i] * v[i]
+            size = math.sqrt(square)
+            if abs(size - radius) <= 4e-16 * n * radius:
+                break
+            if size > radius:
+                low = shift
+            else:
+                high = shift
+        if high - low <= rounding:
+            break
+        wanted = math.nan
+        if positive:
+            slope = 0.0
+            for i in range(n):
+                half[i] = v[i] - (off[i - 1] / pivots[i - 1] * half[i - 1] if i else 0.0)
+                slope += half[i] * half[i] / pivots[i]
+            wanted = shift + square / slope * (size - radius) / radius  # Newton's step for 1 / radius - 1 / size
+        shift = wanted if low < wanted < high else 0.5 * (low + high)
+    size = math.sqrt((v * v).sum())
+    found = positive and abs(size - radius) <= 1e-6 * radius
+    if found:
+        v *= radius / size
+        _reflect(A, scales, v, False)
+    return v, shift, found
