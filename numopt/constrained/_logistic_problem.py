@@ -18,10 +18,11 @@ _SHIFTS = 60  # each ten times the one before
 class Point:
     """f, its gradient g by x = (w, b), its gradient by v = (u, b) and the weights of the Hessian, at v."""
 
-    __slots__ = ("f", "g", "gv", "v", "weights", "x")
+    __slots__ = ("certificate", "f", "g", "gv", "multipliers", "v", "weights", "x")
 
     def __init__(self, v, x, f, g, gv, weights):
         self.v, self.x, self.f, self.g, self.gv, self.weights = v, x, f, g, gv, weights
+        self.multipliers = self.certificate = None
 
     def copy(self):
         return self  # nothing in it is ever written to
@@ -55,8 +56,10 @@ class Regression:
         Q, R, order = qr(self.A.T, pivoting=True)
         sizes = np.abs(np.diag(R))
         rank = int((sizes > 1e-14 * max(self.A.shape) * sizes[:1]).sum())
-        self.Q, self.R, self.order = Q[:, :rank], np.ascontiguousarray(R[:rank, :rank]), order[:rank]
-        w0 = self.Q @ lapack.dtrtrs(self.R.T, self.t[self.order], lower=1)[0] if rank else np.zeros(self.d)
+        self.inverse = np.zeros(self.A.shape)  # least squares: A^T inverse is the projector onto the rows of A
+        if rank:
+            self.inverse[order[:rank]] = lapack.dtrtrs(R[:rank, :rank], Q[:, :rank].T)[0]
+        w0 = self.t @ self.inverse
         off = np.abs(self.A @ w0 - self.t).max()
         if off > 1e-9 * max(1.0, np.abs(self.t).max()):
             self.consistent, w0 = False, np.linalg.lstsq(self.A, self.t)[0]
@@ -127,30 +130,32 @@ class Regression:
         return np.append(v[:m] * (self.radius / math.sqrt(v[:m] @ v[:m])), v[m:])
 
     def multipliers(self, point):
-        """Return those of the equations and of the norm, best by least squares: g + A^T lam + 2 w kappa = 0 at best."""
-        g, w = point.g[: self.d], point.x[: self.d]
-        kappa = 0.0
-        away = w - self.start[: self.d]
-        if self.radius is not None and away.any():
-            kappa = -0.5 * (g @ away) / (away @ away)
-        lam = np.zeros(self.A.shape[0])
-        if self.basis is not None and self.order.size:
-            lam[self.order] = -lapack.dtrtrs(self.R, (g + 2 * kappa * w) @ self.Q)[0]
-        return lam, kappa
+        """Return those of the equations and of the norm, best by least squares: g + A^T lam + 2 kappa w = 0 at best."""
+        if point.multipliers is None:
+            g, w, kappa = point.g[: self.d], point.x[: self.d], 0.0
+            away = w - self.start[: self.d]
+            if self.radius is not None and away.any():
+                kappa = -0.5 * float(g @ away) / float(away @ away)
+            lam = -(self.inverse @ (g + 2 * kappa * w)) if self.A.shape[0] else np.zeros(0)
+            point.multipliers = lam, kappa
+        return point.multipliers
 
     def certificate(self, point):
         """Compute the KKT error from the equations and the norm as they were given."""
-        (lam, kappa), w = self.multipliers(point), point.x[: self.d]
-        r, off, size, m = point.g.copy(), 0.0, abs(kappa), self.A.shape[0]
-        if m:
-            r[: self.d] += lam @ self.A
-            off, size, m = float(np.abs(self.A @ w - self.t).max()), size + float(np.abs(lam).sum()), m
-        if self.norm is not None:
-            r[: self.d] += 2 * kappa * w
-            off, m = max(off, abs(float(w @ w) - self.norm**2)), m + 1
-        stationarity = float(np.abs(r).max())
-        error = max(stationarity / max(1.0, size / (100 * max(1, m))), off)
-        return {"kkt_error": error, "kkt_stationarity": stationarity, "constr_violation": off, "complementarity": 0.0}
+        if point.certificate is None:
+            (lam, kappa), w, m = self.multipliers(point), point.x[: self.d], self.A.shape[0]
+            r, off, size = point.g.copy(), 0.0, abs(kappa)
+            if m:
+                r[: self.d] += lam @ self.A
+                off, size = float(np.abs(self.A @ w - self.t).max()), size + float(np.abs(lam).sum())
+            if self.norm is not None:
+                r[: self.d] += 2 * kappa * w
+                off, m = max(off, abs(float(w @ w) - self.norm**2)), m + 1
+            stationarity = float(np.abs(r).max())
+            error = max(stationarity / max(1.0, size / (100 * max(1, m))), off)
+            names = "kkt_error", "kkt_stationarity", "constr_violation", "complementarity"
+            point.certificate = dict(zip(names, (error, stationarity, off, 0.0), strict=True))
+        return point.certificate
 
     def second_order(self, point):
         """Say what is proved: where the multiplier of the norm is positive the Lagrangian is convex, and x its minimum.
@@ -158,7 +163,8 @@ class Regression:
         Otherwise the Hessian on the tangent space decides.
         """
         kappa = self.multipliers(point)[1]
-        if kappa > 0 or (self.norm is None and self.n == self.d and self.ridge.all()):
+        sure = kappa * (self.radius or 0.0) > self.certificate(point)["kkt_stationarity"]
+        if sure or (self.norm is None and self.n == self.d and self.ridge.all()):
             return "min"
         H, m = self.hessian(point), self.size - (self.n - self.d)
         normal, curved = np.zeros((int(self.radius is not None), self.size)), np.zeros(self.size)

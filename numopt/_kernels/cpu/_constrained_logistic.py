@@ -5,7 +5,8 @@ products X w and X^T s read the entries of S alone, and X^T D X costs half of th
 
     X^T D X = S^T D S + q shift^T + shift q^T + (1.d) shift shift^T,   q = S^T d.
 
-Other data stay dense: blocks of rows that stay in the cache between two passes, and BLAS.
+Other data stay dense: blocks of rows that stay in the cache between two passes, and BLAS. Where all fit into the cache,
+columns side by side and one compiled call cost half as much as BLAS.
 """
 
 import math
@@ -17,10 +18,17 @@ from scipy.linalg import blas
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
 
-_BLOCK = 1 << 15  # dense entries at a time, a quarter of a megabyte
+_BLOCK = 1 << 15  # dense entries at a time, a quarter of a megabyte; who has no more is small
 _TOGETHER = 512  # samples
 _LOOK = 64  # rows that are looked at first
 _SPARSE = 0.08  # of the squares of dense rows: BLAS does twelve multiplications while the sparse sum does one
+
+
+class Columns(NamedTuple):
+    """The columns of few samples, and one of ones for the intercept."""
+
+    columns: np.ndarray
+    y: np.ndarray
 
 
 class Dense(NamedTuple):
@@ -43,10 +51,14 @@ class Shifted(NamedTuple):
 def dense_samples(X, y, intercept):
     """Return the layout of a dense X."""
     N, d = X.shape
+    if X.size <= _BLOCK:
+        columns = np.ones((d + intercept, N))
+        columns[:d] = X.T
+        return Columns(columns, y)
     X = np.ascontiguousarray(X)
     look = X[:: max(1, N // _LOOK)]
     shift = _commonest(look)
-    if float(((look != shift).sum(1) ** 2.0).mean()) <= _SPARSE * d * d:
+    if ((look != shift).sum(1) ** 2.0).mean() <= _SPARSE * d * d:
         kind = np.uint16 if d < 1 << 16 else np.uint32
         most = int(N * d * math.sqrt(_SPARSE)) + d
         data, indices, indptr = np.empty(most), np.empty(most, kind), np.empty(N + 1, np.int64)
@@ -72,6 +84,8 @@ def sparse_samples(data, indices, indptr, d, y, intercept):
 def logistic(samples, w):
     """See the portable kernel."""
     weights = np.empty(samples.y.size)
+    if isinstance(samples, Columns):
+        return *_small_sums(*samples, w, weights), weights
     if isinstance(samples, Shifted):
         return *_sparse_sums(*samples, w, weights), weights
     X, y = samples
@@ -86,6 +100,8 @@ def logistic(samples, w):
 
 def weighted_gram(samples, weights):
     """See the portable kernel."""
+    if isinstance(samples, Columns):
+        return _small_gram(samples.columns, weights)
     if isinstance(samples, Shifted):
         return _sparse_gram(*samples[:4], weights)
     X = samples.X
@@ -169,6 +185,44 @@ def _terms(t, y, weights):
             product *= 1.0 + e
         logs += math.log(product)
     return linear + logs
+
+
+@jit(fastmath={"contract", "reassoc"})
+def _small_sums(columns, y, w, weights):
+    """Return the sum of the losses and its gradient by w; put the weights into their place."""
+    t, g = np.zeros(y.size), np.zeros(w.size)
+    for j in range(w.size):
+        for i in range(y.size):
+            t[i] += w[j] * columns[j, i]
+    total = _terms(t, y, weights)
+    for j in range(w.size):
+        along = 0.0
+        for i in range(y.size):
+            along += t[i] * columns[j, i]
+        g[j] = along
+    return total, g
+
+
+@jit(fastmath={"contract", "reassoc"})
+def _small_gram(columns, weights):
+    """Return the weighted products of columns, two by two."""
+    n, N = columns.shape
+    H, p, q = np.empty((n, n)), np.empty(N), np.empty(N)
+    for a in range(0, n, 2):
+        b = min(a + 1, n - 1)
+        for i in range(N):
+            p[i], q[i] = weights[i] * columns[a, i], weights[i] * columns[b, i]
+        for c in range(0, b + 1, 2):
+            d = min(c + 1, n - 1)
+            ac = ad = bc = bd = 0.0
+            for i in range(N):
+                ac += p[i] * columns[c, i]
+                ad += p[i] * columns[d, i]
+                bc += q[i] * columns[c, i]
+                bd += q[i] * columns[d, i]
+            H[a, c], H[a, d], H[b, c], H[b, d] = ac, ad, bc, bd
+    _mirror(H)
+    return H
 
 
 @jit
