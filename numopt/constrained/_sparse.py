@@ -36,16 +36,14 @@ class Sparse:
         scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
         low = np.maximum(d, _SHIFT * min(scale, scale**2) - self._from_slacks(H, J, sigma))
         values = np.concatenate([H.data[self.upper], J.data, sigma, -low])
-        data = np.bincount(self.place, values, self.indices.size)  # float64, whatever H is
-        self.factors, D, self.known = self.k.sparse_ldl(self.indptr, self.indices, data, self.known)
-        if not np.isfinite(data).all():
+        if not np.isfinite(values).all():
             raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
+        values = values.astype(float, copy=False)  # whatever H is
+        self.factors, D, self.known = self.k.sparse_ldl(self.rows, self.columns, values, N, self.known)
         self.negative, self.zero = int((D < 0).sum()), int((~(np.abs(D) > 0)).sum())
 
     def _analyse(self, H, J, N):
         """Choose the ordering, and find where every value goes in the permuted upper triangle."""
-        import scipy.sparse as sp
-
         n = self.n
         rows = np.repeat(np.arange(n), np.diff(H.indptr))
         self.upper = np.flatnonzero(rows <= H.indices)
@@ -53,17 +51,16 @@ class Sparse:
         i = np.concatenate([rows[self.upper], J.indices, np.arange(N)])
         j = np.concatenate([H.indices[self.upper], j_rows, np.arange(N)])
         self._find_slacks(H, J)
-        order = _ordering(sp.csc_array((np.ones(i.size), (i, j)), shape=(N, N)))
         late = np.ones(N, bool)
         late[self.slacks] = False
-        self.order = np.concatenate([self.slacks, order[late[order]]])
-        position = np.empty(N, np.int64)
-        position[self.order] = np.arange(N)
-        i, j = position[i], position[j]
-        i, j = np.minimum(i, j), np.maximum(i, j)
-        entries, self.place = np.unique(j * N + i, return_inverse=True)
-        self.indices = (entries % N).astype(np.int32)
-        self.indptr = np.searchsorted(entries // N, np.arange(N + 1)).astype(np.int32)
+        late = np.flatnonzero(late)
+        place = np.full(N, -1)
+        place[late] = np.arange(late.size)
+        both = (place[i] >= 0) & (place[j] >= 0)
+        self.order = np.concatenate([self.slacks, late[_ordering(place[i[both]], place[j[both]], late.size)]])
+        place[self.order] = np.arange(N)
+        i, j = place[i], place[j]
+        self.rows, self.columns = np.minimum(i, j), np.maximum(i, j)
 
     def _find_slacks(self, H, J):
         """Find variables that only one row of J knows, and no other variable through H: they are eliminated first.
@@ -113,15 +110,19 @@ class Sparse:
         return np.concatenate([self.H @ p + self.sigma * p + self.J_turned @ q, self.J @ p - self.d * q])
 
 
-def _ordering(upper):
-    """Return a fill-reducing ordering: multiple minimum degree, as SuperLU's incomplete factorisation reports it."""
+def _ordering(i, j, n):
+    """Return a fill-reducing ordering for entries of a triangle, the diagonal among them.
+
+    It is multiple minimum degree, as SuperLU's incomplete factorisation reports it.
+    """
     import scipy.sparse as sp
     from scipy.sparse.linalg import spilu
 
-    whole = sp.csc_array(upper + sp.triu(upper, 1).T)
+    whole = sp.csc_array((np.ones(2 * i.size), (np.concatenate([i, j]), np.concatenate([j, i]))), shape=(n, n))
     whole.data[:] = 1.0
-    whole = whole + sp.eye_array(whole.shape[0], format="csc") * float(whole.shape[0])
-    lu = spilu(whole, drop_tol=1.0, fill_factor=1, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    whole.setdiag(float(n))  # nothing beside the diagonal is kept
+    options = {"SymmetricMode": True, "Equil": False}
+    lu = spilu(whole, drop_tol=1.0, fill_factor=1, permc_spec="MMD_AT_PLUS_A", panel_size=1, relax=1, options=options)
     return np.argsort(lu.perm_c)
 
 

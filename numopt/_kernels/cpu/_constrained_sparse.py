@@ -2,7 +2,8 @@
 
 I. S. Duff, J. K. Reid, ACM Trans. Math. Software 9 (1983); T. A. Davis, "Direct methods for sparse linear systems".
 Columns of L with one structure form a supernode. Its rows of D L^T are a dense block, factored four rows at a time with
-contiguous inner loops; what it takes away from later columns, its update, goes onto a stack for its parent.
+contiguous inner loops; what it takes away from later columns, its update, goes onto a stack for its parent: an upper
+triangle, row after row without gaps, because half of the time is moving updates.
 """
 
 import numpy as np
@@ -19,59 +20,80 @@ def _take(into, i, x, k, ratio, size):
 
 
 @jit(fastmath=("contract",))
-def _take_four(into, i, x, k, step, ratio, size):
-    """Do so with four rows of `x`, `step` apart."""
-    i, a, step = np.uint64(i), np.uint64(k), np.uint64(step)
-    b, c, d = a + step, a + step + step, a + step + step + step
-    ra, rb, rc, rd = ratio[0], ratio[1], ratio[2], ratio[3]
+def _take_four(into, i, k, x, p, step, ra, rb, size):
+    """Do so with four rows of `x`, `step` apart, and two of `into`, from i and from k on: what is read serves twice."""
+    i, k, p, step = np.uint64(i), np.uint64(k), np.uint64(p), np.uint64(step)
+    q, r, s = p + step, p + step + step, p + step + step + step
+    a0, a1, a2, a3 = ra
+    b0, b1, b2, b3 = rb
     for j in range(np.uint64(size)):
-        into[i + j] -= ra * x[a + j] + rb * x[b + j] + rc * x[c + j] + rd * x[d + j]
+        x0, x1, x2, x3 = x[p + j], x[q + j], x[r + j], x[s + j]
+        into[i + j] -= a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+        into[k + j] -= b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
 
 
 @jit(fastmath=("contract",))
-def _take_panel(into, start, values, top, i, length, four, D, at):
-    """Subtract from row i of a front, from its diagonal on, what the `four` rows of a panel take away."""
-    if four == 4:
-        ra = values[top + i] / D[at] if D[at] != 0 else 0.0
-        rb = values[top + length + i] / D[at + 1] if D[at + 1] != 0 else 0.0
-        rc = values[top + 2 * length + i] / D[at + 2] if D[at + 2] != 0 else 0.0
-        rd = values[top + 3 * length + i] / D[at + 3] if D[at + 3] != 0 else 0.0
-        _take_four(into, start, values, top + i, length, (ra, rb, rc, rd), length - i)
-    else:
-        for a in range(four):
-            row = top + a * length + i
-            _take(into, start, values, row, values[row] / D[at + a] if D[at + a] != 0 else 0.0, length - i)
+def _ratios(x, p, step, inverse, at):
+    """Return entries p of four rows over their pivots."""
+    return (
+        x[p] * inverse[at],
+        x[p + step] * inverse[at + 1],
+        x[p + 2 * step] * inverse[at + 2],
+        x[p + 3 * step] * inverse[at + 3],
+    )
 
 
 @jit(fastmath=("contract",))
-def _eliminate(values, first, width, length, update, D, begin):
+def _take_panel(into, where, step, shorter, values, top, i, end, length, four, inverse, at):
+    """Subtract from rows i to end of a front, from their diagonals on, what the `four` rows of a panel take away.
+
+    The diagonal of row i is at `where`; the next one is `step` further, and each following step is `shorter` by 0 or 1.
+    """
+    while i < end:
+        p, following = top + i, where + step
+        if four == 4 and i + 1 < end:
+            ra, rb = _ratios(values, p, length, inverse, at), _ratios(values, p + 1, length, inverse, at)
+            for a in range(4):
+                into[where] -= ra[a] * values[p + a * length]
+            _take_four(into, where + 1, following, values, p + 1, length, ra, rb, length - i - 1)
+            step -= shorter
+            where = following + step
+            i += 2
+        else:
+            for a in range(four):
+                row = p + a * length
+                _take(into, where, values, row, values[row] * inverse[at + a], length - i)
+            where = following
+            i += 1
+        step -= shorter
+
+
+@jit(fastmath=("contract",))
+def _eliminate(values, first, width, length, update, D, inverse, begin):
     """Factor the `width` rows of a block that starts at `first`, and subtract from `update` what they take away."""
-    below = length - width
     for panel in range(0, width, 4):
-        four, top = min(4, width - panel), first + panel * length
+        four, top, at = min(4, width - panel), first + panel * length, begin + panel
         for a in range(four):  # the rows of the panel among themselves
             row = top + a * length + panel
             pivot = values[row + a]
-            D[begin + panel + a] = pivot
+            D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
             for b in range(a + 1, four):
-                t = values[row + b] / pivot if pivot != 0 else 0.0
-                _take(values, row + (b - a) * length + b, values, row + b, t, length - panel - b)
-        for i in range(panel + four, width):
-            _take_panel(values, first + i * length + i, values, top, i, length, four, D, begin + panel)
-        for i in range(max(panel + four, width), length):
-            _take_panel(update, (i - width) * (below + 1), values, top, i, length, four, D, begin + panel)
+                ratio = values[row + b] * inverse[at + a]
+                _take(values, row + (b - a) * length + b, values, row + b, ratio, length - panel - b)
+        i = panel + four
+        own = first + i * length + i
+        _take_panel(values, own, length + 1, 0, values, top, i, width, length, four, inverse, at)
+        _take_panel(update, 0, length - width, 1, values, top, width, length, length, four, inverse, at)
         for a in range(four):
-            pivot = D[begin + panel + a]
-            inverse = 1.0 / pivot if pivot != 0 else 0.0
             for j in range(top + a * length + panel + a + 1, top + (a + 1) * length):
-                values[j] *= inverse
+                values[j] *= inverse[at + a]
 
 
 @jit
-def _spread(into, row, x, start, rel, places, i, size):
-    """Add row i of a child's update, from its diagonal on, to where it belongs in a row of the parent's front."""
+def _spread(into, row, x, start, rel, places, size):
+    """Add a row of a child's update, from its diagonal on, to where it belongs in a row of the parent's front."""
     row, start, places = np.uint64(row), np.uint64(start), np.uint64(places)  # `row` may wrap around, and back
-    for j in range(np.uint64(i), np.uint64(size)):
+    for j in range(np.uint64(size)):
         into[row + np.uint64(rel[places + j])] += x[start + j]
 
 
@@ -79,34 +101,31 @@ def _spread(into, row, x, start, rel, places, i, size):
 def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
     """Return (values, D): blocks of L^T and the diagonal; a pivot that is 0 stays in D, and its column gets zeros."""
     total, n = begins.size - 1, place.size
-    values, D = np.zeros(at[total], data.dtype), np.zeros(n, data.dtype)
+    values, D, inverse = np.zeros(at[total], data.dtype), np.empty(n, data.dtype), np.empty(n, data.dtype)
     for p in range(data.size):
         values[target[p]] += data[p]
     stack, waiting, heights = np.empty(room, data.dtype), np.empty(total + 1, np.int64), np.zeros(total + 1, np.int64)
     update, depth = np.empty(room, data.dtype), 0  # `waiting` names what is on the stack, `heights` says where it ends
     for s in range(total):
         width, below = begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
-        length = width + below
-        for i in range(below):
-            for j in range(i * (below + 1), (i + 1) * below):
-                update[j] = 0.0
+        length, size = width + below, below * (below + 1) // 2
+        update[:size] = 0.0
         while depth > 0 and parents[waiting[depth - 1]] == s:
             depth -= 1
-            c = waiting[depth]
-            size, start, places = pointer[c + 1] - pointer[c], heights[depth], pointer[c]
-            for i in range(size):
-                into = rel[places + i]
+            start, end = heights[depth], pointer[waiting[depth] + 1]
+            for places in range(pointer[waiting[depth]], end):
+                into = rel[places]
                 if into < width:
-                    _spread(values, at[s] + into * length, stack, start + i * size, rel, places, i, size)
+                    _spread(values, at[s] + into * length, stack, start, rel, places, end - places)
                 else:
-                    _spread(update, (into - width) * below - width, stack, start + i * size, rel, places, i, size)
-        _eliminate(values, at[s], width, length, update, D, begins[s])
+                    into -= width
+                    row = into * below - into * (into + 1) // 2 - width
+                    _spread(update, row, stack, start, rel, places, end - places)
+                start += end - places
+        _eliminate(values, at[s], width, length, update, D, inverse, begins[s])
         if below:
-            start = heights[depth]
-            for i in range(below):
-                for j in range(i * (below + 1), (i + 1) * below):
-                    stack[start + j] = update[j]
-            waiting[depth], heights[depth + 1] = s, start + below * below
+            stack[heights[depth] : heights[depth] + size] = update[:size]
+            waiting[depth], heights[depth + 1] = s, heights[depth] + size
             depth += 1
     return values, D
 

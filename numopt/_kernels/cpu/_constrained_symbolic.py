@@ -55,8 +55,22 @@ def _postorder(parent):
 
 
 @jit
-def symbolic(indptr, indices):
-    """Analyse an upper triangle in CSC.
+def _sorted(keys, n):
+    """Return (starts, order) of entries by their keys in range(n), by counting; equal ones keep their order."""
+    starts, order = np.zeros(n + 1, np.int64), np.empty(keys.size, np.int64)
+    for p in range(keys.size):
+        starts[keys[p] + 1] += 1
+    starts = np.cumsum(starts)
+    filled = starts.copy()
+    for p in range(keys.size):
+        order[filled[keys[p]]] = p
+        filled[keys[p]] += 1
+    return starts, order
+
+
+@jit
+def symbolic(upper, columns, n):
+    """Analyse the upper triangle of a matrix of order n, given by row and column of each entry; some may coincide.
 
     Returns
     -------
@@ -67,12 +81,12 @@ def symbolic(indptr, indices):
     rows, rel : array
         Rows below the supernodes; their places in the front of the parent, whose own columns come first.
     parents, target : array
-        Parent of each supernode; where each entry of the triangle goes in the values.
+        Parent of each supernode; where each entry goes in the values.
     room : int
         Numbers on the stack, at most.
     """
-    n = indptr.size - 1
-    parent, count = _tree(indptr, indices)
+    indptr, order = _sorted(columns, n)
+    parent, count = _tree(indptr, upper[order])
     place = _postorder(parent)
     moved, size = np.full(n, -1, np.int64), np.empty(n, np.int64)
     for j in range(n):
@@ -102,18 +116,11 @@ def symbolic(indptr, indices):
         if moved[last] >= 0:
             parents[s] = of[moved[last]]
 
-    entries, column = indices.size, np.empty(indices.size, np.int64)
-    starts, low, sorted_low = np.zeros(n + 1, np.int64), np.empty(entries, np.int64), np.empty(entries, np.int64)
-    for k in range(n):  # the entries as columns of the lower triangle, in the new places
-        for p in range(indptr[k], indptr[k + 1]):
-            i, j = place[indices[p]], place[k]
-            column[p], low[p] = min(i, j), max(i, j)
-            starts[column[p] + 1] += 1
-    starts = np.cumsum(starts)
-    filled = starts[:-1].copy()
-    for p in range(entries):
-        sorted_low[filled[column[p]]] = low[p]
-        filled[column[p]] += 1
+    column, low = np.empty(columns.size, np.int64), np.empty(columns.size, np.int64)
+    for p in range(columns.size):  # the entries as those of the lower triangle, in the new places
+        i, j = place[upper[p]], place[columns[p]]
+        column[p], low[p] = min(i, j), max(i, j)
+    starts, order = _sorted(column, n)
 
     rows, seen = np.empty(pointer[total], np.int64), np.full(n, -1, np.int64)
     child, following = np.full(total, -1, np.int64), np.full(total, -1, np.int64)
@@ -122,7 +129,7 @@ def symbolic(indptr, indices):
             following[s], child[parents[s]] = child[parents[s]], s
         end, found = begins[s + 1], pointer[s]
         for p in range(starts[begins[s]], starts[end]):
-            i = sorted_low[p]
+            i = low[order[p]]
             if i >= end and seen[i] != s:
                 seen[i], rows[found] = s, i
                 found += 1
@@ -136,7 +143,7 @@ def symbolic(indptr, indices):
             c = following[c]
         rows[pointer[s] : found] = np.sort(rows[pointer[s] : found])
 
-    rel, target, local = np.empty(rows.size, np.int64), np.empty(entries, np.int64), np.empty(n, np.int64)
+    rel, target, local = np.empty(rows.size, np.int64), np.empty(columns.size, np.int64), np.empty(n, np.int64)
     for s in range(total):
         width = begins[s + 1] - begins[s]
         for j in range(width):
@@ -149,23 +156,17 @@ def symbolic(indptr, indices):
                 rel[p] = local[rows[p]]
             c = following[c]
         length = width + pointer[s + 1] - pointer[s]
-        for p in range(starts[begins[s]], starts[begins[s + 1]]):  # for now in the order of columns
-            target[p] = local[sorted_low[p]]
-        for j in range(begins[s], begins[s + 1]):
-            for p in range(starts[j], starts[j + 1]):
-                target[p] += at[s] + (j - begins[s]) * length
-    filled, back = starts[:-1].copy(), np.empty(entries, np.int64)
-    for p in range(entries):
-        back[p] = target[filled[column[p]]]
-        filled[column[p]] += 1
+        for p in order[starts[begins[s]] : starts[begins[s + 1]]]:
+            target[p] = at[s] + (column[p] - begins[s]) * length + local[low[p]]
 
     room = used = 0
     for s in range(total):
         below = pointer[s + 1] - pointer[s]
-        used += below * below
+        used += below * (below + 1) // 2
         room = max(room, used)
         c = child[s]
         while c >= 0:
-            used -= (pointer[c + 1] - pointer[c]) ** 2
+            size = pointer[c + 1] - pointer[c]
+            used -= size * (size + 1) // 2
             c = following[c]
-    return place, begins, at, pointer, rows, rel, parents, back, room
+    return place, begins, at, pointer, rows, rel, parents, target, room

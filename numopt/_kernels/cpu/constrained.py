@@ -232,12 +232,12 @@ def bound_reset(x, low, high, zl, zu, mu):
     return outl, outu
 
 
-def sparse_ldl(indptr, indices, data, known):
-    """Factor a symmetric matrix given by its upper triangle in CSC; return (factor, D, known).
+def sparse_ldl(rows, columns, data, n, known):
+    """Factor a symmetric matrix of order n given by entries of its upper triangle; return (factor, D, known).
 
     `known` is what the last factorisation of this pattern returned as such, or None.
     """
-    known = _symbolic.symbolic(indptr, indices) if known is None else known
+    known = _symbolic.symbolic(rows, columns, n) if known is None else known
     values, D = _sparse.numeric(data, *known)
     return (values, D, *known[:5]), D, known
 
@@ -310,7 +310,7 @@ def warmup(dtype):
     bound_steps(one, one, 0 * one, 2 * one, one, one, mu, 0.99)
     bound_reset(one, 0 * one, 2 * one, one, one, mu)
     project_rows(eye, one, one, np.arange(2))
-    parts, *_ = sparse_ldl(np.arange(3, dtype=np.int32), np.arange(2, dtype=np.int32), one, None)
+    parts, *_ = sparse_ldl(np.arange(2), np.arange(2), one, 2, None)
     sparse_ldl_solve(parts, one)
     for X in (np.eye(2), (np.ones(2), np.arange(2), np.arange(3), 30)):
         data = samples(X, np.ones(2), True)

@@ -182,16 +182,16 @@ def bound_reset(x, low, high, zl, zu, mu):
     return tuple(out)
 
 
-def sparse_ldl(indptr, indices, data, known):
-    """Factor a symmetric matrix given by its upper triangle in CSC; return (factor, D, known).
+def sparse_ldl(rows, columns, data, n, known):
+    """Factor a symmetric matrix of order n given by entries of its upper triangle; return (factor, D, known).
 
-    `known` is what the last factorisation of this pattern returned as such, or None. Here SciPy's SuperLU keeps to the
-    diagonal, so that the diagonal of U is D. NumPy arrays alone.
+    Those with the same row and column add up. `known` is what the last factorisation of this pattern returned as such,
+    or None. Here SciPy's SuperLU keeps to the diagonal, so that the diagonal of U is D. NumPy arrays alone.
     """
     import scipy.sparse as sp
     from scipy.sparse.linalg import splu
 
-    upper = sp.csc_array((data, indices, indptr))
+    upper = sp.csc_array((data, (rows, columns)), shape=(n, n))
     whole = sp.csc_array(upper + sp.triu(upper, 1).T)
     options = {"SymmetricMode": True}
     lu = splu(whole, permc_spec="NATURAL", diag_pivot_thresh=0.0, options=options)
