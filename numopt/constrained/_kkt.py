@@ -10,7 +10,7 @@ from numopt.constrained._krylov import Products
 from numopt.constrained._operator import Operator
 from numopt.constrained._projected import Projected
 from numopt.constrained._regular import Breakdown
-from numopt.constrained._sparse import Sparse
+from numopt.constrained._sparse import ENOUGH, FULL, Sparse
 from numopt.exceptions import InvalidInputError
 
 DIRECT = ("auto", "ldl", "sparse-ldl", "minres", "pcg")
@@ -61,8 +61,9 @@ class KKT:
         What an inexact solve left of the system.
     """
 
-    def __init__(self, xp, linear_solver="auto", preconditioner=None):
+    def __init__(self, xp, linear_solver="auto", preconditioner=None, refined=ENOUGH):
         self.xp, self.wanted, self.preconditioner, self.inner = xp, linear_solver, preconditioner, None
+        self.refined = refined
         self.look = None  # returns (x, lam), for a preconditioner that depends on them
 
     def factor(self, H, J, sigma, d):
@@ -140,7 +141,7 @@ class KKT:
         if wanted == "minres" or products:
             return Products(self.xp, self.preconditioner)
         if wanted == "sparse-ldl" or (wanted == "auto" and _is_sparse_enough(H, J)):
-            return Sparse(self.xp)
+            return Sparse(self.xp, self.refined)
         return Dense(self.xp)
 
 
@@ -229,7 +230,7 @@ class KKTSolver:
         dtype = _array.float_dtype(checked, H=H, G=G)
         H, G = (A.astype(dtype) if _array.is_sparse(A) else checked.astype(A, dtype) for A in (H, G))
         if self._kkt is None:
-            self._kkt = KKT(checked, self.linear_solver)
+            self._kkt = KKT(checked, self.linear_solver, refined=FULL)
         self._kkt.factor(H, G, 0.0, float(delta))
         self._sizes = H.shape[0], G.shape[0]
         return self

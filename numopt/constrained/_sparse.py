@@ -6,7 +6,8 @@ from numopt._kernels import kernels
 from numopt._status import Status
 from numopt.constrained._regular import Breakdown
 
-_REFINEMENTS, _REFINED = 3, 1e-12  # at most so many, until the residual is so small
+_REFINEMENTS = 3  # at most, until the residual relative to the right-hand side is
+FULL, ENOUGH = 1e-12, 1e-8  # what rounding allows; what Newton's steps need, whose errors fall by less
 _SHIFT = 1e-8  # of the largest entry of a row of J H^-1 J^T, roughly: what keeps pivots away from 0
 
 
@@ -19,8 +20,8 @@ class Sparse:
 
     name = "sparse-ldl"
 
-    def __init__(self, xp):
-        self.k, self.n_factor, self.residual = kernels("constrained", xp), 0, None
+    def __init__(self, xp, refined=FULL):
+        self.k, self.n_factor, self.residual, self.refined = kernels("constrained", xp), 0, None, refined
         self.pattern, self.known = None, None
 
     def factor(self, H, J, sigma, d):
@@ -31,6 +32,7 @@ class Sparse:
         if self.pattern is None or not all(map(np.array_equal, pattern, self.pattern)):
             self.pattern, self.known = tuple(a.copy() for a in pattern), None
             self._analyse(H, J, N)
+        self.asked = FULL if np.ndim(sigma) else self.refined  # barriers make parts of a right-hand side small
         sigma, d = (np.broadcast_to(v, size) for v, size in ((sigma, self.n), (d, m)))
         self.H, self.J, self.J_turned, self.sigma, self.d = H, J, J.T, sigma, d
         scale = max(float(np.max(np.abs(J.data), initial=0.0)), 1e-300)
@@ -89,14 +91,14 @@ class Sparse:
         r, size = b - self._product(x), np.linalg.norm(b)
         left = np.linalg.norm(r)
         for _ in range(_REFINEMENTS):
-            if not left > _REFINED * size:
+            if not left > self.asked * size:
                 break
             better = x + self._direct(r)
             r_better = b - self._product(better)
             if not np.linalg.norm(r_better) < left:
                 break
             x, r, left = better, r_better, np.linalg.norm(r_better)
-        self.residual = (-r[: self.n], -r[self.n :]) if left > _REFINED * size else None
+        self.residual = (-r[: self.n], -r[self.n :]) if left > self.asked * size else None
         x = x.astype(rx.dtype)
         return x[: self.n], x[self.n :]
 
@@ -126,4 +128,4 @@ def _ordering(i, j, n):
     return np.argsort(lu.perm_c)
 
 
-__all__ = ["Sparse"]
+__all__ = ["ENOUGH", "FULL", "Sparse"]
