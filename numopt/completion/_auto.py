@@ -1,16 +1,20 @@
 """The default: alternating sweeps, then Gauss-Newton; rank continuation where that fails."""
 
+import numpy as np
+
+from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.completion._als import homotopy
-from numopt.completion._factors import qr
+from numopt.completion._factors import balanced, qr
 from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._spectral import directions, structured
-from numopt.completion._unique import ambiguity
+from numopt.completion._unique import ambiguity, structure
 
 _SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
 _FULL = 150  # at the full rank
 _TRIES = 3
+_GAP = 100  # between singular values: of a rank that is too large
 _PATIENCE = 15  # Gauss-Newton steps that may pass without much gain
 
 
@@ -35,6 +39,12 @@ def recover(p, rank, counts, rng, V=None):
                 break
     state, rel, slope = best
     request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
+    if request == "rebuild" and rel <= p.tol and (lower := _needed(p, state)) < state.V.shape[1]:
+        fewer = balanced(state.U, state.V)[1][:, :lower]
+        found, less, _, end = yield from gauss_newton(p, fewer, counts, enough=p.tol, steps=_STAGE, judged=False)
+        if end == "met":
+            state, rel = found, less
+            request = yield Iterate(state, rel, counts.info(lower))
     if request == "rebuild" and p.certificate(state).get("ambiguity"):
         return Status.INVALID_MODEL, _why(p, state)
     # Not met: go on from the best point for as long as it improves.
@@ -58,11 +68,18 @@ def continuation(p, rank, counts, rng):
             return state, rel, slope, end
 
 
+def _needed(p, state):
+    """Return the rank before the largest gap in the singular values, if there is one; the rank of the state if not."""
+    s = host(balanced(state.U, state.V)[2])
+    gaps = s[:-1] > _GAP * s[1:]
+    return int(np.argmax(gaps * s[:-1] / np.where(s[1:] > 0, s[1:], 1e-300))) + 1 if gaps.any() else s.size
+
+
 def _why(p, state):
-    found = p.certificate(state)
-    if not ambiguity(p, state.U.shape[1]):
-        return "the completion is not unique: the residuals do not change along some direction"
-    return (
-        f"the completion is not unique: {found['ambiguity']:.0f} rows, columns or components are not determined by "
-        f"the entries at rank {state.U.shape[1]}; lower the rank or pass ridge"
-    )
+    rank = state.U.shape[1]
+    *lines, components = structure(p, rank)
+    open_lines = ambiguity(p, rank) - max(components - 1, 0)
+    reasons = [f"{open_lines:.0f} rows and columns are not determined by the entries at rank {rank}"] * (open_lines > 0)
+    reasons += [f"the entries fall into {components} parts without a common row or column"] * (components > 1)
+    reasons = reasons or ["the residuals do not change along some direction"]
+    return f"the completion is not unique: {', and '.join(reasons)}; lower the rank or pass ridge"

@@ -102,7 +102,7 @@ def test_disconnected_blocks_are_no_success():
     full = np.random.default_rng(0).standard_normal((40, 2)) @ np.random.default_rng(1).standard_normal((2, 40))
     mask = np.kron(np.eye(2), np.ones((20, 20))).astype(bool)
     result = matrix_completion(full, 2, mask=mask, rng=0, on_failure="ignore")
-    assert not result.success and result.n_components == 2
+    assert not result.success and result.n_components == 2 and "fall into 2 parts" in result.message
 
 
 def test_a_full_matrix_gives_its_truncated_singular_values():
@@ -126,10 +126,26 @@ def test_noise_is_averaged_at_the_oracle_rate():
     assert error(result, full) <= 1.3 * rate
 
 
-def test_a_rank_too_large_or_too_small_stays_finite():
-    X, full = haar(200, 200, 3, 6)
-    large = matrix_completion(X, 6, tol=1e-7, rng=0, on_failure="ignore")
-    assert error(large, full) < 1e-5
+@pytest.mark.parametrize(("rank", "given", "oversampling"), [(3, 6, 6), (2, 4, 20), (5, 6, 4)])
+def test_a_rank_too_large_is_lowered(rank, given, oversampling):
+    for seed in range(4):
+        X, full = haar(150, 140, rank, oversampling, seed=seed)
+        result = matrix_completion(X, given, tol=1e-7, rng=seed + 10)
+        assert result.success and result.rank == rank and error(result, full) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_matrix_without_missing_entries_is_unique(dtype):
+    tol = 1e-5 if dtype == "float32" else 1e-9
+    for m, n, rank, given in ((40, 30, 2, 2), (30, 40, 3, 5), (10, 10, 1, 3), (8, 6, 6, 6), (5, 5, 5, 5)):
+        rng = np.random.default_rng(0)  # the seed of the solver as well: nothing may hang on them being different
+        full = (rng.standard_normal((m, rank)) @ rng.standard_normal((rank, n))).astype(dtype)
+        result = matrix_completion(full, given, tol=tol, rng=0)
+        assert result.success and result.rank == rank and error(result, full) < 10 * tol
+
+
+def test_a_rank_too_small_stays_finite():
+    X, _ = haar(200, 200, 3, 6)
     small = matrix_completion(X, 2, rng=0, on_failure="ignore", max_iter=300)
     assert np.isfinite(small.to_dense()).all() and small.rank == 2
 
