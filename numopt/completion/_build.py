@@ -81,12 +81,17 @@ def _units(xp, seen, center):
     mean = 0.0 if center == "none" else first / total
     if mean:
         square = k.moments(seen.y, w, most, mean)[2]
-    return mean * most, (math.sqrt(square / total) or 1.0) * most
+    scale = (math.sqrt(square / total) or 1.0) * most
+    if not scale * math.sqrt(math.prod(seen.shape)) < float(xp.finfo(seen.y.dtype).max):
+        raise InvalidInputError(f"X has entries as large as {most:.3g}: its singular values overflow; rescale it")
+    return mean * most, scale
 
 
 def _bias_ridge(bias_ridge, ridge, center):
     if bias_ridge is not None:
         bias_ridge = scalar("bias_ridge", bias_ridge, low=0.0, remedy="pass a ridge >= 0, or None for `ridge`")
+        if center != "biases":
+            raise InvalidInputError(f'bias_ridge is {bias_ridge} without biases; pass center="biases", or leave it out')
     if center != "biases":
         return None
     return ridge if bias_ridge is None else bias_ridge

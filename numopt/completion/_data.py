@@ -54,6 +54,8 @@ class Entries(NamedTuple):
 def entries(X, mask=None, sample_weight=None, duplicates="raise", dtype=None):
     """Return checked `Entries`; see `matrix_completion` for the forms of X."""
     one_of("duplicates", duplicates, ("raise", "mean", "sum"))
+    if X is None:
+        raise InvalidInputError("X is None: a matrix, or (rows, columns, values, shape), is expected; pass the data")
     if mask is not None and (isinstance(X, tuple) or _array.is_sparse(X)):
         raise InvalidInputError("mask is given and X lists its entries already: pass mask with a dense X only")
     if isinstance(X, tuple):
@@ -88,6 +90,9 @@ def _listed(X, sample_weight, dtype):
     if len(X) != 4:
         raise InvalidInputError(f"X is a tuple of {len(X)}: (rows, columns, values, shape) is expected; pass all four")
     *arrays, shape = X
+    for name, x in zip(("rows", "columns", "values"), arrays, strict=True):
+        if x is None:
+            raise InvalidInputError(f"{name} is None: a vector is expected; pass one number for each entry")
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
         raise InvalidInputError(f"shape is {shape!r}: a pair (m, n) is expected; pass the shape of the matrix")
     shape = tuple(integer("shape", size, low=1, high=2**31 - 1, remedy="pass a pair (m, n)") for size in shape)
@@ -96,8 +101,8 @@ def _listed(X, sample_weight, dtype):
 
 def _sparse(X, sample_weight, dtype):
     """Read a sparse array; every stored entry is an observation, also a zero."""
-    if 0 in X.shape:
-        raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix must not be empty; pass some data")
+    if len(X.shape) != 2 or 0 in X.shape:
+        raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix that is not empty is expected; pass one")
     _array.float_dtype(_array.namespace(X), X=X)
     coo = X.tocoo()
     return _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
@@ -155,8 +160,14 @@ def _dense(X, mask, sample_weight, dtype):
     if mask is None:
         seen = xp.isfinite(X) | (xp.abs(X) == float("inf"))
     else:
+        if _array.is_sparse(mask):
+            raise InvalidTypeError("mask is sparse: a dense mask is expected; use toarray(), or pass a sparse X")
         _array.namespace(X=X, mask=mask)
-        seen = xp.astype(xp.asarray(mask, device=checks.device), xp.bool)
+        seen = xp.asarray(mask, device=checks.device)
+        kind = str(seen.dtype).rpartition(".")[2]
+        if not kind.startswith(("bool", "int", "uint")):
+            raise InvalidTypeError(f"mask has dtype {kind}: booleans are expected, True where X is observed; compare")
+        seen = xp.astype(seen, xp.bool)
         if tuple(seen.shape) != tuple(X.shape):
             raise InvalidInputError(
                 f"mask has shape {tuple(seen.shape)}: that of X, {tuple(X.shape)}, is expected; make them agree"
