@@ -39,14 +39,10 @@ def recover(p, rank, counts, rng, V=None):
                 break
     state, rel, slope = best
     request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
-    if request == "rebuild" and rel <= p.tol and (lower := _needed(p, state)) < state.V.shape[1]:
-        fewer = balanced(state.U, state.V)[1][:, :lower]
-        found, less, _, end = yield from gauss_newton(p, fewer, counts, enough=p.tol, steps=_STAGE, judged=False)
-        if end == "met":
-            state, rel = found, less
-            request = yield Iterate(state, rel, counts.info(lower))
-    if request == "rebuild" and p.certificate(state).get("ambiguity"):
-        return Status.INVALID_MODEL, _why(p, state)
+    if request == "rebuild":
+        state, rel = yield from lowered(p, state, rel, counts)
+        if p.certificate(state).get("ambiguity"):
+            return Status.INVALID_MODEL, _why(p, state)
     # Not met: go on from the best point for as long as it improves.
     state, rel, slope, _ = yield from gauss_newton(p, state.V, counts, enough=0.0, steps=10**9, patience=_PATIENCE)
     return Status.PRECISION if rel <= floor else Status.STALLED
@@ -68,16 +64,24 @@ def continuation(p, rank, counts, rng):
             return state, rel, slope, end
 
 
-def _needed(p, state):
-    """Return the rank before the largest gap in the singular values, if there is one; the rank of the state if not."""
-    s = host(balanced(state.U, state.V)[2])
-    gaps = s[:-1] > _GAP * s[1:]
-    return int(np.argmax(gaps * s[:-1] / np.where(s[1:] > 0, s[1:], 1e-300))) + 1 if gaps.any() else s.size
+def lowered(p, state, rel, counts):
+    """Yield steps at the rank before the largest gap in the singular values; return (state, rel), this one's if met."""
+    _, V, s = balanced(state.U, state.V)
+    s = np.maximum(host(s), np.finfo(float).tiny)
+    gaps = s[:-1] / s[1:]
+    if rel > p.tol or not gaps.size or gaps.max() < _GAP:
+        return state, rel
+    V = V[:, : int(np.argmax(gaps)) + 1]
+    found, less, _, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=_STAGE, judged=False)
+    if end != "met":
+        return state, rel
+    yield Iterate(found, less, counts.info(V.shape[1]))
+    return found, less
 
 
 def _why(p, state):
     rank = state.U.shape[1]
-    *lines, components = structure(p, rank)
+    components = structure(p, rank)[2]
     open_lines = ambiguity(p, rank) - max(components - 1, 0)
     reasons = [f"{open_lines:.0f} rows and columns are not determined by the entries at rank {rank}"] * (open_lines > 0)
     reasons += [f"the entries fall into {components} parts without a common row or column"] * (components > 1)

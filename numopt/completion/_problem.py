@@ -79,9 +79,7 @@ class Problem:
         """Solve for the rows of a side without biases, with one ridge for all; return (U, sum w r^2, kept, rhs)."""
         ridge = [float(ridge)] * V.shape[1]
         base = self.empty(0, V.shape[1]) if base is None else base
-        U, sums, kept, rhs = self.kernels.half_step(
-            side, V, self.empty(), np.asarray(ridge), self.empty(), base, keep
-        )
+        U, sums, kept, rhs = self.kernels.half_step(side, V, self.empty(), np.asarray(ridge), self.empty(), base, keep)
         return U, float(host(self.xp.sum(sums))), kept, rhs
 
     def gradient(self, side, U, V, offset=None):
@@ -207,7 +205,7 @@ class Problem:
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
         error = self.validation_rmse(state)
-        best, rises = self.kept.get("validation", (math.inf, 0))
+        best, rises = self.kept.get("validation", (math.inf, 0)) if error else (0.0, PATIENCE)  # none can be smaller
         return float(PATIENCE if not error <= best * (1 + 1e-9) else max(PATIENCE - rises, 0))
 
     def validation_rmse(self, state):

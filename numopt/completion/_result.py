@@ -1,9 +1,11 @@
 """What `matrix_completion` returns."""
 
+import math
+
 from numopt._array import host, namespace
 from numopt._check import integer
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
 @result_class
@@ -94,11 +96,18 @@ class CompletionResult(Result):
         ------
         InvalidInputError
             The sizes differ, or an index is out of range.
+        InvalidTypeError
+            An index is no integer.
         """
         xp = namespace(self.U)
         places = []
         for name, index, high in (("rows", rows, self.U.shape[0]), ("cols", cols, self.V.shape[0])):
             index = xp.asarray(index, device=self.U.device)
+            if math.prod(index.shape) == 0:
+                index = xp.zeros(index.shape, dtype=xp.int32, device=self.U.device)
+            kind = str(index.dtype).rpartition(".")[2]
+            if not kind.startswith(("int", "uint")):
+                raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
             if index.ndim != 1:
                 raise InvalidInputError(f"{name} has shape {tuple(index.shape)}: a vector is expected; ravel it")
             if index.shape[0]:

@@ -12,7 +12,7 @@ from numopt.completion._build import problem
 from numopt.completion._finish import finish
 from numopt.completion._methods import guarded, iterates
 from numopt.completion._result import CompletionResult
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 PLAIN = ("vpgn", "altmin-sketch", "scaledgd", "subgm")  # without ridge, biases and so on
 METHODS = ("auto", "als", "vpgn", "altmin-sketch", "scaledgd", "softimpute", "subgm", "irls")
@@ -163,9 +163,13 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     (True, True)
     """
     one_of("method", method, METHODS)
-    if not isinstance(init, CompletionResult):
+    if not isinstance(init, (CompletionResult, str)):
+        raise InvalidTypeError(f"init is {type(init).__name__}: 'spectral', 'random' or a CompletionResult is expected")
+    if isinstance(init, str):
         one_of("init", init, ("spectral", "random"))
     one_of("inner", inner, ("auto", "direct", "cg", "sketch"))
+    _expect_use("inner", inner, "auto", method, "als")
+    _expect_use("sample_splitting", sample_splitting, False, method, "altmin-sketch")
     rng = _array.default_rng(rng)
     loss = "huber" if method in ("irls", "subgm") else loss
     p = problem(X, rank, mask=mask, sample_weight=sample_weight, ridge=ridge, ridge_mode=ridge_mode,
@@ -181,6 +185,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
             "method is 'softimpute': a ridge > 0 is expected, the same for all rows, without biases, validation or the "
             'Huber loss; pass ridge, or use "auto" or "als"'
         )
+    if inner != "auto" and not p.plain:
+        raise InvalidInputError(f'inner is {inner!r} with a ridge, biases, validation or the Huber loss: use "auto"')
     with _blas_at_rest():
         return run(
             guarded(iterates(p, method, inner, init, rng, sample_splitting)),
@@ -188,6 +194,12 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
             tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
             on_failure=on_failure,
         )  # fmt: skip
+
+
+def _expect_use(name, value, default, method, owner):
+    """Raise for an argument that the method would not look at."""
+    if value != default and method != owner:
+        raise InvalidInputError(f"{name} is {value!r} with method {method!r}: {owner!r} alone takes it; leave it out")
 
 
 def _blas_at_rest():

@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from numopt._array import default_rng, device, host, is_array, is_numpy, is_sparse, namespace, turned
 from numopt._check import integer
@@ -11,6 +11,8 @@ from numopt.completion._data import entries
 from numopt.completion._fold import fold_in
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import InvalidInputError, InvalidTypeError, warn
+
+_CV = "pass two parts at least, or an EntrySplit, which splits entries, not rows"
 
 
 class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -123,6 +125,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             The estimator itself.
         """
         X = self._validated(X, reset=True)
+        _check_weight(entry_weight, X)
         result = matrix_completion(
             X, self.rank, sample_weight=entry_weight, method=self.method, ridge=self.ridge, ridge_mode=self.ridge_mode,
             bias_ridge=self.bias_ridge, loss=self.loss, center=self.center, tol=self.tol, max_iter=self.max_iter,
@@ -189,10 +192,21 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         -------
         array of shape (q, n)
             ``U @ components_ + col_bias_ + mean_``.
+
+        Raises
+        ------
+        InvalidInputError
+            U is not of that shape.
         """
         check_is_fitted(self)
         xp = namespace(self.components_)
-        return xp.asarray(U, device=device(self.components_)) @ self.components_ + self.col_bias_ + self.mean_
+        U = xp.asarray(U, device=device(self.components_))
+        if U.ndim != 2 or U.shape[1] != self.components_.shape[0]:
+            raise InvalidInputError(
+                f"U has shape {tuple(U.shape)}: a matrix of {self.components_.shape[0]} columns is expected, as many "
+                f"as the rank; pass what transform returns"
+            )
+        return U @ self.components_ + self.col_bias_ + self.mean_
 
     def predict(self, X, cols=None):
         """Return single entries of the rows fitted, or whole rows for a matrix.
@@ -230,7 +244,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         array of shape (q, n)
-            A new array.
+            A new array, of the dtype of X if that is float32 or float64.
 
         Raises
         ------
@@ -240,8 +254,8 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         filled = self.predict(X)
         X = self._validated(X, reset=False)
         xp = namespace(filled)
-        X = xp.asarray(X, dtype=filled.dtype, device=device(filled))
-        return xp.where(xp.isnan(X), filled, X)
+        X = xp.asarray(X, device=device(filled))
+        return xp.where(xp.isnan(X), xp.astype(filled, X.dtype), X)
 
     def score(self, X, y=None):
         """Return minus the root mean square error on the observed entries of X, with the row factors fitted.
@@ -277,8 +291,13 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X, xp = self._validated(X, reset=False), namespace(self.components_)
         biased = self.center == "biases"
         ridge = self.ridge if self.bias_ridge is None else self.bias_ridge
+        _check_weight(entry_weight, X)
         V = turned(xp, self.components_)
-        if not is_sparse(X) and not host(xp.sum(xp.astype(~xp.isnan(xp.asarray(X, device=device(V))), xp.int64))):
+        if is_sparse(X):
+            some = X.nnz
+        else:
+            some = host(xp.sum(xp.astype(~xp.isnan(xp.asarray(X, device=device(V))), xp.int64)))
+        if not some:
             zeros = xp.zeros((X.shape[0], V.shape[1] + 1), dtype=V.dtype, device=device(V))
             return zeros[:, 1:], zeros[:, 0]
         return fold_in(
@@ -302,6 +321,18 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _check_weight(weight, X):
+    """Raise for weights that do not fit X, by the name that they have here."""
+    if weight is None:
+        return
+    expected = (X.nnz,) if is_sparse(X) else tuple(X.shape)
+    if np.shape(weight) != expected:
+        raise InvalidInputError(
+            f"entry_weight has shape {np.shape(weight)}: {expected} is expected, one for each "
+            f"{'stored entry' if is_sparse(X) else 'place of X'}; make the sizes agree"
+        )
 
 
 class EntrySplit:
@@ -338,11 +369,20 @@ class EntrySplit:
         Yields
         ------
         train, test : ndarray or coo_array of shape (m, n)
-            Together they have all entries of X.
+            Together they have all entries of X, float32 if X is.
+
+        Raises
+        ------
+        InvalidInputError
+            There are fewer entries than parts, an entry is infinite, or is stored twice.
         """
         parts = integer("n_splits", self.n_splits, low=2, remedy="ask for two parts at least")
         sparse = is_sparse(X)
-        coo = X.tocoo() if sparse else np.array(X, dtype=float)
+        coo = check_array(
+            X, accept_sparse="coo", dtype=("float64", "float32"), ensure_all_finite="allow-nan", input_name="X"
+        )  # fmt: skip
+        if sparse and coo.nnz:
+            entries(coo)  # an entry stored twice could be on both sides
         places = np.arange(coo.nnz) if sparse else np.flatnonzero(~np.isnan(coo))
         if places.size < parts:
             raise InvalidInputError(f"n_splits is {parts} for {places.size} entries: each part needs one; lower it")
@@ -390,7 +430,9 @@ def cross_val_completion(estimator, X, *, cv=5, ranks=None):
     >>> bool(scores[1].mean() > scores[0].mean())
     True
     """
-    splitter = cv if hasattr(cv, "split") else EntrySplit(cv, random_state=0)
+    splitter = cv if isinstance(cv, EntrySplit) else EntrySplit(integer("cv", cv, low=2, remedy=_CV), random_state=0)
+    if isinstance(ranks, (int, str)):
+        raise InvalidInputError(f"ranks is {ranks!r}: a sequence of ranks is expected; put it into brackets")
     folds = list(splitter.split(X))
 
     def scores(model):

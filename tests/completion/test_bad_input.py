@@ -27,7 +27,11 @@ REFUSED = [
     (dict(X=np.ones((3, 4)), mask=np.zeros((3, 4), bool)), "X has no observed entry"),
     (dict(X=sp.csr_array((3, 4))), "X has no observed entry"),
     (dict(X=([], [], [], (3, 4))), "values has no observed entry"),
+    (dict(X=None), "X is None: a matrix"),
+    (dict(X=(None, None, None, (3, 4))), "rows is None: a vector"),
+    (dict(X=sp.coo_array(np.ones(3))), r"X has shape \(3,\): a matrix"),
     (dict(X=np.empty((0, 4))), r"X has shape \(0, 4\)"),
+    (dict(X=np.array([[1.7e308, -1.7e308], [1.0, 1.7e308]])), "X has entries as large as 1.7e.308: its singular"),
     (dict(X=np.ones(4)), r"X has shape \(4,\)"),
     (dict(X=put(np.ones((3, 4)), (1, 2), np.inf)), r"X\[1, 2\] is inf: a finite number"),
     (dict(X=put(np.ones((3, 4)), (1, 2), np.nan), mask=np.ones((3, 4), bool)), r"X\[1, 2\] is nan"),
@@ -52,12 +56,16 @@ REFUSED = [
     (dict(ridge=-1.0), "ridge is -1"),
     (dict(ridge=np.nan), "ridge is nan"),
     (dict(bias_ridge=-1.0), "bias_ridge is -1"),
+    (dict(bias_ridge=1.0), 'bias_ridge is 1.0 without biases; pass center="biases"'),
     (dict(ridge_mode="rows"), "ridge_mode is 'rows'"),
     (dict(loss="l1"), "loss is 'l1'"),
     (dict(center="rows"), "center is 'rows'"),
     (dict(method="sgd"), "method is 'sgd': one of 'auto'"),
     (dict(init="zero"), "init is 'zero'"),
     (dict(inner="qr"), "inner is 'qr'"),
+    (dict(inner="cg"), "inner is 'cg' with method 'auto': 'als' alone"),
+    (dict(inner="cg", method="als", ridge=1.0), "inner is 'cg' with a ridge"),
+    (dict(sample_splitting=True), "sample_splitting is True with method 'auto': 'altmin-sketch' alone"),
     (dict(method="vpgn", ridge=1.0), "method is 'vpgn' with a ridge"),
     (dict(method="scaledgd", center="biases"), "method is 'scaledgd' with a ridge, biases"),
     (dict(duplicates="last"), "duplicates is 'last'"),
@@ -82,6 +90,13 @@ WRONG_TYPES = [
     (dict(X=listed(values=VALUES * 1j)), "values has dtype complex128"),
     (dict(X=listed(rows=ROWS * 1.0)), "rows has dtype float64: integers"),
     (dict(rank=1.5), "rank is 1.5"),
+    (dict(rank="Auto"), "rank is 'Auto'"),
+    (dict(init=np.eye(3)), "init is ndarray"),
+    (dict(X=np.eye(3), mask=np.array([["no"] * 3] * 3)), "mask has dtype <U2: booleans"),
+    (dict(X=np.eye(3), mask=np.full((3, 3), np.nan)), "mask has dtype float64: booleans"),
+    (dict(X=np.eye(3), mask=sp.csr_array(np.eye(3, dtype=bool))), "mask is sparse"),
+    (dict(X=listed(values=VALUES.astype(object))), "values has dtype object"),
+    (dict(X=sp.csr_array(np.eye(3)).astype(complex)), "X has dtype complex128"),
     (dict(X=np.ma.masked_array(np.eye(3))), "X is a masked array"),
 ]
 
@@ -153,8 +168,10 @@ def test_empty_rows_and_columns_get_zeros():
 
 
 def test_zeros_constants_and_single_lines():
-    zero = matrix_completion(np.zeros((4, 5)), 2, rng=0)
-    assert zero.success and zero.rank == 0 and not zero.to_dense().any()
+    models = {}, {"ridge": 1.0}, {"loss": "huber"}, {"validation_fraction": 0.2}, {"center": "biases", "ridge": 1.0}
+    for more in models:
+        zero = matrix_completion(np.zeros((4, 5)), 2, rng=0, **more)
+        assert zero.success and zero.rank == 0 and not zero.to_dense().any(), more
     seven = np.where(np.random.default_rng(0).random((20, 20)) < 0.5, 7.0, np.nan)
     assert np.allclose(matrix_completion(seven, 1, rng=0, tol=1e-9).to_dense(), 7.0)
     centred = matrix_completion(seven, 1, rng=0, center="global")
@@ -213,9 +230,64 @@ def test_inputs_may_be_read_only_and_strided():
         ([9], [0], "rows is 9"),
         ([0], [-1], "cols is -1"),
         ([[0]], [0], "rows has shape"),
+        ([0], [0.0], "cols has dtype float64: integers"),
+        ([True], [0], "rows has dtype bool: integers"),
     ],
 )
 def test_predictions_outside_are_refused(rows, cols, match):
     result = matrix_completion(np.ones((3, 4)), 1, rng=0)
-    with pytest.raises(InvalidInputError, match=match):
+    with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
         result.predict(rows, cols)
+    assert result.predict([], []).shape == (0,)
+
+
+def test_a_row_whose_weights_are_all_zero_is_an_empty_row():
+    X, _ = haar(50, 40, 2, 6)
+    w = np.where(X[0] == 7, 0.0, 1.0)
+    weighted = matrix_completion(X, 2, sample_weight=w, rng=0, tol=1e-9)
+    keep = w > 0
+    left_out = matrix_completion((*(x[keep] for x in X[:3]), X[3]), 2, rng=0, tol=1e-9)
+    assert np.array_equal(weighted.to_dense(), left_out.to_dense()) and not weighted.U[7].any()
+    assert weighted.min_count == 0 and not weighted.identifiable_rows[7]
+
+
+def test_indices_may_be_64_bit_and_unsorted():
+    X, _ = haar(40, 30, 2, 6)
+    csr = sp.coo_array((X[2], X[:2]), shape=X[3]).tocsr()
+    wide = sp.csr_array((csr.data, csr.indices.astype(np.int64), csr.indptr.astype(np.int64)), shape=X[3])
+    turned = csr.copy()
+    for lo, hi in zip(csr.indptr[:-1], csr.indptr[1:], strict=True):
+        turned.indices[lo:hi], turned.data[lo:hi] = csr.indices[lo:hi][::-1], csr.data[lo:hi][::-1]
+    turned.has_sorted_indices = False
+    plain = matrix_completion(csr, 2, rng=0).to_dense()
+    for X in (wide, turned):
+        assert np.array_equal(matrix_completion(X, 2, rng=0).to_dense(), plain)
+    assert turned.indices[0] > turned.indices[1]  # the caller's is as it was
+
+
+@pytest.mark.parametrize("method", ["auto", "als", "vpgn", "altmin-sketch", "scaledgd", "subgm", "irls"])
+def test_rows_shorter_than_the_rank_give_numbers_and_no_success(method):
+    X = np.array([0, 1, 2, 3, 4, 0]), np.array([0, 1, 2, 3, 4, 1]), np.arange(1.0, 7), (5, 5)
+    with pytest.warns(NumoptWarning, match="under-determined"):
+        result = matrix_completion(X, 3, method=method, max_iter=60, rng=0, on_failure="ignore")
+    assert not result.success and np.isfinite(result.to_dense()).all() and np.isfinite(result.s).all()
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e-150])
+@pytest.mark.parametrize("more", [{"rank": "auto"}, {"loss": "huber"}, {"ridge": 1e-3}, {"method": "als"}], ids=str)
+def test_the_unit_of_the_data_does_not_matter(scale, more):
+    X, _ = haar(40, 30, 2, 6)
+    plain = matrix_completion(X, **{"rank": 2, "rng": 0} | more)
+    if "ridge" in more:
+        more = {"ridge": scale * more["ridge"]}
+    result = matrix_completion((X[0], X[1], scale * X[2], X[3]), **{"rank": 2, "rng": 0} | more)
+    assert result.success and np.allclose(result.to_dense() / scale, plain.to_dense(), rtol=1e-4, atol=1e-5)
+
+
+def test_one_entry_beyond_all_others_gives_no_nan():
+    X, _ = haar(40, 30, 2, 6)
+    X[2][5] = 1e150
+    with np.errstate(all="ignore"):
+        for loss in ("squared", "huber"):
+            result = matrix_completion(X, 2, loss=loss, rng=0, on_failure="ignore", max_iter=60)
+            assert not result.success and np.isfinite(result.to_dense()).all()

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from numopt.estimators import EntrySplit, MatrixCompletion, cross_val_completion
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from tests.completion.instances import haar
+
+TWICE = sp.coo_array((np.ones(3), ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
 
 
 @pytest.mark.filterwarnings("ignore::numopt.exceptions.ConvergenceWarning")
@@ -94,6 +97,44 @@ def test_other_arrays_stay_what_they_are():
     assert type(model.components_) is type(array_api_strict.empty(0)) and model.n_features_in_ == 50
 
 
+def test_imputation_keeps_entries_to_the_bit_and_their_dtype():
+    X, _ = problem()
+    for fitted, given in (("float32", "float64"), ("float64", "float32")):
+        model = MatrixCompletion(3, tol=1e-4, random_state=0).fit(X.astype(fitted))
+        filled, seen = model.impute(X.astype(given)), ~np.isnan(X)
+        assert filled.dtype == given and np.array_equal(filled[seen], X.astype(given)[seen])
+
+
+def test_rows_without_entries_may_be_sparse():
+    X, _ = problem()
+    model = MatrixCompletion(3, random_state=0).fit(X)
+    assert model.transform(sp.csr_array((2, 50))).shape == (2, 3) and not model.transform(sp.csr_array((2, 50))).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda m, X: m.inverse_transform(np.ones((2, 5))), r"U has shape \(2, 5\): a matrix of 3 columns"),
+        (lambda m, X: m.inverse_transform(np.ones(3)), r"U has shape \(3,\): a matrix of 3 columns"),
+        (lambda m, X: m.fit(X, entry_weight=np.ones(3)), r"entry_weight has shape \(3,\): \(60, 50\)"),
+        (lambda m, X: m.partial_fit(X[:2], entry_weight=np.ones(3)), r"entry_weight has shape \(3,\): \(2, 50\)"),
+        (lambda m, X: m.predict([0.5], [1]), "rows has dtype float64: integers"),
+        (lambda m, X: cross_val_completion(m, X, ranks=2), "ranks is 2: a sequence"),
+        (lambda m, X: cross_val_completion(m, X, cv=1), "cv is 1: an integer >= 2"),
+        (lambda m, X: cross_val_completion(m, X, cv=KFold(3)), "cv is KFold.* an EntrySplit, which splits entries"),
+        (lambda m, X: next(EntrySplit(2).split(X * 1j)), "Complex data"),
+        (lambda m, X: next(EntrySplit(2).split(np.full((3, 3), np.inf))), "infinity"),
+        (lambda m, X: next(EntrySplit(2).split(X[0])), "2D array"),
+        (lambda m, X: next(EntrySplit(2).split(TWICE)), r"X\[0, 0\] is given twice"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, match):
+    X, _ = problem()
+    model = MatrixCompletion(3, random_state=0).fit(X)
+    with pytest.raises((ValueError, TypeError), match=match):
+        call(model, X)
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_entries_are_split_into_disjoint_parts(kind):
     X, _ = problem()
@@ -108,6 +149,7 @@ def test_entries_are_split_into_disjoint_parts(kind):
             assert train.nnz + test.nnz == sparse.nnz
             total += test.nnz
     assert total == rows.size
+    assert next(EntrySplit(2).split(X.astype("float32")))[0].dtype == np.float32
     with pytest.raises(InvalidInputError, match="n_splits is 1"):
         next(EntrySplit(1).split(X))
     with pytest.raises(InvalidInputError, match="n_splits is 5 for 4 entries"):
