@@ -26,11 +26,15 @@ __all__ = ["Answer", "Figure", "Instance", "Row", "Solver", "Table", "Timing", "
 
 @dataclass(frozen=True)
 class Instance:
-    """A problem to solve: `data` is what the family's solvers take, `target` the accuracy asked."""
+    """A problem to solve: `data` is what the family's solvers take, `target` the accuracy asked.
+
+    `least` is how many seconds a run on it may take at least, however small the limit of the others.
+    """
 
     name: str
     data: Any
     target: float
+    least: float = 0.0
 
 
 @dataclass(frozen=True)

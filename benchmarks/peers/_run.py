@@ -29,14 +29,14 @@ def compare(
     ]
     slow: set[tuple[str, str]] = set()  # what ran into the limit
     # Probes come first, while this process has not started a thread pool.
-    notes = [_probe(*pair, seconds, slow) if pair[1].compiled else "" for pair in pairs]
+    notes = [_probe(*pair, max(seconds, pair[0].least), slow) if pair[1].compiled else "" for pair in pairs]
     getattr(family, "prepare", lambda: None)()
     table = Table()
     for (instance, solver), note in zip(pairs, notes, strict=True):
         row = Row(instance.name, solver.name, solver.kind, instance.target, note=note)
         row.note = row.note or _hopeless(instance, solver, slow)
         if not row.note:
-            _measure(row, instance, solver, family, seconds, repeats)
+            _measure(row, instance, solver, family, max(seconds, instance.least), repeats)
         if row.note.startswith(LATE):
             slow.add((row.instance, row.solver))
         table.rows.append(row)

@@ -11,7 +11,8 @@ for one run is a program of its own:
 
 With `--write` all but the second write what the docs include.
 
-cmfrec needs over 20 seconds a run for the large instance, so a limit below that shows no peer there.
+cmfrec needs over 20 seconds for the large instance, on which a run may take 30, however small the limit: once, since a
+run of more than a third of that is not repeated.
 """
 
 from __future__ import annotations

@@ -101,6 +101,15 @@ def test_what_goes_wrong_gets_a_row_that_says_so(table, solver, note):
     assert row.cpu is row.accuracy is row.ratio is None
 
 
+def test_an_instance_may_ask_for_a_larger_limit(family):
+    slow = ModuleType("benchmarks.peers.slow")
+    slow.instances = lambda: [Instance("root of 2", 2.0, 1e-9, least=0.2)]
+    slow.solvers = lambda: [Solver("hangs", spin, compiled=True), Solver("spins", spin)]
+    slow.ruler = family.ruler
+    notes = {row.note for row in compare(slow, seconds=0.01).rows}
+    assert notes == {"over the limit of 0.2 s"}
+
+
 def test_only_what_was_asked_for_runs(table):
     assert {row.instance for row in table.rows} == {"root of 2"}
     assert table.row("root of 2", "elsewhere") is None
