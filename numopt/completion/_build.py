@@ -25,8 +25,6 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     m, n = seen.shape
     if rank != "auto":
         rank = integer("rank", rank, low=1, high=min(m, n), remedy='lower it, or pass rank="auto"')
-    elif loss == "huber":
-        raise InvalidInputError('rank is "auto" and loss "huber": outliers mislead the choice; pass a number as rank')
     held = None
     if fraction > 0:
         seen, held = _split(seen, fraction, rng)
