@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.peers import Figure, Instance, Table, best_of
 from benchmarks.peers._completion_instances import Completion, case, error, instances, low_rank, seeds
 from benchmarks.peers._completion_ours import RATED, complete, rate
-from benchmarks.peers._completion_peers import CG, CHOLESKY, rating
+from benchmarks.peers._completion_peers import CG, rating
 from benchmarks.peers._measure import LATE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -222,10 +222,10 @@ def _large(table: Table) -> Iterator[Figure]:
     if ours is None or not ours.solved:
         yield Figure(name, asked, f"no solution: {ours.note if ours else 'not run'}", False)
     elif best is None:
-        row = table.row("large", CHOLESKY)
+        row = table.row("large", CG)
         late = re.search(rf"{LATE} of (\S+) s", row.note if row else "")
         least = float(late[1]) if late else 0.0  # seconds that cmfrec takes more than
-        text = f"less than 1/{least / ours.cpu:.3g} of {CHOLESKY}'s, cut off at {least:g} s" if late else "not measured"
+        text = f"less than 1/{least / ours.cpu:.3g} of {CG}'s, cut off at {least:g} s" if late else "not measured"
         yield Figure(name, asked, f"{ours.cpu:.3g} s; {text}", True if least >= 6 * ours.cpu else None)
     else:
         seen = f"{ours.cpu:.3g} s; 1/{best.cpu / ours.cpu:.3g} of {best.solver}'s {best.cpu:.3g} s"

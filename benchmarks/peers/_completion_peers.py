@@ -48,7 +48,7 @@ REPAIRS = {ONCE: CHOLESKY, ORDERED: EXACT}  # the same steps as
 LIBMF, SURPRISE = "libmf", "scikit-surprise SVD"
 
 # Where the peers are tried; on the others, which are harder than D, they would only take time. On the large instance
-# only the fastest is, cmfrec's Cholesky.
+# only the fastest is, cmfrec with CG: 12.1 s on a quiet machine, where its Cholesky took 20.8 s.
 SHOWN = ("A", "B", "C", "D", "F5, condition 1", "G")
 
 # Steps for the instance of seed 1: what suffices on A, B, C with Cholesky, G with CG and large; elsewhere what shows
@@ -61,7 +61,7 @@ COUNTS: dict[tuple[str, str], int] = {
     ("F5, condition 1", CHOLESKY): 30, ("F5, condition 1", CG): 30,
     ("F5, condition 1", RIEMANN): 60, ("F5, condition 1", EXACT): 60,
     ("G", CHOLESKY): 100, ("G", CG): 140, ("G", RIEMANN): 40, ("G", EXACT): 40,
-    ("large", CHOLESKY): 17, ("large", CG): 20, ("large", RIEMANN): 40, ("large", EXACT): 24,
+    ("large", CHOLESKY): 17, ("large", CG): 19, ("large", RIEMANN): 40, ("large", EXACT): 24,
 }  # fmt: skip
 
 # Ridge and steps for the ratings: the best of `python -m benchmarks.peers._completion_ratings`.
@@ -146,7 +146,7 @@ def peers() -> list[Solver]:
     found = []
     for name, run in recovering().items():
         kind, solve = "context" if name in REPAIRS else "peer", counted(name, run)
-        here = {*SHOWN, "large"} if name == CHOLESKY else {*SHOWN}
+        here = {*SHOWN, "large"} if name == CG else {*SHOWN}
         easier = _after_plain if name == EXACT else Solver.easier
         found.append(Solver(name, solve, kind, applies=partial(_shown, here=here), easier=easier))
     for name, rate in rating().items():

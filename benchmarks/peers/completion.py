@@ -11,7 +11,7 @@ for one run is a program of its own:
 
 With `--write` all but the second write what the docs include.
 
-cmfrec needs over 20 seconds for the large instance, on which a run may take 30, however small the limit: once, since a
+cmfrec needs over 12 seconds for the large instance, on which a run may take 30, however small the limit: once, since a
 run of more than a third of that is not repeated.
 """
 

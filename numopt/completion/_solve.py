@@ -39,7 +39,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         float64; anything else real becomes float64. A row or column without entries is allowed.
     rank : int or "auto", default 10
         Largest rank, from 1 to min(m, n). ``"auto"`` grows it from 1 until 5 % of the entries, held out for that, are
-        no longer predicted better; biases are left out of that search.
+        no longer predicted better; biases are left out of that search. With the Huber loss outliers among them are
+        capped alike for all ranks.
     mask : array_like of bool of shape (m, n), optional
         True where a dense `X` is observed; other entries of `X` are not looked at.
     sample_weight : array_like, optional

@@ -293,10 +293,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ridge = self.ridge if self.bias_ridge is None else self.bias_ridge
         _check_weight(entry_weight, X)
         V = turned(xp, self.components_)
-        if is_sparse(X):
-            some = X.nnz
-        else:
-            some = host(xp.sum(xp.astype(~xp.isnan(xp.asarray(X, device=device(V))), xp.int64)))
+        some = X.nnz if is_sparse(X) else host(xp.sum(xp.astype(~xp.isnan(xp.asarray(X, device=device(V))), xp.int64)))
         if not some:
             zeros = xp.zeros((X.shape[0], V.shape[1] + 1), dtype=V.dtype, device=device(V))
             return zeros[:, 1:], zeros[:, 0]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from numopt.completion import matrix_completion
-from numopt.exceptions import InvalidInputError
 from tests.completion.instances import error, haar
 
 
@@ -40,6 +39,19 @@ def test_the_rank_can_be_chosen_with_a_ridge_and_biases():
     assert result.success and result.rank == 3
 
 
-def test_outliers_and_an_unknown_rank_are_refused():
-    with pytest.raises(InvalidInputError, match="pass a number as rank"):
-        matrix_completion(np.eye(3), "auto", loss="huber")
+@pytest.mark.parametrize(("oversampling", "kappa", "noise"), [(4, 10, 0), (6, 1, 0), (6, 10, 0.05), (4, 1, 0.3)])
+def test_outliers_do_not_mislead_the_choice(oversampling, kappa, noise):
+    for seed in range(4):
+        X, full = haar(150, 140, 3, oversampling, kappa, noise, outliers=0.1, seed=seed)
+        result = matrix_completion(X, "auto", loss="huber", rng=seed + 50, on_failure="ignore")
+        assert result.rank == 3, seed
+        assert not result.success or error(result, full) < max(1e-5, 1.5 * noise)
+
+
+def test_a_rank_is_chosen_beside_outliers_with_weights_and_in_single_precision():
+    (rows, columns, values, shape), full = haar(120, 100, 2, 6, outliers=0.1)
+    w = np.random.default_rng(1).uniform(0.5, 2, values.size)
+    for dtype, tol in (("float32", 1e-4), ("float64", 1e-7)):
+        X = rows, columns, values.astype(dtype), shape
+        result = matrix_completion(X, "auto", loss="huber", sample_weight=w.astype(dtype), tol=tol, rng=0)
+        assert result.success and result.rank == 2 and error(result, full) < 10 * tol
