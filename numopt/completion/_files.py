@@ -9,6 +9,7 @@ from numopt import _array
 from numopt._check import integer
 from numopt._kernels import kernels
 from numopt._loop import Iterate, Status, run
+from numopt._solver import solver
 from numopt.completion._als import homotopy
 from numopt.completion._data import Side
 from numopt.completion._finish import finish
@@ -25,6 +26,7 @@ _BY_ROWS = {
 }  # fmt: skip
 
 
+@solver(family="completion")
 def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=None, rng=None, callback=None,
                    check_every=1, on_failure="warn", entries_at_once=4_000_000):  # fmt: skip
     """Complete a matrix whose observed entries need not fit into memory.

@@ -25,6 +25,8 @@ class Case:
         a pattern for its message. NaN entries, complex arrays and bad keywords are tried for everybody.
     label : str
         Tells several cases of one solver apart, such as its methods.
+    backends : tuple of str
+        Where the solver can be called if not everywhere, because its data are files.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Case:
     certificate: str
     bad: list = field(default_factory=list)
     label: str = ""
+    backends: tuple = ()
 
     def __str__(self):
         return f"{self.name}-{self.label}" if self.label else self.name
