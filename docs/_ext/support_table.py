@@ -23,7 +23,8 @@ def rows() -> list[tuple[str, ...]]:
     lines = []
     for _, can in sorted(REGISTRY.items(), key=lambda item: (item[1].family, item[0])):
         name = f":func:`numopt.{can.family}.{can.function.__name__}`"
-        lines.append((name, can.family, "NumPy, CuPy", ", ".join(can.dtypes), "yes" if can.sparse else "no"))
+        where = "NumPy, CuPy" if can.arrays else "NumPy, in files"
+        lines.append((name, can.family, where, ", ".join(can.dtypes), "yes" if can.sparse else "no"))
     return lines
 
 
