@@ -1,5 +1,6 @@
 """Low-rank matrix completion."""
 
+import math
 from contextlib import nullcontext
 from functools import lru_cache
 
@@ -176,6 +177,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     p = problem(X, rank, mask=mask, sample_weight=sample_weight, ridge=ridge, ridge_mode=ridge_mode,
                 bias_ridge=bias_ridge, loss=loss, center=center, duplicates=duplicates, tol=tol,
                 validation_fraction=validation_fraction, rng=rng)  # fmt: skip
+    if not p.scale * math.sqrt(math.prod(p.shape)) < float(p.xp.finfo(p.dtype).max):
+        raise InvalidInputError(f"X has entries of size {p.scale:.3g}: its singular values overflow; rescale it")
     if method in PLAIN and not (p.plain or (method == "subgm" and not (p.penalised or p.held))):
         raise InvalidInputError(
             f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "

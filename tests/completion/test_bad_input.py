@@ -31,7 +31,7 @@ REFUSED = [
     (dict(X=(None, None, None, (3, 4))), "rows is None: a vector"),
     (dict(X=sp.coo_array(np.ones(3))), r"X has shape \(3,\): a matrix"),
     (dict(X=np.empty((0, 4))), r"X has shape \(0, 4\)"),
-    (dict(X=np.array([[1.7e308, -1.7e308], [1.0, 1.7e308]])), "X has entries as large as 1.7e.308: its singular"),
+    (dict(X=np.array([[1.7e308, -1.7e308], [1.0, 1.7e308]])), "X has entries of size .*e.308: its singular"),
     (dict(X=np.ones(4)), r"X has shape \(4,\)"),
     (dict(X=put(np.ones((3, 4)), (1, 2), np.inf)), r"X\[1, 2\] is inf: a finite number"),
     (dict(X=put(np.ones((3, 4)), (1, 2), np.nan), mask=np.ones((3, 4), bool)), r"X\[1, 2\] is nan"),
