@@ -69,6 +69,7 @@ def main(options: list[str]) -> int:
     name = machine_name()
     if git("status", "--porcelain", "--", "numopt", "benchmarks/*.py"):
         print(f"note: there are uncommitted changes, and they are recorded as {head[:8]}")
+    subprocess.run([sys.executable, "-m", "numopt", "warmup"], cwd=ROOT, check=True)  # compiling is not timed
     asv("machine", "--yes", "--machine", name)
     status = asv("run", "--machine", name, "--set-commit-hash", head, *options)
     describe(RECORDS / name)
