@@ -283,13 +283,17 @@ def _bandwidth() -> Iterator[Figure]:
     A = np.random.default_rng(0).standard_normal((LARGE, LARGE))
     x = np.ones(LARGE)
     flat = A.ravel()
-    read = min(best_of(lambda: flat @ flat, 5).cpu, best_of(lambda: flat.sum(), 5).cpu)
-    for name, call in (
-        ("A x", lambda: k.forward((A,), x)),
-        ("A^T y", lambda: k.adjoint((A,), x)),
-        ("both in one pass", lambda: k.products((A,), x, x)),
-    ):
-        share = read / best_of(call, 5).cpu
-        seen = f"{share:.2f} of {A.nbytes / read / 1e9:.3g} GB/s"
-        yield Figure(f"7, {name}, {A.nbytes / 1e6:.0f} MB", "0.8 of the read bandwidth", seen, share >= 0.8)
-
+    calls = {
+        "dot": lambda: flat @ flat,
+        "sum": flat.sum,
+        "A x": lambda: k.forward((A,), x),
+        "A^T y": lambda: k.adjoint((A,), x),
+        "both in one pass": lambda: k.products((A,), x, x),
+    }
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(5):  # in turn: whatever else the memory has to do, all see it
+        best = {name: min(best[name], best_of(call, 2).cpu) for name, call in calls.items()}
+    read = min(best.pop("dot"), best.pop("sum"))
+    for name, seconds in best.items():
+        seen = f"{read / seconds:.2f} of {A.nbytes / read / 1e9:.3g} GB/s"
+        yield Figure(f"7, {name}, {A.nbytes / 1e6:.0f} MB", "0.8 of the read bandwidth", seen, read >= 0.8 * seconds)

@@ -39,7 +39,7 @@ def products(matrix, x, y):
 def part(matrix, rows, columns):
     """Return the rows and columns of these numbers as a matrix in float64."""
     if len(matrix) == 1:
-        return (matrix[0][rows][:, columns].astype(np.float64, copy=False),)
+        return (np.ascontiguousarray(matrix[0][np.ix_(rows, columns)], np.float64),)
     sizes = matrix[5].size - 1, matrix[2].size - 1
     return *csr_part(*matrix[:3], rows, columns, sizes[0]), *csr_part(*matrix[3:], columns, rows, sizes[1])
 
