@@ -7,7 +7,8 @@ A family is one module `benchmarks/peers/<family>.py` that offers
 - `solvers()`: our solvers and theirs (`Solver`);
 - `ruler(instance, answer) -> float`: the one accuracy by which all are judged, recomputed from the point;
 - `figures(table)`: what the measurements are asked to reach (`Figure`);
-- `prepare()`, if it likes: called once before anything is measured, to compile.
+- `prepare()`, if it likes: called once before anything is measured, to compile;
+- `within(seconds)`, if it likes: told how long a run may take, for solvers that stop themselves.
 
 Importing the module must not import a peer: that belongs inside `solvers()`, which leaves
 out what is not installed.

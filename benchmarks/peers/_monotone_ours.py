@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Answer, Instance, Solver
-from benchmarks.peers._monotone_instances import Game, Logistic
+from benchmarks.peers._monotone_instances import Game, Linear, Logistic
 
 
 def ours() -> list[Solver]:
@@ -17,7 +17,8 @@ def ours() -> list[Solver]:
         from numopt.monotone import linprog_pd, matrix_game, monotone_root  # noqa: F401
     except ImportError:
         return []
-    return [Solver("numopt", solve, "ours")]
+    first_order = Solver("numopt, method pdhg", pdhg, "context", applies=lambda i: isinstance(i.data, Linear))
+    return [Solver("numopt", solve, "ours"), first_order]
 
 
 def solve(instance: Instance) -> Answer:
@@ -29,7 +30,16 @@ def solve(instance: Instance) -> Answer:
     if isinstance(data, Logistic):
         result = root(data, instance.target)
         return Answer(np.asarray(result.z), round(result.epochs))
-    result = program(instance.target, c=data.c, A_eq=data.A, b_eq=data.b)
+    return _answer(program(instance.target, c=data.c, A_eq=data.A, b_eq=data.b))
+
+
+def pdhg(instance: Instance) -> Answer:
+    """Solve a linear program by the first-order method alone."""
+    data = instance.data
+    return _answer(program(instance.target, c=data.c, A_eq=data.A, b_eq=data.b, method="pdhg"))
+
+
+def _answer(result: Any) -> Answer:
     return Answer((np.asarray(result.x), np.asarray(result.eqlin.marginals)), int(result.n_passes))
 
 

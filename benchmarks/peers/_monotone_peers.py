@@ -4,7 +4,7 @@ Solvers of cones and linear programs are called directly, which spares them what
 arrays that they take is timed with the solve, and `BUILD` keeps it apart. A game is min t with A x <= t, x in the
 simplex, for A less its mean (where it is dense) and scaled; y are the multipliers. First-order solvers get the loosest
 threshold that reaches what is asked: the first run finds it. All run on one thread, and those that cannot be
-interrupted stop themselves after `OWN_LIMIT` seconds.
+interrupted stop themselves at the limit of the run.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.peers import Answer, Instance, Solver
+from benchmarks.peers._measure import LIMIT
 from benchmarks.peers._monotone_instances import EXACT, ROUGH, Game, Linear, Logistic
 
-OWN_LIMIT = 10.0
 LARGEST = ("sparse-4000", "gauss-2000", "police-2000")
 BUILD: dict[tuple[str, str], float] = {}
+_limit = [LIMIT]
 
 # min c.x, rows[:n_ub] x <= b[:n_ub], rows[n_ub:] x = b[n_ub:], x >= 0 but for the last `free`
 Form = tuple[np.ndarray, sp.csc_matrix, np.ndarray, int, int]
+
+
+def within(seconds: float) -> None:
+    """Let solvers that stop themselves do so after so many seconds."""
+    _limit[0] = seconds
 
 
 def form(data: Game | Linear) -> Form:
@@ -86,7 +92,7 @@ def loosened(run: Callable[[Instance, float], Answer], loosest: float) -> Callab
             answer = run(instance, threshold)
             error = measure(instance, answer.point)
             known[instance.name] = threshold
-            if error <= instance.target or threshold < 1e-15 or time.perf_counter() - begin > OWN_LIMIT / 2:
+            if error <= instance.target or threshold < 1e-15 or time.perf_counter() - begin > _limit[0] / 2:
                 return answer
             threshold *= min(0.3, max(0.01, 0.5 * instance.target / error))  # errors go like thresholds, about
 
@@ -137,7 +143,7 @@ def _pdlp() -> list[Solver]:
         criteria = params.termination_criteria
         criteria.simple_optimality_criteria.eps_optimal_absolute = threshold
         criteria.simple_optimality_criteria.eps_optimal_relative = threshold
-        criteria.time_sec_limit = OWN_LIMIT
+        criteria.time_sec_limit = _limit[0]
         result = pdlp.primal_dual_hybrid_gradient(program, params)
         y = result.dual_solution
         y = np.asarray(y) if isinstance(instance.data, Linear) else -np.asarray(y)
@@ -160,7 +166,7 @@ def _highs() -> list[Solver]:
             bounds = np.column_stack([low(c, free), np.full(c.size, np.inf)])
             result = linprog(
                 c, **ub, A_eq=rows[n_ub:], b_eq=b[n_ub:], bounds=bounds, method=method,
-                options={"time_limit": OWN_LIMIT, **dict.fromkeys(tests, 1e-10)},
+                options={"time_limit": _limit[0], **dict.fromkeys(tests, 1e-10)},
             )  # fmt: skip
             if result.x is None:
                 raise RuntimeError(result.message)
@@ -207,7 +213,7 @@ def _cones() -> list[Solver]:
             made, (c, M, h, n_zero) = build("Clarabel", instance)
             settings = clarabel.DefaultSettings()
             settings.verbose = False
-            settings.time_limit = OWN_LIMIT
+            settings.time_limit = _limit[0]
             settings.max_threads = 1
             settings.static_regularization_enable = isinstance(instance.data, Linear)  # in games it stops at 1e-9
             settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = min(1e-8, 0.1 * instance.target)
@@ -230,7 +236,7 @@ def _cones() -> list[Solver]:
             made, (c, M, h, n_zero) = build("SCS", instance)
             result = scs.SCS(
                 {"A": M, "b": h, "c": c}, {"z": n_zero, "l": h.size - n_zero}, verbose=False, eps_abs=threshold,
-                eps_rel=threshold, max_iters=10**7, time_limit_secs=OWN_LIMIT,
+                eps_rel=threshold, max_iters=10**7, time_limit_secs=_limit[0],
             ).solve()  # fmt: skip
             return Answer(_unstacked(instance, result["x"], result["y"], made), int(result["info"]["iter"]))
 

@@ -20,6 +20,7 @@ def compare(
     report: Callable[[Row], None] = lambda row: None,
 ) -> Table:
     """Measure `family`; `only` keeps instances by a part of their name, `report` sees each row when done."""
+    getattr(family, "within", lambda limit: None)(seconds)
     pairs = [
         (instance, solver)
         for instance in family.instances()

@@ -12,9 +12,9 @@ from benchmarks.peers import Instance, Solver
 from benchmarks.peers._monotone_figures import figures
 from benchmarks.peers._monotone_instances import instances
 from benchmarks.peers._monotone_ours import ours
-from benchmarks.peers._monotone_peers import measure, peers
+from benchmarks.peers._monotone_peers import measure, peers, within
 
-__all__ = ["PACKAGES", "figures", "instances", "ruler", "solvers"]
+__all__ = ["PACKAGES", "figures", "instances", "ruler", "solvers", "within"]
 
 PACKAGES = ("ortools", "clarabel", "scs", "ecos", "nashpy", "scikit-learn", "threadpoolctl")
 

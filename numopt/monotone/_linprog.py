@@ -40,7 +40,7 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
         ``(lower, upper)`` with None for no bound. None (default): x >= 0.
     method : {"auto", "pdhg"}, default "auto"
         ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: on the host and for up to 1000 rows, the
-        variables that it finds in use are then given to SciPy's exact solver.
+        variables that it finds in use are then given to SciPy's exact solver, HiGHS' dual simplex method.
     tol : float, default 1e-6
         For the largest of three relative errors, see Notes.
     max_iter : int, default 100000
