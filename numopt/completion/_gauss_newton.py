@@ -102,22 +102,22 @@ def _step(p, U, V, kept, blocks, g, mu, forcing):
     """Return (D, residual of the linear system, steps) of preconditioned conjugate gradients from D = 0."""
     k = p.kernels
     r, z = g, outside(V, k.solve_kept(blocks, g))
-    d, D = z, 0 * z
+    d, D = z, p.xp.zeros_like(z)
     first = size = host(inner(r, z))
     for n in range(1, _MAX_CG + 1):
         if not _positive(size):
             return D, r, n
         W = k.schur_rows(p.rows, U, V, d, kept)
-        s = outside(V, k.schur_columns(p.columns, U, V, d, W) + mu * d)
+        s = outside(V, k.added(k.schur_columns(p.columns, U, V, d, W), mu, d))
         curvature = host(inner(d, s))
         if not _positive(curvature):
             return D, r, n
-        D, r = D + (size / curvature) * d, r - (size / curvature) * s
+        D, r = k.added(D, size / curvature, d), k.added(r, -size / curvature, s)
         z = outside(V, k.solve_kept(blocks, r))
         old, size = size, host(inner(r, z))
         if not _positive(size - forcing**2 * first):
             return D, r, n
-        d = z + (size / old) * d
+        d = k.added(z, size / old, d)
     return D, r, _MAX_CG
 
 

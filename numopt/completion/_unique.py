@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numopt._array import device, host
+from numopt._array import host
 from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
@@ -80,7 +80,7 @@ def _spread(p, side, kept, F):
 def _smallest(p, U, V, kept, blocks):
     if V.shape[0] == V.shape[1]:
         return 1.0  # nothing but gauge directions
-    xp, k = p.xp, p.kernels
+    k = p.kernels
 
     def curvature(D):
         return outside(V, k.schur_columns(p.columns, U, V, D, k.schur_rows(p.rows, U, V, D, kept)))
@@ -90,7 +90,7 @@ def _smallest(p, U, V, kept, blocks):
     size = host(inner(r, z))
     if size <= 0:
         return 0.0
-    noise = max(_NOISE, 64 * float(xp.finfo(p.dtype).eps))
+    noise = max(_NOISE, 64 * float(p.xp.finfo(p.dtype).eps))
     R, Z, diagonal, beside = [r / size**0.5], [z / size**0.5], [], []
     for step in range(min(_STEPS, (V.shape[0] - V.shape[1]) * V.shape[1])):
         s = curvature(Z[-1])
@@ -100,7 +100,7 @@ def _smallest(p, U, V, kept, blocks):
             raise NotFiniteError
         ritz, turn = np.linalg.eigh(T)
         for q, d in zip(R, Z, strict=True):
-            s = s - inner_as(xp, s, d) * q
+            s = k.added(s, -host(inner(s, d)), q)
         z = outside(V, finite(k.solve_kept(blocks, s)))
         size = host(inner(s, z))
         if size <= (noise * ritz[-1]) ** 2:  # all eigenvalues that a random vector sees, as with all entries observed
@@ -117,7 +117,3 @@ def _smallest(p, U, V, kept, blocks):
         Z.append(z / size**0.5)
     return 0.0
 
-
-def inner_as(xp, x, y):
-    """Return <x, y> as a scalar of the arrays' dtype."""
-    return xp.asarray(inner(x, y), dtype=x.dtype, device=device(x))

@@ -36,7 +36,11 @@ def each(chunks, bounds, *args):
     chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
 
 
-def evenly(size, least, most=64):
-    """Return the bounds of chunks of equal length of `size` rows, at least `least` long, at most so many."""
+def tapered(size, least, most=64):
+    """Return the bounds of chunks of `size` rows, about `least` long or longer, at most so many.
+
+    They get shorter, the last ones nearly nothing: so threads end together.
+    """
     count = min(max(size // least, 1), most)
-    return np.arange(count + 1) * size // count
+    left = count - np.arange(count + 1)
+    return size - size * left * left // (count * count)

@@ -94,6 +94,24 @@ def dot_chunks(workers, counter, bounds, x, y, total):
             c = next_chunk(counter)
 
 
+@jit(fastmath={"contract"})
+def add_rows(lo, hi, x, a, y, out):
+    """Write x + a y from lo to hi."""
+    x, y, out, s = x[lo:hi], y[lo:hi], out[lo:hi], x.dtype.type(a)
+    for i in range(x.size):
+        out[i] = x[i] + s * y[i]
+
+
+@jit(parallel=True)
+def add_chunks(workers, counter, bounds, x, a, y, out):
+    """Do all numbers, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            add_rows(bounds[c], bounds[c + 1], x, a, y, out)
+            c = next_chunk(counter)
+
+
 @jit
 def _pad(lo, hi, F, sign, at, K, out):
     k, s = F.shape[1], F.dtype.type(sign)

@@ -12,7 +12,7 @@ from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
 from numopt._kernels.cpu._completion_inverse import packed_size, traces
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
-from numopt._kernels.cpu._completion_shares import each, evenly, share
+from numopt._kernels.cpu._completion_shares import each, share, tapered
 from numopt._kernels.cpu._jit import jit
 
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
@@ -106,7 +106,8 @@ def schur_columns(side, U, V, D, W):
 def solve_kept(kept, B):
     """Return G_i^{-1} b_i for each row of B."""
     out = np.empty_like(B)
-    share(passes.solve_rows, passes.solve_chunks, evenly(B.shape[0], _SOLVED // (B.shape[1] ** 2 + 1) + 1), kept, B, out)
+    bounds = tapered(B.shape[0], _SOLVED // (B.shape[1] ** 2 + 1) + 1)
+    share(passes.solve_rows, passes.solve_chunks, bounds, kept, B, out)
     return out
 
 
@@ -142,7 +143,7 @@ def crossed(side, width):
 
 def moments(y, w, unit, mean):
     """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
-    bounds = evenly(y.size, 16384)
+    bounds = tapered(y.size, 16384)
     sums = np.empty((bounds.size - 1, 3))
     each(passes.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
     return tuple(sums.sum(axis=0).tolist())
@@ -151,7 +152,7 @@ def moments(y, w, unit, mean):
 def inner(X, Y):
     """Return <X, Y> in float64, a Python float."""
     x, y = np.ascontiguousarray(X).reshape(-1), np.ascontiguousarray(Y).reshape(-1)
-    bounds = evenly(x.size, 16384)
+    bounds = tapered(x.size, 16384)
     total = np.empty(bounds.size - 1)
     share(tall.dot_rows, tall.dot_chunks, bounds, x, y, total)
     return float(total.sum())
@@ -160,7 +161,7 @@ def inner(X, Y):
 def products(X, Y):
     """Return X^T Y in float64."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
-    bounds = evenly(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
+    bounds = tapered(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
     G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, _whole(Y)))
     each(tall.product_chunks, bounds, X, Y, G)
     return np.ascontiguousarray(G.sum(axis=0)[: X.shape[1], : Y.shape[1]])
@@ -173,8 +174,16 @@ def turned(X, C, base=None):
     small[: X.shape[1], : C.shape[1]] = C
     base = X[:0] if base is None else np.ascontiguousarray(base)
     out = np.empty((X.shape[0], C.shape[1]), X.dtype)
-    bounds = evenly(X.shape[0], _SOLVED // small.size + 1)
+    bounds = tapered(X.shape[0], _SOLVED // small.size + 1)
     share(tall.turn_rows, tall.turn_chunks, bounds, X, small, base, out)
+    return out
+
+
+def added(X, a, Y):
+    """Return X + a Y."""
+    X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
+    out = np.empty_like(X)
+    share(tall.add_rows, tall.add_chunks, tapered(X.size, 16384), X.reshape(-1), a, Y.reshape(-1), out.reshape(-1))
     return out
 
 
@@ -210,12 +219,12 @@ def _beside(X, Y, K, sign=1):
     """Return the rows of X and sign times those of Y side by side, each padded to K."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
     out = np.empty((X.shape[0], 2 * K if Y.size else K), X.dtype)
-    share(tall.pad_rows, tall.pad_chunks, evenly(X.shape[0], 16384 // K), X, Y, sign, K, out)
+    share(tall.pad_rows, tall.pad_chunks, tapered(X.shape[0], 16384 // K), X, Y, sign, K, out)
     return out
 
 
 def _bounds(ptr, per_entry, per_row):
-    """Return where chunks of rows of about equal work start; they depend on the data alone."""
+    """Return where chunks of rows start, by falling work as in `tapered`; they depend on the data alone."""
     m = ptr.size - 1
     total = int(ptr[-1] - ptr[0]) * per_entry + m * per_row
     return _cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), 64, m))
@@ -225,10 +234,10 @@ def _bounds(ptr, per_entry, per_row):
 def _cuts(ptr, per_entry, per_row, total, count):
     m, bounds, found = ptr.size - 1, np.zeros(count + 1, np.int64), 1
     for c in range(1, count + 1):
-        lo, hi = bounds[found - 1], m
+        lo, hi, wanted = bounds[found - 1], m, total * (1.0 - (1.0 - c / count) ** 2)
         while lo < hi:
             middle = (lo + hi) // 2
-            if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < total * c / count:
+            if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < wanted:
                 lo = middle + 1
             else:
                 hi = middle
@@ -262,7 +271,7 @@ def warmup(dtype):
     peel(index, ptr, index, ptr, k)
     crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
     turned(V, products(V, V), V)
-    orthonormal(V), inner(V, V)
+    orthonormal(V), inner(V, V), added(V, 1.0, V)
     # What runs in parallel is compiled by calls with one chunk.
     narrow = _padded(V, _whole(V))
     wide = _beside(V, V, narrow.shape[1])
@@ -283,4 +292,5 @@ def warmup(dtype):
     compiled(tall.product_chunks, V, V, np.zeros((1, 4, _whole(V))))
     compiled(tall.turn_chunks, V, narrow[:k], V, out)
     compiled(tall.dot_chunks, V.reshape(-1), V.reshape(-1), sums)
+    compiled(tall.add_chunks, V.reshape(-1), 1.0, V.reshape(-1), out.reshape(-1))
     compiled(tall.pad_chunks, V, V, 1, narrow.shape[1], wide)

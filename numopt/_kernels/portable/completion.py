@@ -148,6 +148,11 @@ def turned(X, C, base=None):
     return Y if base is None else base + Y
 
 
+def added(X, a, Y):
+    """Return X + a Y for a Python float a."""
+    return X + a * Y
+
+
 def orthonormal(X):
     """Return (Q, R) with X = Q R, Q orthonormal, for a tall X."""
     return namespace(X).linalg.qr(X)
