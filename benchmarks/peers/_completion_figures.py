@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Figure, Instance, Table, best_of
-from benchmarks.peers._completion_instances import Completion, error, instances, low_rank, seeds
+from benchmarks.peers._completion_instances import Completion, case, error, instances, low_rank, seeds
 from benchmarks.peers._completion_ours import RATED, complete, rate
 from benchmarks.peers._completion_peers import CG, rating
 from benchmarks.peers._measure import LATE
@@ -252,7 +252,7 @@ def _two_threads() -> Iterator[Figure]:
     p = {instance.name: instance.data for instance in instances()}
     yield Figure("7, ceiling", "two threads on work that shares nothing", f"{ceiling():.3g} times")
     for name, solve, repeats in (
-        ("G", partial(complete, p["G"]), 3),
+        ("G", partial(complete, case("G").data), 3),
         ("ratings", partial(rate, p["ratings"], *RATED), 3),
         ("large", partial(complete, p["large"]), 1),
     ):
