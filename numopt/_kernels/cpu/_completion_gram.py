@@ -18,87 +18,103 @@ _SUM = {"contract", "reassoc", "nsz"}
 _CACHED = 16384  # bytes of a block that stay in the first-level cache while all tiles pass over it
 
 
-def _make_tile(rows, columns, minus=False, upright=True):
+def _make_tile(rows, columns, minus=False, upright=True, gathered=False):
     """Return G[at:at+rows, b:b+columns*lanes] += left[:n, a:a+rows]^T right[:n, b:...] (or -=) as an intrinsic.
 
-    Not `upright`, the left block is left[a:a+rows, :n] as it lies.
+    Not `upright`, the left block is left[a:a+rows, :n] as it lies. `gathered`, line e of the right block is row
+    picked[first + e], and so it is of the left block if there are several rows.
 
     A tile of 4 rows by up to 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers
     of AVX2. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
     """
     parts = 2 if rows * columns < 8 else 1  # enough independent sums to hide the latency
 
-    @intrinsic
-    def tile(typingctx, left, right, n, a, b, G, at):
-        def codegen(context, builder, signature, args):
-            element = context.get_data_type(signature.args[0].dtype)
-            lanes = 4 if element == ir.DoubleType() else 8
-            vector, wide = ir.VectorType(element, lanes), ir.VectorType(ir.DoubleType(), lanes)
-            arrays = [context.make_array(signature.args[q])(context, builder, args[q]) for q in (0, 1, 5)]
-            one, two, target = (array.data for array in arrays)
-            widths = [cgutils.unpack_tuple(builder, array.shape)[1] for array in arrays]
-            n, a, b, at = args[2], args[3], args[4], args[6]
+    def codegen(context, builder, signature, args):
+        kinds = signature.args
+        if gathered:
+            picked, first = context.make_array(kinds[0])(context, builder, args[0]).data, args[1]
+            kinds, args = kinds[2:], args[2:]
+        element = context.get_data_type(kinds[0].dtype)
+        lanes = 4 if element == ir.DoubleType() else 8
+        vector, wide = ir.VectorType(element, lanes), ir.VectorType(ir.DoubleType(), lanes)
+        arrays = [context.make_array(kinds[q])(context, builder, args[q]) for q in (0, 1, 5)]
+        one, two, target = (array.data for array in arrays)
+        widths = [cgutils.unpack_tuple(builder, array.shape)[1] for array in arrays]
+        n, a, b, at = args[2], args[3], args[4], args[6]
 
-            def number(value):
-                return ir.Constant(n.type, value)
+        def number(value):
+            return ir.Constant(n.type, value)
 
-            def pointer(base, offset, kind):
-                return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
+        def pointer(base, offset, kind):
+            return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
 
-            def broadcast(x):
-                first = ir.Constant(ir.IntType(32), 0)
-                alone = builder.insert_element(ir.Constant(vector, ir.Undefined), x, first)
-                everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-                return builder.shuffle_vector(alone, ir.Constant(vector, ir.Undefined), everywhere)
+        def broadcast(x):
+            first = ir.Constant(ir.IntType(32), 0)
+            alone = builder.insert_element(ir.Constant(vector, ir.Undefined), x, first)
+            everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+            return builder.shuffle_vector(alone, ir.Constant(vector, ir.Undefined), everywhere)
 
-            zero = ir.Constant(vector, [0.0] * lanes)
-            before = builder.block
-            loop, done = builder.append_basic_block("tile"), builder.append_basic_block("tile.done")
-            builder.cbranch(builder.icmp_signed(">", n, number(0)), loop, done)
-            builder.position_at_end(loop)
-            line = builder.phi(n.type)
-            line.add_incoming(number(0), before)
-            sums = [builder.phi(vector) for _ in range(parts * rows * columns)]
-            news = []
-            for part in range(parts):
-                here = builder.add(line, number(part))
-                start = builder.add(builder.mul(here, widths[1]), b)
-                across = [
-                    builder.load(pointer(two, builder.add(start, number(lanes * q)), vector), align=4)
-                    for q in range(columns)
-                ]
-                for r in range(rows):
-                    place = (here, builder.add(a, number(r))) if upright else (builder.add(a, number(r)), here)
-                    start = builder.add(builder.mul(place[0], widths[0]), place[1])
-                    x = broadcast(builder.load(builder.gep(one, [start])))
-                    for q in range(columns):
-                        product = builder.fmul(x, across[q], flags=_FUSED)
-                        news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
-            following = builder.add(line, number(parts))
-            line.add_incoming(following, loop)
-            for old, new in zip(sums, news, strict=True):
-                old.add_incoming(zero, before)
-                old.add_incoming(new, loop)
-            builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
-            builder.position_at_end(done)
-            ends = [builder.phi(vector) for _ in news]
-            for end, new in zip(ends, news, strict=True):
-                end.add_incoming(zero, before)
-                end.add_incoming(new, loop)
-            for i in range(rows * columns):
-                total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[rows * columns + i])
-                if vector != wide:
-                    total = builder.fpext(total, wide)
-                row = builder.mul(builder.add(at, number(i // columns)), widths[2])
-                place = pointer(
-                    target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
-                )
-                old = builder.load(place, align=8)
-                builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
-            return context.get_dummy_value()
+        zero = ir.Constant(vector, [0.0] * lanes)
+        before = builder.block
+        loop, done = builder.append_basic_block("tile"), builder.append_basic_block("tile.done")
+        builder.cbranch(builder.icmp_signed(">", n, number(0)), loop, done)
+        builder.position_at_end(loop)
+        line = builder.phi(n.type)
+        line.add_incoming(number(0), before)
+        sums = [builder.phi(vector) for _ in range(parts * rows * columns)]
+        news = []
+        for part in range(parts):
+            here = behind = builder.add(line, number(part))
+            if gathered:
+                behind = builder.zext(builder.load(builder.gep(picked, [builder.add(first, here)])), n.type)
+                here = behind if rows > 1 else here
+            start = builder.add(builder.mul(behind, widths[1]), b)
+            across = [
+                builder.load(pointer(two, builder.add(start, number(lanes * q)), vector), align=4)
+                for q in range(columns)
+            ]
+            for r in range(rows):
+                place = (here, builder.add(a, number(r))) if upright else (builder.add(a, number(r)), here)
+                start = builder.add(builder.mul(place[0], widths[0]), place[1])
+                x = broadcast(builder.load(builder.gep(one, [start])))
+                for q in range(columns):
+                    product = builder.fmul(x, across[q], flags=_FUSED)
+                    news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
+        following = builder.add(line, number(parts))
+        line.add_incoming(following, loop)
+        for old, new in zip(sums, news, strict=True):
+            old.add_incoming(zero, before)
+            old.add_incoming(new, loop)
+        builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
+        builder.position_at_end(done)
+        ends = [builder.phi(vector) for _ in news]
+        for end, new in zip(ends, news, strict=True):
+            end.add_incoming(zero, before)
+            end.add_incoming(new, loop)
+        for i in range(rows * columns):
+            total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[rows * columns + i])
+            if vector != wide:
+                total = builder.fpext(total, wide)
+            row = builder.mul(builder.add(at, number(i // columns)), widths[2])
+            place = pointer(
+                target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
+            )
+            old = builder.load(place, align=8)
+            builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
+        return context.get_dummy_value()
 
-        i64 = types.intp
-        return types.void(left, right, i64, i64, i64, G, i64), codegen
+    i64 = types.intp
+    if gathered:
+
+        @intrinsic
+        def tile(typingctx, picked, first, left, right, n, a, b, G, at):
+            return types.void(picked, i64, left, right, i64, i64, i64, G, i64), codegen
+
+    else:
+
+        @intrinsic
+        def tile(typingctx, left, right, n, a, b, G, at):
+            return types.void(left, right, i64, i64, i64, G, i64), codegen
 
     return tile
 
@@ -106,6 +122,8 @@ def _make_tile(rows, columns, minus=False, upright=True):
 _tile1, _tile2, _tile3 = (_make_tile(4, columns) for columns in (1, 2, 3))
 _line1, _line2, _line3 = (_make_tile(1, columns) for columns in (1, 2, 3))
 _flat1, _flat2, _flat3 = (_make_tile(4, columns, upright=False) for columns in (1, 2, 3))
+_pick1, _pick2, _pick3 = (_make_tile(4, columns, gathered=True) for columns in (1, 2, 3))
+_along1, _along2, _along3 = (_make_tile(1, columns, gathered=True) for columns in (1, 2, 3))
 _less1, _less2, _less3 = (_make_tile(4, columns, minus=True) for columns in (1, 2, 3))
 
 
@@ -131,6 +149,29 @@ def add_gram(block, n, lanes, rows, G):
             _tile2(block, block, n, a, b, G, a)
         elif K - b == lanes:
             _tile1(block, block, n, a, b, G, a)
+
+
+@jit
+def add_gathered(values, V, picked, first, n, lanes, rows, G, total):
+    """Do what `add_gram` and `add_products` do for the rows picked[first:first+n] of V, where they lie."""
+    K = V.shape[1]
+    for a in range(0, rows, 4):
+        b = a // lanes * lanes
+        while K - b >= 3 * lanes:
+            _pick3(picked, first, V, V, n, a, b, G, a)
+            b += 3 * lanes
+        if K - b == 2 * lanes:
+            _pick2(picked, first, V, V, n, a, b, G, a)
+        elif K - b == lanes:
+            _pick1(picked, first, V, V, n, a, b, G, a)
+    b = 0
+    while K - b >= 3 * lanes:
+        _along3(picked, first, values, V, n, 0, b, total, 0)
+        b += 3 * lanes
+    if K - b == 2 * lanes:
+        _along2(picked, first, values, V, n, 0, b, total, 0)
+    elif K - b == lanes:
+        _along1(picked, first, values, V, n, 0, b, total, 0)
 
 
 @jit

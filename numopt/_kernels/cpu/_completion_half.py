@@ -3,7 +3,14 @@
 import numba
 import numpy as np
 
-from numopt._kernels.cpu._completion_gram import add_gram, add_products, back_substitute, cholesky, lines_cached
+from numopt._kernels.cpu._completion_gram import (
+    add_gathered,
+    add_gram,
+    add_products,
+    back_substitute,
+    cholesky,
+    lines_cached,
+)
 from numopt._kernels.cpu._completion_inverse import pack_inverse, set_identity
 from numopt._kernels.cpu._completion_rows import dot, fetch, scaled_copy
 from numopt._kernels.cpu._completion_shares import next_chunk
@@ -42,14 +49,24 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                     r -= offset[j]
                 if based:
                     r -= dot(line, 0, 0, V, j, 0, K)
-                s = np.sqrt(w[first + e]) if weighted else one
-                scaled_copy(s, V, j, 0, block, e, 0, K)
-                values[e, 0] = s * r
-                size += s * r * (s * r)
-            if n & 1:
-                block[n], values[n] = 0, 0
-            add_gram(block, n + (n & 1), lanes, k, G)
-            add_products(values, block, n + (n & 1), lanes, b)
+                if weighted:
+                    s = np.sqrt(w[first + e])
+                    scaled_copy(s, V, j, 0, block, e, 0, K)
+                    r *= s
+                values[e, 0] = r
+                size += r * r
+            copied = n
+            if not weighted:  # rows of V are taken where they lie, but for the last of an odd number
+                add_gathered(values, V, idx, first, n - (n & 1), lanes, k, G, b)
+                copied = n & 1
+                if copied:
+                    scaled_copy(one, V, idx[first + n - 1], 0, block, 0, 0, K)
+                    values[0] = values[n - 1]
+            if copied & 1:
+                block[copied], values[copied] = 0, 0
+            if copied:
+                add_gram(block, copied + (copied & 1), lanes, k, G)
+                add_products(values, block, copied + (copied & 1), lanes, b)
         trace = 0.0
         for a in range(k):
             trace += G[a, a]
