@@ -1,11 +1,11 @@
 """Inverses of the small systems of rows, symmetric and packed: a product where triangles would be solved one by one.
 
 Row j of an inverse starts at the multiple of 4 at or below j, with zeros before j, and has half of the diagonal: the
-row and its transpose together then count everything once.
+row and its transpose together then count everything once. Rows of zeros make groups of 4.
 """
 
 from numopt._kernels.cpu._completion_gram import add_gram
-from numopt._kernels.cpu._completion_rows import axpy, dot
+from numopt._kernels.cpu._completion_rows import scaled_copy, symmetric_four
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -15,8 +15,7 @@ _SUM = {"contract", "reassoc", "nsz"}
 def packed_size(k):
     """Return how many numbers a packed inverse has: row j from its vector of 4 on."""
     q = (k + 3) // 4
-    full = 8 * q * (q + 1)
-    return full - (4 * q - k) * 4
+    return 8 * q * (q + 1)
 
 
 @jit
@@ -34,28 +33,28 @@ def pack_inverse(G, k, first, inverse, lower, kept, i):
     """
     K = (k + 3) // 4 * 4
     inverse[:] = 0.0
-    for a in range(K):
-        for c in range(K):
-            lower[a, c] = G[a, first + c] if a < k else 0.0
+    for a in range(k):
+        scaled_copy(1.0, G, a, first, lower, a, 0, K)
+    lower[k:] = 0.0
     add_gram(lower, K, 4, k, inverse)
     at = 0
-    for j in range(k):
+    for j in range(K):
         start = j // 4 * 4
-        for c in range(start, K):
-            kept[i, at + c - start] = 0.0 if c < j else 0.5 * inverse[j, c] if c == j else inverse[j, c]
+        scaled_copy(1.0, inverse, j, start, kept, i, at, K - start)
+        for c in range(start, j):
+            kept[i, at + c - start] = 0.0
+        kept[i, at + j - start] *= 0.5
         at += K - start
 
 
-@jit(fastmath=_SUM)
+@jit
 def solve_packed(kept, i, k, b, x):
     """Write the product of the packed inverse kept[i] and b[0] to x[0]; b has zeros up to a multiple of 4."""
     K, at = (k + 3) // 4 * 4, 0
     x[:] = 0.0
-    for j in range(k):
-        first = j // 4 * 4
-        axpy(b[0, j], kept, i, at, x, 0, first, K - first)
-        x[0, j] += dot(kept, i, at, b, 0, first, K - first)
-        at += K - first
+    for first in range(0, K, 4):
+        symmetric_four(kept, i, at, b, x, first, K - first)
+        at += 4 * (K - first)
 
 
 @jit(fastmath=_SUM)

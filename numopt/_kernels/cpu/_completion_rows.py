@@ -79,6 +79,16 @@ def _four(builder, x):
     return builder.fadd(_shuffle(builder, x, x, [0, 1, 2, 3]), _shuffle(builder, x, x, [4, 5, 6, 7]))
 
 
+def _sums_of(builder, four):
+    """Return a vector of the sums of four vectors of 4."""
+    pairs = []
+    for x, y in (four[:2], four[2:]):
+        even, odd = _shuffle(builder, x, y, [0, 4, 2, 6]), _shuffle(builder, x, y, [1, 5, 3, 7])
+        pairs.append(builder.fadd(even, odd))
+    low, high = _shuffle(builder, *pairs, [0, 1, 4, 5]), _shuffle(builder, *pairs, [2, 3, 6, 7])
+    return builder.fadd(low, high)
+
+
 @intrinsic
 def dot(typingctx, X, i, a, Y, j, b, n):
     """Return X[i, a:a+n].Y[j, b:b+n]."""
@@ -114,13 +124,7 @@ def dot_four(typingctx, X, i, Y, j0, j1, j2, j3, b, n):
             return [builder.fadd(*pair, flags=_FUSED) for pair in zip(totals, products, strict=True)]
 
         sums = _vectors(builder, args[8], vector.count, body, (_zero(vector),) * 4)
-        sums = [_four(builder, x) for x in sums]
-        pairs = []
-        for x, y in (sums[:2], sums[2:]):
-            even, odd = _shuffle(builder, x, y, [0, 4, 2, 6]), _shuffle(builder, x, y, [1, 5, 3, 7])
-            pairs.append(builder.fadd(even, odd))
-        low, high = _shuffle(builder, *pairs, [0, 1, 4, 5]), _shuffle(builder, *pairs, [2, 3, 6, 7])
-        total = builder.fadd(low, high)
+        total = _sums_of(builder, [_four(builder, x) for x in sums])
         parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(4)]
         return context.make_tuple(builder, signature.return_type, parts)
 
@@ -192,6 +196,39 @@ def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
 
     i64 = types.intp
     return types.void(X.dtype, X, i64, i64, Y, i64, i64, i64), codegen
+
+
+@intrinsic
+def symmetric_four(typingctx, P, i, at, b, x, first, n):
+    """Add to x[0, first:first+n] what the four rows of length n from P[i, at] on, and their transpose, make of b[0].
+
+    They are rows `first` and so on of a symmetric matrix, float64, from its diagonal block on.
+    """
+
+    def codegen(context, builder, signature, args):
+        kinds, vector = signature.args, _vector(context, signature.args[0])
+        i, at, first, n = args[1], args[2], args[5], args[6]
+        rows = [
+            _row(context, builder, kinds[0], args[0], i, builder.add(at, builder.mul(_number(q), n))) for q in range(4)
+        ]
+        b, x = (_row(context, builder, kinds[q], args[q], _number(0), first) for q in (3, 4))
+        scales = [_spread(builder, builder.load(builder.gep(b, [_number(q)])), vector) for q in range(4)]
+
+        def body(at, *totals):
+            own, total, new = _load(builder, b, at, vector), _load(builder, x, at, vector), []
+            for row, s, old in zip(rows, scales, totals, strict=True):
+                line = _load(builder, row, at, vector)
+                total = builder.fadd(total, builder.fmul(s, line, flags=_FUSED), flags=_FUSED)
+                new.append(builder.fadd(old, builder.fmul(own, line, flags=_FUSED), flags=_FUSED))
+            _store(builder, total, x, at)
+            return new
+
+        sums = _sums_of(builder, list(_vectors(builder, n, 4, body, (_zero(vector),) * 4)))
+        _store(builder, builder.fadd(_load(builder, x, _number(0), vector), sums), x, _number(0))
+        return context.get_dummy_value()
+
+    i64 = types.intp
+    return types.void(P, i64, i64, b, x, i64, i64), codegen
 
 
 @intrinsic

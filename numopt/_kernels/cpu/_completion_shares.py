@@ -39,8 +39,8 @@ def each(chunks, bounds, *args):
 def tapered(size, least, most=64):
     """Return the bounds of chunks of `size` rows, about `least` long or longer, at most so many.
 
-    They get shorter, the last ones nearly nothing: so threads end together.
+    They get shorter, the last ones nearly nothing: so threads end together. Less than four are not worth a launch.
     """
-    count = min(max(size // least, 1), most)
+    count = min(size // least, most) if size >= 4 * least else 1
     left = count - np.arange(count + 1)
     return size - size * left * left // (count * count)

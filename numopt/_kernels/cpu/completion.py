@@ -17,6 +17,7 @@ from numopt._kernels.cpu._jit import jit
 
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
 _SOLVED = 50_000  # of a chunk in passes over factors alone
+_NUMBERS = 32_768  # of a chunk in sums and updates of vectors
 
 
 def half_step(side, V, offset, ridge, scale, base, keep):
@@ -143,7 +144,7 @@ def crossed(side, width):
 
 def moments(y, w, unit, mean):
     """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
-    bounds = tapered(y.size, 16384)
+    bounds = tapered(y.size, _NUMBERS)
     sums = np.empty((bounds.size - 1, 3))
     each(passes.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
     return tuple(sums.sum(axis=0).tolist())
@@ -152,7 +153,7 @@ def moments(y, w, unit, mean):
 def inner(X, Y):
     """Return <X, Y> in float64, a Python float."""
     x, y = np.ascontiguousarray(X).reshape(-1), np.ascontiguousarray(Y).reshape(-1)
-    bounds = tapered(x.size, 16384)
+    bounds = tapered(x.size, _NUMBERS)
     total = np.empty(bounds.size - 1)
     share(tall.dot_rows, tall.dot_chunks, bounds, x, y, total)
     return float(total.sum())
@@ -183,7 +184,7 @@ def added(X, a, Y):
     """Return X + a Y."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
     out = np.empty_like(X)
-    share(tall.add_rows, tall.add_chunks, tapered(X.size, 16384), X.reshape(-1), a, Y.reshape(-1), out.reshape(-1))
+    share(tall.add_rows, tall.add_chunks, tapered(X.size, _NUMBERS), X.reshape(-1), a, Y.reshape(-1), out.reshape(-1))
     return out
 
 
@@ -219,7 +220,7 @@ def _beside(X, Y, K, sign=1):
     """Return the rows of X and sign times those of Y side by side, each padded to K."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
     out = np.empty((X.shape[0], 2 * K if Y.size else K), X.dtype)
-    share(tall.pad_rows, tall.pad_chunks, tapered(X.shape[0], 16384 // K), X, Y, sign, K, out)
+    share(tall.pad_rows, tall.pad_chunks, tapered(X.shape[0], 8192 // K + 1), X, Y, sign, K, out)
     return out
 
 
