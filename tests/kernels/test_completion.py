@@ -1,5 +1,7 @@
 """The kernels of matrix completion agree with their naive twins, on every backend and in both rooms."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -180,6 +182,49 @@ def test_entries_are_grouped_by_row_then_column(xp, room):
     assert (ptr == np.searchsorted(np.sort(rows), np.arange(21))).all()
 
 
+@pytest.mark.parametrize(("n", "k", "q"), [(1, 1, 1), (3, 2, 3), (9, 1, 5), (40, 33, 20), (3000, 10, 7)])
+def test_products_of_tall_factors(xp, room, dtype, n, k, q):
+    rng = np.random.default_rng(0)
+    X, Y, C, B = (rng.standard_normal(shape).astype(dtype) for shape in ((n, k), (n, q), (k, q), (n, q)))
+    x, y, b = (xp.asarray(a) for a in (X, Y, B))
+    found, close = kernels("completion", xp.xp), {"rtol": 0, "atol": (3e-5 if dtype == "float32" else 1e-13) * n**0.5}
+    np.testing.assert_allclose(xp.to_numpy(found.products(x, y)), X.astype(float).T @ Y, **close)
+    np.testing.assert_allclose(xp.to_numpy(found.turned(x, xp.asarray(C))), X @ C, **close)
+    np.testing.assert_allclose(xp.to_numpy(found.turned(x, xp.asarray(C), b)), B + X @ C, **close)
+    np.testing.assert_allclose(xp.to_numpy(found.added(y, -0.5, b)), Y - B / 2, **close)
+    assert abs(_array.host(found.inner(y, b)) - np.sum(Y.astype(float) * B)) <= close["atol"]
+    sums = found.moments(y[:, 0], xp.asarray(np.abs(B[:, 0])), 2.0, 0.25)
+    moved, w = Y[:, 0].astype(float) / 2 - 0.25, np.abs(B[:, 0]).astype(float)
+    np.testing.assert_allclose(sums, (w.sum(), w @ moved, w @ moved**2), **close)
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e4, 1e20])
+def test_orthonormal_bases(xp, room, dtype, condition):
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((300, 7)) * np.geomspace(1, 1 / condition, 7)) @ rng.standard_normal((7, 7))
+    Q, R = kernels("completion", xp.xp).orthonormal(xp.asarray(X.astype(dtype)))
+    Q, R, near = xp.to_numpy(Q), xp.to_numpy(R), 1e-5 if dtype == "float32" else 1e-13
+    assert np.abs(Q.T @ Q - np.eye(7)).max() <= near
+    assert np.abs(Q @ R - X).max() <= 10 * near and np.abs(np.tril(R, -1)).max() == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_columns_follow_from_rows(xp, room, dtype, weighted):
+    p = Pattern(xp, dtype, shape=(60, 40), weighted=weighted)
+    Y, W = naive.dense(Side(*(_array.host(x) for x in p.columns)), 60)
+    assert (Y.T == p.Y).all() and (W.T == p.W).all()
+    indices, indptr = _array.host(p.columns.indices), p.columns.indptr
+    assert all((np.diff(indices[lo:hi]) > 0).all() for lo, hi in pairwise(indptr))
+
+
+def test_pairs_rise_if_each_is_behind_the_last(xp, room):
+    k = kernels("completion", xp.xp)
+    for rows, columns, rising in (
+        ([0, 0, 1], [1, 3, 0], True), ([0, 0, 1], [1, 1, 0], False), ([1, 0], [0, 1], False), ([4], [2], True)
+    ):  # fmt: skip
+        assert k.rising(xp.asarray(np.array(rows), "int32"), xp.asarray(np.array(columns), "int32")) is rising
+
+
 def test_peeling_finds_what_is_not_determined(room):
     k = kernels("completion", _array.namespace(np.empty(0)))
     mask = np.ones((7, 8), bool)
@@ -204,12 +249,17 @@ def test_any_number_of_threads_gives_the_same_bits():
     mask = rng.random((500, 400)) < 0.3
     rows, columns = entries(rng.standard_normal(mask.shape), mask).sides()
     k, none = kernels("completion", _array.namespace(np.empty(0))), np.empty(0)
-    V, U = rng.standard_normal((400, 12)), rng.standard_normal((500, 12))
+    V, U, tall = (rng.standard_normal((n, 12)) for n in (400, 500, 12_000))
 
     def everything():
+        sums = k.inner(tall, tall), *k.moments(tall.reshape(-1), none, 2.0, 0.5)
+        factors = k.products(tall, tall), k.turned(tall, V[:12], tall), k.added(tall, 0.3, tall), *k.orthonormal(tall)
+        crossed = b"".join(x.tobytes() for x in (*k.crossed(rows, 400), np.array(sums), *factors))
         out = k.half_step(rows, V, none, np.zeros(12), none, np.empty((0, 12)), True)
         S = k.schur_columns(columns, U, V, V, k.schur_rows(rows, U, V, V, out[2]))
-        return b"".join(x.tobytes() for x in (*out, S, *k.gradient(rows, U, V, none), k.multiply(rows, rows.y, V)))
+        solved = k.solve_kept(np.resize(out[2], (4000, out[2].shape[1])), tall[:4000])
+        passes = *out, S, solved, *k.gradient(rows, U, V, none), k.multiply(rows, rows.y, V)
+        return crossed + b"".join(x.tobytes() for x in passes)
 
     results = []
     for n in (1, 2, 4):
