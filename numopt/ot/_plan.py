@@ -78,7 +78,7 @@ class TransportPlan:
         array of shape (n, m)
             All entries: O(n m) memory.
         """
-        P = self._xp.concat([block for _, block in self._blocks()], axis=0)
+        P = kernels("ot", self._xp).plan_block(self._cost, *self._seen(), self._reg)
         return P.T if self._turned else P
 
     def tocsr(self, threshold=1e-12):
@@ -96,7 +96,7 @@ class TransportPlan:
         """
         threshold = positive_scalar("threshold", threshold, remedy="pass a positive one, or use todense()")
         xp = self._xp
-        f, g = xp.where(self._a > 0, self._f, -math.inf), xp.where(self._b > 0, self._g, -math.inf)
+        f, g = self._seen()
         values, columns, start = kernels("ot", xp).extract(
             self._cost, f, g, self._reg, _log(xp, self._a), _log(xp, self._b), math.log(threshold)
         )
@@ -176,12 +176,15 @@ class TransportPlan:
         xp, (C, X, YT, kind) = self._xp, self._cost
         n, m = self._a.shape[0], self._b.shape[0]
         step = max(1, _BLOCK // m)
-        f = xp.where(self._a > 0, self._f, -math.inf)
-        g = xp.where(self._b > 0, self._g, -math.inf)
+        f, g = self._seen()
         for lo in range(first, n if end is None else end, step):
             rows = slice(lo, min(lo + step, n if end is None else end))
-            block = kernels("ot", xp).cost_block((C, X[rows, ...], YT, kind)) if kind else C[rows, ...]
-            yield rows, xp.exp((f[rows, None] + (g[None, :] - block)) / self._reg)
+            cost = (C, X[rows, ...], YT, kind) if kind else (C[rows, ...], X, YT, kind)
+            yield rows, kernels("ot", xp).plan_block(cost, f[rows], g, self._reg)
+
+    def _seen(self):
+        """Return the potentials, -inf where a weight is zero: the plan has no entries there."""
+        return self._xp.where(self._a > 0, self._f, -math.inf), self._xp.where(self._b > 0, self._g, -math.inf)
 
     def _right(self, x, name, dimensions=(1, 2)):
         x = self._given(x, self._b.shape[0], name, dimensions)

@@ -67,6 +67,19 @@ def test_cost_block(xp, shape, kind, dtype):
 @each_dtype
 @each_cost
 @each_shape
+def test_plan_block(xp, shape, kind, dtype):
+    p = problem(shape, kind, dtype)
+    p.f[0] = -np.inf
+    P = oracle.plan(p.D, p.f.astype(np.float64), p.g.astype(np.float64), p.reg)
+    for k in rooms(xp):
+        found = k.plan_block(*moved(xp, (p.cost, p.f, p.g)), p.reg)
+        check(xp, found, P, TOLERANCE[dtype], dtype)
+        assert (xp.to_numpy(found)[0] == 0).all()
+
+
+@each_dtype
+@each_cost
+@each_shape
 @pytest.mark.parametrize("single", [False, True])
 def test_passes(xp, shape, kind, dtype, single):
     p = problem(shape, kind, dtype)

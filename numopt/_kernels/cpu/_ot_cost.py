@@ -100,12 +100,10 @@ def _minima_rows(C, X, YT, kind, lo, hi, rows, columns):
     unordered = 0
     for i in range(lo, hi):
         ci = cost_row(C, X, YT, kind, i, row)
-        for j in range(m):
-            unordered += ci[j] != ci[j]
         rows[i] = least = least_of(ci, lanes)
         for j in range(m):
+            unordered += ci[j] != ci[j]
             columns[j] = min(columns[j], ci[j] - least)
-        for j in range(m):
             high[j] = max(high[j], ci[j] if ci[j] < np.inf else -np.inf)
     return np.nan if unordered else rows[lo:hi].min(), high.max()
 
@@ -151,8 +149,8 @@ def nearest(C, X, YT, kind, rows, f, group):
         ci = cost_row(C, X, YT, kind, rows[q], row)
         for j in range(m):
             v = f[rows[q]] - ci[j]
-            if v > best[j]:
-                best[j], group[j] = v, q
+            group[j] = np.int32(q) if v > best[j] else group[j]
+            best[j] = v if v > best[j] else best[j]  # NaN never is
 
 
 @jit

@@ -1,5 +1,8 @@
 """Passes over every entry of the cost: half steps, sums of the plan, the rounded plan.
 
+Rows go in pairs, one from each half of a chunk: both halves are read from end to end, which memory is quicker at than
+at two streams that leap over each other's rows (a cost out of the cache takes 1.2 times as long as one in it, not 1.8).
+
 Exponents are formed in units of log 2: powers of two cost a third less than `exp`. They (0.4 ns an entry, 0.15 ns in
 float32) and, past the cache, the 8 bytes read are what bounds a pass.
 """
@@ -16,6 +19,7 @@ from numopt._kernels.cpu._ot_plan import shorten
 
 _f32 = np.float32
 _LOG2E = math.log2(math.e)
+_NOTHING = -1021.0  # powers of two below are 0 in a plan that is shown: no subnormal numbers
 _TINY = _f32(1e-30)  # far from subnormal numbers, which would slow every product with the plan
 
 
@@ -51,8 +55,9 @@ def _rows64(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
     m = gs.size
     row0, row1, b0, b1 = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(m), np.empty(m)
     part[:] = 0
-    for i in range(lo, hi, 2):
-        k = min(i + 1, hi - 1)
+    half = (hi - lo + 1) // 2
+    for i in range(lo, lo + half):
+        k = i + half if i + half < hi else i
         c0, c1 = cost_row(C, X, YT, kind, i, row0), cost_row(C, X, YT, kind, k, row1)
         s0, s1 = f[i] * inv, f[k] * inv
         t0, t1 = _pair64(c0, c1, s0, s1, gs, inv, b0, b1)
@@ -78,8 +83,9 @@ def _rows32(C, X, YT, kind, lo, hi, a, f, gs, inv, P, f_new, part):
     m = gs.size
     row0, row1, b0, b1 = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(m, _f32), np.empty(m, _f32)
     sums = np.zeros(m, _f32)
-    for i in range(lo, hi, 2):
-        k = min(i + 1, hi - 1)
+    half = (hi - lo + 1) // 2
+    for i in range(lo, lo + half):
+        k = i + half if i + half < hi else i
         c0, c1 = cost_row(C, X, YT, kind, i, row0), cost_row(C, X, YT, kind, k, row1)
         s0, s1 = f[i] * inv, f[k] * inv
         t0, t1 = _pair32(c0, c1, s0, s1, gs, inv, b0, b1)
@@ -132,18 +138,18 @@ def half_step(C, X, YT, kind, a, f, g, reg, single, P, f_new, c, parts):
 @jit(fastmath=SUM)
 def _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, part):
     m = gs.size
-    row, buffer, paid = np.empty(m, X.dtype), np.empty(m), 0.0
+    row0, row1, b0, b1 = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(m), np.empty(m)
+    paid, half = 0.0, (hi - lo + 1) // 2
     part[:] = 0
-    for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        shift, total = f[i] * inv, 0.0
+    for i in range(lo, lo + half):
+        k = i + half if i + half < hi else i
+        c0, c1 = cost_row(C, X, YT, kind, i, row0), cost_row(C, X, YT, kind, k, row1)
+        rows[i], rows[k] = _pair64(c0, c1, f[i] * inv, f[k] * inv, gs, inv, b0, b1)
+        if k == i:  # the last row has no partner
+            b1[:] = 0
         for j in range(m):
-            buffer[j] = exp2_64(shift + (gs[j] - ci[j] * inv))
-        for j in range(m):
-            total += buffer[j]
-            part[j] += buffer[j]
-            paid += buffer[j] * (ci[j] if ci[j] < np.inf else 0.0)
-        rows[i] = total
+            part[j] += b0[j] + b1[j]
+            paid += b0[j] * (c0[j] if c0[j] < np.inf else 0.0) + b1[j] * (c1[j] if c1[j] < np.inf else 0.0)
     return paid
 
 
@@ -158,6 +164,27 @@ def totals(C, X, YT, kind, f, g, reg, rows, columns, parts, paid):
             lo, hi = q * n // k, (q + 1) * n // k
             paid[q] = _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, parts[q])
     gather(parts, columns)
+
+
+@jit
+def _formed_rows(C, X, YT, kind, lo, hi, f, gs, inv, P):
+    row = np.empty(gs.size, X.dtype)
+    for i in range(lo, hi):
+        ci, shift = cost_row(C, X, YT, kind, i, row), f[i] * inv
+        for j in range(gs.size):
+            x = shift + (gs[j] - ci[j] * inv)
+            P[i, j] = 0.0 if x < _NOTHING else exp2_64(x)
+
+
+@jit(parallel=True)
+def formed(C, X, YT, kind, f, g, reg, P, k):
+    n, inv = f.size, _LOG2E / reg
+    gs = scaled(g, inv)
+    if k == 1:
+        _formed_rows(C, X, YT, kind, 0, n, f, gs, inv, P)
+        return
+    for q in numba.prange(k):
+        _formed_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, f, gs, inv, P)
 
 
 @jit(fastmath={"contract"})

@@ -81,25 +81,49 @@ def plan_product(P, k, scale, y, parts):
         _plan_rows(P, q * n // k, (q + 1) * n // k, scale, y, parts[q])
 
 
+@jit
+def _sampled(q, step):
+    """Return the row of stratum q: its place varies, lest it falls in step with an order of the points."""
+    return q * step + q * 7919 % step
+
+
 @jit(fastmath=SUM)
-def _by_group(p, group, y):
-    y[:] = 0
-    for j in range(p.size):
-        y[group[j]] += _short(p[j])
+def _by_group(P, step, last, q, group, Y):
+    """Fill Y[q : q + 4] with the masses by group of four sampled rows: of one row, each addition waits for another."""
+    p0, p1, p2, p3 = (
+        P[_sampled(q, step)], P[_sampled(min(q + 1, last), step)],
+        P[_sampled(min(q + 2, last), step)], P[_sampled(min(q + 3, last), step)],
+    )  # fmt: skip
+    y0, y1, y2, y3 = Y[q], Y[q + 1], Y[q + 2], Y[q + 3]
+    for j in range(group.size):
+        r = group[j]
+        y0[r] += _short(p0[j])
+        y1[r] += _short(p1[j])
+        y2[r] += _short(p2[j])
+        y3[r] += _short(p3[j])
 
 
 @jit(parallel=True)
-def _sample(P, step, group, Y):
-    """Fill Y with the masses by group of one row in each stratum of `step` rows.
-
-    Its place in the stratum varies, lest it falls in step with an order of the points.
-    """
+def _sample(P, step, count, group, Y):
+    """Fill Y with the masses by group of one row in each of `count` strata of `step` rows."""
     if P.size < 2**15:  # no launch of threads
-        for q in range(Y.shape[0]):
-            _by_group(P[q * step + q * 7919 % step], group, Y[q])
+        for q in range(0, count, 4):
+            _by_group(P, step, count - 1, q, group, Y)
         return
-    for q in numba.prange(Y.shape[0]):
-        _by_group(P[q * step + q * 7919 % step], group, Y[q])
+    for block in numba.prange((count + 3) // 4):
+        _by_group(P, step, count - 1, 4 * block, group, Y)
+
+
+@jit(fastmath=SUM)
+def _less_squares(A, Y, weight):
+    """Take sum_q weight_q y_q y_q^T from the lower half of A, four rows at a time: A is larger than the first cache."""
+    for q in range(0, weight.size, 4):
+        y0, y1, y2, y3 = Y[q], Y[q + 1], Y[q + 2], Y[q + 3]
+        for p in range(A.shape[0]):
+            row = A[p, : p + 1]
+            a, b, c, d = weight[q] * y0[p], weight[q + 1] * y1[p], weight[q + 2] * y2[p], weight[q + 3] * y3[p]
+            for r in range(row.size):
+                row[r] -= (a * y0[r] + b * y1[r]) + (c * y2[r] + d * y3[r])
 
 
 @jit(fastmath=SUM)
@@ -107,12 +131,15 @@ def plan_coarse(P, inverse, group, A):
     """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group, from a sample of the rows."""
     n, k = P.shape[0], A.shape[0]
     step = max(1, min(8, n // 128))
-    Y = np.empty((n // step, k))
-    _sample(P, step, group, Y)
-    for q in range(Y.shape[0]):
-        y, weight = Y[q], step * inverse[q * step + q * 7919 % step]
+    count = n // step
+    room = (count + 3) // 4 * 4  # the last rows weigh nothing
+    Y, weight = np.zeros((room, k)), np.zeros(room)
+    _sample(P, step, count, group.view(np.uint32), Y)
+    for q in range(count):
+        weight[q] = step * inverse[_sampled(q, step)]
         for p in range(k):
-            A[p, p] += step * y[p]
-            ratio, row = weight * y[p], A[p]
-            for r in range(k):
-                row[r] -= ratio * y[r]
+            A[p, p] += step * Y[q, p]
+    _less_squares(A, Y, weight)
+    for p in range(k):
+        for r in range(p):
+            A[r, p] = A[p, r]

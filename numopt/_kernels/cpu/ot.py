@@ -44,6 +44,14 @@ def cost_block(cost):
     return block
 
 
+def plan_block(cost, f, g, reg):
+    """Return the plan P = exp((f + g - C) / reg) in the dtype of f."""
+    C, X, YT, kind = opened(cost)
+    P = np.empty(shape(cost), f.dtype)
+    _ot_passes.formed(C, X, YT, kind, wide(f), wide(g), reg, P, chunks(*P.shape, P.size))
+    return P
+
+
 def plan_sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
     C, X, YT, kind = opened(cost)
@@ -213,6 +221,7 @@ def warmup(dtype):
     s, c = pattern_eval(*K, a, w)
     pattern_point(*K, a, b, 0 * w, 10.0)
     pattern_direction(*K, a, b, w, s, group, count, 0.0, b - c, 1e-3, 1e-2, 2)
+    plan_block(cost, f, g, 1.0)
     plan_sums(cost, f, g, 1.0)
     c_transform(cost, g)
     rounded_sums(cost, f, g, 1.0, a, b)

@@ -59,6 +59,12 @@ def plan_pass(cost, a, f, g, reg, single):
     return (*_pass(cost, a, g, reg, single, P), P)
 
 
+def plan_block(cost, f, g, reg):
+    """Return the plan P = exp((f + g - C) / reg) in the dtype of f."""
+    xp = namespace(f)
+    return xp.concat([xp.astype(xp.exp(E), f.dtype) for _, _, E in _exponents(cost, f, g, reg)])
+
+
 def plan_sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64.
 
