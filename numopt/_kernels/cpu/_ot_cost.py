@@ -142,15 +142,30 @@ def transform(C, X, YT, kind, g, rows, k):
 
 
 @jit
-def nearest(C, X, YT, kind, rows, f, group):
-    m = group.size
-    row, best = np.empty(m, X.dtype), np.full(m, -np.inf)
-    for q in range(rows.size):
-        ci = cost_row(C, X, YT, kind, rows[q], row)
-        for j in range(m):
-            v = f[rows[q]] - ci[j]
+def _nearest_of(C, X, YT, kind, rows, lo, hi, f, best, group):
+    row = np.empty(best.size, X.dtype)
+    best[:], group[:] = -np.inf, 0
+    for q in range(lo, hi):
+        ci, shift = cost_row(C, X, YT, kind, rows[q], row), f[rows[q]]
+        for j in range(best.size):
+            v = shift - ci[j]
             group[j] = np.int32(q) if v > best[j] else group[j]
             best[j] = v if v > best[j] else best[j]  # NaN never is
+
+
+@jit(parallel=True)
+def nearest(C, X, YT, kind, rows, f, best, group):
+    """Fill group[0] with the landmark row of least reduced cost; the first of equals, whatever the chunks."""
+    count, k = rows.size, group.shape[0]
+    if k == 1:  # no launch of threads
+        _nearest_of(C, X, YT, kind, rows, 0, count, f, best[0], group[0])
+        return
+    for q in numba.prange(k):
+        _nearest_of(C, X, YT, kind, rows, q * count // k, (q + 1) * count // k, f, best[q], group[q])
+    for q in range(1, k):
+        for j in range(group.shape[1]):
+            if best[q, j] > best[0, j]:
+                best[0, j], group[0, j] = best[q, j], group[q, j]
 
 
 @jit

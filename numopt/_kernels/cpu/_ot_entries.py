@@ -55,22 +55,22 @@ def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
 def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
     inv *= _LOG2E
     gs, row = g * inv, np.empty(g.size, X.dtype)
-    places = np.empty(8 * bits.shape[1] + 8, np.uint32)
+    places, one = np.empty(8 * bits.shape[1], np.uint32), np.uint64(1)
     for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        fi, first, count = f[i] * inv, indptr[i], 0
-        for q in range(bits.shape[1]):
-            packed = np.uint32(bits[i, q])
-            if packed:
-                for bit in range(8):  # without branches, which could not be foretold
-                    places[count] = 8 * q + bit
-                    count += np.int64(packed >> np.uint32(bit) & np.uint32(1))
-        for t in range(count):
+        ci, words = cost_row(C, X, YT, kind, i, row), bits[i].view(np.uint64)
+        fi, count = f[i] * inv, 0
+        for q in range(words.size):
+            word = words[q]
+            while word:
+                lowest = word & (~word + one)
+                places[count] = 64 * q + (np.float64(lowest).view(np.int64) >> 52) - 1023  # a power of two: exact
+                count += 1
+                word ^= lowest
+        kept, values = indices[indptr[i] : indptr[i + 1]], data[indptr[i] : indptr[i + 1]]
+        for t in range(kept.size):
             j = places[t]
-            indices[first + t] = j
-            data[first + t] = fi + (gs[j] - ci[j] * inv)
-        for t in range(first, first + count):
-            data[t] = exp2_64(data[t])
+            kept[t] = j
+            values[t] = exp2_64(fi + (gs[j] - ci[j] * inv))
 
 
 @jit(parallel=True)

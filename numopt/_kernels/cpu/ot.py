@@ -85,9 +85,10 @@ def groups(cost, f):
     C, X, YT, kind = opened(cost)
     n, m = shape(cost)
     rows = np.linspace(0, n - 1, max(1, min(128, m // 16, n))).astype(np.int64)
-    group = np.zeros(m, np.int32)
-    _ot_cost.nearest(C, X, YT, kind, rows, wide(f), group)
-    return group, rows.size
+    k = 4 if rows.size * m >= 2**15 else 1
+    group = np.empty((k, m), np.int32)
+    _ot_cost.nearest(C, X, YT, kind, rows, wide(f), np.empty((k, m)), group)
+    return group[0], rows.size
 
 
 def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
