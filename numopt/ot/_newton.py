@@ -2,10 +2,10 @@
 
 The rows are eliminated: f(g) makes P1 = a, and what is left is to maximise the concave function
 G(g) = <a, f(g)> + <b, g>, whose gradient is b - c with c = P^T 1 and whose Hessian is -S / reg with the graph Laplacian
-S = diag(c) - P^T diag(1/a) P. The regularisation falls by factors of 4 to its target; the potentials of two levels
-predict those of the next. At a high level the plan is smooth and Sinkhorn's sweeps do; then Newton steps on the whole
-plan; then, as the plan becomes sparse, on the entries that matter, extracted from the cost once or twice a level. What
-ends the run is a pass over every entry.
+S = diag(c) - P^T diag(1/a) P. The regularisation falls by factors of 3 to its target, of 2 once a level was hard; the
+potentials of two levels predict those of the next. At a high level the plan is smooth and Sinkhorn's sweeps do; then
+Newton steps on the whole plan; then, as the plan becomes sparse, on the entries that matter, extracted from the cost
+once or twice a level. What ends the run is a pass over every entry.
 """
 
 import math
@@ -15,14 +15,13 @@ from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
 from numopt.ot._search import REACH, NotFinite, Point, centred, far, finite, search
 
-FACTOR = 4.0  # between levels; 2 to 8 cost about the same
-SHORT = 2.0  # after a level that was hard: more than MANY Newton steps, or a start worse than REFUSED
-MANY, REFUSED = 4, 0.2
-DROPMAX, DROP, DEPTHL = 1e-3, 1e-3, 1e-12
-LEAST, GAMMA, AIM, LAM = 1e-2, 1e9, 0.3, 1e-3
+FACTOR = 3.0  # between levels; 2 to 4 cost about the same
+SHORT = 2.0  # ... after one that was hard: more than MANY Newton steps, or a first error above MISSED
+MANY, MISSED = 4, 0.15
 ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 4e-2  # levels above this fraction of the scale are left to Sinkhorn
-SWEEPS = 4  # on each of those, on every second row if there are a thousand
+SWEEPS = 3  # on each of those at most, on every second row if there are a thousand,
+SWEPT = 5e-2  # down to this error
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
 LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
 MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
@@ -57,10 +56,9 @@ def _levels(p, g, reg):
             f, g = yield from _sweeps(coarse, g, reg, work)
         elif density > DENSE and n * m <= LARGEST:
             found = yield from _on_passes(p, f, g, reg, last, work, factor > SHORT and len(points) > 0)
-            if found is None:
-                factor = SHORT
-                _, f, g = points[-1]
-                reg = _lower(points[-1][0], p.reg, factor)
+            if found is None:  # too far
+                factor, (reg, f, g) = SHORT, points[-1]
+                reg = _lower(reg, p.reg, factor)
                 continue
             f, g, density = found
             if last:  # its directions no longer help: they are rounded
@@ -96,7 +94,10 @@ def _sweeps(p, g, reg, work):
     """Sinkhorn's sweeps, perhaps on some of the rows: enough where the plan is smooth."""
     f = p.xp.zeros_like(p.a)
     for _ in range(SWEEPS):
-        f, g = _sinkhorn_step(p, f, g, reg, work)
+        f, c = p.kernels.row_pass(p.cost, p.a, f, g, reg, True)
+        g, work["n_passes"] = g + reg * p.log_ratio(c), work["n_passes"] + 1
+        if host(p.error(c)) <= SWEPT:
+            break
     yield Iterate((None, g), None, dict(work))
     return None, g
 
@@ -133,9 +134,8 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
     rough, slow = True, 0  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
     point = evaluate(xp.zeros_like(g))
-    f, P = point.rows
-    least = point.error
-    if refuse and least > REFUSED:
+    (f, P), least = point.rows, point.error
+    if refuse and least > MISSED:
         return None
     group, count = k.groups(p.cost, f)
     while last or point.error > ROUGH:
@@ -176,7 +176,7 @@ def _on_entries(p, f, g, reg, last, work):
     if f is None:
         f, g = _sinkhorn_step(p, xp.zeros_like(p.a), g, reg, work)
     group, count = k.groups(p.cost, f)
-    depth, final = DEPTHL if last else DEPTH, min(DEPTHL, max(3e-3 * p.tol, 1e-18))
+    depth, final = DEPTH, min(DEPTH, max(3e-3 * p.tol, 1e-18))
     failures, slow, fresh = 0, 0, True
     limit = 0.3 * math.log(float(xp.finfo(p.a.dtype).max))  # exp(v) must not overflow
     while failures < ATTEMPTS:
@@ -199,7 +199,7 @@ def _on_entries(p, f, g, reg, last, work):
             point = evaluate(point.v + p.log_ratio(point.c))
         fresh, settled = False, last and depth <= final
         goal = 1e-8 if last else ROUGH
-        damping, before = 1.0, math.inf
+        damping, before = 1.0, point.error
         while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > REACH:
             v, s, c, _, error = point
             f_v = f - reg * xp.log(s) if settled else None
@@ -208,7 +208,7 @@ def _on_entries(p, f, g, reg, last, work):
                 depth = final
                 break
             d, steps = k.pattern_direction(
-                *K, p.a, p.b, xp.exp(v), s, group, count, min(DROPMAX, DROP * error), p.b - c,
+                *K, p.a, p.b, xp.exp(v), s, group, count, 1e-3 * min(1.0, error), p.b - c,
                 *_accuracy(error, 0.05, damping, before, p.tol if last else 0.0),
             )
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
@@ -238,10 +238,13 @@ def _shown(f, g, error, work, judged):
     return Iterate((f, g), error if judged else None, dict(work))
 
 
-def _accuracy(error, most, damping=1.0, before=math.inf, tol=0.0):
-    """Return the regularisation and the tolerance of conjugate gradients at this error, and their limit."""
-    wanted = max(LEAST, min(most, error, GAMMA * (error / before) ** 2 if before < math.inf else 1.0))
-    aim = AIM * tol / error
-    if aim > wanted or before < math.inf and error < .3 * before and error * (error / before) ** 2 < .5 * tol:
-        wanted = min(most, max(1e-6, aim))
-    return damping * min(1e-3, LAM * error), wanted, 400
+def _accuracy(error, most, damping=1.0, before=math.nan, tol=0.0):
+    """Return how far to regularise Newton's system at this error, what share may stay unsolved, and the most steps.
+
+    Towards the end that is what meets the tolerance: once it does so anyway, or as soon as the next step can.
+    """
+    rest, enough = max(1e-2, min(most, error)), 0.3 * tol / max(error, 1e-300)
+    quadratic = error < 0.3 * before and error * (error / before) ** 2 < 0.5 * tol
+    if quadratic or enough > rest:
+        rest = min(most, max(1e-6, enough))
+    return 1e-3 * damping * min(1.0, error), rest, 400

@@ -1,7 +1,7 @@
 """Groups of columns that no strong entry of the plan joins: what a coarse correction must tell apart.
 
-Parts of a plan that are joined by small entries alone have nearly the same potentials but for a shift each, the modes on
-which conjugate gradients are slowest. Groups that respect these parts span all such shifts.
+Parts of a plan that are joined by small entries alone have potentials that are settled but for a shift each. On these
+shifts conjugate gradients are slowest; groups that respect the parts span them all.
 """
 
 import numpy as np
@@ -53,9 +53,10 @@ def _join(weight, column, start, a, b, strong, parent):
     n, joined = a.size, 0
     for i in range(n):
         r, floor = _root(parent, i), strong * a[i]
-        for t in range(start[i], start[i + 1]):
-            j = column[t]
-            if weight[t] >= min(floor, strong * b[j]) and parent[n + j] != r:
+        row, places = weight[start[i] : start[i + 1]], column[start[i] : start[i + 1]]
+        for t in range(row.size):
+            j = places[t]
+            if row[t] >= min(floor, strong * b[j]) and parent[n + j] != r:
                 s = _root(parent, n + j)
                 if s != r:
                     joined += 1

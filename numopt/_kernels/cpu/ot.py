@@ -181,7 +181,7 @@ def _system(n, m, count):
 
 def _entry_chunks(n, m, count):
     """Count the chunks of rows for products with `count` entries; few of them are not worth a launch of threads."""
-    return chunks(n, m, count) if count >= 2**14 else 1
+    return chunks(n, m, count) if count >= 3 * 2**14 else 1
 
 
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):

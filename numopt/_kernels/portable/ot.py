@@ -295,7 +295,7 @@ def _adders(indices, indptr, m):
 
 
 def _pcg(product, jacobi, rhs, rtol, max_iter):
-    """Solve product(d) = rhs from 0 until the preconditioned residual falls by rtol; return (d, steps).
+    """Solve product(d) = rhs from 0 until the l1 norm of the residual falls by rtol; return (d, steps).
 
     The host looks at every 16th step only; between two looks, an iteration that is done stands still.
     """
@@ -308,7 +308,7 @@ def _pcg(product, jacobi, rhs, rtol, max_iter):
     d, r = xp.zeros_like(rhs), rhs
     z = jacobi * r
     p, rz = z, xp.sum(r * z)
-    goal, running, steps, taken = rtol**2 * rz, one > 0, 0.0 * one, 0
+    goal, running, steps, taken = rtol * xp.sum(xp.abs(r)), one > 0, 0.0 * one, 0
     for step in range(1, max_iter + 1):
         Lp = product(p)
         curvature = xp.sum(p * Lp)
@@ -318,7 +318,7 @@ def _pcg(product, jacobi, rhs, rtol, max_iter):
         z = jacobi * r
         before, rz = rz, xp.sum(r * z)
         steps = steps + xp.astype(moving, steps.dtype)
-        running = moving & (rz > goal)
+        running = moving & (xp.sum(xp.abs(r)) > goal)
         p = z + ratio(running, rz, before) * p
         if step % _STEPS == 0 or step == max_iter:
             more, taken = host(running, steps)
