@@ -57,19 +57,17 @@ class Space:
         Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
         each leaves cold caches behind, so what else there is to do waits for the last one.
         """
-        copies = [self.copied(x) for _ in asked]
-        before, began = self.seconds, perf_counter()
+        answers, before, began = [], self.seconds, perf_counter()
         try:
-            if more is None:
-                answers = [one.call(y) for one, y in zip(asked, copies, strict=True)]
-            else:
-                answers = [one.call(y, *rest) for one, y, rest in zip(asked, copies, more, strict=True)]
+            for i, one in enumerate(asked):
+                answers.append(one.call(self.copied(x)) if more is None else one.call(self.copied(x), *more[i]))
         finally:
             self.seconds = before + perf_counter() - began
-            for one in asked:
-                if one.kind:
-                    self.counts[one.kind] += 1
-        return [one.read(answer, x) for one, answer in zip(asked, answers, strict=True)]
+        for i, one in enumerate(asked):
+            if one.kind:
+                self.counts[one.kind] += 1
+            answers[i] = one.read(answers[i], x)
+        return answers
 
     def finite(self, c):
         """Say whether all entries are finite, and their squares too."""

@@ -119,10 +119,12 @@ class Layout:
         return v if self.order is None else self.xp.take(v, self.order)
 
 
-def read_bounds(n, bounds, x0):
+def read_bounds(x0, bounds):
     """Return NumPy vectors of lower and upper bounds, or None twice where there are none."""
     if bounds is None:
         return None, None
+    x0 = _array.host(x0)
+    n = x0.size
     if hasattr(bounds, "lb"):
         lower, upper = spread("bounds.lb", bounds.lb, n), spread("bounds.ub", bounds.ub, n)
     else:

@@ -155,7 +155,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     checks.settle()
     space = Space(checks.xp, checks.device, checks.dtype)
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
-    lower, upper = read_bounds(x0.shape[0], bounds, _array.host(x0))
+    lower, upper = read_bounds(x0, bounds)
     p = Problem(space, objective, read_constraints(space, constraints), x0, lower, upper, scaled=not sketched)
     kkt = KKT(p.xp, "auto" if sketched else linear_solver, options.get("preconditioner"))
     lam = _multipliers(p, options.get("lam0"))
@@ -163,14 +163,14 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         if p.bounded:
             raise InvalidInputError("method is 'adasketch': it takes equality constraints alone; choose 'auto'")
         kind = "kaczmarz" if linear_solver == "auto" else linear_solver
-        lam0 = p.xp.zeros_like(p.start.c) if lam is None else lam
+        lam0 = 0.0 * p.start.c if lam is None else lam
         iterates = adasketch(p, kkt, kind, rng, lam0, options.get("superlinear"))
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
         _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol, max_iter=max_iter,
         max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
-        start=State(p.start, p.xp.zeros_like(p.start.c)),
+        start=State(p.start, 0.0 * p.start.c),
     )  # fmt: skip
 
 
@@ -230,10 +230,8 @@ def _finisher(p, kkt, sketched):
         p.derive(state.point)
         counts = dict(p.space.counts)
         z_lower, z_upper = p.bound_multipliers(state)
-        rows, v, at = p.row_multipliers(state.lam), [], 0
-        for block in p.blocks:
-            v.append(rows[at : at + block.size])
-            at += block.size
+        rows = p.row_multipliers(state.lam)
+        v = [rows[at] for _, at in p.block_rows]
         x = p.layout.full(state.x)
         gradient = state.point.g / p.sf if p.layout.free is None else p.objective.gradient(x)
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")

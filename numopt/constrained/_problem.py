@@ -7,6 +7,7 @@ over the variables that are not fixed, with f and c scaled so that no gradient i
 
 import math
 from contextlib import nullcontext
+from itertools import accumulate
 
 import numpy as np
 
@@ -50,7 +51,10 @@ class Problem:
         self.bounded = self.layout.bounded or self.m > self.n_eq
         self.sf, self.sc = 1.0, None
         self._scale(self.derive(Point(x0, f, self._rows(c), True)), scaled)
-        self.secant, self._curved = self._secant(), self._with_hessians()
+        ends = accumulate(block.size for block in blocks)
+        self.block_rows = [(block, slice(end - block.size, end)) for block, end in zip(blocks, ends, strict=True)]
+        self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
+        self.secant = self._secant()
 
     def _first(self, full):
         """Evaluate all at the start."""
@@ -99,15 +103,6 @@ class Problem:
         self._learning = self.layout.move(rows.astype(float))
         kind = "sr1" if "sr1" in kinds else "bfgs"
         return QuasiNewton(kind, self.xp, self.space.device, self.space.dtype, self.n)
-
-    def _with_hessians(self):
-        """Return the blocks that have a Hessian, each with its rows."""
-        at, found = 0, []
-        for block in self.blocks:
-            if block.hess is not None:
-                found.append((block, slice(at, at + block.size)))
-            at += block.size
-        return found
 
     # ---------------------------------------------------------------- evaluation
 
@@ -258,10 +253,9 @@ class Problem:
         if layout.free is None:
             return zl, zu
         full, v = self.caller_view(state)
-        g, at = self.objective.gradient(full), 0
-        for block in self.blocks:
-            g = g + transposed_times(block.jacobian(full), v[at : at + block.size])
-            at += block.size
+        g = self.objective.gradient(full)
+        for block, rows in self.block_rows:
+            g = g + transposed_times(block.jacobian(full), v[rows])
         spread = xp.zeros_like(full)
         sides = ((zl, xp.clip(g, 0.0, None)), (zu, xp.clip(-g, 0.0, None)))
         return tuple(xp.where(layout.is_free, scattered(xp, spread, layout.free, z), side) for z, side in sides)
