@@ -51,7 +51,7 @@ def regression(instance: Instance) -> Answer:
 
 
 def minimize(model: Model, tol: float = TARGET, **options: Any) -> Any:
-    """Return our result."""
+    """Return our result; the start of the multipliers is ours to choose unless the model has one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of dependent constraints, moved starts, capped inner solves: the ruler judges
         return prepared(model, tol, **options)()

@@ -39,7 +39,7 @@ class Space:
     Attributes
     ----------
     counts : dict of str to int
-        Calls by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``.
+        Calls by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``; "" for what asks others in turn.
     seconds : float
         Time spent in the caller's functions.
     """
@@ -48,7 +48,7 @@ class Space:
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
         self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
-        self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev"), 0)
+        self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev", ""), 0)
         self.seconds = 0.0
 
     def ask(self, asked, x, more=None):
@@ -57,15 +57,13 @@ class Space:
         Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
         each leaves cold caches behind, so what else there is to do waits for the last one.
         """
-        answers, before, began = [], self.seconds, perf_counter()
-        try:
-            for i, one in enumerate(asked):
-                answers.append(one.call(self.copied(x)) if more is None else one.call(self.copied(x), *more[i]))
-        finally:
-            self.seconds = before + perf_counter() - began
+        answers, counts, before, began = [], self.counts, self.seconds, perf_counter()
+        for one in asked:
+            counts[one.kind] += 1
+            y = x.copy() if self.numpy else self.copied(x)
+            answers.append(one.call(y) if more is None else one.call(y, *more[len(answers)]))
+        self.seconds = before + perf_counter() - began
         for i, one in enumerate(asked):
-            if one.kind:
-                self.counts[one.kind] += 1
             answers[i] = one.read(answers[i], x)
         return answers
 

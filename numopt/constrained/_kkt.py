@@ -86,7 +86,7 @@ class KKT:
 
     def newton(self, H, J, g, c, sigma=0.0, d=0.0):
         """Factor and return `direction`, or None where the inertia is not that of a minimum with independent rows."""
-        found = None
+        found, self.inner = None, self.inner or self._chosen(H, J)
         if type(self.inner) is Dense and type(H) is type(J) is np.ndarray:
             found = self.inner.newton(H, J, sigma, d, g, c)
         else:

@@ -17,7 +17,7 @@ from numopt.constrained._layout import read_bounds
 from numopt.constrained._point import State
 from numopt.constrained._problem import Problem
 from numopt.constrained._regular import Breakdown, Regulariser
-from numopt.constrained._result import ConstrainedResult, second_order
+from numopt.constrained._result import ConstrainedResult, bound_multipliers, second_order
 from numopt.constrained._sketch import KINDS
 from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
@@ -228,8 +228,8 @@ def _finisher(p, kkt, sketched):
 
     def finish(state, info, common):
         p.derive(state.point)
-        counts = dict(p.space.counts)
-        z_lower, z_upper = p.bound_multipliers(state)
+        counts = {kind: calls for kind, calls in p.space.counts.items() if kind}
+        z_lower, z_upper = bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
         v = [rows[at] for _, at in p.block_rows]
         x = p.layout.full(state.x)

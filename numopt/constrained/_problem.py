@@ -13,7 +13,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._kernels import kernels, use_kernels
-from numopt.constrained._layout import Layout, scattered
+from numopt.constrained._layout import Layout
 from numopt.constrained._operator import Operator, as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._point import Point
 from numopt.constrained._quasi_newton import QuasiNewton
@@ -245,20 +245,6 @@ class Problem:
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""
         return self.layout.full(state.x), self.row_multipliers(state.lam)
-
-    def bound_multipliers(self, state):
-        """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
-        xp, layout, zero = self.xp, self.layout, self.xp.zeros_like(state.x)
-        zl, zu = (zero if z is None else z / self.sf for z in (state.zl, state.zu))
-        if layout.free is None:
-            return zl, zu
-        full, v = self.caller_view(state)
-        g = self.objective.gradient(full)
-        for block, rows in self.block_rows:
-            g = g + transposed_times(block.jacobian(full), v[rows])
-        spread = xp.zeros_like(full)
-        sides = ((zl, xp.clip(g, 0.0, None)), (zu, xp.clip(-g, 0.0, None)))
-        return tuple(xp.where(layout.is_free, scattered(xp, spread, layout.free, z), side) for z, side in sides)
 
 
 def _largest(*values):

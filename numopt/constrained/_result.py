@@ -1,6 +1,8 @@
 """What the constrained solvers return."""
 
 from numopt._result import Result, result_class
+from numopt.constrained._layout import scattered
+from numopt.constrained._operator import transposed_times
 from numopt.exceptions import NumoptWarning, warn
 
 
@@ -62,6 +64,21 @@ class ConstrainedResult(Result):
     nhev: int
     ncev: int
     time_eval: float
+
+
+def bound_multipliers(p, state):
+    """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
+    xp, layout, zero = p.xp, p.layout, 0.0 * state.x
+    zl, zu = (zero if z is None else z / p.sf for z in (state.zl, state.zu))
+    if layout.free is None:
+        return zl, zu
+    full, v = p.caller_view(state)
+    g = p.objective.gradient(full)
+    for block, rows in p.block_rows:
+        g = g + transposed_times(block.jacobian(full), v[rows])
+    spread = xp.zeros_like(full)
+    sides = ((zl, xp.clip(g, 0.0, None)), (zu, xp.clip(-g, 0.0, None)))
+    return tuple(xp.where(layout.is_free, scattered(xp, spread, layout.free, z), side) for z, side in sides)
 
 
 def second_order(p, kkt, state):

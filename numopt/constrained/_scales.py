@@ -13,7 +13,7 @@ _LARGEST_GRADIENT = 100.0  # at the start, after scaling
 
 def chosen_scales(xp, start, scaled):
     """Return the scale of f and those of the rows, on the host, or None for ones; check derivatives at the start."""
-    largest = _array.host(xp.max(xp.abs(start.g)))
+    largest = _array.host(abs(start.g).max() if type(start.g) is np.ndarray else xp.max(xp.abs(start.g)))
     if not math.isfinite(largest):
         all_finite("the gradient of fun at x0", start.g)
     sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8) if scaled else 1.0
@@ -42,4 +42,4 @@ def _row_sizes(xp, J):
     """Return the largest magnitude in each row, on the host."""
     if _array.is_sparse(J):
         return abs(J).max(axis=1).toarray().ravel()
-    return np.asarray(_array.host(xp.max(xp.abs(J), axis=1)))
+    return abs(J).max(axis=1) if type(J) is np.ndarray else np.asarray(_array.host(xp.max(xp.abs(J), axis=1)))
