@@ -81,7 +81,8 @@ class Model:
     """min f(x), cl <= c(x) <= cu, lb <= x <= ub, with exact derivatives; `hess_c(x, v)` belongs to v.c.
 
     `symbolic()`, where given, states the same problem in casadi's symbols as (x, f, g); `ipopt` are options that suit
-    it better than Ipopt's defaults; `regression` holds X, y, A and b of a logistic one.
+    it better than Ipopt's defaults; `regression` holds X, y, A and b of a logistic one, and `faster()` returns the same
+    problem with our sums over the samples.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Model:
     symbolic: Callable | None = None
     ipopt: dict[str, Any] = field(default_factory=dict)
     regression: tuple[np.ndarray, ...] = ()
+    faster: Callable[[], Model] | None = None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -406,11 +408,29 @@ def logistic(name: str, n_rows: int = 10) -> Model:
         Y = X * np.sqrt(s * (1 - s) / n)[:, None]
         return Y.T @ Y
 
-    return Model(
-        f"logistic {name}", "logistic", np.zeros(d) + 1 / np.sqrt(d), fun, grad, hess,
-        lambda w: np.append(A @ w - b, w @ w - 1), lambda w: np.vstack([A, 2 * w]),
-        lambda w, v: 2 * v[-1] * np.eye(d), np.zeros(n_rows + 1), np.zeros(n_rows + 1), regression=(X, y, A, b),
-    )  # fmt: skip
+    def stated(label: str, fun: Callable, grad: Callable, hess: Callable, **more: Any) -> Model:
+        return Model(
+            label, "logistic", np.zeros(d) + 1 / np.sqrt(d), fun, grad, hess,
+            lambda w: np.append(A @ w - b, w @ w - 1), lambda w: np.vstack([A, 2 * w]),
+            lambda w, v: 2 * v[-1] * np.eye(d), np.zeros(n_rows + 1), np.zeros(n_rows + 1), regression=(X, y, A, b),
+            **more,
+        )  # fmt: skip
+
+    @cache
+    def faster() -> Model:
+        """With numopt's kernels, whose layout of X is made beforehand and not timed."""
+        from numopt import _array
+        from numopt._kernels import kernels
+
+        k = kernels("constrained", _array.namespace(X))
+        samples = k.samples(X, y, False)
+        sums = at_point(lambda w: k.logistic(samples, w))
+        return stated(
+            f"logistic {name}, our sums", lambda w: sums(w)[0] / n, lambda w: sums(w)[1] / n,
+            lambda w: k.weighted_gram(samples, sums(w)[2] / n),
+        )  # fmt: skip
+
+    return stated(f"logistic {name}", fun, grad, hess, faster=faster)
 
 
 def _sigmoid(t: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from benchmarks.peers import Instance, Solver
 from benchmarks.peers._constrained_figures import figures
 from benchmarks.peers._constrained_instances import instances, kkt_error
-from benchmarks.peers._constrained_ours import ours
+from benchmarks.peers._constrained_ours import ours, with_our_sums
 from benchmarks.peers._constrained_peers import ipopt, scipy_solvers
 
 __all__ = ["PACKAGES", "figures", "instances", "ruler", "solvers"]
@@ -22,5 +22,7 @@ def ruler(instance: Instance, point: tuple) -> float:
 
 
 def solvers() -> list[Solver]:
-    """Return ours, and those of the peers that are installed."""
-    return [*ours(), *ipopt(), *scipy_solvers()]
+    """Return ours, and those of the peers that are installed; on logistic regressions also with our sums."""
+    general, *estimator = ours() or [None]
+    found = [general] * (general is not None) + [*ipopt(), *scipy_solvers()]
+    return [*found[:1], *estimator, *found[1:], *(map(with_our_sums, found) if estimator else ())]

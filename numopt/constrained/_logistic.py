@@ -50,18 +50,17 @@ def logistic_regression(X, y, *, intercept, ridge, A, t, norm, tol, max_iter):
 
 def _newton(p, here, tol):
     """Yield points; all but the first lie on the sphere."""
-    error = p.certificate(here)["kkt_error"]
     if not p.consistent or (p.radius is not None and p.radius < 0):
-        yield Iterate(here, error, steps=0)
+        yield Iterate(here, p.certificate(here)["kkt_error"], steps=0)
         which = "no coefficients of that norm satisfy the equations"
         return Status.INFEASIBLE, which if p.consistent else "the equations contradict each other"
     if not p.size:
-        yield Iterate(here, error, steps=0)
+        yield Iterate(here, p.certificate(here)["kkt_error"], steps=0)
         return Status.STALLED, "the constraints leave one point, where they have no multipliers"
-    before, H, trusted = 0.0, None, p.radius is not None
+    before, error, trusted = None, None, p.radius is not None
     while True:
         # With the Hessian of the point before, the error falls as it just did, give or take: is that enough?
-        if H is None or not 2 * error * error <= tol * before:
+        if before is None or not 2 * error * error <= tol * before:
             H = p.hessian(here)
         new, kappa = None, p.multipliers(here)[1]
         if p.radius is not None and (trusted or kappa >= 0):

@@ -6,7 +6,7 @@ v = (u, b) with w = w0 + Z u: see `_logistic`.
 import math
 
 import numpy as np
-from scipy.linalg import lapack, qr
+from scipy.linalg import lapack
 
 from numopt import _array
 from numopt._kernels import kernels
@@ -53,12 +53,16 @@ class Regression:
 
     def _eliminate(self):
         """Find w0, Z, and what multipliers need: A^T = Q R with columns exchanged."""
-        Q, R, order = qr(self.A.T, pivoting=True)
-        sizes = np.abs(np.diag(R))
-        rank = int((sizes > 1e-14 * max(self.A.shape) * sizes[:1]).sum())
-        self.inverse = np.zeros(self.A.shape)  # least squares: A^T inverse is the projector onto the rows of A
+        (m, d), most = self.A.shape, min(self.A.shape)
+        R, order, scales, *_ = lapack.dgeqp3(self.A.T)
+        sizes = np.abs(R.diagonal())
+        rank = int((sizes > 1e-14 * max(m, d) * sizes[0]).sum())
+        reflectors = np.zeros((d, d), order="F")
+        reflectors[:, :most] = R[:, :most]
+        Q = lapack.dorgqr(reflectors, scales[:most], lwork=32 * d, overwrite_a=True)[0]
+        self.inverse = np.zeros((m, d))  # least squares: A^T inverse is the projector onto the rows of A
         if rank:
-            self.inverse[order[:rank]] = lapack.dtrtrs(R[:rank, :rank], Q[:, :rank].T)[0]
+            self.inverse[order[:rank] - 1] = lapack.dtrtrs(R[:rank, :rank], Q[:, :rank].T)[0]
         w0 = self.t @ self.inverse
         off = np.abs(self.A @ w0 - self.t).max()
         if off > 1e-9 * max(1.0, np.abs(self.t).max()):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from numopt._check import positive_scalar
 from numopt.constrained._logistic import logistic_regression
@@ -130,7 +130,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         InvalidInputError, ValueError
             Data or constraints that do not fit; the message says why.
         """
-        X, y = validate_data(self, X, y, dtype="float64", accept_sparse="csr")
+        X, y = self._checked(X, y)
         self.classes_ = np.unique(y)
         if self.classes_.size != 2 or (y.dtype.kind == "f" and (self.classes_ % 1).any()):
             check_classification_targets(y)  # is slow, and has nothing to say about two whole numbers or names
@@ -156,6 +156,15 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         if not self.result_.success:
             warn(self.result_.message, ConvergenceWarning)
         return self
+
+    def _checked(self, X, y):
+        """Return X and y as arrays; plain numbers in y need no conversion, which would take longer than a small fit."""
+        wanted = {"dtype": "float64", "accept_sparse": "csr"}
+        if not (type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuf" and np.isfinite(y).all()):
+            return validate_data(self, X, y, **wanted)
+        X = validate_data(self, X, **wanted)
+        check_consistent_length(X, y)
+        return X, y
 
     def _equations(self, d):
         """Return A_eq and b_eq as arrays, of no rows without them."""
