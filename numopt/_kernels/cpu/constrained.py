@@ -7,6 +7,7 @@ from scipy.linalg import lapack
 
 from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_logistic as _logistic
+from numopt._kernels.cpu import _constrained_samples as _samples
 from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu import _constrained_sphere as _sphere
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
@@ -269,8 +270,8 @@ def project_rows(W, t, d, rows):
 def samples(X, y, intercept):
     """Return the data of a logistic regression in the layout that costs least."""
     if isinstance(X, tuple):
-        return _logistic.sparse_samples(*X, y, intercept)
-    return _logistic.dense_samples(X, y, intercept)
+        return _samples.sparse_samples(*X, y, intercept)
+    return _samples.dense_samples(X, y, intercept)
 
 
 def logistic(samples, w):

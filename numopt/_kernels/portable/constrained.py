@@ -234,7 +234,10 @@ def samples(X, y, intercept):
 
 
 def logistic(samples, w):
-    """Return (sum of log(1 + exp(-y X w)), its gradient by w, the weights D of its Hessian X^T D X)."""
+    """Return (sum of log(1 + exp(-y X w)), its gradient by w, the weights D of its Hessian X^T D X).
+
+    The weights may come in another order than the samples were given in.
+    """
     (X, y), xp = samples, _array.namespace(w)
     margin = y * (X @ w)
     e = xp.exp(-xp.abs(margin))
