@@ -67,25 +67,23 @@ def _newton(p, here, tol):
             v = p.least(H, here)
             if v is not None:
                 new, dv = p.point(v), v - here.v
-                promised = -(dv @ here.gv) - 0.5 * (dv @ H @ dv)
-                if np.any(here.v) and not _falls(here, new, promised):
-                    new = None
+                if error is not None and not _falls(here, new, -float(dv @ (here.gv + 0.5 * (H @ dv)))):
+                    new = None  # the first may climb: it comes from inside the sphere
             trusted = new is not None
         if new is None:
             new = _search(p, here, p.direction(H, here, kappa))
         if new is None:
             return Status.BREAKDOWN, "no step makes the loss fall"
-        moved = np.abs(new.v - here.v).max()
-        before, here = error, new
-        error = p.certificate(here)["kkt_error"]
+        last, here = here, new
+        before, error = error, p.certificate(here)["kkt_error"]
         yield Iterate(here, error)
-        if moved <= 1e-15 * np.abs(here.v).max():
+        if before is not None and error >= before and np.abs(here.v - last.v).max() <= 1e-15 * np.abs(here.v).max():
             return Status.STALLED, "the steps are below rounding"
 
 
 def _falls(here, new, promised):
     """Say whether f falls by a part of what was promised, but for rounding."""
-    slack = 10 * np.finfo(float).eps * max(1.0, here.f)
+    slack = 2e-15 * max(1.0, here.f)
     return new.f <= here.f - 1e-4 * max(promised, 0.0) + slack
 
 

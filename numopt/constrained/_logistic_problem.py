@@ -36,8 +36,8 @@ class Regression:
         self.samples, self.N = self.k.samples(X, y, intercept), y.size
         self.d = X[3] if isinstance(X, tuple) else X.shape[1]
         self.n, self.A, self.t, self.norm = self.d + intercept, A, t, norm
-        self.ridge = ridge * (np.arange(self.n) < self.d)
-        self.start, self.basis, self.consistent = np.zeros(self.n), None, True
+        self.ridge = ridge * (np.arange(self.n) < self.d) if ridge else None
+        self.start, self.basis, self.inverse, self.consistent = np.zeros(self.n), None, A, True
         if A.shape[0]:
             self._eliminate()
         w0 = self.start[: self.d]
@@ -88,15 +88,18 @@ class Regression:
         x = self.start + (v if self.basis is None else self.basis @ v)
         total, g, weights = self.k.logistic(self.samples, x)
         self.n_points += 1
-        bent = self.ridge * x
-        g = g / self.N + bent
-        return Point(v, x, total / self.N + 0.5 * (bent @ x), g, g if self.basis is None else g @ self.basis, weights)
+        f, g = total / self.N, g / self.N
+        if self.ridge is not None:
+            bent = self.ridge * x
+            f, g = f + 0.5 * float(bent @ x), g + bent
+        return Point(v, x, f, g, g if self.basis is None else g @ self.basis, weights)
 
     def hessian(self, point):
         """Return the Hessian by v: one pass over the samples."""
         H = self.k.weighted_gram(self.samples, point.weights / self.N)
         self.n_hessians += 1
-        H.flat[:: self.n + 1] += self.ridge
+        if self.ridge is not None:
+            H.flat[:: self.n + 1] += self.ridge
         return H if self.basis is None else self.basis.T @ (H @ self.basis)
 
     def least(self, H, point):
@@ -135,29 +138,19 @@ class Regression:
 
     def multipliers(self, point):
         """Return those of the equations and of the norm, best by least squares: g + A^T lam + 2 kappa w = 0 at best."""
-        if point.multipliers is None:
-            g, w, kappa = point.g[: self.d], point.x[: self.d], 0.0
-            away = w - self.start[: self.d]
-            if self.radius is not None and away.any():
-                kappa = -0.5 * float(g @ away) / float(away @ away)
-            lam = -(self.inverse @ (g + 2 * kappa * w)) if self.A.shape[0] else np.zeros(0)
-            point.multipliers = lam, kappa
+        self.certificate(point)
         return point.multipliers
 
     def certificate(self, point):
         """Compute the KKT error from the equations and the norm as they were given."""
         if point.certificate is None:
-            (lam, kappa), w, m = self.multipliers(point), point.x[: self.d], self.A.shape[0]
-            r, off, size = point.g.copy(), 0.0, abs(kappa)
-            if m:
-                r[: self.d] += lam @ self.A
-                off, size = float(np.abs(self.A @ w - self.t).max()), size + float(np.abs(lam).sum())
-            if self.norm is not None:
-                r[: self.d] += 2 * kappa * w
-                off, m = max(off, abs(float(w @ w) - self.norm**2)), m + 1
-            stationarity = float(np.abs(r).max())
+            lam, kappa, stationarity, off = self.k.regression_errors(
+                point.g, point.x, self.A, self.t, self.inverse, self.start, self.norm or 0.0, self.radius is not None
+            )
+            m, size = lam.size + (self.norm is not None), abs(kappa) + float(np.abs(lam).sum())
             error = max(stationarity / max(1.0, size / (100 * max(1, m))), off)
             names = "kkt_error", "kkt_stationarity", "constr_violation", "complementarity"
+            point.multipliers = lam, kappa
             point.certificate = dict(zip(names, (error, stationarity, off, 0.0), strict=True))
         return point.certificate
 
@@ -168,7 +161,7 @@ class Regression:
         """
         kappa = self.multipliers(point)[1]
         sure = kappa * (self.radius or 0.0) > self.certificate(point)["kkt_stationarity"]
-        if sure or (self.norm is None and self.n == self.d and self.ridge.all()):
+        if sure or (self.norm is None and self.n == self.d and self.ridge is not None):
             return "min"
         H, m = self.hessian(point), self.size - (self.n - self.d)
         normal, curved = np.zeros((int(self.radius is not None), self.size)), np.zeros(self.size)

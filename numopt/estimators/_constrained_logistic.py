@@ -174,8 +174,8 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
                     "b_eq is given without A_eq: both are expected; pass the rows of the equations too"
                 )
             return np.zeros((0, d)), np.zeros(0)
-        A = np.atleast_2d(np.asarray(self.A_eq, float))
-        t = np.zeros(A.shape[0]) if self.b_eq is None else np.atleast_1d(np.asarray(self.b_eq, float))
+        A = np.array(self.A_eq, float, order="C", ndmin=2)
+        t = np.zeros(A.shape[0]) if self.b_eq is None else np.array(self.b_eq, float, ndmin=1)
         if A.ndim != 2 or A.shape[1] != d or t.shape != (A.shape[0],):
             raise InvalidInputError(
                 f"A_eq has shape {A.shape} and b_eq {t.shape}: (m, {d}) and (m,) are expected; give a row for each "

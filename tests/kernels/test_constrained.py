@@ -248,3 +248,23 @@ def test_the_hard_case_on_a_sphere(k, c):
     v, lam = k.on_sphere(H, c, 1.0)
     assert lam == pytest.approx(1.0) and np.linalg.norm(v) == pytest.approx(1.0)
     np.testing.assert_allclose(H @ v + lam * v, c, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("m", "norm", "on_sphere"), [(0, 0.0, False), (2, 0.0, False), (0, 1.5, True), (3, 1.5, True), (3, 1.5, False)]
+)
+@pytest.mark.parametrize("intercept", [0, 1])
+def test_errors_of_a_regression(k, m, norm, on_sphere, intercept):
+    rng = np.random.default_rng(m)
+    d = 6
+    A, t, g, x = (rng.standard_normal(size) for size in ((m, d), m, d + intercept, d + intercept))
+    inverse = np.linalg.pinv(A.T) if m else A
+    start = np.append(t @ inverse, np.zeros(intercept))
+    lam, kappa, worst, off = k.regression_errors(g, x, A, t, inverse, start, norm, on_sphere)
+    w, away = x[:d], x[:d] - start[:d]
+    expected = -0.5 * (g[:d] @ away) / (away @ away) if on_sphere else 0.0
+    rest = g[:d] + (2 * expected * w if norm else 0.0)
+    np.testing.assert_allclose([kappa, *lam], [expected, *(-(inverse @ rest))], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(worst, np.abs(np.append(rest + lam @ A, g[d:])).max(), rtol=1e-12)
+    violation = np.append(A @ w - t, w @ w - norm**2 if norm else 0.0)
+    np.testing.assert_allclose(off, np.abs(violation).max(), rtol=1e-12, atol=1e-14)

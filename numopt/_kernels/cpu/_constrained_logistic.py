@@ -173,3 +173,34 @@ def _sparse_gram(data, indices, indptr, unit, shift, weights):
             H[i, j] = H[i, j] * unit[i] * unit[j] + moved
             H[j, i] = H[i, j]
     return H
+
+
+@jit
+def errors(g, x, A, t, inverse, start, norm, on_sphere):
+    """See the portable kernel."""
+    (m, d), kappa, worst, off = A.shape, 0.0, 0.0, 0.0
+    r, lam = g.copy(), np.zeros(m)
+    along = square = length = 0.0
+    for j in range(d):
+        away = x[j] - start[j]
+        along += g[j] * away
+        square += away * away
+        length += x[j] * x[j]
+    if on_sphere and square != 0.0:
+        kappa = -0.5 * along / square
+    if norm != 0.0:
+        off = abs(length - norm * norm)
+        for j in range(d):
+            r[j] += 2.0 * kappa * x[j]
+    for i in range(m):
+        held = -t[i]
+        for j in range(d):
+            lam[i] -= inverse[i, j] * r[j]
+            held += A[i, j] * x[j]
+        off = max(off, abs(held))
+    for i in range(m):
+        for j in range(d):
+            r[j] += lam[i] * A[i, j]
+    for j in range(r.size):
+        worst = abs(r[j]) if abs(r[j]) > worst or r[j] != r[j] else worst  # NaN stays
+    return lam, kappa, worst, off

@@ -290,6 +290,11 @@ def on_sphere(H, c, radius):
     return (v, shift) if found else _portable.on_sphere(H, c, radius)
 
 
+def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
+    """Return (lam, kappa, largest |g + (A^T lam + 2 kappa w, 0)|, largest violation of A w = t and |w| = norm)."""
+    return _logistic.errors(g, x, A, t, inverse, start, norm, on_sphere)
+
+
 def warmup(dtype):
     """Compile for one dtype."""
     one = np.ones(2, dtype)
@@ -317,3 +322,4 @@ def warmup(dtype):
         data = samples(X, np.ones(2), True)
         weighted_gram(data, logistic(data, np.ones(data[-2].shape[-1]))[2])
     on_sphere(np.eye(2), np.ones(2), 1.0)
+    regression_errors(np.ones(2), np.ones(2), np.eye(2), np.ones(2), np.eye(2), np.zeros(2), 1.0, True)

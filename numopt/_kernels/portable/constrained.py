@@ -275,3 +275,23 @@ def on_sphere(H, c, radius):
         v[0] = np.copysign(math.sqrt(v[0] ** 2 + missing), part[0])
     v *= radius / np.linalg.norm(v)
     return vectors @ xp.asarray(v, dtype=H.dtype, device=_array.device(H)), float(high - spectrum[0])
+
+
+def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
+    """Return (lam, kappa, largest |g + (A^T lam + 2 kappa w, 0)|, largest violation of A w = t and |w| = norm).
+
+    w are the first of x, as many as A has columns, and `start` those of the centre of the sphere. `inverse` A^T is the
+    projector onto the rows of A. kappa is 0 unless `on_sphere`; there is no norm where it is 0.
+    """
+    xp, (m, d) = _array.namespace(g), A.shape
+    w, away, kappa, off = x[:d], x[:d] - start[:d], 0.0, 0.0
+    if on_sphere:
+        along, square = _array.host(g[:d] @ away, away @ away)
+        kappa = -0.5 * along / square if square else 0.0
+    lam = -(inverse @ (g[:d] + 2 * kappa * w))
+    r = xp.concat([g[:d] + lam @ A + (2 * kappa * w if norm else 0.0), g[d:]])
+    if m:
+        off = _array.host(xp.max(xp.abs(A @ w - t)))
+    if norm:
+        off = max(off, abs(_array.host(w @ w) - norm**2))
+    return lam, kappa, _array.host(xp.max(xp.abs(r))), off
