@@ -60,6 +60,27 @@ class Logistic(Control):
         self.result = self.solve()
 
 
+class Regression(Control):
+    """The estimator, on numbers and on indicators."""
+
+    params: ClassVar[tuple] = (("numbers", "indicators"), (1000, 20000))
+    param_names = ("kind", "samples")
+
+    def setup(self, kind: str, N: int) -> None:
+        """Make the samples, and fit once."""
+        rng = np.random.default_rng(0)
+        X = rng.uniform(-1, 1, (N, 100))
+        self.X = X if kind == "numbers" else np.where(X > 0.8, 1.0, -1.0)
+        self.y = self.X @ rng.standard_normal(100) + rng.logistic(size=N) > 0
+        self.result = self.solve()
+
+    def solve(self) -> Any:
+        """Fit."""
+        from numopt.estimators import ConstrainedLogisticRegression
+
+        return ConstrainedLogisticRegression(np.inf, A_eq=np.ones((1, 100)), norm=1.0).fit(self.X, self.y).result_
+
+
 class Tiny(Control):
     """What one call costs."""
 

@@ -318,8 +318,12 @@ def warmup(dtype):
     project_rows(eye, one, one, np.arange(2))
     parts, *_ = sparse_ldl(np.arange(2), np.arange(2), one, 2, None)
     sparse_ldl_solve(parts, one)
-    for X in (np.eye(2), (np.ones(2), np.arange(2), np.arange(3), 30)):
-        data = samples(X, np.ones(2), True)
-        weighted_gram(data, logistic(data, np.ones(data[-2].shape[-1]))[2])
+    places = np.zeros(2, np.int32), np.arange(3, dtype=np.int32), 30
+    for X, N, d in (
+        (np.eye(2), 2, 2), ((np.ones(2), *places), 2, 30), ((np.arange(1.0, 3.0), *places), 2, 30),
+        (np.zeros((300, 200)), 300, 200), (np.arange(6e4).reshape(300, 200), 300, 200),
+    ):  # one for each layout  # fmt: skip
+        data = samples(X, np.ones(N), True)
+        weighted_gram(data, logistic(data, np.zeros(d + 1))[2])
     on_sphere(np.eye(2), np.ones(2), 1.0)
     regression_errors(np.ones(2), np.ones(2), np.eye(2), np.ones(2), np.eye(2), np.zeros(2), 1.0, True)
