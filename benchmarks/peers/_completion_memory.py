@@ -8,7 +8,7 @@ import time
 
 from benchmarks.peers._completion_instances import error, low_rank
 from benchmarks.peers._completion_ours import complete
-from benchmarks.peers._ot_memory import memory
+from benchmarks.peers._measure import memory
 from numopt import threads
 
 

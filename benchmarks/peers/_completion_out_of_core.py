@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Figure
-from benchmarks.peers._ot_memory import memory
+from benchmarks.peers._measure import memory
 from numopt import threads
 from numopt._kernels import kernels
 

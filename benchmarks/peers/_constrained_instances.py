@@ -20,8 +20,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.peers import Instance
+from benchmarks.peers._constrained_memory import TARGET, target_state
 
-TARGET = 1e-8
 EQUALITY = (
     *("HS6", "HS7", "HS26", "HS28", "HS39", "HS48", "HS50", "HS52", "HS77", "HS79", "MARATOS"),
     *("BT3", "BT5", "BT8", "BT10", "BT12", "BYRDSPHR", "MWRIGHT", "ORTHREGB", "ORTHREGA"),
@@ -361,12 +361,6 @@ def laplacian(N: int) -> sp.csr_matrix:
     T = sp.diags([1.0, -2.0, 1.0], [-1, 0, 1], shape=(N, N))
     e = sp.identity(N)
     return ((sp.kron(T, e) + sp.kron(e, T)) * ((N + 1) / 2) ** 2).tocsr()
-
-
-def target_state(N: int) -> np.ndarray:
-    """Return the state that is wanted, column by column."""
-    s = 0.1 / np.sqrt(15) * (np.arange(1, N + 1) - (N + 1) / 2)
-    return (np.sin(4 + s)[:, None] + np.cos(3 + s)).ravel(order="F")
 
 
 # logistic regression

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 LIMIT = 60.0  # seconds a solver may take for one run
@@ -97,3 +98,12 @@ def probe(call: Callable[[], Any], seconds: float = LIMIT) -> str:
     if process.exitcode < 0:
         return f"crashed ({signal.Signals(-process.exitcode).name})"
     return ""  # an exception there comes again here, with its text
+
+
+def memory(field: str) -> float:
+    """Return what Linux tells of this process in bytes, NaN elsewhere: VmRSS (now) or VmHWM (at most)."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")
+    line = next(line for line in status.read_text(encoding="utf8").splitlines() if line.startswith(field))
+    return 1024.0 * int(line.split()[1])

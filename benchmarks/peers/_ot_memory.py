@@ -5,20 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
+from benchmarks.peers._measure import memory
 from numopt import threads
 from numopt.gallery import gaussian_clouds
 from numopt.ot import sinkhorn_newton
-
-
-def memory(field: str) -> float:
-    """Return what Linux tells of this process in bytes, NaN elsewhere: VmRSS (now) or VmHWM (at most)."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    line = next(line for line in status.read_text(encoding="utf8").splitlines() if line.startswith(field))
-    return 1024.0 * int(line.split()[1])
 
 
 def main(n: int, dim: int, reg: float, tol: float) -> None:

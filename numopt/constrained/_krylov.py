@@ -34,48 +34,54 @@ class Products:
     def product(self, x):
         """Return the KKT matrix times x."""
         self.n_products += 1
-        p, q = x[: self.n], x[self.n :]
-        top = self.H.matvec(p) + self.J.rmatvec(q)
+        n, out = self.n, self.xp.empty_like(x)
+        out[:n] = self.H.matvec(x[:n])
+        out[:n] += self.J.rmatvec(x[n:])
+        out[n:] = self.J.matvec(x[:n])
         if not (isinstance(self.sigma, float) and self.sigma == 0.0):
-            top = top + self.sigma * p
-        low = self.J.matvec(p)
+            out[:n] += self.sigma * x[:n]
         if not (isinstance(self.d, float) and self.d == 0.0):
-            low = low - self.d * q
-        return self.xp.concat([top, low])
+            out[n:] -= self.d * x[n:]
+        return out
 
     def solve(self, rx, rc):
         """Return (dx, dlam), to min(1e-3, |r|^(1/2)) of |r|; `residual` is what is left of the system."""
-        b = self.xp.concat([rx, rc])
-        norm = math.sqrt(_array.host(b @ b))
-        target = max(1e-13, min(1e-3, math.sqrt(norm))) * norm
-        x, r, off = 0.0 * b, b, norm
+        norm = off = math.sqrt(sum(_array.host(rx @ rx, rc @ rc)))
+        target, x = max(1e-13, min(1e-3, math.sqrt(norm))) * norm, None
+        self.residual = -rx, -rc
         for _ in range(_RESTARTS):
-            if not off > target:
+            step = self._minres(0.5 * target / max(off, 1e-300))
+            x = step if x is None else x + step
+            left = self.product(x)
+            left[: self.n] -= rx
+            left[self.n :] -= rc
+            self.residual = left[: self.n], left[self.n :]
+            before, off = off, math.sqrt(_array.host(left @ left))
+            if not target < off < 0.9 * before:
                 break
-            x = x + self._minres(r, 0.5 * target / off)
-            r = b - self.product(x)
-            before, off = off, math.sqrt(_array.host(r @ r))
-            if not off < 0.9 * before:
-                break
-        self.residual = (-r[: self.n], -r[self.n :])
         return x[: self.n], x[self.n :]
 
-    def _minres(self, b, tol):
-        """Return an approximate solution of the system with right-hand side b, by the preconditioned residual."""
+    def _minres(self, tol):
+        """Return an approximate solution of the system for `residual`, which goes, by the preconditioned residual.
+
+        Vectors are overwritten where that saves memory, never those of the preconditioner, which may be the caller's.
+        """
         apply = self.apply or (lambda r: r)
-        r1 = r2 = b
-        y = apply(b)
-        beta = beta1 = math.sqrt(max(_array.host(b @ y), 0.0))
-        x = w = w_old = 0.0 * b
+        r1 = r2 = -self.xp.concat(self.residual)
+        self.residual, x, w, w_old = None, 0.0 * r1, 0.0 * r1, 0.0 * r1
+        y = apply(r1)
+        beta = beta1 = math.sqrt(max(_array.host(r1 @ y), 0.0))
         old_beta = dbar = epsilon = sn = 0.0
         phibar, cs = beta1, -1.0
         for step in range(_LONGEST):
-            v = y / beta
+            if not beta > 0:
+                break
+            v, y = y * (1.0 / beta), None  # the memory of y is free while products take theirs
             y = self.product(v)
             if step:
-                y = y - (beta / old_beta) * r1
+                y -= (beta / old_beta) * r1
             alpha = _array.host(v @ y)
-            y = y - (alpha / beta) * r2
+            y -= (alpha / beta) * r2
             r1, r2 = r2, y
             y = apply(r2)
             old_beta, square = beta, _array.host(r2 @ y)
@@ -86,8 +92,13 @@ class Products:
             gamma = max(math.hypot(gbar, beta), 1e-300)
             cs, sn = gbar / gamma, beta / gamma
             phi, phibar = cs * phibar, sn * phibar
-            w_old, w = w, (v - old_epsilon * w_old - delta * w) / gamma
-            x = x + phi * w
+            # w, w_old <- (v - old_epsilon w_old - delta w) / gamma, w
+            w, w_old = w_old, w
+            w *= -old_epsilon
+            w -= delta * w_old
+            w += v
+            w *= 1.0 / gamma
+            x += phi * w
             # what converges fast is worth more digits: they save a step
             enough = _SHARP * tol if step < _FAST else tol
             if not phibar > enough * beta1 or beta <= 1e-14 * beta1:
