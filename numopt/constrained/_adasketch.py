@@ -8,6 +8,7 @@ import math
 from numopt import _array
 from numopt._loop import Iterate
 from numopt._status import Status
+from numopt.constrained._exact import _merit
 from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 from numopt.constrained._sketch import Sketcher
@@ -19,11 +20,12 @@ CAP = 100_000
 _SHORTEST = 1e-10
 
 
-def adasketch(p, kkt, kind, rng, lam, superlinear=None):
+def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
     """Yield iterates; return why no further one can be found."""
     xp, point = p.xp, p.derive(p.start)
     eta1, eta2, delta, first = ETA1, ETA2, DELTA, None
     n_sketch = capped = 0
+    rounding = 10 * float(xp.finfo(p.space.dtype).eps)  # no residual gets smaller, least of all in float32
     eye = xp.eye(p.n, dtype=p.space.dtype, device=p.space.device)
     while True:
         gL, G, c = p.lagrangian_gradient(point, lam), _dense(point.J), point.c
@@ -39,7 +41,6 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
             return Status.BREAKDOWN, f"the smallest eigenvalue of J J^T is {xi_G:.2g}: the published method needs 0.01"
         tau = XI_B + math.sqrt(h2) if curvature < 1e-6 else 0.0
         B = H + tau * eye
-        kkt.factor(B, G, 0.0, 0.0)
         A = p.k.kkt_matrix(B, G, 0.0, 0.0)
         b2, a2 = _array.host(xp.sum(B * B), xp.sum(A * A))
 
@@ -55,8 +56,8 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
         slopes = _merit_slopes(p, gL, H, G, c)
         sketcher = Sketcher(A, -xp.concat([gL, c]), kind, rng)
         while True:  # steps 4 to 6
-            target = theta * delta * K / (math.sqrt(a2) * psi)
-            off = sketcher.until(target, CAP)
+            target = max(theta * delta * K / (math.sqrt(a2) * psi), rounding * K)
+            off = finite(sketcher.until(target, cap), "the residual of an inner solve")
             dx, dlam = sketcher.d[: p.n], sketcher.d[p.n :]
             slope = slopes(dx, dlam, eta1, eta2)
             if slope <= -0.5 * eta2 * K * K or not (eta1 <= 1e8 and eta2 >= 1e-8):
@@ -69,12 +70,13 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
         if off > target:
             if not capped:
                 warn(
-                    f"an inner solve spent its {CAP} sketches: its direction is taken if it descends, else that of a "
+                    f"an inner solve spent its {cap} sketches: its direction is taken if it descends, else that of a "
                     f"direct solve; the result counts them in inner_capped",
                     ConvergenceWarning,
                 )
             capped += 1
             if slope > -0.5 * eta2 * K * K:
+                kkt.factor(B, G, 0.0, 0.0)
                 dx, dlam = kkt.solve(-gL, -c)
                 slope = slopes(dx, dlam, eta1, eta2)
                 while slope > -0.5 * eta2 * K * K and eta1 <= 1e8 and eta2 >= 1e-8:
@@ -82,19 +84,18 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None):
                     slope = slopes(dx, dlam, eta1, eta2)
         finite(slope, "the slope of the merit function")
 
-        here, alpha = _merit(p, point, lam, eta1, eta2), 1.0  # step 7
+        here, alpha = _merit(p, State(point, lam), eta1, eta2), 1.0  # step 7
         slack = 10 * float(xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))
         while True:
-            trial = p.point(point.x + dx * alpha)
-            if _merit(p, trial, lam + dlam * alpha, eta1, eta2) <= here + alpha * BETA * slope + slack:
+            state = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
+            if _merit(p, state, eta1, eta2) <= here + alpha * BETA * slope + slack:
                 break
             alpha /= 2
             if alpha < _SHORTEST:
                 return Status.BREAKDOWN, "no step along the direction decreases the merit function"
-        point, lam = trial, lam + dlam * alpha
-        state = State(point, lam)
+        point, lam = state.point, state.lam
         counts = {"kind": kind, "n_sketch": n_sketch, "inner_capped": capped, "inner_residual": off}
-        yield Iterate(state, p.errors(state)[0], {"alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2, **counts})
+        yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2, **counts})
 
 
 def _dense(A):
@@ -131,9 +132,3 @@ def _merit_slopes(p, gL, H, G, c):
         return base + eta2 * by2 + eta1 * by1
 
     return slope
-
-
-def _merit(p, point, lam, eta1, eta2):
-    """Return the merit function, infinite where it cannot be evaluated."""
-    value = p.measure(State(point, lam)).merit(eta1, eta2) if point.finite else math.inf
-    return value if math.isfinite(value) else math.inf

@@ -3,11 +3,11 @@
 import numpy as np
 
 from numopt import _array
-from numopt._check import Checks, one_of, scalar
+from numopt._check import Checks, integer, one_of, scalar
 from numopt._loop import run
 from numopt._solver import solver
 from numopt._status import Status
-from numopt.constrained._adasketch import adasketch
+from numopt.constrained._adasketch import CAP, adasketch
 from numopt.constrained._constraints import Objective, read_constraints
 from numopt.constrained._exact import LineSearchFailed, exact_newton
 from numopt.constrained._functions import Space
@@ -23,7 +23,7 @@ from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
 
 _OF_SCIPY = ("slsqp", "trust-constr", "cobyla", "cobyqa")
-_OPTIONS = ("maxiter", "lam0", "z0", "preconditioner", "superlinear", "disp", "verbose")
+_OPTIONS = ("maxiter", "lam0", "z0", "preconditioner", "superlinear", "max_sketches", "disp", "verbose")
 
 
 @solver(family="constrained", arrays=("x0",))
@@ -74,8 +74,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         multipliers of lower and upper bounds; with "lam0" a warm start. "preconditioner": an operator with ``matvec``
         of order n + m, or a function of (x, multipliers) that returns one: for MINRES symmetric positive definite, for
         "pcg" the inverse of [[G, J^T], [J, 0]] with G positive definite on the null space of J.
-        "superlinear": for "adasketch", the power p of the KKT residual that sharpens inner solves. "disp" and
-        "verbose" of scipy have no effect.
+        "superlinear": for "adasketch", the power p of the KKT residual that sharpens inner solves. "max_sketches": cap
+        of its inner solves, 100000 by default. "disp" and "verbose" of scipy have no effect.
     rng : None, int, Generator or SeedSequence
         Source of sketches, for "adasketch" alone.
     check_every : int, default 1
@@ -162,9 +162,10 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     if sketched:
         if p.bounded:
             raise InvalidInputError("method is 'adasketch': it takes equality constraints alone; choose 'auto'")
+        cap = integer("max_sketches", options.get("max_sketches", CAP), low=1, remedy="allow at least one sketch")
         kind = "kaczmarz" if linear_solver == "auto" else linear_solver
         lam0 = 0.0 * p.start.c if lam is None else lam
-        iterates = adasketch(p, kkt, kind, rng, lam0, options.get("superlinear"))
+        iterates = adasketch(p, kkt, kind, rng, lam0, options.get("superlinear"), cap)
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(

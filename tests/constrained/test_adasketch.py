@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from numopt.constrained import minimize_constrained, sketch_solve
-from numopt.constrained._adasketch import _merit, _merit_slopes
+from numopt.constrained._adasketch import _merit_slopes
+from numopt.constrained._exact import _merit
+from numopt.constrained._point import State
 from numopt.constrained._sketch import KINDS, Sketcher
-from numopt.exceptions import ConvergenceWarning
+from numopt.exceptions import ConvergenceWarning, InvalidInputError
 from numopt.gallery import pde_control
 from tests.constrained.problems import EQUALITY, constraint, solve
 
@@ -18,6 +20,16 @@ def test_the_pde_of_the_paper():
     assert res.success and res.nit == 3 and res.kkt_error <= 1e-5
     assert res.inner_capped == 3 and res.n_sketch == 300_000 and res.linear_solver == "kaczmarz"
     assert res.fun == pytest.approx(9.6444421, abs=1e-5)
+
+
+def test_the_cap_of_inner_solves():
+    p = pde_control(3)
+    options = {"max_sketches": 1000}
+    with pytest.warns(ConvergenceWarning, match="spent its 1000 sketches"):
+        res = minimize_constrained(p.fun, p.x0, **p.keywords, method="adasketch", tol=1e-4, rng=0, options=options)
+    assert res.success and res.inner_capped == res.nit and res.n_sketch == 1000 * res.nit
+    with pytest.raises(InvalidInputError, match="max_sketches is 0"):
+        minimize_constrained(p.fun, p.x0, **p.keywords, method="adasketch", options={"max_sketches": 0})
 
 
 @pytest.mark.filterwarnings("ignore:an inner solve")
@@ -58,7 +70,7 @@ def test_the_slope_of_the_merit_function(name):
     lam, dx, dlam, h = rng.standard_normal(p.m), rng.standard_normal(n), rng.standard_normal(p.m), 1e-5
     point = p.derive(p.start)
     slope = _merit_slopes(p, p.lagrangian_gradient(point, lam), p.hessian(point, lam), point.J, point.c)
-    ends = [_merit(p, p.point(p.start.x + s * h * dx), lam + s * h * dlam, 2.0, 0.3) for s in (1, -1)]
+    ends = [_merit(p, State(p.point(p.start.x + s * h * dx), lam + s * h * dlam), 2.0, 0.3) for s in (1, -1)]
     assert slope(dx, dlam, 2.0, 0.3) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5)
 
 

@@ -84,6 +84,14 @@ _BAD = [
     ),
 ]
 
+
+def _sketched(rng, dtype):
+    """The paper's method: inner solves to an accuracy that float32 does not have are capped, accepted and counted."""
+    args, keywords = _problem(rng, dtype, bounded=False)
+    keywords |= {"method": "adasketch", "linear_solver": "block-kaczmarz", "options": {"max_sketches": 2000}}
+    return args, keywords
+
+
 CASES = [
     Case(
         "constrained.minimize_constrained",
@@ -95,3 +103,4 @@ CASES = [
     )
     for label, bounded in (("merit", False), ("filter", True))
 ]
+CASES.append(Case("constrained.minimize_constrained", _sketched, _kkt_error, "kkt_error", bad=_BAD, label="adasketch"))
