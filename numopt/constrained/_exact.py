@@ -13,7 +13,7 @@ from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
 from numopt.constrained._point import State
-from numopt.constrained._regular import finite
+from numopt.constrained._regular import finite, unbounded
 from numopt.exceptions import NumoptError
 
 _NU, _BETA = 1.5, 1e-4
@@ -97,6 +97,8 @@ def exact_newton(p, kkt, regular, start):
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
         state = new
         yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
+        if end := unbounded(p, new.point):
+            return end
 
 
 def _merit(p, state, eta1, eta2):

@@ -13,12 +13,12 @@ from numopt._status import Status
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
 from numopt.constrained._point import State
-from numopt.constrained._regular import finite
+from numopt.constrained._regular import finite, unbounded
 from numopt.constrained._restore import restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
 
-_UNBOUNDED, _DIVERGED, _RESTORATIONS = -1e20, 1e8, 10
+_DIVERGED, _RESTORATIONS = 1e8, 10
 
 
 def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0):
@@ -82,13 +82,14 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             if stuck and ip.violation(point, w) > tol:
                 state = ip.state(point, lam, zl, zu)
                 yield Iterate(state, p.errors(state)[0], info)
-                return Status.INFEASIBLE, f"a local minimum of the violation, {stuck:.3g} in sum; try another x0"
+                why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
+                return Status.INFEASIBLE, why
         state = ip.state(point, lam, zl, zu)
         yield Iterate(state, p.errors(state)[0], info)
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
-        if point.f < _UNBOUNDED:
-            return Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}"
+        if end := unbounded(p, point):
+            return end
 
 
 def _products(xp, ip, w, zl, zu):

@@ -8,6 +8,7 @@ from numopt._status import Status
 from numopt.exceptions import NumoptError
 
 _FIRST, _LARGEST = 1e-4, 1e10
+_UNBOUNDED = -1e20
 
 
 class Breakdown(NumoptError):
@@ -19,6 +20,11 @@ def finite(value, what):
     if not abs(value) < float("inf"):
         raise Breakdown(Status.NONFINITE, f"{what} is {value}")
     return value
+
+
+def unbounded(p, point):
+    """Return how a run ends whose objective has fallen below -1e20, None before that."""
+    return (Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}") if point.f < _UNBOUNDED * p.sf else None
 
 
 class Regulariser:

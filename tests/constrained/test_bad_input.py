@@ -1,4 +1,23 @@
-"""Each line of section (g) of the specification: an error before iteration 0, or a status, never NaN."""
+"""Each line of section (g) of the specification: an error before iteration 0, or a status, never NaN.
+
+==========================================  =========================================================================
+x0 empty, not finite, 2-D, complex; shapes  test_refused
+x0 of integers                              test_front: test_integers_become_floats_and_float32_stays
+NaN at x0                                   test_refused
+NaN at a trial point, and for good          test_nan_at_..., test_nan_everywhere_..., test_hostile_answers_...
+crossed bounds; x0 outside                  test_refused, test_a_start_outside_its_bounds_is_moved
+m > n; redundant rows                       test_equality: test_more_rows_than_variables; test_rows_that_add_...
+inconsistent rows                           test_equality: test_inconsistent_constraints_are_said_to_be
+a row of zeros with a constant              test_equality: test_a_row_of_zeros_with_a_constant
+unbounded                                   test_unbounded_objectives
+no Hessian, one that is not symmetric       test_no_hessian_is_learnt, test_a_hessian_that_is_not_symmetric_is_made_so
+tol, max_iter, solver, rng                  test_refused
+wrong derivatives                           test_wrong_derivatives_are_suspected, test_a_wrong_jacobian_...
+CuPy and NumPy mixed                        test_arrays_of_another_library_are_refused
+a sketch at its cap                         test_adasketch: test_the_cap_of_inner_solves
+m = 0                                       test_without_constraints
+==========================================  =========================================================================
+"""
 
 import array_api_strict
 import numpy as np
@@ -81,12 +100,45 @@ def test_refused(changes, error, match):
         minimize_constrained(arguments.pop("fun"), arguments.pop("x0"), **arguments)
 
 
-def test_arrays_of_another_library_are_refused():
-    with pytest.raises(InvalidTypeError, match="x0 is a numpy array and jac returned a array_api_strict array"):
-        minimize_constrained(square, [1.0, 1.0], jac=lambda x: array_api_strict.ones(2), hess=GOOD["hess"])
-    x0 = array_api_strict.asarray([1.0, 1.0])
-    with pytest.raises(InvalidTypeError, match="x0 is a array_api_strict array and jac returned a numpy array"):
-        minimize_constrained(lambda x: x @ x, x0, jac=lambda x: np.ones(2))
+@pytest.mark.parametrize("at", ["fun", "jac", "hess", "constraint.fun", "constraint.jac", "constraint.hess"])
+@pytest.mark.parametrize("home", [np, array_api_strict], ids=["numpy", "strict"])
+def test_arrays_of_another_library_are_refused(at, home):
+    """The strict library stands for CuPy: the check is the same, and nothing is copied silently."""
+
+    def of(name, values):
+        strict = (home is array_api_strict) != (name == at)
+        return lambda *a: array_api_strict.asarray(values) if strict else np.asarray(values)
+
+    parts = {name: of(f"constraint.{name}", v) for name, v in (("fun", [1.0]), ("jac", [[1.0, 1.0]]))}
+    c = NonlinearConstraint(lb=1, ub=1, hess=of("constraint.hess", [[0.0, 0], [0, 0]]), **parts)
+    mine, theirs = ("numpy", "array_api_strict")[:: 1 if home is np else -1]
+    named = at.replace("constraint", r"constraints\[0\]")
+    with pytest.raises(InvalidTypeError, match=f"x0 is a {mine} array and {named} returned a {theirs} array"):
+        minimize_constrained(of("fun", 1.0), home.asarray([0.5, 0.5]), jac=of("jac", [1.0, 2.0]),
+                             hess=of("hess", [[2.0, 0], [0, 2]]), constraints=c)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fun", "derivatives", "rows"),
+    [
+        (lambda x: -(x @ x), {"jac": lambda x: -2 * x, "hess": lambda x: -2 * np.eye(2)}, ()),
+        (lambda x: x[0], {"jac": lambda x: np.array([1.0, 0]), "hess": lambda x: np.zeros((2, 2))}, [[0.0, 1]]),
+    ],
+)
+def test_unbounded_objectives(fun, derivatives, rows):
+    given = [LinearConstraint(rows, 1, 1)] if rows else []
+    res = minimize_constrained(fun, [1.0, 1.0], **derivatives, constraints=given, on_failure="ignore")
+    assert res.status == Status.UNBOUNDED and not res.success and np.isfinite(res.x).all()
+
+
+def test_a_start_outside_its_bounds_is_moved():
+    with pytest.warns(NumoptWarning, match=r"x0\[0\] is 5.0, outside its bounds"):
+        assert minimize_constrained(square, [5.0, 0.5], **GOOD, bounds=[(0, 1), (0, 1)]).success
+
+
+def test_without_constraints():
+    res = minimize_constrained(square, [5.0, -3.0], **GOOD)
+    assert res.success and res.nit == 1 and res.v == []
 
 
 def test_nan_at_a_trial_point_shortens_the_step():
@@ -192,7 +244,7 @@ def test_a_wrong_jacobian_of_a_constraint_is_suspected():
     )
     res = minimize_constrained(lambda x: x[0], [2.0, 1.0], jac=lambda x: np.array([1.0, 0.0]),
                                hess=lambda x: np.zeros((2, 2)), constraints=wrong, on_failure="ignore")  # fmt: skip
-    assert not res.success and np.isfinite(res.x).all()
+    assert not res.success and np.isfinite(res.x).all() and "check_derivatives" in res.message
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
