@@ -114,7 +114,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     -----
     A step evaluates each function once, factors one matrix of order n + m (several where the curvature is wrong) and
     solves with it; slacks of inequalities are eliminated. Dense: (n + m)^3 / 3 flops, 24 (n + m)^2 bytes. Sparse: 11
-    bytes for each entry of the factor, with one ordering for all steps of a pattern. Products: 15 vectors.
+    bytes for each entry of the factor, with one ordering for all steps of a pattern. Products: 20 vectors.
 
     Certified: first-order optimality to `tol`; `second_order` says what the inertia of the KKT matrix adds. Locally
     infeasible problems end as ``Status.INFEASIBLE`` at a point of least violation.
