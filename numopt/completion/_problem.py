@@ -11,8 +11,8 @@ import numpy as np
 from numopt._array import host, is_numpy
 from numopt.completion._data import Side
 from numopt.completion._factors import NotFiniteError, finite
-from numopt.completion._parts import listed, part
-from numopt.completion._unique import FLAT, ambiguity, conditioning
+from numopt.completion._nuclear import nuclear_gap
+from numopt.completion._unique import FLAT, ambiguity, conditioning, open_to_outliers
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
 AMPLIFIED = 10.0  # times the residual: where the error is larger, it is judged itself
@@ -183,24 +183,14 @@ class Problem:
             rest |= {"ambiguity": open_lines}
             first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
         if self.robust and not self.penalised and rel <= self.tol:
-            open_lines = self._open_to_outliers(state)
+            open_lines = open_to_outliers(self, state)
             rest |= {"ambiguity": open_lines}
             first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
+        if self.convex and stationarity <= self.tol:
+            rest |= {"nuclear_gap": nuclear_gap(self, state)}
         if self.held is not None:
             first = {"rises_left": self._rises_left(state)} | first
         return first | rest
-
-    def _open_to_outliers(self, state):
-        """Return how many lines the entries that fit leave open, one entry more than the rank being asked of each.
-
-        A fit in absolute values passes exactly through as many entries of a row as it has unknowns, right or wrong.
-        A direction without curvature, as a rank too high has, counts as one more.
-        """
-        size = self.xp.abs(self.residuals(state))
-        fits = host(size <= 10 * max(self.loss_scale(size), self.tol * self.kept["median"]))
-        fitted = part(self, listed(self), fits)
-        found = ambiguity(fitted, state.U.shape[1] + 1)
-        return found if found else float(conditioning(fitted, state)[0] < FLAT)
 
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
@@ -220,6 +210,11 @@ class Problem:
     def plain(self):
         """Whether it is nothing but least squares on all entries."""
         return not (self.penalised or self.robust or self.held)
+
+    @property
+    def convex(self):
+        """Whether a large enough rank makes it least squares with the nuclear norm."""
+        return self.ridge > 0 and not (self.counted or self.bias_ridge is not None or self.robust or self.held)
 
     @property
     def penalised(self):

@@ -130,6 +130,10 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     stationarity is the norm of the gradient in U (in V), relative to
     that of the right-hand sides of the normal equations and, without a ridge, to the relative residual.
 
+    With a constant ridge, squared loss and no biases the problem is ``1/2 sum w (y - x)^2 + ridge |X|_*``, the nuclear
+    norm, restricted to a rank. How far X is from the optimum over all ranks, relative to the objective and from the
+    dual, is ``certificate["nuclear_gap"]``; it is reported, not judged: if it stays above 0, raise `rank`.
+
     *Method.* V is orthonormal, U eliminated: a Gauss-Newton step in V is a linear system with the Schur complement,
     which is applied in two passes over the entries and solved by conjugate gradients, preconditioned by its diagonal
     blocks; Levenberg's damping makes steps monotone. Rank continuation starts at rank 1 and appends the leading
@@ -184,7 +188,7 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
             f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "
             f'use "auto" or "als"'
         )
-    if method == "softimpute" and (not p.ridge > 0 or p.counted or p.bias_ridge is not None or p.robust or p.held):
+    if method == "softimpute" and not p.convex:
         raise InvalidInputError(
             "method is 'softimpute': a ridge > 0 is expected, the same for all rows, without biases, validation or the "
             'Huber loss; pass ridge, or use "auto" or "als"'

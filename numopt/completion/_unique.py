@@ -4,6 +4,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
+from numopt.completion._parts import listed, part
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
 _STEPS = 100  # of Lanczos
@@ -38,6 +39,19 @@ def ambiguity(p, rank):
     open_rows = np.sum(~rows & (np.diff(p.rows.indptr) > 0))
     open_columns = np.sum(~columns & (np.diff(p.columns.indptr) > 0))
     return float(open_rows + open_columns + max(components - 1, 0))
+
+
+def open_to_outliers(p, state):
+    """Return how many lines the entries that fit leave open, one entry more than the rank being asked of each.
+
+    A fit in absolute values passes exactly through as many entries of a row as it has unknowns, right or wrong.
+    A direction without curvature, as a rank too high has, counts as one more.
+    """
+    size = p.xp.abs(p.residuals(state))
+    fits = host(size <= 10 * max(p.loss_scale(size), p.tol * p.kept["median"]))
+    fitted = part(p, listed(p), fits)
+    found = ambiguity(fitted, state.U.shape[1] + 1)
+    return found if found else float(conditioning(fitted, state)[0] < FLAT)
 
 
 def conditioning(p, state):

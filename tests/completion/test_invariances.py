@@ -88,6 +88,12 @@ def test_a_constant_ridge_reaches_the_nuclear_norm_optimum():
     theta = R * min(1.0, lam / np.linalg.norm(R, 2))
     dual = np.sum(theta[rows, columns] * values) - 0.5 * np.sum(theta**2)
     assert result.success and 0 <= primal - dual <= 1e-6 * primal
+    assert np.isclose(result.certificate["nuclear_gap"], (primal - dual) / primal, atol=1e-11)
+    small = matrix_completion(X, 1, ridge=lam, rng=0, tol=1e-9, max_iter=20000)
+    assert small.success and small.certificate["nuclear_gap"] > 1e-2
+    w = np.random.default_rng(0).uniform(0.5, 2, values.size)
+    weighted = matrix_completion(X, 12, ridge=lam, sample_weight=w, center="global", rng=0, tol=1e-9, max_iter=20000)
+    assert weighted.success and -1e-12 < weighted.certificate["nuclear_gap"] < 1e-6
     assert np.allclose(result.s.sum(), s.sum())
 
 
