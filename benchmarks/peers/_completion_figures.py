@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Figure, Instance, Table, best_of
-from benchmarks.peers._completion_instances import Completion, case, error, instances, low_rank, seeds
+from benchmarks.peers._completion_instances import LARGE, Completion, case, error, instances, low_rank, seeds
 from benchmarks.peers._completion_ours import RATED, complete, rate
 from benchmarks.peers._completion_peers import CG, rating
 from benchmarks.peers._measure import LATE
@@ -29,7 +29,6 @@ SEEDS = 20
 WRONG = 1e-4  # relative error beyond which a completion is another one, not a rough one
 FALSE = 200  # runs at the limit of what can be identified
 EDGE_STEPS = 200  # of each of these
-LARGE = (20_000, 20, 5.0)  # n, rank, oversampling
 
 
 def figures(table: Table) -> Iterator[Figure]:

@@ -17,6 +17,7 @@ G_TARGET = 1e-5  # what the peers are asked on G, where none gets to 1e-6 in use
 RATINGS_TARGET = 0.82  # test RMSE: a rough one, the figures compare the best
 RATINGS_RANK = 20  # of the model, not of the truth
 LARGE_LIMIT = 30.0  # seconds; cmfrec needs 12 to 20 on the large instance
+LARGE = (20_000, 20, 5.0)  # n, rank, oversampling
 N_TEST = 200_000
 
 Factors = tuple[np.ndarray, np.ndarray]
@@ -164,7 +165,7 @@ CASES = {
     "F3, condition 1": (1000, 10, 3.0, 1.0, 0.1),
     "F3, condition 10": (1000, 10, 3.0, 10.0, 0.1),
     "G": (5000, 10, 3.0, 10.0, 0.0),
-    "large": (20_000, 20, 5.0, 1.0, 0.0),
+    "large": (*LARGE, 1.0, 0.0),
 }
 SEED = 1  # of the table
 
