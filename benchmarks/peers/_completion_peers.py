@@ -6,8 +6,8 @@ needs for its error to settle.
 
 cmfrec in double precision without biases and centring, with a ridge of 1e-12: at 1e-9 its Cholesky is as fast but stops
 at 2e-6 on C. It starts from random factors and takes no others. Of 2, 3, 4, 6 and 10 steps of CG three were the best
-compromise on A and B, two on the large instance; no number of them got below 3e-6 on B, nor below 6e-4 on C. At these sizes half of cmfrec's
-seconds go into threadpoolctl, which it asks before each half sweep.
+compromise on A and B, two on the large instance; no number of them got below 3e-6 on B, nor below 6e-4 on C. At these
+sizes half of cmfrec's seconds go into threadpoolctl, which it asks before each half sweep.
 
 pymanopt's Riemannian conjugate gradients on `FixedRankEmbedded` with the gradient as a tangent vector, from the sparse
 residual (its automatic gradient forms the matrix), the residual compiled by numba, the start the leading singular
@@ -48,8 +48,8 @@ REPAIRS = {ONCE: CHOLESKY, ORDERED: EXACT}  # the same steps as
 LIBMF, SURPRISE = "libmf", "scikit-surprise SVD"
 
 # Where the peers are tried; on the others, which are harder than D, they would only take time. On the large instance
-# only the fastest is, cmfrec with two steps of CG: about 10.5 s on a quiet machine, where three steps took 12.1 s and its
-# Cholesky 20.8 s; with one step the error was still 5e-4 after 16 sweeps.
+# only the fastest is, cmfrec with two steps of CG: about 10.5 s on a quiet machine, where three steps took 12.1 s and
+# its Cholesky 20.8 s; with one step the error was still 5e-4 after 16 sweeps.
 SHOWN = ("A", "B", "C", "D", "F5, condition 1", "G")
 
 # Steps for the instance of seed 1: what suffices on A, B, C with Cholesky, G with CG and large; elsewhere what shows
