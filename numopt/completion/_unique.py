@@ -74,7 +74,7 @@ def conditioning(p, state):
         U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
     own = [_spread(p, side, factors, F) for side, factors, F in ((p.rows, kept, V), (p.columns, blocks, U))]
-    smallest = _smallest(p, U, V, kept, blocks)
+    smallest = _smallest(p, U, V, kept, blocks) if V.shape[0] > V.shape[1] else 1.0  # nothing but gauge directions
     if smallest <= 0:
         return 0.0, np.inf
     directions = V.shape[1] * (m + n - V.shape[1])
@@ -92,8 +92,6 @@ def _spread(p, side, kept, F):
 
 
 def _smallest(p, U, V, kept, blocks):
-    if V.shape[0] == V.shape[1]:
-        return 1.0  # nothing but gauge directions
     k = p.kernels
 
     def curvature(D):
@@ -115,8 +113,10 @@ def _smallest(p, U, V, kept, blocks):
         ritz, turn = np.linalg.eigh(T)
         for q, d in zip(R, Z, strict=True):
             s = k.added(s, -host(inner(s, d)), q)
-        z = outside(V, finite(k.solve_kept(blocks, s)))
+        z = outside(V, k.solve_kept(blocks, s))
         size = host(inner(s, z))
+        if not np.isfinite(size):
+            raise NotFiniteError
         if size <= (noise * ritz[-1]) ** 2:  # all eigenvalues that a random vector sees, as with all entries observed
             return float(ritz[0] / ritz[-1]) if noise * ritz[-1] <= _SETTLED * ritz[0] else 0.0
         # An eigenvalue lies that close to the smallest Ritz value. Where flat directions are hidden, this
