@@ -144,6 +144,41 @@ def test_a_matrix_without_missing_entries_is_unique(dtype):
         assert result.success and result.rank == rank and error(result, full) < 10 * tol
 
 
+def test_a_rank_too_large_for_noise_is_held_by_ridge_and_validation():
+    for seed in range(3):
+        X, full = haar(150, 150, 3, 6, noise=0.1, seed=seed)
+        exact = matrix_completion(X, 3, rng=0)
+        large = matrix_completion(X, 8, ridge=1.0, validation_fraction=0.1, rng=0)
+        assert large.success and error(large, full) <= 2.5 * error(exact, full)
+        assert matrix_completion(X, "auto", rng=0).rank == 3
+
+
+def test_popular_rows_do_not_mislead_the_start():
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        popular = (1 + np.arange(300.0)) ** -0.7
+        share = np.outer(popular, popular) * 0.25 / np.mean(popular) ** 2
+        full = rng.standard_normal((300, 3)) @ rng.standard_normal((3, 300))
+        seen = rng.random(full.shape) < np.maximum(share, 0.04)
+        result = matrix_completion(np.where(seen, full, np.nan), 3, tol=1e-8, rng=0)
+        assert result.success and error(result, full) < 1e-6
+
+
+def test_ratings_do_not_need_double_precision():
+    rng = np.random.default_rng(0)
+    p, y = rng.permutation(200 * 150)[:6000], 0.5 * rng.standard_normal(6000)
+    rows, cols = np.divmod(p, 150)
+    U, V = rng.standard_normal((200, 4)), rng.standard_normal((150, 4))
+    y += 3 + 0.5 * rng.standard_normal(200)[rows] + 0.3 * np.sum(U[rows] * V[cols], axis=1)
+    model = dict(center="biases", ridge=0.1, ridge_mode="count", rng=0, max_iter=8, on_failure="ignore")
+    found = []
+    for dtype in ("float32", "float64"):
+        X = rows[600:], cols[600:], y[600:].astype(dtype), (200, 150)
+        off = matrix_completion(X, 6, **model).predict(rows[:600], cols[:600]) - y[:600]
+        found.append(np.sqrt(np.mean(off**2)))
+    assert abs(found[0] - found[1]) < 1e-3 and found[1] < 0.8
+
+
 def test_a_rank_too_small_stays_finite():
     X, _ = haar(200, 200, 3, 6)
     small = matrix_completion(X, 2, rng=0, on_failure="ignore", max_iter=300)
