@@ -69,7 +69,8 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     Raises
     ------
     InvalidInputError
-        The two forms do not fit each other, an index or `rank` is out of range, or an entry is not finite.
+        The two forms do not fit each other, an index or `rank` is out of range, an entry is not finite, or the indices
+        of a row do not rise.
 
     Notes
     -----
@@ -94,12 +95,15 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     sides = [_side(name, side) for name, side in (("rows", rows), ("columns", columns))]
     shape = tuple(side.indptr.size - 1 for side in sides)
     rank = integer("rank", rank, low=1, high=min(shape), remedy="lower it")
-    squares = [_checked(name, side, high, at_once) for name, side, high in
-               (("rows", sides[0], shape[1]), ("columns", sides[1], shape[0]))]  # fmt: skip
-    if sides[0].y.size != sides[1].y.size or abs(squares[0] - squares[1]) > 1e-6 * squares[0]:
+    passes = [_checked(name, side, high, at_once) for name, side, high in
+              (("rows", sides[0], shape[1]), ("columns", sides[1], shape[0]))]  # fmt: skip
+    squares, counts = zip(*passes, strict=True)
+    same = all(np.array_equal(count, np.diff(side.indptr)) for count, side in zip(counts, sides[::-1], strict=True))
+    if not same or abs(squares[0] - squares[1]) > 1e-6 * squares[0]:
         raise InvalidInputError(
             f"rows has {sides[0].y.size} entries with a sum of squares of {squares[0]:.6g}, columns {sides[1].y.size} "
-            f"with {squares[1]:.6g}: two forms of one matrix are expected; write both from the same entries"
+            f"with {squares[1]:.6g}, or other places: two forms of one matrix are expected; write both from the same "
+            f"entries"
         )
     flipped = shape[0] > shape[1]
     (one, two), shape = (sides[::-1], shape[::-1]) if flipped else (sides, shape)
@@ -149,8 +153,8 @@ def _side(name, side):
 
 
 def _checked(name, side, high, at_once):
-    """Return the sum of squares after a pass over the entries."""
-    total = 0.0
+    """Return the sum of squares and how often each index comes, after a pass over the entries."""
+    total, counts, before = 0.0, np.zeros(high, np.int64), -1
     for first in range(0, side.y.size, at_once):
         part = slice(first, first + at_once)
         y, indices = np.asarray(side.y[part]), np.asarray(side.indices[part])
@@ -161,8 +165,18 @@ def _checked(name, side, high, at_once):
                 f"entry {first + at} of {name} is {y[at]} at index {indices[at]}: a finite number at an index from 0 "
                 f"to {high - 1} is expected; remove or replace it"
             )
+        falls = first + np.flatnonzero(np.diff(indices, prepend=before) <= 0)
+        falls = falls[side.indptr[np.searchsorted(side.indptr, falls)] != falls]  # a row may start anywhere
+        if falls.size:
+            at = int(falls[0])
+            raise InvalidInputError(
+                f"entry {at} of {name} is at index {indices[at - first]}, not behind the one before it: rising indices "
+                f"are expected in each row, each once; sort them, and merge what is given twice"
+            )
         total += float(np.sum(y.astype(float) ** 2))
-    return total
+        counts += np.bincount(indices, minlength=high)
+        before = indices[-1]
+    return total, counts
 
 
 def _in_parts(k, at_once):

@@ -61,6 +61,8 @@ def test_bad_files_are_named():
     wrong[3] = np.nan
     far = i.copy()
     far[5] = 20
+    swapped, twice = i.copy(), i.copy()
+    swapped[:2], twice[1] = i[:2][::-1], i[0]
     for rows, other, match in [
         ((y, i), columns, "rows is no tuple"),
         ((y, i.astype(np.int64), p), columns, "indices of rows is no vector of int32"),
@@ -70,9 +72,15 @@ def test_bad_files_are_named():
         ((wrong, i, p), columns, "entry 3 of rows is nan"),
         ((y, far, p), columns, "entry 5 of rows is .* at index 20"),
         ((2 * y, i, p), columns, "two forms of one matrix"),
+        ((y, swapped, p), columns, "entry 1 of rows is at index .* not behind"),
+        ((y, twice, p), columns, "entry 1 of rows is at index .* each once"),
     ]:
         with pytest.raises(InvalidInputError, match=match):
             complete_files(rows, other, 2)
+    square, _ = haar(20, 20, 2, 4)
+    rows, _ = forms(square)
+    with pytest.raises(InvalidInputError, match="or other places: two forms"):
+        complete_files(rows, rows, 2, entries_at_once=7)
     with pytest.raises(InvalidInputError, match="rank is 21"):
         complete_files((y, i, p), columns, 21)
     with pytest.raises(InvalidInputError, match="entries_at_once is 0"):
