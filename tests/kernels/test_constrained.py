@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from numopt import _array, use_kernels
 from numopt._kernels import kernels
