@@ -4,11 +4,11 @@ import math
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
+from numopt.monotone._inclusion import REPEATED
 from numopt.monotone._restart import Anchor
 
 SHRINK, GROW = 0.7, 1.2  # the step, when it fails its test and at a restart
 TRUST = 0.95  # eta |F(zh) - F(z)| may be this much of |zh - z|
-NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's
 
 
 def fast_extragradient(p, z, o):
@@ -28,11 +28,11 @@ def fast_extragradient(p, z, o):
             t = (1 - lam) * eta
             zh = p.prox(pull - t * F, t) if t else pull
             Fh = p.full(zh)
-            change, way, inner = _compare(p.xp, z, zh, F, Fh)
+            change, way, _, wrong = p.compare(z, zh, F, Fh)
             if not math.isfinite(change):
                 return Status.NONFINITE
-            if inner < -NEGATIVE * change * way:
-                return Status.INVALID_MODEL, _not_monotone(inner)
+            if wrong:
+                return Status.INVALID_MODEL, wrong
             if o.step or eta * change <= TRUST * way or way == 0:
                 break
             eta *= SHRINK
@@ -47,12 +47,27 @@ def fast_extragradient(p, z, o):
             eta = eta if o.step else GROW * eta
 
 
+def instead(p, z, o):
+    """Go on from z with the fast extragradient method: F is not cocoercive, and that needs no more than monotone."""
+    p.tell("op.kind is 'cocoercive', which iterates contradict: method 'feg' goes on; say kind='monotone'")
+    o.step, o.restart = None, True
+    return (yield from fast_extragradient(p, z, o))
+
+
 def extragradient(p, z, o):
-    """Korpelevich's method, step 0.7 / L: zh = J(z - eta F(z)), z+ = J(z - eta F(zh))."""
+    """Korpelevich's method: zh = J(z - eta F(z)), z+ = J(z - eta F(zh)), with eta = 0.7 / L, less where L is wrong."""
     F, eta = p.full(z), o.step or 0.7 * p.eta
     while True:
-        zh = p.prox(z - eta * F, eta)
-        z = p.prox(z - eta * p.full(zh), eta)
+        while True:
+            zh = p.prox(z - eta * F, eta)
+            Fh = p.full(zh)
+            change, way, _, wrong = p.compare(z, zh, F, Fh)
+            if wrong or not math.isfinite(change):
+                return (Status.INVALID_MODEL, wrong) if wrong else Status.NONFINITE
+            if o.step or not eta * change > TRUST * way:
+                break
+            eta *= SHRINK
+        z = p.prox(z - eta * Fh, eta)
         F = p.full(z)
         yield Iterate(z, p.measure(z, F), p.info(step=eta))
 
@@ -63,23 +78,17 @@ def halpern(p, z, o):
     watch = Anchor(host(p.residual(z, F)), o.restart)
     while True:
         lam = 1 / (k + 2)
-        z = lam * anchor + (1 - lam) * p.prox(z - eta * F, eta)
+        before, z = (z, F), lam * anchor + (1 - lam) * p.prox(z - eta * F, eta)
         F, k = p.full(z), k + 1
         r = p.residual(z, F)
         yield Iterate(z, r / p.scale, p.info(step=eta, n_restarts=watch.moves))
+        *_, wrong = p.compare(before[0], z, before[1], F, 1 / p.eta)
+        if wrong:
+            return Status.INVALID_MODEL, wrong
+        if p.contradictions >= REPEATED:
+            return (yield from instead(p, z, o))
         if o.restart:
             r = host(r)
             if watch.due(r):
                 watch.move(r)
                 anchor, k = z, 0
-
-
-def _compare(xp, z, w, Fz, Fw):
-    """Return ``|F(w) - F(z)|``, ``|w - z|`` and their inner product."""
-    d, e = w - z, Fw - Fz
-    norm = xp.linalg.vector_norm
-    return host(norm(e), norm(d), xp.sum(d * e))
-
-
-def _not_monotone(inner):
-    return f"<F(u) - F(v), u - v> = {inner:.3g} for two iterates: F is not monotone"

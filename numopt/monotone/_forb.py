@@ -78,6 +78,9 @@ def vr_prox_halpern(p, u, o):
             error, way, r, begin = host(error, norm(v - u), p.residual(v, Fw), p.residual(u, F))
             if not math.isfinite(error):
                 return Status.NONFINITE
+            *_, wrong = p.compare(u, v, F, Fw)
+            if wrong:
+                return Status.INVALID_MODEL, wrong
             first = error if first is None else first
             if error > 2 * first or error > WILD * c * begin:  # the constants are too small
                 gamma, v = gamma / 2, u

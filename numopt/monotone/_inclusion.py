@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from numopt._array import default_rng, device, float_dtype, host, namespace
 from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
 from numopt.monotone._product import check_prox
 
 KINDS = "monotone", "cocoercive", "bilinear"
+NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
+SLACK = 1.02  # what a constant may be short of: some are estimates
+NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's
+FAR, REPEATED = 0.1, 3  # so far from cocoercive, so often, and the claim is dropped
 
 
 @result_class
@@ -72,6 +76,10 @@ class Inclusion:
     scale: float = 1.0
     method: str = ""
     by_gap: bool = False
+    claims: bool = False  # whether 1 / eta is the operator's own constant
+    noise: float = 0.0
+    contradictions: int = 0  # of cocoercivity
+    told: bool = False
     counts: dict = field(default_factory=lambda: {"n_full": 0, "n_component": 0})
 
     @property
@@ -104,6 +112,36 @@ class Inclusion:
     def measure(self, z, Fz):
         """Return what `tol` judges: the residual, or the gap, relative to that at the start."""
         return (self.gap(z, Fz) if self.by_gap else self.residual(z, Fz)) / self.scale
+
+    def compare(self, z, w, Fz, Fw, cocoercive=None):
+        """Return ``|F(w) - F(z)|``, ``|w - z|``, their inner product, and why F is not monotone if that is seen.
+
+        What contradicts the Lipschitz constant that the operator claims is told once; what contradicts that it is
+        cocoercive with the constant `cocoercive`, if it claims to be, is counted as well.
+        """
+        xp, d, e = self.xp, w - z, Fw - Fz
+        norm = xp.linalg.vector_norm
+        change, way, inner = host(norm(e), norm(d), xp.sum(d * e))
+        if not (math.isfinite(change) and change > self.noise):
+            return change, way, inner, ""
+        if inner < -NEGATIVE * change * way:
+            return change, way, inner, f"<F(u) - F(v), u - v> = {inner:.3g} for two iterates: F is not monotone"
+        if self.claims and self.eta * change > SLACK * way:
+            self.tell(f"op.lipschitz is {1 / self.eta:.3g}, but F grows by {change / way:.3g} between two iterates: "
+                      f"steps are shortened where it is noticed; give a larger constant")  # fmt: skip
+        if cocoercive and getattr(self.op, "kind", "") == "cocoercive" and cocoercive * inner < change**2 / SLACK:
+            if cocoercive * inner < FAR * change**2:
+                self.contradictions += 1
+            else:
+                self.tell(f"by its constants F is cocoercive with {cocoercive:.3g}, between two iterates with "
+                          f"{change**2 / inner:.3g}: give larger constants")  # fmt: skip
+        return change, way, inner, ""
+
+    def tell(self, what):
+        """Warn of what the operator claims wrongly, once a run."""
+        if not self.told:
+            self.told = True
+            warn(what, PerformanceWarning)
 
     def certificate(self, state):
         """Evaluate F anew at what will be returned."""
@@ -164,7 +202,9 @@ def inclusion(op, z0, prox, by_gap=False):
         raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")
     L = getattr(op, "lipschitz", None)
     p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
-    first, gap = host(p.residual(p.start, F0), p.gap(p.start, F0))
+    p.claims = L is not None
+    first, gap, size = host(p.residual(p.start, F0), p.gap(p.start, F0), xp.linalg.vector_norm(F0))
+    p.noise = NOISE * size
     p.by_gap = by_gap and math.isfinite(gap)
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")

@@ -11,9 +11,12 @@ import math
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
+from numopt.monotone._feg import instead
+from numopt.monotone._inclusion import REPEATED
 from numopt.monotone._restart import Anchor
 
 LONGEST = 4.0  # times sqrt(n) steps without a full evaluation: then there is one, against drift
+GROWN = 10.0  # times the residual at the start: the published method is not converging
 PATIENCE = 2  # refreshes whose residual may exceed twice that of the anchor
 
 
@@ -23,6 +26,7 @@ def halpern_page(p, u, o):
     b = o.batch_size or math.ceil(root)
     eta = o.step or 1 / (4 * o.law.cocoercive)
     anchor, g, k = u, p.full(u), 0
+    first, last = host(p.residual(u, g)), (u, g)
     while True:
         lam = 2 / (k + 4)
         before, u = u, p.prox(lam * anchor + (1 - lam) * u - eta * g, eta)
@@ -31,6 +35,14 @@ def halpern_page(p, u, o):
         if o.rng.random() < chance:
             g = p.full(u)
             yield Iterate(u, p.measure(u, g), p.info(step=eta))
+            *_, wrong = p.compare(last[0], u, last[1], g, o.law.cocoercive)
+            if wrong:
+                return Status.INVALID_MODEL, wrong
+            if p.contradictions >= REPEATED:
+                return (yield from instead(p, u, o))
+            if not host(p.residual(u, g)) <= GROWN * first:
+                return Status.BREAKDOWN, "the residual grows: F is not cocoercive, or the step is too long"
+            last = u, g
         else:
             g = g + p.difference(u, before, *o.law.draw(o.rng, b))
 
@@ -45,7 +57,7 @@ def vr_halpern(p, u, o):
     eta = o.step or 1 / (L_F + max(o.law.cocoercive - L_F, 0.0) / b)
     chance = o.refresh_prob or min(1.0, 2 / (root + 5))
     anchor, g, k, since = u, p.full(u), 0, 0
-    best, bad = (host(p.residual(u, g)), u, g), 0
+    best, bad, last = (host(p.residual(u, g)), u, g), 0, (u, g)
     watch = Anchor(best[0], o.restart)
     while True:
         lam = 2 / (k + 4)
@@ -60,8 +72,14 @@ def vr_halpern(p, u, o):
         r = host(r)
         if not math.isfinite(r):
             return Status.NONFINITE
+        *_, wrong = p.compare(last[0], u, last[1], g, o.law.cocoercive)
+        if wrong:
+            return Status.INVALID_MODEL, wrong
+        last = u, g
         if r < best[0]:
             best = r, u, g
+        if p.contradictions >= REPEATED:
+            return (yield from instead(p, best[1], o))
         bad = bad + 1 if r > 2 * watch.r else 0
         if bad >= PATIENCE:  # the constants are wrong: go back with half the step
             (r, u, g), eta, bad = best, eta / 2, 0

@@ -108,6 +108,9 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
         `tol` was not met; also with ``status`` INVALID_MODEL, when two iterates show that F is not monotone.
     PrecisionWarning
         `batch_size` is above n.
+    PerformanceWarning
+        Iterates contradict what `op` claims, once a run: its constants, and steps are shortened; or that it is
+        cocoercive, and ``"feg"`` goes on.
 
     Notes
     -----

@@ -12,12 +12,15 @@ import numpy as np
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
+from numopt.monotone._feg import instead
+from numopt.monotone._inclusion import REPEATED
 from numopt.monotone._page import vr_halpern
 from numopt.monotone._prox import L1, Box, Free
 
 START = 0.5  # the first step, in units of 1 / L
 LARGEST = 2.0
 SLOWER, FASTER, WEAK = 1 / 3, 1.5, 0.7  # change of the step where the residual rose, or fell by less than WEAK
+WILD = 10.0  # times the best residual: what is worse is taken back
 STUCK, LOOKS = 0.9, 6  # a smaller gain in so many epochs hands over to the method with a worst-case rate
 
 
@@ -29,16 +32,21 @@ def lsvrg(p, z, o):
     r = last = host(p.residual(z, F))
     best, history = (r, z, F), []
     while True:
-        z = _epoch(p, z, F, o, gamma)
+        before, z = (z, F), _epoch(p, z, F, o, gamma)
         F = p.full(z)
-        yield Iterate(z, p.measure(z, F), p.info(step=gamma))
         r = host(p.residual(z, F))
-        if not math.isfinite(r) or r > 10 * best[0]:  # the constants are wrong
+        *_, wrong = p.compare(before[0], z, before[1], F, L)
+        if not r <= WILD * best[0]:  # the constants are wrong, or r is not a number
             (r, z, F), gamma, most = best, gamma / 4, gamma / 2
         elif r > last:
             gamma *= SLOWER
         elif r > WEAK * last:
             gamma = min(FASTER * gamma, most)
+        yield Iterate(z, p.measure(z, F), p.info(step=gamma))
+        if wrong:
+            return Status.INVALID_MODEL, wrong
+        if p.contradictions >= REPEATED:
+            return (yield from instead(p, best[1], o))
         if r < best[0]:
             best = r, z, F
         history.append(best[0])

@@ -5,6 +5,7 @@ import pytest
 
 import numopt
 from numopt import Status
+from numopt.exceptions import PerformanceWarning
 from numopt.monotone import (
     L1,
     BilinearGame,
@@ -190,15 +191,54 @@ def test_a_rotation_turns_the_iterates():
     np.testing.assert_allclose(two.z, Q @ one.z, atol=1e-6)
 
 
-def test_too_small_a_constant_is_noticed():
-    M, q = monotone_matrix(5, curvature=1.0)
-    assert monotone_root(Affine(M, q, 1e-3), tol=1e-8, max_iter=5000).success
+@pytest.mark.parametrize("method", ["feg", "extragradient", "vr-prox-halpern"])
+def test_too_small_a_constant_is_told_once_and_overcome(method):
+    M, q = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([1.0, 2.0])
+    with pytest.warns(PerformanceWarning, match=r"op.lipschitz is 0.014.*a larger constant") as told:
+        assert monotone_root(Alike(M, q, "monotone", 0.01), method=method, tol=1e-6, rng=0, max_iter=5000).success
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("method", ["lsvrg", "vr-halpern"])
+def test_too_small_a_constant_of_a_cocoercive_sum_is_told(method):
     op = logistic()
     op.component_lipschitz = op.component_lipschitz / 1000
     op.lipschitz = op.lipschitz / 1000
-    for method in ("lsvrg", "vr-halpern"):
-        result = monotone_root(op, method=method, tol=1e-4, rng=0, max_iter=3000, on_failure="ignore")
-        assert np.isfinite(result.z).all() and result.certificate["relative_residual"] <= 1.0
+    with pytest.warns(PerformanceWarning, match="op.lipschitz is"):
+        result = monotone_root(op, method=method, tol=1e-4, rng=0, max_iter=3000)
+    assert result.success
+
+
+@pytest.mark.parametrize("method", ["halpern", "halpern-page", "vr-halpern", "lsvrg"])
+def test_a_false_claim_of_cocoercivity_is_told_and_another_method_goes_on(method):
+    M, q = np.array([[1e-3, -1.0], [1.0, 1e-3]]), np.array([1.0, 2.0])
+    op = Alike(M, q, "cocoercive", 1.0)
+    with pytest.warns(PerformanceWarning, match="kind='monotone'"):
+        result = monotone_root(op, method=method, tol=1e-6, rng=0, max_iter=3000)
+    assert result.success and np.linalg.norm(op.full(result.z)) <= 1e-6 * np.linalg.norm(q)
+
+
+def test_the_published_method_on_an_operator_that_is_not_cocoercive_breaks_down_honestly():
+    M, q = np.array([[0.0, -1.0], [1.0, 0.0]]), np.array([1.0, 2.0])
+    result = monotone_root(Alike(M, q, "monotone", 1.0), method="halpern-page", step=1.5, rng=0, on_failure="ignore")
+    assert result.status == Status.BREAKDOWN and "not cocoercive" in result.message
+    assert np.isfinite(result.z).all()
+
+
+@pytest.mark.parametrize("method", ["halpern", "halpern-page", "vr-halpern", "lsvrg", "vr-prox-halpern",
+                                    "extragradient", "feg"])  # fmt: skip
+def test_every_method_sees_that_an_operator_is_not_monotone(method):
+    op = Alike(-np.eye(2), np.array([1.0, 2.0]), "cocoercive", 1.0)
+    result = monotone_root(op, method=method, rng=0, on_failure="ignore")
+    assert result.status == Status.INVALID_MODEL and "not monotone" in result.message
+
+
+@pytest.mark.parametrize("method", ["feg", "extragradient", "halpern", "halpern-page", "vr-halpern", "lsvrg",
+                                    "vr-prox-halpern"])  # fmt: skip
+def test_true_claims_are_not_doubted(method):
+    squares = LeastSquaresGradient(np.random.default_rng(0).random((50, 4)), np.ones(50))
+    for op in (logistic(), logistic(ridge=0.0), squares):
+        monotone_root(op, method=method, tol=1e-12, rng=0, max_iter=300, on_failure="ignore")  # warnings are errors
 
 
 class Alike:
@@ -216,7 +256,7 @@ class Alike:
         return weights.sum() * (self.M @ (z - w))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numopt.exceptions.PerformanceWarning")
 @pytest.mark.parametrize("share", [1.0, 0.05, 1e-4])
 @pytest.mark.parametrize("kind", ["monotone", "cocoercive"])
 @pytest.mark.parametrize("curvature", [-1.0, -0.3, 0.0, 1.0])
@@ -227,11 +267,6 @@ def test_false_claims_are_never_a_success(method, curvature, kind, share):
     result = monotone_root(op, method=method, tol=1e-6, rng=0, max_iter=60, max_time=2.0, on_failure="ignore")
     assert np.isfinite(result.z).all()
     assert result.success == (np.linalg.norm(op.full(result.z)) <= 1e-6 * np.linalg.norm(q) * (1 + 1e-9))
-
-
-def test_constants_that_are_too_small_are_overcome():
-    M, q = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([1.0, 2.0])
-    assert monotone_root(Alike(M, q, "monotone", 1e-3), tol=1e-6, rng=0, max_iter=400).success
 
 
 def test_an_operator_that_is_not_monotone_is_called_so():
@@ -252,7 +287,7 @@ def test_auto_chooses_by_kind_and_gain():
 
 def test_plain_functions_make_an_operator():
     c = np.random.default_rng(0).standard_normal((10, 3))
-    with pytest.warns(numopt.exceptions.PerformanceWarning):
+    with pytest.warns(PerformanceWarning):
         op = FiniteSumOperator(10, 3, lambda i, z: z - c[i], kind="cocoercive", component_lipschitz=1.0)
     for method in ("feg", "lsvrg", "vr-halpern"):
         np.testing.assert_allclose(monotone_root(op, method=method, tol=1e-8, rng=0).z, c.mean(axis=0), atol=1e-6)
