@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from numopt._array import host, is_sparse
-from numopt._check import Checks, scalar
+from numopt._check import Checks
 from numopt._result import Result, result_class
-from numopt.exceptions import PrecisionWarning, warn
 from numopt.monotone._matrix import Matrix, matrix
+from numopt.monotone._tolerance import check_tolerance
 
 EXTREMES = 1e-100, 1e100  # entries are rescaled beyond
 OFFSET = 1e3  # times the spread of the entries: a larger mean is subtracted
@@ -109,10 +109,10 @@ class Game:
 
 def game(A, tol):
     """Check a game; bring its entries into a range in which nothing overflows or cancels."""
-    scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
     checks = Checks({"A": A})
     M = matrix(checks, "A", A)
     extent = checks.settle()["A"]
+    check_tolerance(tol, checks.xp, checks.dtype)
     xp, sparse, entries = checks.xp, is_sparse(M.A), math.prod(M.shape)
     low, high = (extent.low, extent.high) if not sparse or M.A.nnz == entries else (
         min(extent.low, 0.0), max(extent.high, 0.0))  # fmt: skip
@@ -127,12 +127,6 @@ def game(A, tol):
         values, shift = xp.astype(values, xp.float64) - mean, unit * mean
     if values is not (M.A.data if sparse else M.A):
         M = M.filled(values)
-    eps = float(xp.finfo(checks.dtype).eps)
-    single = eps > 1e-10
-    floor = 50 * eps if single else 1e-14
-    if 0 < tol < floor:
-        remedy = "raise it" + (" or use float64" if single else "")
-        warn(f"tol is {tol}: rounding allows about {floor:.1g}; {remedy}", PrecisionWarning)
     return Game(M, checks.dtype, scale if scale > 0 else 1.0, unit, shift)
 
 

@@ -3,11 +3,14 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from numopt._array import default_rng, device, float_dtype, host, namespace
 from numopt._check import Checks, integer, one_of, positive_scalar
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
 from numopt.monotone._product import check_prox
+from numopt.monotone._prox import Free
 
 KINDS = "monotone", "cocoercive", "bilinear"
 NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
@@ -208,9 +211,16 @@ def inclusion(op, z0, prox, by_gap=False):
     p.by_gap = by_gap and math.isfinite(gap)
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
+    if first > 0 and isinstance(p.prox, Free) and _constant(op):
+        raise InvalidInputError("op.component_lipschitz is 0 everywhere: a constant operator that is not 0 has no zero")
     first = gap if p.by_gap else first
     p.scale = first if first > 0 else 1.0
     return p
+
+
+def _constant(op):
+    constants = getattr(op, "component_lipschitz", None)
+    return constants is not None and not np.any(host(constants))
 
 
 def estimate_lipschitz(p, F0, rounds=8):

@@ -11,6 +11,7 @@ from numopt.monotone._lp_polish import price, sifted
 from numopt.monotone._lp_problem import linear_program
 from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
 from numopt.monotone._pdhg import Bilinear, pace, pdhg
+from numopt.monotone._tolerance import check_tolerance
 
 FIRST = 200  # passes before a ray is looked for; then whenever they have doubled
 STEADY = 0.5  # the displacement of an infeasible program does not fall by this while passes double
@@ -73,6 +74,8 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     -----
     ConvergenceWarning
         No optimal pair within `tol`.
+    PrecisionWarning
+        `tol` is below 1e-14, or 50 rounding errors of float32.
 
     Notes
     -----
@@ -106,6 +109,7 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     """
     one_of("method", method, ("auto", "pdhg"))
     p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
+    check_tolerance(tol, p.xp, p.dtype)
     until = math.inf if max_time is None else perf_counter() + max_time
     xp, (A, _, columns) = p.xp, p.scaled
     start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))

@@ -3,7 +3,9 @@
 import math
 from types import SimpleNamespace
 
-from numopt._array import default_rng, is_numpy
+import numpy as np
+
+from numopt._array import default_rng, host, is_numpy
 from numopt._check import integer, one_of, positive_scalar, scalar
 from numopt._loop import Status, run
 from numopt._solver import solver
@@ -15,6 +17,7 @@ from numopt.monotone._inclusion import inclusion
 from numopt.monotone._page import halpern_page, vr_halpern
 from numopt.monotone._sampling import sampling
 from numopt.monotone._svrg import lsvrg
+from numopt.monotone._tolerance import check_tolerance
 
 METHODS = {
     "pdhg": bilinear_pdhg,
@@ -107,7 +110,7 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
     ConvergenceWarning
         `tol` was not met; also with ``status`` INVALID_MODEL, when two iterates show that F is not monotone.
     PrecisionWarning
-        `batch_size` is above n.
+        `batch_size` is above n; `tol` is below 1e-14, or 50 rounding errors of float32.
     PerformanceWarning
         Iterates contradict what `op` claims, once a run: its constants, and steps are shortened; or that it is
         cocoercive, and ``"feg"`` goes on.
@@ -154,7 +157,6 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
     """Check everything, choose, and run."""
     one_of("method", method, ("auto", *METHODS))
     one_of("law", law, ("uniform", "importance"))
-    scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
     integer("max_iter", max_iter, low=1, remedy="allow at least one epoch")
     for name, value in (("step", step), ("inner_step", inner_step)):
         if value is not None:
@@ -163,6 +165,7 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
         scalar("refresh_prob", refresh_prob, above=0.0, high=1.0, remedy="pass a probability above 0")
     rng = default_rng(rng)
     p = inclusion(op, z0, prox, by_gap)
+    check_tolerance(tol, p.xp, p.dtype)
     if batch_size is not None and integer("batch_size", batch_size, low=1) > p.n:
         warn(f"batch_size is {batch_size}: the operator has {p.n} components, which are taken", PrecisionWarning)
         batch_size = p.n
@@ -208,7 +211,8 @@ def _choose(p, law):
     op = p.op
     if getattr(op, "kind", "") == "bilinear" and bilinear_sets(p) is not None:
         return "pdhg"
-    if p.n < MANY or not is_numpy(p.xp) or getattr(op, "component_lipschitz", None) is None:
+    constants = getattr(op, "component_lipschitz", None)
+    if p.n < MANY or not is_numpy(p.xp) or constants is None or not np.any(host(constants)):
         return "feg"
     q, L_F = sampling(op, law), 1 / p.eta
     kind = getattr(op, "kind", "monotone")

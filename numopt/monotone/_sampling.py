@@ -46,7 +46,9 @@ def sampling(op, kind):
             f"op.component_lipschitz has shape {L.shape}: {op.n} finite numbers >= 0 are "
             f"expected; one for each component"
         )
-    if kind == "uniform" or not L.any():
+    if not L.any():
+        raise InvalidInputError("op.component_lipschitz is 0 everywhere: there is nothing to sample; use method='feg'")
+    if kind == "uniform":
         return Sampling(op.n, None, float(L.max()), math.sqrt((L**2).mean()))
     q = np.maximum(L / L.sum(), LEAST_SHARE / op.n)
     q /= q.sum()

@@ -17,8 +17,11 @@ from numopt.monotone import (
     QuadraticSaddle,
     RobustLeastSquares,
     Simplex,
+    fixed_point,
+    linprog_pd,
     matrix_game,
     monotone_root,
+    saddle_qp,
 )
 
 A, B = np.ones((4, 2)), np.array([0.0, 1.0, 0.0, 1.0])
@@ -125,3 +128,39 @@ def test_nan_during_the_run_returns_the_last_finite_point():
     op = FiniteSumOperator(1, 3, lambda i, z: z, full=full)
     result = monotone_root(op, tol=1e-14, on_failure="ignore", restart=False)
     assert not result.success and np.isfinite(result.z).all()
+
+
+@pytest.mark.parametrize("call", [
+    lambda: matrix_game(np.random.default_rng(0).random((4, 3)), tol=1e-16, on_failure="ignore"),
+    lambda: monotone_root(LogisticGradient(A, B, ridge=1.0), tol=1e-16, max_iter=20, on_failure="ignore"),
+    lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0], tol=1e-16, on_failure="ignore"),
+])  # fmt: skip
+def test_a_tolerance_below_rounding_is_told(call):
+    with pytest.warns(PrecisionWarning, match="rounding allows about 1e-14"):
+        call()
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: linprog_pd([np.nan, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0]), r"c\[0\] is nan"),
+    (lambda: linprog_pd([1.0, 1.0], A_ub=[[np.inf, 1.0]], b_ub=[1.0]), r"A_ub\[0, 0\] is inf"),
+    (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0, 2.0]), r"b_eq has shape \(2,\)"),
+    (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0], bounds=(2.0, 1.0)), r"bounds\[0\] is \(2.0, 1.0\)"),
+    (lambda: fixed_point(lambda x: x, [np.nan]), r"x0\[0\] is nan"),
+    (lambda: saddle_qp([[np.nan]], [[1.0]], [[1.0]]), r"P\[0, 0\] is nan"),
+    (lambda: saddle_qp(np.eye(2), np.eye(3), np.ones((2, 2))), r"Q has shape \(3, 3\)"),
+    (lambda: monotone_root(constant("monotone")), "constant operator that is not 0 has no zero"),
+    (lambda: monotone_root(constant("cocoercive"), prox=Box(), method="lsvrg"), "nothing to sample"),
+])  # fmt: skip
+def test_programs_saddles_maps_and_constant_operators(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
+def constant(kind):
+    """F_i = 1 for both components, which says that it is constant."""
+    one = np.ones(2)
+    return FiniteSumOperator(2, 2, lambda i, z: one, full=lambda z: one, kind=kind, component_lipschitz=0.0)
+
+
+def test_a_constant_operator_on_a_box_is_a_linear_program():
+    assert np.allclose(monotone_root(constant("monotone"), np.full(2, 0.5), prox=Box()).z, 0.0)
