@@ -7,6 +7,7 @@ from numopt.estimators._matrix_completion import EntrySplit, MatrixCompletion, c
 from numopt.estimators._sdp_kmeans import SDPKMeans
 from numopt.estimators._sequence_solver import SequenceSolver
 from numopt.estimators._transport_map import TransportMap
+from numopt.estimators._zero_sum_game import ZeroSumGame
 
 __all__ = [
     "ConstrainedLogisticRegression",
@@ -19,5 +20,6 @@ __all__ = [
     "SDPKMeans",
     "SequenceSolver",
     "TransportMap",
+    "ZeroSumGame",
     "cross_val_completion",
 ]
