@@ -150,7 +150,7 @@ def _places(name, index, size, high, xp, device):
                 f"{name}[{at}] is {int(_array.host(index[at]))}: an index from 0 to {high - 1} is expected; "
                 f"count from 0, or enlarge shape"
             )
-    return xp.astype(index, xp.int32, copy=False)
+    return xp.astype(index, xp.int32)
 
 
 def _dense(X, mask, sample_weight, dtype):

@@ -175,7 +175,7 @@ def turned(X, C, base=None):
     small[: X.shape[1], : C.shape[1]] = C
     base = X[:0] if base is None else np.ascontiguousarray(base)
     out = np.empty((X.shape[0], C.shape[1]), X.dtype)
-    bounds = tapered(X.shape[0], _SOLVED // small.size + 1)
+    bounds = tapered(X.shape[0], _SOLVED // (small.size + 1) + 1)
     share(tall.turn_rows, tall.turn_chunks, bounds, X, small, base, out)
     return out
 
