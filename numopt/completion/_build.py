@@ -32,7 +32,8 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     w_mean = 1.0
     if seen.w is not None:
         w_mean = host(xp.sum(seen.w, dtype=xp.float64)) / size
-        seen = seen._replace(w=seen.w / w_mean)
+        least, most = host(xp.min(seen.w), xp.max(seen.w))
+        seen = seen._replace(w=None if least == most else seen.w / w_mean)  # equal weights are none
     mean, scale = _units(xp, seen, center)
     seen = seen._replace(y=(seen.y - mean if mean else seen.y) / scale)
     rows, columns = seen.sides()
