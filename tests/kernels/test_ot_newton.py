@@ -38,6 +38,16 @@ def test_groups_part_the_columns(xp, shape, kind):
         assert (group >= 0).all() and (group < count).all()
 
 
+def test_groups_are_of_the_nearest_landmarks(xp):
+    """So many columns that the landmarks are shared among threads, with ties."""
+    p = problem((300, 800), 0)
+    D, f = np.round(4 * p.D) / 4, np.round(p.f)
+    for k in rooms(xp):
+        group, count = k.groups(*moved(xp, ((D, *p.cost[1:]), f)))
+        landmarks = np.linspace(0, 299, count).astype(int)
+        np.testing.assert_array_equal(xp.to_numpy(group), (f[landmarks, None] - D[landmarks]).argmax(axis=0))
+
+
 @each_shape
 def test_plan_density(xp, shape):
     """An estimate from some rows: exact at both ends, near the truth between."""

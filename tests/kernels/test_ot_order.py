@@ -23,7 +23,7 @@ def test_portable_blocks_do_not_show(xp, kind, monkeypatch):
         d, _ = plan_direction(portable, P, cost, f, g * g, g - c, 1e-2, 1e-9, 100)
         found = [f_new, c, P, d, *portable.cost_minima(cost), portable.c_transform(cost, g)]
         found += portable.extract(cost, f, g, p.reg, a, g, -5.0)
-        found += portable.plan_sums(cost, f, g, p.reg)
+        found += [portable.plan_block(cost, f, g, p.reg), *portable.plan_sums(cost, f, g, p.reg)]
         found += portable.rounded_sums(cost, f, g, p.reg, a, g * g)
         return [xp.to_numpy(v) for v in found]
 
@@ -69,6 +69,7 @@ def test_results_do_not_depend_on_the_number_of_threads(dtype, single):
             s, c_pattern = k.pattern_eval(*K, p.a, np.ones_like(p.b))
             found = [*k.cost_minima(p.cost), *k.row_pass(p.cost, p.a, p.f, p.g, p.reg, single)]
             found += [*k.plan_sums(p.cost, p.f, p.g, p.reg), k.c_transform(p.cost, p.g)]
+            found += [k.plan_block(p.cost, p.f, p.g, p.reg), k.groups(p.cost, p.f)[0]]
             found += k.rounded_sums(p.cost, p.f, p.g, p.reg, p.a, p.b)
             vectors = p.a, p.b, np.ones_like(p.b), s
             found += pattern_direction(k, K, p.cost, p.f, *vectors, 1e-5, p.b - c_pattern, 1e-3, 1e-6, 300)
