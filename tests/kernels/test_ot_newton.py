@@ -196,3 +196,17 @@ def test_conjugate_gradients_look_at_the_device_every_sixteenth_step(xp, transfe
     portable.plan_sums(cost, f, g, p.reg)
     portable.rounded_sums(cost, f, g, p.reg, a, g)
     assert not transfers
+
+
+@pytest.mark.parametrize(("small", "parts"), [(1e-9, 2), (1e-3, 2), (0.5, 1)])
+def test_parts_joined_by_small_entries_get_groups_of_their_own(small, parts):
+    from numopt._kernels.cpu._ot_components import split
+
+    n, rng = 24, np.random.default_rng(0)
+    side = rng.permutation(n) < n // 2
+    P = np.where(side[:, None] == side, 1.0, small) * (0.5 + rng.random((n, n)))
+    start, column = np.arange(0, n * n + 1, n), np.tile(np.arange(n, dtype=np.uint32), n)
+    group = np.zeros(n, np.int32)
+    cut, count = split(group, 1, P.ravel(), column, start, P.max(axis=1), P.max(axis=0))
+    assert count == parts and len(set(cut)) == parts
+    assert all(len(set(cut[which])) == 1 for which in (side, ~side))
