@@ -21,8 +21,11 @@ from numopt.constrained._slacks import Interior, least_squares_multipliers
 _DIVERGED, _RESTORATIONS = 1e8, 10
 
 
-def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0):
-    """Yield iterates; return why no further one can be found. Bounds are loosened by `relax`."""
+def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0, insist=False):
+    """Yield iterates; return why no further one can be found.
+
+    Bounds are loosened by `relax`. Where the filter blocks all steps from a feasible point, `insist` clears it.
+    """
     xp, k, n, ip = p.xp, p.k, p.n, Interior(p, kkt, relax)
     tol *= p.sf  # in units of the scaled problem, where complementarity is sf times the caller's
     w = k.pushed(ip.joined(start.x, start.c[p.n_eq :]), ip.lo, ip.hi, push)
@@ -71,6 +74,9 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             p.learn(search.point, point, lam)
             info = {"mu": mu, "alpha": search.alpha, "tau": tau, "delta": delta}
         else:
+            if theta <= tol / 100 and filter_.pairs and insist:
+                filter_.clear()  # what no step gets past is the memory of points as feasible as this one
+                continue
             if theta <= tol / 100 or restorations >= _RESTORATIONS:
                 return Status.BREAKDOWN, "no step is acceptable: the derivatives may be wrong, see check_derivatives"
             restorations += 1

@@ -23,6 +23,7 @@ from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
 
 _OF_SCIPY = ("slsqp", "trust-constr", "cobyla", "cobyqa")
+_STRONG = 10.0  # barrier of a second path
 _OPTIONS = ("maxiter", "lam0", "z0", "preconditioner", "superlinear", "max_sketches", "disp", "verbose")
 
 
@@ -183,8 +184,12 @@ def _auto(p, kkt, tol, lam, z0):
         if z0 is not None and lam is not None:
             warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
         end = yield from interior(p, kkt, regular, start, tol, lam=lam, **warm)
-        if p.bounded and end[0] in (Status.BREAKDOWN, Status.INFEASIBLE):
-            # perhaps there is no interior: half of tol makes one
+        # Perhaps there is no interior: half of tol makes one. A path that ended for no reason gives way to another.
+        failed = Status.BREAKDOWN, Status.INFEASIBLE
+        if p.bounded and end[0] == Status.BREAKDOWN:
+            again = Regulariser(kkt, p.n, p.m)
+            end = yield from interior(p, kkt, again, start, tol, mu=_STRONG, relax=tol / 2, insist=True)
+        if p.bounded and end[0] in failed:
             end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
         return end
     if lam is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import LinearConstraint
+from scipy.optimize import LinearConstraint, NonlinearConstraint
 
 from numopt import Status
 from numopt.constrained import minimize_constrained
@@ -169,3 +169,29 @@ def test_threads_do_not_matter(threads):
         f, c, x0, _ = EQUALITY["HS79"]
         res = solve(f, x0, c)
     assert res.x.tobytes() == solve(f, x0, c).x.tobytes()
+
+
+@pytest.mark.parametrize("name", ["HS28", "HS77", "Maratos"])
+def test_no_function_is_asked_twice_at_one_point(name):
+    f, c, x0, _ = EQUALITY[name]
+    asked = {"f": [], "c": [], "g": [], "J": []}
+
+    def noted(kind, function):
+        return lambda x: asked[kind].append(x.tobytes()) or function(x)
+
+    def gradient(x):
+        return np.array([(f(x + e) - f(x - e)) / 2e-6 for e in 1e-6 * np.eye(x.size)])
+
+    def jacobian(x):
+        return np.array([(np.array(c(x + e)) - c(x - e)) / 2e-6 for e in 1e-6 * np.eye(x.size)]).T
+
+    constraint = NonlinearConstraint(
+        noted("c", lambda x: np.array(c(x))), 0, 0, jac=noted("J", jacobian), hess=lambda x, v: np.zeros((x.size,) * 2)
+    )
+    res = minimize_constrained(
+        noted("f", f), np.array(x0, float), jac=noted("g", gradient), hess=lambda x: np.eye(x.size),
+        constraints=constraint, tol=1e-6, max_iter=5, on_failure="ignore",
+    )  # fmt: skip
+    for points in asked.values():
+        assert len(set(points)) == len(points) >= 2
+    assert (res.nfev, res.ncev, res.njev) == (*(len(asked[k]) for k in "fc"), len(asked["g"]) + len(asked["J"]))

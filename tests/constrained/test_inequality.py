@@ -120,3 +120,20 @@ def test_a_start_outside_is_moved_inside():
 def test_bounds_without_room():
     res = solve(lambda x: -x.sum(), [0, 0, 0], lambda x: [x.sum() - 3], bounds=Bounds(0, 1), on_failure="ignore")
     np.testing.assert_allclose(res.x, [1, 1, 1], atol=1e-5)
+
+
+def test_a_path_that_breaks_down_gives_way_to_others(monkeypatch):
+    from numopt.constrained import _minimize
+
+    paths, path = [], _minimize.interior
+
+    def broken(*args, **keywords):
+        paths.append(keywords)
+        if len(paths) < 3:
+            return Status.BREAKDOWN, "for a test"
+        return (yield from path(*args, **keywords))
+
+    monkeypatch.setattr(_minimize, "interior", broken)
+    assert hs71().success
+    first, strong, loose = paths
+    assert "relax" not in first and strong["insist"] and strong["mu"] > 1 and loose.keys() == {"relax"}
