@@ -108,8 +108,10 @@ def _merit(p, state, eta1, eta2):
     value, point = p.measure(state).merit(eta1, eta2), state.point
     if math.isfinite(value):
         return value
-    if value != value and math.isfinite(_array.host(p.xp.sum(point.g) + p.xp.sum(state.gL))):
-        finite(value, "the merit function")  # no derivative of the caller's is to blame
+    if value != value:
+        gL = p.lagrangian_gradient(point, state.lam)
+        if math.isfinite(_array.host(p.xp.sum(point.g) + p.xp.sum(gL))):
+            finite(value, "the merit function")  # no derivative of the caller's is to blame
     return math.inf
 
 
