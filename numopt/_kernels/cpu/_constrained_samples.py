@@ -15,7 +15,7 @@ from numopt._kernels.cpu._jit import jit
 
 BLOCK = 1 << 15  # dense entries at a time, a quarter of a megabyte; who has no more is small
 _LOOK = 64  # rows that are looked at first
-_SPARSE = 0.08  # of the squares of dense rows: BLAS does twelve multiplications while the sparse sum does one
+_SPARSE = 0.12  # of the squares of dense rows: BLAS does eight multiplications while the sparse sum does one
 
 
 class Columns(NamedTuple):
