@@ -96,7 +96,8 @@ class Regression:
 
     def hessian(self, point):
         """Return the Hessian by v: one pass over the samples."""
-        H = self.k.weighted_gram(self.samples, point.weights / self.N)
+        H = self.k.weighted_gram(self.samples, point.weights)
+        H /= self.N
         self.n_hessians += 1
         if self.ridge is not None:
             H.flat[:: self.n + 1] += self.ridge
@@ -144,14 +145,15 @@ class Regression:
     def certificate(self, point):
         """Compute the KKT error from the equations and the norm as they were given."""
         if point.certificate is None:
-            lam, kappa, stationarity, off = self.k.regression_errors(
+            lam, kappa, stationarity, off, size = self.k.regression_errors(
                 point.g, point.x, self.A, self.t, self.inverse, self.start, self.norm or 0.0, self.radius is not None
             )
-            m, size = lam.size + (self.norm is not None), abs(kappa) + float(np.abs(lam).sum())
-            error = max(stationarity / max(1.0, size / (100 * max(1, m))), off)
-            names = "kkt_error", "kkt_stationarity", "constr_violation", "complementarity"
+            rows = max(1, lam.size + (self.norm is not None))
             point.multipliers = lam, kappa
-            point.certificate = dict(zip(names, (error, stationarity, off, 0.0), strict=True))
+            point.certificate = {
+                "kkt_error": max(stationarity / max(1.0, size / (100 * rows)), off),
+                "kkt_stationarity": stationarity, "constr_violation": off, "complementarity": 0.0,
+            }  # fmt: skip
         return point.certificate
 
     def second_order(self, point):

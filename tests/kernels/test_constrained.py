@@ -261,10 +261,11 @@ def test_errors_of_a_regression(k, m, norm, on_sphere, intercept):
     A, t, g, x = (rng.standard_normal(size) for size in ((m, d), m, d + intercept, d + intercept))
     inverse = np.linalg.pinv(A.T) if m else A
     start = np.append(t @ inverse, np.zeros(intercept))
-    lam, kappa, worst, off = k.regression_errors(g, x, A, t, inverse, start, norm, on_sphere)
+    lam, kappa, worst, off, size = k.regression_errors(g, x, A, t, inverse, start, norm, on_sphere)
     w, away = x[:d], x[:d] - start[:d]
     expected = -0.5 * (g[:d] @ away) / (away @ away) if on_sphere else 0.0
     rest = g[:d] + (2 * expected * w if norm else 0.0)
+    assert size == pytest.approx(abs(kappa) + np.abs(lam).sum())
     np.testing.assert_allclose([kappa, *lam], [expected, *(-(inverse @ rest))], rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(worst, np.abs(np.append(rest + lam @ A, g[d:])).max(), rtol=1e-12)
     violation = np.append(A @ w - t, w @ w - norm**2 if norm else 0.0)

@@ -198,9 +198,11 @@ def errors(g, x, A, t, inverse, start, norm, on_sphere):
             lam[i] -= inverse[i, j] * r[j]
             held += A[i, j] * x[j]
         off = max(off, abs(held))
+    size = abs(kappa)
     for i in range(m):
+        size += abs(lam[i])
         for j in range(d):
             r[j] += lam[i] * A[i, j]
     for j in range(r.size):
         worst = abs(r[j]) if abs(r[j]) > worst or r[j] != r[j] else worst  # NaN stays
-    return lam, kappa, worst, off
+    return lam, kappa, worst, off, size

@@ -291,7 +291,7 @@ def on_sphere(H, c, radius):
 
 
 def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
-    """Return (lam, kappa, largest |g + (A^T lam + 2 kappa w, 0)|, largest violation of A w = t and |w| = norm)."""
+    """Return the multipliers lam and kappa, stationarity, violation and the sum of the multipliers' sizes."""
     return _logistic.errors(g, x, A, t, inverse, start, norm, on_sphere)
 
 

@@ -278,7 +278,10 @@ def on_sphere(H, c, radius):
 
 
 def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
-    """Return (lam, kappa, largest |g + (A^T lam + 2 kappa w, 0)|, largest violation of A w = t and |w| = norm).
+    """Return the multipliers lam and kappa, and three numbers.
+
+    These are the largest |g + (A^T lam + 2 kappa w, 0)|, the largest violation of A w = t and |w| = norm, and the sum
+    of all |lam| and |kappa|.
 
     w are the first of x, as many as A has columns, and `start` those of the centre of the sphere. `inverse` A^T is the
     projector onto the rows of A. kappa is 0 unless `on_sphere`; there is no norm where it is 0.
@@ -294,4 +297,4 @@ def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
         off = _array.host(xp.max(xp.abs(A @ w - t)))
     if norm:
         off = max(off, abs(_array.host(w @ w) - norm**2))
-    return lam, kappa, _array.host(xp.max(xp.abs(r))), off
+    return lam, kappa, _array.host(xp.max(xp.abs(r))), off, abs(kappa) + _array.host(xp.sum(xp.abs(lam)))
