@@ -5,6 +5,7 @@ from numopt.constrained._kkt import KKTSolver
 from numopt.constrained._minimize import minimize_constrained
 from numopt.constrained._result import ConstrainedResult
 from numopt.constrained._sketch import SketchResult, sketch_solve
+from numopt.constrained._sketched_hessian import sketched_preconditioner
 
 __all__ = [
     "ConstrainedResult",
@@ -13,4 +14,5 @@ __all__ = [
     "check_derivatives",
     "minimize_constrained",
     "sketch_solve",
+    "sketched_preconditioner",
 ]

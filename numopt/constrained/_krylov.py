@@ -22,8 +22,13 @@ class Products:
         self.given, self.apply = preconditioner, None
 
     def at(self, look):
-        """Choose the preconditioner: a constant operator, or what a function of (x, lam) = ``look()`` returns."""
-        M = self.given if self.given is None or hasattr(self.given, "matvec") else self.given(*look())
+        """Choose the preconditioner: a constant operator, or what a function of (x, lam) = ``look()`` returns.
+
+        None without `look`: the first multipliers are asked for, by another matrix, before there is a pair to show.
+        """
+        M = self.given
+        if callable(M) and not hasattr(M, "matvec"):
+            M = look and M(*look())
         self.apply = None if M is None else M.matvec
 
     def factor(self, H, J, sigma, d):
