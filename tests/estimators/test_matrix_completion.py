@@ -105,6 +105,15 @@ def test_imputation_keeps_entries_to_the_bit_and_their_dtype():
         assert filled.dtype == given and np.array_equal(filled[seen], X.astype(given)[seen])
 
 
+def test_the_defaults_take_outliers():
+    X, full = problem(rank=2)
+    rows, columns = np.nonzero(~np.isnan(X))
+    hit = np.random.default_rng(0).permutation(rows.size)[: rows.size // 20]
+    X[rows[hit], columns[hit]] += 7.0
+    model = MatrixCompletion(loss="huber", random_state=0).fit(X)
+    assert model.rank_ == 2 and np.median(np.abs(model.result_.to_dense() - full)) < 1e-4
+
+
 def test_rows_without_entries_may_be_sparse():
     X, _ = problem()
     model = MatrixCompletion(3, random_state=0).fit(X)
