@@ -48,7 +48,7 @@ REPAIRS = {ONCE: CHOLESKY, ORDERED: EXACT}  # the same steps as
 LIBMF, SURPRISE = "libmf", "scikit-surprise SVD"
 
 # Where the peers are tried; on the others, which are harder than D, they would only take time. On the large instance
-# only the fastest is, cmfrec with two steps of CG: about 10.5 s on a quiet machine, where three steps took 12.1 s and
+# only the fastest is, cmfrec with two steps of CG: 11.5 s on a quiet machine, where three steps took 12.1 s and
 # its Cholesky 20.8 s; with one step the error was still 5e-4 after 16 sweeps. On G pymanopt as it is forms matrices of
 # 25 million entries in each step and takes over 10 s for 40 of them.
 SHOWN = ("A", "B", "C", "D", "F5, condition 1", "G")
