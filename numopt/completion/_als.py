@@ -7,7 +7,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt._loop import Iterate
-from numopt.completion._factors import NotFiniteError, balanced, finite, qr, tall
+from numopt.completion._factors import NotFiniteError, balanced, finite, qr
 from numopt.completion._factors import inner as dot
 from numopt.completion._gauss_newton import SAFE
 from numopt.completion._problem import PATIENCE, pull
@@ -75,9 +75,9 @@ def interpolate(p, V, counts, rng, inner):
         large = "cg" if r > _LARGE and rel > _FAR else "direct"
         way = large if inner == "auto" else inner
         for side in ("rows", "columns"):
-            Q, turn = tall(V).orthonormal(finite(V))
+            Q, turn = p.xp.linalg.qr(finite(V))
             # In the new basis the other factor is what it was: U V^T = (U R^T) Q^T.
-            U, square, n_cg = solved(p, getattr(p, side), Q, tall(U).turned(U, turn.T), rng, way)
+            U, square, n_cg = solved(p, getattr(p, side), Q, U @ p.xp.matrix_transpose(turn), rng, way)
             counts.n_cg += n_cg
             U, V = Q, U
         before, rel = rel, math.sqrt(square) / p.norm

@@ -10,7 +10,7 @@ from numopt._kernels import kernels
 from numopt.completion._data import entries
 from numopt.completion._factors import inner
 from numopt.completion._problem import Problem
-from numopt.exceptions import InvalidInputError, NumoptWarning, warn
+from numopt.exceptions import BackendError, InvalidInputError, NumoptWarning, warn
 
 
 def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss, center, duplicates, tol,
@@ -80,6 +80,8 @@ def _units(xp, seen, center):
     mean = 0.0 if center == "none" else first / total
     if mean:
         square = k.moments(seen.y, w, most, mean)[2]
+    if not math.isfinite(total + first + square):
+        raise BackendError("sums of finite entries are not finite: a kernel failed; try another array library")
     return mean * most, (math.sqrt(square / total) or 1.0) * most
 
 
