@@ -113,10 +113,8 @@ def _smallest(p, U, V, kept, blocks):
         ritz, turn = np.linalg.eigh(T)
         for q, d in zip(R, Z, strict=True):
             s = k.added(s, -host(inner(s, d)), q)
-        z = outside(V, k.solve_kept(blocks, s))
+        z = finite(outside(V, k.solve_kept(blocks, s)))
         size = host(inner(s, z))
-        if not np.isfinite(size):
-            raise NotFiniteError
         if size <= (noise * ritz[-1]) ** 2:  # all eigenvalues that a random vector sees, as with all entries observed
             return float(ritz[0] / ritz[-1]) if noise * ritz[-1] <= _SETTLED * ritz[0] else 0.0
         # An eigenvalue lies that close to the smallest Ritz value. Where flat directions are hidden, this
