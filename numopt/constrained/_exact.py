@@ -95,7 +95,7 @@ def exact_newton(p, kkt, regular, start):
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
-        state, dx, dlam = new, None, None  # the memory of this step serves the next one's solve
+        state, step, dx, dlam = new, None, None, None  # the memory of this step serves the next one's solve
         yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
         if end := unbounded(p, new.point):
             return end
