@@ -427,7 +427,7 @@ def logistic(name: str, n_rows: int = 10) -> Model:
         from numopt import _array
         from numopt._kernels import kernels
 
-        k = kernels("constrained", _array.namespace(X))
+        k = kernels("logistic", _array.namespace(X))
         samples = k.samples(X, y, False)
         sums = at_point(lambda w: k.logistic(samples, w))
         return stated(

@@ -61,8 +61,8 @@ def warmup(dtype=None):
     Parameters
     ----------
     dtype : {"float32", "float64"}, optional
-        Compile for this dtype only. None (default) compiles for both; some tens of seconds the first
-        time on a machine, about two seconds later.
+        Compile for this dtype only. None (default) compiles for both; some minutes the first time
+        on a machine, a few seconds later.
 
     Raises
     ------

@@ -32,7 +32,8 @@ class Regression:
     """The problem in the coordinates v; `radius` is None without a norm, negative where no w has that norm."""
 
     def __init__(self, X, y, intercept, ridge, A, t, norm):
-        self.k = kernels("constrained", _array.namespace(y))
+        xp = _array.namespace(y)
+        self.k, self.kkt = kernels("logistic", xp), kernels("constrained", xp)
         self.samples, self.N = self.k.samples(X, y, intercept), y.size
         self.d = X[3] if isinstance(X, tuple) else X.shape[1]
         self.n, self.A, self.t, self.norm = self.d + intercept, A, t, norm
@@ -124,9 +125,9 @@ class Regression:
             curved[:m] = 2 * kappa
         for _ in range(_SHIFTS):
             self.n_factor += 1
-            factor, negative, zero = self.k.kkt_factor(H, normal, curved + mu, 0.0)
+            factor, negative, zero = self.kkt.kkt_factor(H, normal, curved + mu, 0.0)
             if negative == normal.shape[0] and not zero:
-                return self.k.kkt_solve(factor, -point.gv, np.zeros(normal.shape[0]))[0]
+                return self.kkt.kkt_solve(factor, -point.gv, np.zeros(normal.shape[0]))[0]
             mu = max(10 * mu, 1e-10 * H.trace() / self.size, 1e-300)
         return None
 
@@ -168,7 +169,7 @@ class Regression:
         H, m = self.hessian(point), self.size - (self.n - self.d)
         normal, curved = np.zeros((int(self.radius is not None), self.size)), np.zeros(self.size)
         normal[:, :m], curved[:m] = point.v[:m], 2 * kappa
-        _, negative, zero = self.k.kkt_factor(H, normal, curved, 0.0)
+        _, negative, zero = self.kkt.kkt_factor(H, normal, curved, 0.0)
         if zero:
             return "not verified"
         return "min" if negative == normal.shape[0] else "saddle"

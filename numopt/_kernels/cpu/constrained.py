@@ -6,13 +6,9 @@ import numpy as np
 from scipy.linalg import lapack
 
 from numopt._kernels.cpu import _constrained_dense as _dense
-from numopt._kernels.cpu import _constrained_logistic as _logistic
-from numopt._kernels.cpu import _constrained_samples as _samples
 from numopt._kernels.cpu import _constrained_sparse as _sparse
-from numopt._kernels.cpu import _constrained_sphere as _sphere
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.portable import constrained as _portable
 
 
 def kkt_matrix(H, J, sigma, d):
@@ -267,34 +263,6 @@ def project_rows(W, t, d, rows):
     return d
 
 
-def samples(X, y, intercept):
-    """Return the data of a logistic regression in the layout that costs least."""
-    if isinstance(X, tuple):
-        return _samples.sparse_samples(*X, y, intercept)
-    return _samples.dense_samples(X, y, intercept)
-
-
-def logistic(samples, w):
-    """Return (sum of log(1 + exp(-y X w)), its gradient by w, the weights D of its Hessian X^T D X)."""
-    return _logistic.logistic(samples, w)
-
-
-def weighted_gram(samples, weights):
-    """Return X^T diag(weights) X for weights >= 0."""
-    return _logistic.weighted_gram(samples, weights)
-
-
-def on_sphere(H, c, radius):
-    """Return (v, shift): v minimises v.Hv / 2 - c.v on |v| = radius > 0, and (H + shift I) v = c."""
-    v, shift, found = _sphere.on_sphere(H, c, radius)
-    return (v, shift) if found else _portable.on_sphere(H, c, radius)
-
-
-def regression_errors(g, x, A, t, inverse, start, norm, on_sphere):
-    """Return the multipliers lam and kappa, stationarity, violation and the sum of the multipliers' sizes."""
-    return _logistic.errors(g, x, A, t, inverse, start, norm, on_sphere)
-
-
 def warmup(dtype):
     """Compile for one dtype."""
     one = np.ones(2, dtype)
@@ -318,12 +286,3 @@ def warmup(dtype):
     project_rows(eye, one, one, np.arange(2))
     parts, *_ = sparse_ldl(np.arange(2), np.arange(2), one, 2, None)
     sparse_ldl_solve(parts, one)
-    places = np.zeros(2, np.int32), np.arange(3, dtype=np.int32), 30
-    for X, N, d in (
-        (np.eye(2), 2, 2), ((np.ones(2), *places), 2, 30), ((np.arange(1.0, 3.0), *places), 2, 30),
-        (np.zeros((300, 200)), 300, 200), (np.arange(6e4).reshape(300, 200), 300, 200),
-    ):  # one for each layout  # fmt: skip
-        data = samples(X, np.ones(N), True)
-        weighted_gram(data, logistic(data, np.zeros(d + 1))[2])
-    on_sphere(np.eye(2), np.ones(2), 1.0)
-    regression_errors(np.ones(2), np.ones(2), np.eye(2), np.ones(2), np.eye(2), np.zeros(2), 1.0, True)

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from scipy.linalg import blas
 
-from numopt._kernels.cpu._constrained_samples import BLOCK, Columns, Shifted
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._logistic_samples import BLOCK, Columns, Shifted
 from numopt._kernels.cpu._math import exp64
 
 _TOGETHER = 512  # samples
