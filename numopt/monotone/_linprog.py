@@ -64,7 +64,8 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     Raises
     ------
     InvalidInputError
-        NaN or infinity in the data, shapes that disagree, lower bounds above upper ones.
+        NaN or infinity in the data, shapes that disagree, lower bounds above upper ones; data so far apart that x, c.x
+        or the multipliers would not be in the range of float64.
     InvalidTypeError
         Complex numbers, arrays of two libraries, a sparse and a dense matrix.
     SolverError
@@ -87,6 +88,8 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     the scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way
     that the iterates run off, or, where that is not exact enough, from one linear program for SciPy's exact
     solver, which copies nothing from a device: on CuPy arrays there is only the former.
+
+    *Units*: data beyond 1e-100 and 1e100 are divided by powers of two, and the results multiplied by them.
 
     *Method*: restarted reflected Halpern PDHG on a scaled program; then sifting, by SciPy's exact solver. *Cost*: two
     products with A a step. *Memory*: a scaled copy of the matrix; sparse ones by rows and by columns, 24 bytes for each

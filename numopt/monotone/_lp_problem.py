@@ -9,10 +9,9 @@ import numpy as np
 from numopt._array import host, is_sparse, like
 from numopt._check import Checks
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError, InvalidTypeError, SolverError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.monotone._lp_units import divided, powers, scaled, within
 from numopt.monotone._matrix import Matrix, wrap
-
-RUIZ = 10  # rounds of scaling by the roots of the largest entries
 
 
 @result_class
@@ -62,7 +61,10 @@ class LPResult(Result):
 
 @dataclass(slots=True, eq=False)
 class LinearProgram:
-    """min c.x subject to A x <= b in the first `m_ub` rows, A x = b in the others, low <= x <= high."""
+    """min c.x subject to A x <= b in the first `m_ub` rows, A x = b in the others, low <= x <= high.
+
+    `powers` of two are the units of A, x and c: A is in units of the first, b in those of A x, the value of c x.
+    """
 
     A: Matrix
     b: object
@@ -71,6 +73,7 @@ class LinearProgram:
     high: object
     m_ub: int
     dtype: object
+    powers: tuple = (0, 0, 0)
     scaled: object = None  # (Matrix, rows, columns): rows A columns
     memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
@@ -111,7 +114,7 @@ class LinearProgram:
         """Return (x, y) of the program from those of the scaled one, x in the caller's dtype and within bounds."""
         xp, (_, rows, columns) = self.xp, self.scaled
         x, y = state[0] * columns, state[1] * rows
-        x = xp.astype(xp.astype(x, self.dtype), xp.float64)
+        x = xp.astype(xp.astype(within(xp, x, self.powers[1]), self.dtype), xp.float64)
         return xp.minimum(xp.maximum(x, self.low), self.high), y
 
     def evaluated(self, state):
@@ -130,29 +133,35 @@ class LinearProgram:
             "primal_infeasibility": primal,
             "dual_infeasibility": dual,
             "gap": gap,
-            "value": value,
-            "dual_value": other,
+            "value": self.out(value, 0, 1, 1),
+            "dual_value": self.out(other, 0, 1, 1),
         }
+
+    def out(self, v, *times):
+        """Return v in the caller's units: those of A, x and c to these powers."""
+        power = sum(p * t for p, t in zip(self.powers, times, strict=True))
+        return within(self.xp, v, power) * 2.0**power if power else v
 
     def finish(self, state, info, common):
         """Return the result."""
         xp, m = self.xp, self.m_ub
-        x, y, Ax, ATy = self.evaluated(state)
+        point, y, Ax, ATy = self.evaluated(state)
         slack, reduced = self.b - Ax, self.c + ATy
         zero = xp.zeros_like(reduced)
-        cast = lambda v: xp.astype(v, self.dtype)  # noqa: E731
+        cast = lambda v, *times: xp.astype(self.out(v, *times), self.dtype)  # noqa: E731
         found = common["certificate"]
         lower = xp.where(xp.isfinite(self.low), xp.maximum(reduced, zero), zero)
         upper = xp.where(xp.isfinite(self.high), xp.minimum(reduced, zero), zero)
+        x, slack, y = cast(point, 0, 1, 0), cast(slack, 1, 1, 0), cast(-y, -1, 0, 1)
+        lower = SimpleNamespace(residual=cast(point - self.low, 0, 1, 0), marginals=cast(lower, 0, 0, 1))
+        upper = SimpleNamespace(residual=cast(self.high - point, 0, 1, 0), marginals=cast(upper, 0, 0, 1))
         return LPResult(
-            **common, x=cast(x), fun=found["value"], dual_value=found["dual_value"], slack=cast(slack[:m]),
-            con=cast(slack[m:]), ineqlin=SimpleNamespace(residual=cast(slack[:m]), marginals=cast(-y[:m])),
-            eqlin=SimpleNamespace(residual=cast(slack[m:]), marginals=cast(-y[m:])),
-            lower=SimpleNamespace(residual=cast(x - self.low), marginals=cast(lower)),
-            upper=SimpleNamespace(residual=cast(self.high - x), marginals=cast(upper)),
+            **common, x=x, fun=found["value"], dual_value=found["dual_value"], slack=slack[:m], con=slack[m:],
+            ineqlin=SimpleNamespace(residual=slack[:m], marginals=y[:m]),
+            eqlin=SimpleNamespace(residual=slack[m:], marginals=y[m:]), lower=lower, upper=upper,
             primal_infeasibility=found["primal_infeasibility"], dual_infeasibility=found["dual_infeasibility"],
-            gap=found["gap"], **self.found, n_passes=int(info.get("n_passes", 0)),
-            n_restarts=int(info.get("n_restarts", 0)),
+            gap=found["gap"], ray=self.found["ray"], far=self.found["far"] * 2.0 ** self.powers[1],
+            n_passes=int(info.get("n_passes", 0)), n_restarts=int(info.get("n_restarts", 0)),
         )  # fmt: skip
 
 
@@ -180,14 +189,20 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
             [xp.zeros((1,), device=place)],
             [0, 1],
         )
-    checks.settle()
+    extents = checks.settle()
     if len({is_sparse(A) for A in blocks}) > 1:
         raise InvalidTypeError("A_ub and A_eq: one is sparse, the other is not; make both sparse or both dense")
-    wide = [xp.astype(v, xp.float64, copy=False) for v in (c, *sides)]
-    low, high = (like(xp, v, place, xp.float64) for v in _bounds(bounds, n))
-    A = blocks[0] if len(blocks) == 1 else _stacked(xp, blocks)
-    p = LinearProgram(wrap(xp, place, A), xp.concat(wide[1:]), wide[0], low, high, sizes[0], checks.dtype)
-    p.scaled = _scaled(p)
+    ends = _bounds(bounds, n)
+    a, x, g = units = powers(extents, *ends)
+    A = wrap(xp, place, blocks[0] if len(blocks) == 1 else _stacked(xp, blocks))
+    if any(units):
+        A = A.filled(divided(xp, "A", xp.astype(A.A.data if is_sparse(A.A) else A.A, xp.float64), a))
+    c, *sides = (xp.astype(v, xp.float64, copy=False) for v in (c, *sides))
+    b, c = divided(xp, "b", xp.concat(sides), a + x), divided(xp, "c", c, g)
+    low, high = (like(xp, divided(np, "bounds", end, x), place, xp.float64) for end in ends)
+    p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units)
+    with np.errstate(all="ignore"):  # what comes of it is looked at
+        p.scaled = scaled(p)
     return p
 
 
@@ -217,27 +232,6 @@ def _bounds(bounds, n):
         j = int(bad[0])
         raise InvalidInputError(f"bounds[{j}] is ({low[j]}, {high[j]}): lower <= upper is expected; exchange them")
     return low, high
-
-
-def _scaled(p):
-    """Return (rows A columns, rows, columns): Ruiz's scaling, then Pock and Chambolle's."""
-    xp, A = p.xp, p.A
-    absolute = A.absolute()
-    rows, columns = A.vector(A.shape[0], 1.0), A.vector(A.shape[1], 1.0)
-    for _ in range(RUIZ):
-        row, column = A.kernels.largest(absolute.parts, rows, columns)
-        rows, columns = rows / _root(xp, row), columns / _root(xp, column)
-    rows, columns = (
-        rows / _root(xp, rows * absolute.forward(columns)),
-        columns / _root(xp, columns * absolute.adjoint(rows)),
-    )
-    if not math.isfinite(host(xp.sum(rows) + xp.sum(columns))):
-        raise SolverError("the entries of the constraints are too far apart to be scaled: rescale rows or columns")
-    return A.scaled(rows, columns), rows, columns
-
-
-def _root(xp, v):
-    return xp.sqrt(xp.where(v == 0, xp.ones_like(v), v))
 
 
 def _size(xp, v):

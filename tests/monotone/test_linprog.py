@@ -160,3 +160,84 @@ def test_a_program_in_tiny_units_is_polished_too():
     result = linprog_pd(1e-9 * c, A_eq=1e-5 * E, b_eq=1e-14 * d, tol=1e-9)
     exact = linprog(c, A_eq=E, b_eq=d)
     assert result.success and abs(result.fun / 1e-18 - exact.fun) <= 1e-7
+
+
+EXTREME = [(1e300, 1e300, 1), (1e-300, 1e-300, 1), (1e300, 1e300, 1e300), (1e-300, 1e-300, 1e-300), (1e300, 1, 1),
+           (1, 1e300, 1), (1, 1, 1e300), (1, 1e-300, 1), (1, 1, 1e-300), (1e-300, 1, 1),
+           (1e150, 1e-150, 1)]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows, sides, costs", EXTREME)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_extreme_units(rows, sides, costs, sparse):
+    c, A, b, E, d = feasible(0)
+    kind = sp.csr_array if sparse else np.asarray
+    result = linprog_pd(costs * c, kind(rows * A), sides * b, kind(rows * E), sides * d, bounds=(0, 1e3 * sides / rows))
+    assert result.success, result.message
+    exact = linprog(c, A, b, E, d)
+    np.testing.assert_allclose(result.fun / costs / (sides / rows), exact.fun, rtol=1e-4)
+    np.testing.assert_allclose(result.dual_value / costs / (sides / rows), exact.fun, rtol=1e-4)
+    for ours, unit, theirs in (
+        (result.x, sides / rows, exact.x),
+        (result.slack, sides, exact.slack),
+        (result.ineqlin.marginals, costs / rows, exact.ineqlin.marginals),
+        (result.eqlin.marginals, costs / rows, exact.eqlin.marginals),
+        (result.lower.marginals, costs, exact.lower.marginals),
+        (result.lower.residual, sides / rows, exact.x),
+    ):
+        np.testing.assert_allclose(ours / unit, theirs, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e300, 1e-300])
+def test_proofs_in_extreme_units(unit):
+    one = linprog_pd([1.0, 1.0], [[-unit, -unit]], [-unit], [[unit, unit]], [0.5 * unit], on_failure="ignore")
+    assert one.status == Status.INFEASIBLE and one.ray is not None
+    two = linprog_pd([-unit, -unit], [[1, -1]], [1], on_failure="ignore")
+    assert two.status == Status.UNBOUNDED and np.isfinite(two.x).all() and np.isfinite(two.fun)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("data, message", [
+    ((1.0, 1e300, 1e-300, (0, None)), "x would not be"),
+    ((1.0, 1e-300, 1e300, (0, None)), "x would not be"),
+    ((1e300, 1.0, 1e300, (0, None)), "c.x would not be"),
+    ((1e300, 1e-300, 1e-300, (0, None)), "the multipliers would not be"),
+    ((1.0, 1.0, 1.0, (0, 1e300)), "bounds reach"),
+    ((1.0, 1e-300, 1e-300, (-1e300, 1e300)), "bounds reach"),
+])  # fmt: skip
+def test_what_no_units_can_represent_is_refused(data, message):
+    c, A, b, bounds = data
+    with pytest.raises(InvalidInputError, match=message):
+        linprog_pd([c, c], A_eq=[[A, A]], b_eq=[b], bounds=bounds)
+
+
+@pytest.mark.filterwarnings("error")
+def test_small_entries_are_not_dropped():
+    with pytest.raises(InvalidInputError, match="A has entries"):  # x = (1, 1e300), which dropping would deny
+        linprog_pd([1.0, 1.0], A_eq=[[1e300, 0.0], [0.0, 1e-300]], b_eq=[1e300, 1.0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(60))
+def test_no_warning_leaves_a_badly_scaled_program(seed):
+    rng = np.random.default_rng(seed)
+    span, (p, q, r) = [1, 10, 50, 150, 300][seed % 5], rng.integers(-300, 301, 3) * (seed % 2)
+
+    def far(v, power):
+        return v * 10.0 ** np.clip(power + rng.integers(-span, span + 1, v.shape), -305, 300)
+
+    c, A, b, E, d = feasible(seed, 4, 2, 6)
+    bounds = [(0, None), (0, 1), (-1e300, 1e300), (0, 1e-300), (None, None)][rng.integers(5)]
+    try:
+        result = linprog_pd(far(c, p), far(A, q), far(b, r), far(E, q), far(d, r), bounds, max_iter=30,
+                            on_failure="ignore")  # fmt: skip
+    except InvalidInputError:
+        return
+    assert np.isfinite(result.x).all() and np.isfinite(result.fun)
+
+
+def test_a_sparse_matrix_without_entries():
+    result = linprog_pd([1.0, 2.0], A_ub=sp.csr_array((1, 2)), b_ub=[1e300], bounds=(1, 3))
+    assert result.success and result.fun == 3
