@@ -2,79 +2,20 @@
 
 import itertools
 import math
-from dataclasses import dataclass
 
-from numopt._array import device, float_dtype, host, is_array, like, namespace
-from numopt._check import Checks, integer, one_of, scalar
-from numopt._loop import Iterate, Status, run
-from numopt._result import Result, result_class
+from numopt._array import device, host
+from numopt._check import integer, one_of, scalar
+from numopt._loop import Status, run
 from numopt._solver import solver
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidTypeError
+from numopt.monotone._displacement import watched
+from numopt.monotone._fixed_map import FixedPointResult, start_map
 
 MEMORY = 5  # differences that Anderson's method combines
 TRIAL, SHARE = 8, 0.09  # evaluations it may spend at the start, and of those of Halpern's iteration, before it leads
 LEAD = 0.1  # it leads when its residual is below LEAD times the least bound that holds for Halpern's
 
-
-@result_class
-class FixedPointResult(Result):
-    """A point that a map hardly moves.
-
-    Attributes
-    ----------
-    x : ndarray
-        The point, of the shape of `x0`.
-    residual : float
-        ``|T(x) - x|``, recomputed.
-    n_evaluations : int
-        Calls of T, those for certificates among them.
-    """
-
-    x: object
-    residual: float
-    n_evaluations: int
-
-
-@dataclass(slots=True, eq=False)
-class _Map:
-    """The map on flat float64 vectors; counts its evaluations."""
-
-    function: object
-    args: tuple
-    xp: object
-    shape: tuple
-    dtype: object
-    first: object = None  # T(x0)
-    scale: float = 1.0
-    n: int = 0
-
-    def __call__(self, x):
-        """Return T(x)."""
-        xp = self.xp
-        self.n += 1
-        y = self.function(xp.reshape(xp.astype(x, self.dtype, copy=False), self.shape), *self.args)
-        if not is_array(y):
-            y = like(xp, y, device(x), xp.float64)
-        if tuple(y.shape) != self.shape:
-            raise InvalidInputError(f"func returned shape {tuple(y.shape)}: {self.shape} is expected, that of x0")
-        return xp.reshape(xp.astype(y, xp.float64, copy=False), (-1,))
-
-    def certificate(self, x):
-        """Evaluate the map anew at what will be returned."""
-        xp = self.xp
-        x = xp.astype(xp.astype(x, self.dtype), xp.float64)
-        residual = xp.linalg.vector_norm(self(x) - x)
-        return {"relative_residual": residual / self.scale, "residual": residual}
-
-    def iterate(self, x, Tx):
-        """Return x with its measure."""
-        return Iterate(x, self.xp.linalg.vector_norm(Tx - x) / self.scale)
-
-    def finish(self, state, info, common):
-        """Return the result."""
-        xp = self.xp
-        x = xp.reshape(xp.astype(state, self.dtype), self.shape)
-        return FixedPointResult(**common, x=x, residual=common["certificate"]["residual"], n_evaluations=self.n)
+__all__ = ["FixedPointResult", "fixed_point"]
 
 
 @solver(family="monotone", arrays=("x0",))
@@ -114,7 +55,8 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     Returns
     -------
     FixedPointResult
-        With ``x``, ``residual``, ``n_evaluations``, and what every result has. ``x`` is the best point seen.
+        With ``x``, ``residual``, ``n_evaluations``, ``displacement``, ``far``, and what every result has. ``x`` is the
+        best point seen.
 
     Raises
     ------
@@ -138,6 +80,12 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     the bound can be, ``|T(x0) - x0| / (k + 1)``, it gets all of them; so ``"auto"`` is never much slower than
     Halpern's iteration, and for contractions and smooth maps it converges as fast as Anderson's does.
 
+    *No fixed point*: ``status`` INFEASIBLE, if what T moves points by has settled, and is the same 1e11 displacements
+    ahead. For nonexpansive T that proves that no fixed point is nearer than ``far``; farther away the rounding of
+    float64 hides any. It is looked for after 64, 128, ... iterations if the residual has not halved since the last
+    look, by up to 66 evaluations, most of them only where it settles. Not all such maps are found out: not in
+    float32, nor where a rotation goes on beside the displacement.
+
     *Cost*: one evaluation of T an iteration, and O(5 d). *Memory*: some 16 vectors. *When not to use it*: for
     equations whose map expands distances; there a root finder is better.
 
@@ -153,16 +101,16 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     >>> round(float(result.x), 6), result.success
     (0.739085, True)
     """
-    one_of("method", method, ("auto", "halpern", "iteration"))
+    one_of("method", method, METHODS)
     name, xtol = ("xtol", xtol) if tol is None else ("tol", tol)
     scalar(name, xtol, low=0.0, remedy="pass a tolerance >= 0")
     limit, maxiter = ("maxiter", maxiter) if max_iter is None else ("max_iter", max_iter)
     integer(limit, maxiter, low=1, remedy="allow at least one iteration")
     if not callable(func):
         raise InvalidTypeError(f"func is {func!r}: a function is expected; pass one")
-    T, x = _start(func, x0, args)
+    T, x = start_map(func, x0, args)
     return run(
-        {"auto": _accelerated, "halpern": _halpern, "iteration": _picard}[method](T, x),
+        watched(METHODS[method](T, x), T.looks),
         certify=T.certificate,
         finish=T.finish,
         start=x,
@@ -173,24 +121,6 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
         callback=callback,
         on_failure=on_failure,
     )
-
-
-def _start(func, x0, args):
-    """Check the start; return the map and the flat start."""
-    xp = namespace(x0=x0)
-    if not is_array(x0):
-        x0 = like(xp, x0, "cpu", None)
-    dtype = float_dtype(xp, x0=x0)
-    checks = Checks({"x0": xp.reshape(x0, (-1,))})
-    x = checks.vector("x0")
-    checks.settle()
-    T, x = _Map(func, tuple(args), xp, tuple(x0.shape), dtype), xp.astype(x, xp.float64)
-    T.first = T(x)
-    size = host(xp.linalg.vector_norm(T.first - x))
-    if not math.isfinite(size):
-        raise InvalidInputError("func(x0) is not finite: a finite start is expected; pass another x0")
-    T.scale = size or 1.0
-    return T, x
 
 
 def _halpern(T, x0):
@@ -247,3 +177,6 @@ def _combined(xp, pairs):
     ridge = 1e-14 * size + 1e-300
     eye = xp.eye(gram.shape[0], dtype=gram.dtype, device=device(gram))
     return y - dy @ xp.linalg.solve(gram + ridge * eye, dr.T @ r)
+
+
+METHODS = {"auto": _accelerated, "halpern": _halpern, "iteration": _picard}
