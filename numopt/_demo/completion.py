@@ -19,7 +19,7 @@ def main(step=1, folder="."):
     """Complete, say how certain the answer is, and write the picture into `folder`; `step` thins the pixels."""
     clean = _photograph()[::step, ::step]
     began = perf_counter()
-    numopt.warmup("float64")
+    numopt.warmup("float64", "completion")
     say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
 
     X = _side_by_side(clean)

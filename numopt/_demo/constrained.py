@@ -18,7 +18,7 @@ def main(N=80, folder="."):
     from numopt.gallery import pde_control
 
     began = perf_counter()
-    numopt.warmup("float64")
+    numopt.warmup("float64", "constrained")
     small = pde_control(16, kappa=5.0)
     minimize_constrained(small.fun, small.x0, **small.keywords)  # rehearsed, so that the clock sees no loading
     say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")

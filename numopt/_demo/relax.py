@@ -19,7 +19,7 @@ FIXED = 1.0, 1.5, 1.9
 def main(folder=".", cells=200, steps=32):
     """March through one period, say what was saved and what is certain, and write the picture into `folder`."""
     began = perf_counter()
-    numopt.warmup("float64")
+    numopt.warmup("float64", "relax")
     say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
     heat = Heat(cells, period=steps)
     say("problem", f"heat on {cells} x {cells} cells, {steps} steps: {heat.n} unknowns each, diffusion from 0 to 10")

@@ -55,32 +55,38 @@ def use_kernels(room):
         _forced.reset(token)
 
 
-def warmup(dtype=None):
-    """Compile all CPU kernels and fill their disk cache, so that first calls are fast.
+def warmup(dtype=None, family=None):
+    """Compile the CPU kernels and fill their disk cache, so that first calls are fast.
 
     Parameters
     ----------
     dtype : {"float32", "float64"}, optional
         Compile for this dtype only. None (default) compiles for both; some minutes the first time
         on a machine, a few seconds later.
+    family : str, optional
+        Compile for this family of solvers only, such as ``"ot"``. None (default): for all.
 
     Raises
     ------
     InvalidInputError
-        Another `dtype`.
+        Another `dtype` or `family`.
     BackendError
         Numba cannot be imported.
     """
     known = "float32", "float64"
     dtypes = known if dtype is None else (one_of("dtype", dtype, known),)
     cpu = importlib.import_module("numopt._kernels.cpu")
-    for info in pkgutil.iter_modules(cpu.__path__):
+    files = [info.name for info in pkgutil.iter_modules(cpu.__path__)]
+    if family is not None:
+        one_of("family", family, tuple(name for name in files if name[0] != "_"))
+        files = [family]
+    for name in files:
         try:
-            module = importlib.import_module(f"{cpu.__name__}.{info.name}")
+            module = importlib.import_module(f"{cpu.__name__}.{name}")
         except ImportError as error:
             raise BackendError(f"Numba cannot be imported ({error}): there is nothing to compile") from error
-        for name in dtypes if hasattr(module, "warmup") else ():
-            module.warmup(name)
+        for each in dtypes if hasattr(module, "warmup") else ():
+            module.warmup(each)
 
 
 @lru_cache

@@ -121,8 +121,12 @@ def test_warmup_calls_each_files_own(monkeypatch):
     numopt.warmup()
     numopt.warmup("float32")
     assert seen == ["float32", "float64", "float32"]
+    numopt.warmup("float64", "toy")
+    assert seen == ["float32", "float64", "float32", "float64"]
     with pytest.raises(InvalidInputError, match="dtype is 'int8'"):
         numopt.warmup("int8")
+    with pytest.raises(InvalidInputError, match="family is 'doll'"):
+        numopt.warmup(family="doll")
 
 
 def test_warmup_without_numba(monkeypatch):
