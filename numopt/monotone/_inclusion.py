@@ -33,6 +33,9 @@ class InclusionResult(Result):
         ``|z - prox(z - eta F(z), eta)| / eta``, recomputed; ``|F(z)|`` without constraints.
     residual_eta : float
         The eta of it: 1 / L.
+    displacement : ndarray of shape (d,) or None
+        The direction of the step that the residual measures, of length 1. Where there is no solution the residual stays
+        above 0, and this tends to the direction in which the iterates leave. None after success, or where it is 0.
     gap : float
         A bound of the duality gap, ``<F(z), z> - min <F(z), z'>`` over the set; inf if the set is unbounded.
     lipschitz : float
@@ -55,6 +58,7 @@ class InclusionResult(Result):
     y: object
     residual: float
     residual_eta: float
+    displacement: object
     gap: float
     lipschitz: float
     step: float
@@ -83,6 +87,7 @@ class Inclusion:
     noise: float = 0.0
     contradictions: int = 0  # of cocoercivity
     told: bool = False
+    last: tuple = (None, None)  # the state certified last, and the step from it
     counts: dict = field(default_factory=lambda: {"n_full": 0, "n_component": 0})
 
     @property
@@ -104,7 +109,11 @@ class Inclusion:
     def residual(self, z, Fz, eta=None):
         """Return the natural residual, a scalar on the device."""
         eta = self.eta if eta is None else eta
-        return self.xp.linalg.vector_norm(z - self.prox(z - eta * Fz, eta)) / eta
+        return self.xp.linalg.vector_norm(self.forward_backward(z, Fz, eta)) / eta
+
+    def forward_backward(self, z, Fz, eta):
+        """Return the step of the forward-backward method; its length over eta is the natural residual."""
+        return self.prox(z - eta * Fz, eta) - z
 
     def gap(self, z, Fz):
         """Return a bound of the duality gap, inf where there is none."""
@@ -150,8 +159,10 @@ class Inclusion:
         """Evaluate F anew at what will be returned."""
         z = self.xp.astype(self.final(state), self.xp.float64)
         Fz = self.full(z)
-        name = "relative_gap" if self.by_gap else "relative_residual"
-        return {name: self.measure(z, Fz), "residual": self.residual(z, Fz), "gap": self.gap(z, Fz)}
+        step = self.forward_backward(z, Fz, self.eta)
+        self.last, residual, gap = (state, step), self.xp.linalg.vector_norm(step) / self.eta, self.gap(z, Fz)
+        name, judged = ("relative_gap", gap) if self.by_gap else ("relative_residual", residual)
+        return {name: judged / self.scale, "residual": residual, "gap": gap}
 
     def final(self, state):
         """Return the point in the caller's dtype."""
@@ -167,10 +178,17 @@ class Inclusion:
         x, y = (None, None) if split is None else (z[:split], z[split:])
         found = common["certificate"]
         return InclusionResult(
-            **common, z=z, x=x, y=y, residual=found["residual"], residual_eta=self.eta, gap=found["gap"],
+            **common, z=z, x=x, y=y, residual=found["residual"], residual_eta=self.eta,
+            displacement=None if common["success"] else self.displacement(state), gap=found["gap"],
             lipschitz=1 / self.eta, step=float(info.get("step", 0.0)), **self.counts,
             epochs=self.counts["n_component"] / self.n, n_restarts=int(info.get("n_restarts", 0)), method=self.method,
         )  # fmt: skip
+
+    def displacement(self, state):
+        """Return the direction of the step from `state`, or None."""
+        at, step = self.last
+        length = host(self.xp.linalg.vector_norm(step)) if at is state else 0.0
+        return self.xp.astype(step / length, self.dtype, copy=False) if 0.0 < length < math.inf else None
 
 
 def inclusion(op, z0, prox, by_gap=False):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numopt import Status
-from numopt.monotone import fixed_point
+from numopt.monotone import fixed_point, monotone_root
 
 METHODS = ["auto", "halpern", "iteration"]
 
@@ -102,3 +102,24 @@ def test_the_looks_are_cheap():
         )
         assert len(calls) <= result.nit + 4 * 66 + 5
         calls.clear()
+
+
+class Plain:
+    """F as it comes, one component."""
+
+    n, dim, lipschitz, kind = 1, 3, 1.0, "cocoercive"
+
+    def __init__(self, full):
+        self.full = full
+
+
+@pytest.mark.parametrize("method", ["auto", "feg", "extragradient"])
+def test_an_operator_without_a_zero_tells_where_it_leads(method):
+    op = Plain(lambda z: np.r_[1.0 + np.logaddexp(0.0, z[0]), z[1:]])
+    result = monotone_root(op, np.ones(3), method=method, max_iter=500, on_failure="ignore")
+    assert not result.success and result.residual > 0.5, result.message
+    np.testing.assert_allclose(result.displacement, [-1.0, 0.0, 0.0], atol=0.2)
+
+
+def test_success_has_no_displacement():
+    assert monotone_root(Plain(lambda z: z - 1.0), np.zeros(3)).displacement is None
