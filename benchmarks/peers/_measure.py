@@ -15,6 +15,7 @@ from typing import Any
 
 LIMIT = 60.0  # seconds a solver may take for one run
 REPEATS = 3
+BRIEF = 0.5  # seconds: short runs are the noisiest
 LATE = "over the limit"  # how a note begins that tells of it
 
 
@@ -54,7 +55,7 @@ def best_of(
     seconds: float = LIMIT,
     enough: float = float("inf"),
 ) -> Timing:
-    """Best of `repeats` runs after one to warm up.
+    """Best of `repeats` runs after one to warm up; of REPEATS at least, as long as they took less than BRIEF in all.
 
     Each run may take `seconds`, and so may all timed runs together: what needs more than a third of it
     runs less often than asked, and `Timing.runs` says so. A first run of more than `enough` seconds is the
@@ -65,7 +66,9 @@ def best_of(
         return Timing(cpu, wall, 1, value)
     cpu = wall = float("inf")
     runs, spent = 0, 0.0
-    while runs < repeats and (runs == 0 or spent + spent / runs <= seconds):
+    while runs < (repeats if spent >= BRIEF else max(repeats, REPEATS)) and (
+        runs == 0 or spent + spent / runs <= seconds
+    ):
         value = None  # let the previous answer go before the next one is made
         value, last_cpu, last_wall = _timed(call, seconds)
         cpu, wall = min(cpu, last_cpu), min(wall, last_wall)

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks.peers import Answer, Figure, Instance, Row, Solver, Table
+from benchmarks.peers import Answer, Figure, Instance, Row, Solver, Table, _measure
 from benchmarks.peers._report import figure_line, text
 from benchmarks.peers._run import compare
 
@@ -160,3 +160,9 @@ def test_lines_of_the_table_are_aligned():
     lines = text(Table(rows)).splitlines()
     assert len({line.index("-") for line in lines[1:]}) == 1
     assert figure_line(Figure("3", "x", "y")).endswith("reported")
+
+
+@pytest.mark.parametrize(("wall", "asked", "runs"), [(0.1, 1, 3), (0.3, 1, 2), (0.6, 1, 1), (0.6, 5, 5), (40.0, 5, 1)])
+def test_brief_runs_are_repeated(monkeypatch, wall, asked, runs):
+    monkeypatch.setattr(_measure, "_timed", lambda call, seconds: (call(), wall, wall))
+    assert _measure.best_of(lambda: 7, asked) == _measure.Timing(wall, wall, runs, 7)
