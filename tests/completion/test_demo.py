@@ -9,7 +9,7 @@ def test_the_demo_solves_certifies_and_draws(monkeypatch, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     from numopt._demo import completion
 
-    monkeypatch.setattr(numopt, "warmup", lambda dtype: None)
+    monkeypatch.setattr(numopt, "warmup", lambda dtype, family: None)
     assert completion.main(step=4, folder=tmp_path) == 0
     out = capsys.readouterr().out
     for topic in ("problem", "solved", "beside", "certain", "picture"):

@@ -9,7 +9,7 @@ def test_the_demo_solves_certifies_and_draws(monkeypatch, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     from numopt._demo import ot
 
-    monkeypatch.setattr(numopt, "warmup", lambda dtype: None)
+    monkeypatch.setattr(numopt, "warmup", lambda dtype, family: None)
     assert ot.main(bits=2, folder=tmp_path) == 0
     out = capsys.readouterr().out
     for topic in ("problem", "solved", "certain", "beside", "picture"):
@@ -35,7 +35,7 @@ def test_the_demo_of_games_solves_certifies_and_draws(monkeypatch, capsys, tmp_p
     pytest.importorskip("matplotlib")
     from numopt._demo import monotone
 
-    monkeypatch.setattr(numopt, "warmup", lambda dtype: None)
+    monkeypatch.setattr(numopt, "warmup", lambda dtype, family: None)
     assert monotone.main(houses=60, folder=tmp_path) == 0
     out = capsys.readouterr().out
     for topic in ("problem", "solved", "certain", "beside", "picture"):

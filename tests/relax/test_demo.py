@@ -9,7 +9,7 @@ def test_the_demo_solves_certifies_and_draws(monkeypatch, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     from numopt._demo import relax
 
-    monkeypatch.setattr(numopt, "warmup", lambda dtype: None)
+    monkeypatch.setattr(numopt, "warmup", lambda dtype, family: None)
     assert relax.main(folder=tmp_path, cells=24, steps=8) == 0
     out = capsys.readouterr().out
     for topic in ("problem", "solved", "certain", "beside", "picture"):
