@@ -207,10 +207,11 @@ def test_huge_and_tiny_numbers(scale):
     assert result.success and np.allclose(result.to_dense() / scale, full, rtol=1e-4)
 
 
-def test_very_rectangular_shapes():
-    X, full = haar(4, 4000, 1, 2.5)
+@pytest.mark.parametrize(("m", "rank"), [(4, 1), (6, 2)])
+def test_very_rectangular_shapes(m, rank):
+    X, full = haar(m, 4000, rank, 2.5)
     for data, target in ((X, full), ((X[1], X[0], X[2], X[3][::-1]), full.T)):
-        result = matrix_completion(data, 1, rng=0, tol=1e-8, on_failure="ignore")
+        result = matrix_completion(data, rank, rng=0, tol=1e-8, on_failure="ignore")
         wide = result.to_dense()
         ok = result.identifiable_rows[:, None] & result.identifiable_cols
         assert np.abs((wide - target)[ok]).max() < 1e-4
