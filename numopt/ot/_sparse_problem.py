@@ -137,15 +137,15 @@ class Problem:
         if f.shape[0] < C.shape[0]:
             empty = xp.nonzero(~o.has_row)[0]
             room = xp.take(xp.take(C, empty, axis=0), o.columns, axis=1) - g
-            f = _merged(xp, o.has_row, f, xp.min(room, axis=1))
+            f = merged(xp, o.has_row, f, xp.min(room, axis=1))
         if g.shape[0] < C.shape[1]:
             empty = xp.nonzero(~o.has_column)[0]
             room = xp.take(C, empty, axis=1) - f[:, None]
-            g = _merged(xp, o.has_column, g, xp.min(room, axis=0))
+            g = merged(xp, o.has_column, g, xp.min(room, axis=0))
         return f, g
 
 
-def _merged(xp, mask, inside, rest):
+def merged(xp, mask, inside, rest):
     """Return the vector with `inside` where the mask holds and `rest`, 0 for infinity, elsewhere."""
     rest = xp.where(xp.isfinite(rest), rest, xp.zeros_like(rest))
     count = xp.cumulative_sum(xp.astype(mask, xp.int64))

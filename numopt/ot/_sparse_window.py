@@ -4,11 +4,15 @@ import math
 from typing import NamedTuple
 
 from numopt._array import host
+from numopt.ot._sparse_problem import merged
 
 _MARGIN = 4.0  # mean excesses of the best entries: how far around a point entries are kept at first ...
 _REACH = 8.0  # ... and at most
 _TRIALS = 20
+_GROWTH = 4.0  # of the reach, after a step that ended there
 _NEGLIGIBLE = 1e-12  # share of the mass
+_STARVING = 0.1  # share of its weight that a row lacks ...
+_LIGHT = 0.1  # ... while it is heavier than this share of the mean error, and columns are lighter
 
 
 class NotFiniteError(ArithmeticError):
@@ -106,10 +110,28 @@ class Window:
             f = -kernels.project(by_rows, -point.t, w, reg, problem.C.shape[1])[0]
             f = xp.where(xp.isfinite(f), f, point.f)  # a row may have no entry left
         else:
-            f = -kernels.threshold(problem.C.T, -point.t, w)
+            f = self._fed(point, -kernels.threshold(problem.C.T, -point.t, w), w)
             self.counts["n_passes"] += 1
         self.move(f, reg, _MARGIN * point.peak)
         return self.at(f, reg)
+
+    def _fed(self, point, f, w):
+        """Return f, where rows that lack mass are raised until columns that have some to give fill them.
+
+        At fixed thresholds the lightest column fills any row: thresholds that then give way by next to nothing
+        leave the row as empty as it was, sweep after sweep.
+        """
+        problem, xp = self.problem, self.problem.xp
+        n, m = problem.C.shape
+        light = _LIGHT * point.error
+        starving = (point.residual > _STARVING * problem.a) & (problem.a > light / n)
+        rows, columns = xp.nonzero(starving)[0], xp.nonzero(problem.b > light / m)[0]
+        if rows.shape[0] == 0 or columns.shape[0] == m:
+            return f
+        C = xp.take(xp.take(problem.C, rows, axis=0), columns, axis=1)
+        raised = -problem.kernels.threshold(C.T, -xp.take(point.t, columns), xp.take(w, rows))
+        raised = xp.where(xp.isfinite(raised), xp.maximum(raised, f[rows]), f[rows])  # all pairs may be forbidden
+        return merged(xp, starving, raised, f[xp.nonzero(~starving)[0]])
 
     def search(self, point, d, reg, k, longest):
         """Return the point of a line search along the ascent direction d, or None.
@@ -134,7 +156,7 @@ class Window:
                 high_slope *= 0.5 if side > 0 else 1.0
                 low, low_slope, side, best = t, trial.slope, 1, trial
                 if t >= longest:
-                    self.stretch *= 2
+                    self.stretch *= _GROWTH
                     return best
             else:
                 low_slope *= 0.5 if side < 0 else 1.0
