@@ -15,6 +15,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 _MAX_INDEX = 2**31 - 1
 _NUMPY = compat.array_namespace(np.empty(0))
+_DOUBLE = np.dtype(float)
 
 
 def is_array(x):
@@ -59,6 +60,23 @@ def namespace(*arrays, **named):
             )
         found, owner = xp, name
     return found or _NUMPY
+
+
+def shared(arrays):
+    """Return (namespace, device, dtype to compute in) of checked arrays by name, which must be of one library."""
+    for x in arrays.values():
+        if type(x) is not np.ndarray or x.dtype is not _DOUBLE:
+            break
+    else:  # what most calls pass: no question is open
+        return _NUMPY, "cpu", _NUMPY.float64
+    xp, (first, *others) = namespace(**arrays), arrays
+    for name in others:
+        if device(arrays[name]) != device(arrays[first]):
+            raise InvalidTypeError(
+                f"{first} is on {device(arrays[first])} and {name} on {device(arrays[name])}: all arrays of a call "
+                f"must be on one device; move one of them"
+            )
+    return xp, device(arrays[first]), float_dtype(xp, **arrays)
 
 
 def _arguments(arrays, named):

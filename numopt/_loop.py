@@ -180,8 +180,10 @@ class _Loop:
     def history(self):
         records = self.records
         if records and all(record.keys() == records[0].keys() for record in records):
-            columns = zip(*(record.values() for record in records), strict=True)
-            return {name: np.array(column) for name, column in zip(records[0], columns, strict=True)}
+            columns = np.array([tuple(record.values()) for record in records]).T.copy()
+            named = dict(zip(records[0], columns, strict=True))
+            named["nit"] = np.array([record["nit"] for record in records])
+            return named
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([record.get(name, math.nan) for record in records]) for name in names}
 

@@ -30,9 +30,9 @@ class Status(IntEnum):
         A run that was merely cut short or stuck has converged all the same if the certificate says so,
         and none has if it does not.
         """
-        if met and self in _CUT_SHORT:
-            return Status.CONVERGED
-        return Status.STALLED if self == Status.CONVERGED and not met else self
+        if self is Status.CONVERGED:
+            return self if met else Status.STALLED
+        return Status.CONVERGED if met and self in _CUT_SHORT else self
 
 
 _CUT_SHORT = {Status.MAX_ITER, Status.TIME_LIMIT, Status.STALLED, Status.BREAKDOWN, Status.PRECISION}
