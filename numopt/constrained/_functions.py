@@ -22,12 +22,23 @@ class Asked:
         ``call(x, *more)``, the caller's.
     read : callable
         ``read(answer, x)`` returns the answer, checked.
+
+    Attributes
+    ----------
+    plain : tuple of int or None
+        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `seen`.
     """
 
-    __slots__ = ("call", "kind", "read", "space")
+    __slots__ = ("call", "kind", "plain", "read", "space")
 
     def __init__(self, space, kind, call, read=lambda answer, x: answer):
-        self.space, self.kind, self.call, self.read = space, kind, call, read
+        self.space, self.kind, self.call, self.read, self.plain = space, kind, call, read, None
+
+    def seen(self, answer, value):
+        """Return what was read from an answer; if nothing had to be done, later ones of its kind are but copied."""
+        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == value.shape:
+            self.plain = value.shape
+        return value
 
     def __call__(self, x, *more):
         return self.space.ask((self,), x, (more,))[0]
@@ -57,14 +68,18 @@ class Space:
         Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
         each leaves cold caches behind, so what else there is to do waits for the last one.
         """
-        answers, counts, before, began = [], self.counts, self.seconds, perf_counter()
+        answers, counts, native, before, began = [], self.counts, self.native, self.seconds, perf_counter()
         for one in asked:
             counts[one.kind] += 1
             y = x.copy() if self.numpy else self.copied(x)
             answers.append(one.call(y) if more is None else one.call(y, *more[len(answers)]))
         self.seconds = before + perf_counter() - began
         for i, one in enumerate(asked):
-            answers[i] = one.read(answers[i], x)
+            answer = answers[i]
+            if one.plain and type(answer) is np.ndarray and answer.dtype is native and answer.shape == one.plain:
+                answers[i] = answer.copy()
+            else:
+                answers[i] = one.read(answer, x)
         return answers
 
     def finite(self, c):
@@ -93,8 +108,6 @@ class Space:
 
     def vector(self, name, value, size=None):
         """Return a fresh vector; scalars and matrices of one row or column count as vectors."""
-        if type(value) is np.ndarray and value.dtype is self.native and value.shape == (size,):
-            return value.copy()
         if not (type(value) is np.ndarray and self.numpy and value.dtype == self.dtype and value.ndim == 1):
             value = self._dense(name, value)
             if value.ndim != 1 and max(value.shape, default=1) == value.size:
@@ -109,8 +122,6 @@ class Space:
 
     def matrix(self, name, value, shape):
         """Return a fresh matrix: dense, a SciPy CSR array, or an operator with ``matvec`` as it is."""
-        if type(value) is np.ndarray and value.dtype is self.native and value.shape == shape:
-            return value.copy()
         if _array.is_sparse(value):
             if not self.numpy:
                 raise InvalidTypeError(

@@ -20,8 +20,8 @@ class Layout:
     ----------
     x0 : array of shape (n,)
         The start, of free variables alone.
-    lower, upper : ndarray of shape (n,)
-        Their bounds, on the host.
+    lower, upper : ndarray of shape (n,) or None
+        Their bounds, on the host; None without any.
     low, high : ndarray of shape (m,)
         Bounds of the rows, in the inner order, on the host.
     m_user, m, n_eq : int
@@ -30,10 +30,7 @@ class Layout:
 
     def __init__(self, space, x0, lower, upper):
         self.space, self.xp, self.whole, self.free = space, space.xp, x0, None
-        self.bounded = lower is not None
-        if not self.bounded:
-            lower, upper = np.full(x0.shape[0], -math.inf), np.full(x0.shape[0], math.inf)
-        elif (fixed := lower == upper).any():
+        if lower is not None and (fixed := lower == upper).any():
             if fixed.all():
                 raise InvalidInputError(
                     "bounds fix every variable: at least one free one is expected; nothing to solve"
@@ -43,24 +40,23 @@ class Layout:
             self.whole = self.xp.where(self.is_free, x0, self.move(lower))
             x0, lower, upper = self.reduced(x0), lower[~fixed], upper[~fixed]
         self.x0, self.lower, self.upper = x0, lower, upper
-        self.bounded = self.bounded and bool(np.isfinite(lower).any() or np.isfinite(upper).any())
+        self.bounded = lower is not None and bool(np.isfinite(lower).any() or np.isfinite(upper).any())
 
     def read_rows(self, blocks):
         """Order the rows by their bounds; the sizes of the blocks are known by now."""
         low = _joined([spread(f"{block.label}.lb", block.low, block.size) for block in blocks])
         high = _joined([spread(f"{block.label}.ub", block.high, block.size) for block in blocks])
-        if not (low <= high).all():
-            i = np.flatnonzero(low > high)[0]
-            raise InvalidInputError(
-                f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: lower <= upper is expected; "
-                f"swap or loosen them"
-            )
-        equal = low == high
         self.m_user, self.order, self.target = low.size, None, None
-        if equal.all():
+        if low.tobytes() == high.tobytes() or (equal := low == high).all():  # bytes are soon compared
             self.rows, self.n_eq, self.m = np.arange(low.size), low.size, low.size
             self.low, self.high = low, high
         else:
+            if not (low <= high).all():
+                i = np.flatnonzero(low > high)[0]
+                raise InvalidInputError(
+                    f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: lower <= upper is "
+                    f"expected; swap or loosen them"
+                )
             kind = np.where(equal, 0, np.where(np.isfinite(high - low), 1, 2))
             kind = np.where(np.isfinite(low) | np.isfinite(high), kind, 3)
             self.rows = np.argsort(kind, kind="stable")[: int((kind < 3).sum())]
@@ -68,11 +64,13 @@ class Layout:
             self.low, self.high = low[self.rows], high[self.rows]
             if self.m < self.m_user or (self.rows[1:] < self.rows[:-1]).any():
                 self.order = self.move(self.rows, self.xp.int64)
-        if self.low[: self.n_eq].any():
+        if np.count_nonzero(self.low[: self.n_eq]):
             self.target = self.move(self.low[: self.n_eq])
 
     def move(self, values, dtype=None):
         """Bring host data to where the variables live."""
+        if dtype is None and values.dtype is self.space.native:
+            return values
         return _array.like(self.xp, values, self.space.device, dtype or self.space.dtype)
 
     # ---------------------------------------------------------------- variables
@@ -154,7 +152,7 @@ def spread(name, side, size):
     side = np.asarray(side, float)
     if side.size not in (1, size):
         raise InvalidInputError(f"{name} has {side.size} entries: 1 or {size} are expected; give one for each row")
-    if np.isnan(side).any():
+    if math.isnan(np.vdot(side, side)):
         raise InvalidInputError(f"{name} holds NaN: numbers or infinities are expected; use inf for no bound")
     if side.shape == (size,):
         return side

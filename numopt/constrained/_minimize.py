@@ -153,7 +153,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         rng = _array.default_rng(rng)
     checks = Checks({"x0": x0})
     x0 = checks.vector("x0")
-    checks.settle()
+    checks.settle(told=False)
     space = Space(checks.xp, checks.device, checks.dtype)
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
     lower, upper = read_bounds(x0, bounds)
@@ -234,12 +234,15 @@ def _finisher(p, kkt, sketched):
 
     def finish(state, info, common):
         p.derive(state.point)
-        counts = {kind: calls for kind, calls in p.space.counts.items() if kind}
+        counts = p.space.counts.copy()
+        del counts[""]
         z_lower, z_upper = bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
         v = [rows[at] for _, at in p.block_rows]
         x = p.layout.full(state.x)
-        gradient = state.point.g / p.sf if p.layout.free is None else p.objective.gradient(x)
+        gradient = p.objective.gradient(x) if p.layout.free is not None else state.point.g
+        if p.sf != 1.0 and p.layout.free is None:
+            gradient = gradient / p.sf
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")
         order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
         return ConstrainedResult(

@@ -6,8 +6,7 @@ over the variables that are not fixed, with f and c scaled so that no gradient i
 """
 
 import math
-from contextlib import nullcontext
-from itertools import accumulate
+from functools import cached_property
 
 import numpy as np
 
@@ -47,14 +46,24 @@ class Problem:
         f, c = self._first(self.layout.full(x0))
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
-        self.l, self.u = self.layout.move(self.layout.lower), self.layout.move(self.layout.upper)
         self.bounded = self.layout.bounded or self.m > self.n_eq
         self.sf, self.sc = 1.0, None
         self._scale(self.derive(Point(x0, f, self._rows(c), True)), scaled)
-        ends = accumulate(block.size for block in blocks)
-        self.block_rows = [(block, slice(end - block.size, end)) for block, end in zip(blocks, ends, strict=True)]
+        self.block_rows, end = [], 0
+        for block in blocks:
+            self.block_rows.append((block, slice(end, end := end + block.size)))
         self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
         self.secant = self._secant()
+
+    @cached_property
+    def l(self):  # noqa: E743
+        lower = self.layout.lower
+        return self.layout.move(np.full(self.n, -math.inf) if lower is None else lower)
+
+    @cached_property
+    def u(self):
+        upper = self.layout.upper
+        return self.layout.move(np.full(self.n, math.inf) if upper is None else upper)
 
     def _first(self, full):
         """Evaluate all at the start."""
@@ -71,19 +80,22 @@ class Problem:
         # a caller's preconditioner knows the problem as it is
         by_products = isinstance(start.J, Operator) or self.objective.products is not None
         scaled = scaled and not by_products
-        # plain kernels do where nothing is factored: a compiler in memory would outweigh the vectors
-        with use_kernels("portable") if by_products else nullcontext():
+        if by_products:  # plain kernels do where nothing is factored: a compiler in memory would outweigh the vectors
+            with use_kernels("portable"):
+                self.k = kernels("constrained", self.xp)
+        else:
             self.k = kernels("constrained", self.xp)
         e, low, high = self.n_eq, self.layout.low, self.layout.high
         self.sf, scales = chosen_scales(self.xp, start, scaled)
         if scales is not None:
             self.sc, low, high = self.layout.move(scales), low * scales, high * scales
-        if self.layout.target is not None:  # equality rows less their right-hand sides
+        if e == self.m:  # equality rows less their right-hand sides
+            low = high = np.zeros(e)
+        elif self.layout.target is not None:
             low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
         self.low, self.high = self.layout.move(low), self.layout.move(high)
         self.cl, self.cu = self.low[e:], self.high[e:]
-        self.row_scales = self.layout.move(np.ones(self.m)) if self.sc is None else self.sc
-        self._no_rows = self.xp.zeros((0, self.n), dtype=self.space.dtype, device=self.space.device)
+        self.row_scales = self.layout.move(np.zeros(self.m) + 1.0) if self.sc is None else self.sc
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
 
     def _rescaled(self, start):
@@ -190,7 +202,8 @@ class Problem:
         """Return (g, J) of which kernels form g + J^T lam: where J is not dense, the sum and no rows."""
         if type(point.J) is np.ndarray or _array.is_array(point.J):
             return point.g, point.J
-        return self.lagrangian_gradient(point, lam), self._no_rows
+        none = self.xp.zeros((0, self.n), dtype=self.space.dtype, device=self.space.device)
+        return self.lagrangian_gradient(point, lam), none
 
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""

@@ -1,6 +1,7 @@
 """What the constrained solvers return."""
 
 from numopt._result import Result, result_class
+from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
 from numopt.constrained._operator import transposed_times
 from numopt.exceptions import NumoptWarning, warn
@@ -68,8 +69,11 @@ class ConstrainedResult(Result):
 
 def bound_multipliers(p, state):
     """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
-    xp, layout, zero = p.xp, p.layout, 0.0 * state.x
-    zl, zu = (zero if z is None else z / p.sf for z in (state.zl, state.zu))
+    if state.zl is None:
+        zl, zu = 0.0 * state.x, 0.0 * state.x
+    else:
+        zl, zu = state.zl / p.sf, state.zu / p.sf
+    xp, layout = p.xp, p.layout
     if layout.free is None:
         return zl, zu
     full, v = p.caller_view(state)
@@ -87,8 +91,6 @@ def second_order(p, kkt, state):
     Bounds enter through their multipliers over their distances, as in the barrier method: an active bound with a
     positive multiplier is nearly infinite curvature.
     """
-    from numopt.constrained._krylov import Products
-
     if p.secant is not None or isinstance(kkt.inner, Products):
         return "not verified"
     xp, e = p.xp, p.n_eq

@@ -13,7 +13,11 @@ _LARGEST_GRADIENT = 100.0  # at the start, after scaling
 
 def chosen_scales(xp, start, scaled):
     """Return the scale of f and those of the rows, on the host, or None for ones; check derivatives at the start."""
-    largest = _array.host(abs(start.g).max() if type(start.g) is np.ndarray else xp.max(xp.abs(start.g)))
+    if type(start.g) is type(start.J) is np.ndarray:  # mostly the sums of the squares tell
+        J, most = start.J.reshape(-1), _LARGEST_GRADIENT**2
+        if start.g.dot(start.g) <= most and J.dot(J) <= most:  # not for NaN
+            return 1.0, None
+    largest = _array.host(xp.max(xp.abs(start.g)))
     if not math.isfinite(largest):
         all_finite("the gradient of fun at x0", start.g)
     sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8) if scaled else 1.0

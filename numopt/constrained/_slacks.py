@@ -4,6 +4,8 @@ from numopt import _array
 from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 
+_LARGEST = 1e3  # larger multipliers are no good to start from
+
 
 class Interior:
     """Variables w = (x, s) between bounds, and the linear systems over (x, s, lam)."""
@@ -97,6 +99,8 @@ def least_squares_multipliers(p, kkt, point, z=None):
         kkt.factor(H, point.J, 1.0, d + 1e-8)
         found = kkt.direction(g, c)
     lam, size = found[1], found[4]
+    if size <= _LARGEST**2:
+        return lam
     largest = _array.host(xp.max(xp.abs(lam)))
     finite(largest + size, "the largest multiplier at the start")
-    return lam if largest <= 1e3 else 0.0 * lam
+    return lam if largest <= _LARGEST else 0.0 * lam
