@@ -1,29 +1,27 @@
 """Objective and constraints in any form that scipy takes, as functions with derivatives."""
 
+from functools import partial
+
 import numpy as np
 
 from numopt import _array
 from numopt._check import one_of
-from numopt.constrained._functions import SCHEMES, Asked, differences
-from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning, warn
+from numopt.constrained._asked import (
+    Asked,
+    Gradient,
+    Hessian,
+    Jacobian,
+    KeptGradient,
+    Raw,
+    Value,
+    ValueAndGradient,
+    Values,
+)
+from numopt.constrained._functions import SCHEMES, differences
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
-class _Symmetric:
-    """Looks at the first Hessian: if it is not symmetric it says so, and then makes every one so."""
-
-    skew = None
-
-    def symmetric(self, asked, answer, H, name):
-        """Return H, read from an answer, or its symmetric part."""
-        if self.skew is None and not hasattr(H, "matvec"):
-            self.skew = not is_symmetric(H)
-            if self.skew:
-                warn(f"{name} returned a matrix that is not symmetric: (H + H^T) / 2 is used; see check_derivatives",
-                     NumoptWarning)  # fmt: skip
-        return (H + H.T) / 2 if self.skew and not hasattr(H, "matvec") else asked.seen(answer, H)
-
-
-class Objective(_Symmetric):
+class Objective:
     """f with its gradient and, where the caller has one, its Hessian.
 
     Attributes
@@ -38,92 +36,60 @@ class Objective(_Symmetric):
         def of(function):
             return (lambda x, *more: function(x, *more, *args)) if args else function
 
-        self.space, fun = space, of(_function("fun", fun))
-        self.pair = None, None  # the point where fun returned its gradient too, and that gradient
+        fun = of(_function("fun", fun))
         self.joint, self.jac = jac is True, None if jac is True else _derivative("jac", jac)
         self.products = None if hessp is None or hess is not None else _function("hessp", hessp)
         self.hess, self.learns = _hessian("hess", hess) if self.products is None else (None, "")
-        self.value = Asked(space, "nfev", fun, self._read_value)
+        self.value = ValueAndGradient(space, "nfev", fun, "fun") if self.joint else Value(space, "nfev", fun, "fun")
         if self.joint:
-            self.gradient = Asked(space, "", lambda x: None, self._joint_gradient)
+            gradient = KeptGradient(space, self.value)
         elif isinstance(self.jac, str):
-            one = Asked(space, "nfev", fun, self._read_one)
-            self.gradient = Asked(space, "", lambda x: differences(space, one, x, self.jac)[0, :])
+            raw, scheme = Raw(space, "nfev", fun), self.jac
+            gradient = Asked(space, "", lambda x: differences(space, raw, x, scheme)[0, :])
         else:
-            self.gradient = Asked(space, "njev", of(self.jac), self._read_gradient)
+            gradient = Gradient(space, "njev", of(jac), "jac")
+        self.gradient = gradient
         if callable(self.hess):
-            self.hessian = Asked(space, "nhev", of(self.hess), self._read_hessian)
+            self.hessian = Hessian(space, of(hess), "hess")
         elif self.hess is None:  # there is none, or it is a matter of products
             self.hessian = Asked(space, "", lambda x: None)
         else:
-            self.hessian = Asked(space, "", lambda x: differences(space, self.gradient, x, self.hess))
+            self.hessian = Asked(space, "", lambda x: differences(space, gradient, x, hess))
         if self.products is not None:
-            self.product = Asked(space, "nhev", of(self.products), self._read_product)
-
-    def _read_value(self, f, x):
-        if self.joint:
-            f, g = f
-            self.pair = x, self.space.vector("fun (its gradient)", g, x.shape[0])
-        return self.space.scalar("fun", f)
-
-    def _read_one(self, f, x):
-        """Return f as a vector of one entry, for differences."""
-        return self.space.xp.reshape(self.space.xp.asarray(f, device=self.space.device), (1,))
-
-    def _joint_gradient(self, _, x):
-        if self.pair[0] is not x:
-            self.value(x)
-        return self.pair[1]
-
-    def _read_gradient(self, g, x):
-        return self.gradient.seen(g, self.space.vector("jac", g, x.shape[0]))
-
-    def _read_hessian(self, H, x):
-        return self.symmetric(self.hessian, H, self.space.matrix("hess", H, (x.shape[0],) * 2), "hess")
-
-    def _read_product(self, Hp, x):
-        return self.space.vector("hessp", Hp, x.shape[0])
+            self.product = Gradient(space, "nhev", of(self.products), "hessp")
 
 
-class Block(_Symmetric):
+class Block:
     """One constraint of the caller: some rows of c with Jacobian and, where there is one, Hessian of v.c."""
 
     def __init__(self, space, label, fun, jac, hess, low, high):
-        self.space, self.label = space, label
-        self.jac, (self.hess, self.learns) = jac, hess
-        self.low, self.high, self.size = low, high, None
-        self.value = Asked(space, "ncev", fun, self._read_value)
+        self.label, self.jac, (self.hess, self.learns) = label, jac, hess
+        self.low, self.high = low, high
+        self.value = Values(space, "ncev", fun, f"{label}.fun")
         if isinstance(jac, str):
-            raw = Asked(space, "ncev", fun, self._read_raw)
-            self.jacobian = Asked(space, "", lambda x: differences(space, raw, x, jac))
+            raw = Raw(space, "ncev", fun)
+            jacobian = Asked(space, "", lambda x: differences(space, raw, x, jac))
         else:
-            self.jacobian = Asked(space, "njev", jac, self._read_jacobian)
-        if isinstance(self.hess, str):
-            self.hessian = Asked(space, "", self._differences)
+            jacobian = Jacobian(space, jac, f"{label}.jac", self.value)
+        self.jacobian, scheme = jacobian, self.hess
+        if isinstance(scheme, str):
+            self.hessian = Asked(space, "", lambda x, v: _curvature(space, jacobian, x, v, scheme))
         else:
-            self.hessian = Asked(space, "nhev", self.hess, self._read_hessian)
+            self.hessian = Hessian(space, scheme, f"{label}.hess")
 
-    def _read_value(self, c, x):
-        values = self.value.seen(c, self.space.vector(f"{self.label}.fun", c, self.size))
-        self.size = values.shape[0]
-        return values
+    @property
+    def size(self):
+        return self.value.size
 
-    def _read_jacobian(self, J, x):
-        return self.jacobian.seen(J, self.space.matrix(f"{self.label}.jac", J, (self.size, x.shape[0])))
 
-    def _read_hessian(self, H, x):
-        name = f"{self.label}.hess"
-        return self.symmetric(self.hessian, H, self.space.matrix(name, H, (x.shape[0],) * 2), name)
+def _curvature(space, jacobian, x, v, scheme):
+    """Return the Hessian of v.c by differences."""
 
-    def _read_raw(self, c, x):
-        return self.space.xp.reshape(self.space.xp.asarray(c, device=self.space.device), (-1,))
+    def gradient(y):
+        J = jacobian(y)
+        return v @ J if _array.is_array(J) else J.T @ v
 
-    def _differences(self, x, v):
-        def gradient(y):
-            J = self.jacobian(y)
-            return v @ J if _array.is_array(J) else J.T @ v
-
-        return differences(self.space, gradient, x, self.hess)
+    return differences(space, gradient, x, scheme)
 
 
 class LinearBlock(Block):
@@ -140,26 +106,20 @@ class LinearBlock(Block):
         values = self.A.data if _array.is_sparse(self.A) else self.A
         if not _array.host(space.xp.all(space.xp.isfinite(values))):
             raise InvalidInputError(f"{label}.A holds NaN or infinity: finite numbers are expected; replace them")
-        self.size = A.shape[0]
-        self.value, self.jacobian = Asked(space, "", self._product), Asked(space, "", lambda x: self.A)
+        self.value, A = Asked(space, "", partial(_product, label, self.A)), self.A
+        self.jacobian = Asked(space, "", lambda x: A)
 
-    def _product(self, x):
-        if self.A.shape[1] != x.shape[0]:
-            raise InvalidInputError(
-                f"{self.label}.A has shape {self.A.shape}: {x.shape[0]} columns are expected, as many as x0 has entries"
-            )
-        return self.A @ x
+    @property
+    def size(self):
+        return self.A.shape[0]
 
 
-def is_symmetric(H):
-    """Say whether a matrix, dense or sparse, is symmetric up to 1e-8 of its largest entry."""
-    if _array.is_sparse(H):
-        return bool(abs(H - H.T).max() <= 1e-8 * abs(H).max()) if H.nnz else True
-    if type(H) is np.ndarray and H.tobytes() == H.T.tobytes():  # for small ones ten times as fast as differences
-        return True
-    xp = _array.namespace(H)
-    off, size = _array.host(xp.max(xp.abs(H - H.T)), xp.max(xp.abs(H)))
-    return not off > max(1e-8, 10 * float(xp.finfo(H.dtype).eps)) * size
+def _product(label, A, x):
+    if A.shape[1] != x.shape[0]:
+        raise InvalidInputError(
+            f"{label}.A has shape {A.shape}: {x.shape[0]} columns are expected, as many as x0 has entries"
+        )
+    return A @ x
 
 
 def read_constraints(space, constraints):

@@ -11,39 +11,6 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 SCHEMES = ("2-point", "3-point", "cs")
 
 
-class Asked:
-    """A function of the caller that answers at x: called by itself, or together with others by `Space.ask`.
-
-    Parameters
-    ----------
-    kind : str
-        What a call counts as; "" where nothing is counted, because `call` asks others.
-    call : callable
-        ``call(x, *more)``, the caller's.
-    read : callable
-        ``read(answer, x)`` returns the answer, checked.
-
-    Attributes
-    ----------
-    plain : tuple of int or None
-        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `seen`.
-    """
-
-    __slots__ = ("call", "kind", "plain", "read", "space")
-
-    def __init__(self, space, kind, call, read=lambda answer, x: answer):
-        self.space, self.kind, self.call, self.read, self.plain = space, kind, call, read, None
-
-    def seen(self, answer, value):
-        """Return what was read from an answer; if nothing had to be done, later ones of its kind are but copied."""
-        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == value.shape:
-            self.plain = value.shape
-        return value
-
-    def __call__(self, x, *more):
-        return self.space.ask((self,), x, (more,))[0]
-
-
 class Space:
     """Where the variables live: the library, device and dtype that every answer must have.
 

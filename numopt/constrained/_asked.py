@@ -1,0 +1,161 @@
+"""The functions of the caller, each with what it takes to read its answers.
+
+Nothing here knows the objective or the constraint that it belongs to: what is known of a function lies with it, so that
+no circle keeps a finished problem in memory.
+"""
+
+import numpy as np
+
+from numopt import _array
+from numopt.exceptions import NumoptWarning, warn
+
+
+class Asked:
+    """A function that answers at x: called by itself, or together with others by `Space.ask`.
+
+    Parameters
+    ----------
+    kind : str
+        What a call counts as; "" where nothing is counted, because `call` asks others.
+    call : callable
+        ``call(x, *more)``, the caller's.
+    name : str
+        What messages call it.
+
+    Attributes
+    ----------
+    plain : tuple of int or None
+        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `seen`.
+    """
+
+    __slots__ = ("call", "kind", "name", "plain", "space")
+
+    def __init__(self, space, kind, call, name=""):
+        self.space, self.kind, self.call, self.name, self.plain = space, kind, call, name, None
+
+    def read(self, answer, x):
+        """Return the answer, checked; here it comes from others, which have done that."""
+        return answer
+
+    def seen(self, answer, value):
+        """Return what was read from an answer; if nothing had to be done, later ones of its kind are but copied."""
+        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == value.shape:
+            self.plain = value.shape
+        return value
+
+    def __call__(self, x, *more):
+        return self.space.ask((self,), x, (more,))[0]
+
+
+class Value(Asked):
+    """A scalar."""
+
+    __slots__ = ()
+
+    def read(self, answer, x):
+        return self.space.scalar(self.name, answer)
+
+
+class ValueAndGradient(Asked):
+    """A scalar and its gradient, which is kept with its point."""
+
+    __slots__ = ("pair",)
+
+    def read(self, answer, x):
+        f, g = answer
+        self.pair = x, self.space.vector(f"{self.name} (its gradient)", g, x.shape[0])
+        return self.space.scalar(self.name, f)
+
+
+class KeptGradient(Asked):
+    """The gradient that came with a value."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, space, of):
+        super().__init__(space, "", lambda x: None)
+        self.of = of
+
+    def read(self, answer, x):
+        if self.of.pair[0] is not x:
+            self.of(x)
+        return self.of.pair[1]
+
+
+class Gradient(Asked):
+    """A vector as long as x."""
+
+    __slots__ = ()
+
+    def read(self, answer, x):
+        return self.seen(answer, self.space.vector(self.name, answer, x.shape[0]))
+
+
+class Values(Asked):
+    """A vector, of whatever size the first one has."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, space, kind, call, name):
+        super().__init__(space, kind, call, name)
+        self.size = None
+
+    def read(self, answer, x):
+        values = self.seen(answer, self.space.vector(self.name, answer, self.size))
+        self.size = values.shape[0]
+        return values
+
+
+class Raw(Asked):
+    """A vector of any dtype, for differences."""
+
+    __slots__ = ()
+
+    def read(self, answer, x):
+        xp = self.space.xp
+        return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
+
+
+class Jacobian(Asked):
+    """A matrix with a row for each of the values `of`."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, space, call, name, of):
+        super().__init__(space, "njev", call, name)
+        self.of = of
+
+    def read(self, answer, x):
+        return self.seen(answer, self.space.matrix(self.name, answer, (self.of.size, x.shape[0])))
+
+
+class Hessian(Asked):
+    """A symmetric matrix. If the first one is not, a warning says so, and then all are made so."""
+
+    __slots__ = ("skew",)
+
+    def __init__(self, space, call, name):
+        super().__init__(space, "nhev", call, name)
+        self.skew = None
+
+    def read(self, answer, x):
+        H = self.space.matrix(self.name, answer, (x.shape[0],) * 2)
+        if hasattr(H, "matvec"):
+            return H
+        if self.skew is None:
+            self.skew = not is_symmetric(H)
+            if self.skew:
+                warn(f"{self.name} returned a matrix that is not symmetric: (H + H^T) / 2 is used; see "
+                     f"check_derivatives", NumoptWarning)  # fmt: skip
+        return (H + H.T) / 2 if self.skew else self.seen(answer, H)
+
+
+def is_symmetric(H):
+    """Say whether a matrix, dense or sparse, is symmetric up to 1e-8 of its largest entry."""
+    if _array.is_sparse(H):
+        return bool(abs(H - H.T).max() <= 1e-8 * abs(H).max()) if H.nnz else True
+    if type(H) is np.ndarray and H.tobytes() == H.T.tobytes():  # for small ones ten times as fast as differences
+        return True
+    xp = _array.namespace(H)
+    off, size = _array.host(xp.max(xp.abs(H - H.T)), xp.max(xp.abs(H)))
+    return not off > max(1e-8, 10 * float(xp.finfo(H.dtype).eps)) * size
