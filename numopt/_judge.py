@@ -43,6 +43,15 @@ class Judge:
 
     def best(self, state, start):
         """Return (certificate, state) of the best iterate: `state`, a kept one, or at worst `start`."""
+        if not first(self.certified[0]) <= self.tol:
+            self._look_again(state, start)
+        certificate, candidate = self.certified
+        for value in certificate.values():
+            if value != value:
+                return {k: math.inf if v != v else v for k, v in certificate.items()}, candidate
+        return certificate, candidate
+
+    def _look_again(self, state, start):
         for candidate, claim in ((state, -math.inf), reversed(self.promising)):
             known = first(self.certified[0])
             if candidate is not None and known > self.tol and claim < known:
@@ -51,8 +60,6 @@ class Judge:
                     self.certified = certificate, candidate
         if self.certified[1] is None and start is not None:
             self.certified = floats(self.certify(start)), start
-        certificate, candidate = self.certified
-        return {k: math.inf if math.isnan(v) else v for k, v in certificate.items()}, candidate
 
     def _stagnant(self, measure):
         self._checks += 1
@@ -90,6 +97,9 @@ def first(certificate):
 
 def floats(named):
     """Bring a dict of scalars to the host in one transfer."""
-    if all(type(value) is float for value in named.values()):
+    for value in named.values():
+        if type(value) is not float:
+            break
+    else:
         return named
     return dict(zip(named, host(*named.values(), 0.0), strict=False))  # 0.0: always a tuple

@@ -168,8 +168,10 @@ class _Loop:
         (name, value), tol = next(iter(certificate.items())), self.judge.tol
         status = status.given(value <= tol)
         message = f"{status.sentence(reason)}; {name} = {value:.3g}, tol = {tol:.3g}, {self.nit} iterations"
-        common = {"success": status == Status.CONVERGED, "status": status, "message": message}
-        common |= {
+        common = {
+            "success": status is Status.CONVERGED,
+            "status": status,
+            "message": message,
             "nit": self.nit,
             "time": self.clock(),
             "certificate": certificate,
@@ -179,13 +181,16 @@ class _Loop:
 
     def history(self):
         records = self.records
-        if records and all(record.keys() == records[0].keys() for record in records):
-            columns = np.array([tuple(record.values()) for record in records]).T.copy()
-            named = dict(zip(records[0], columns, strict=True))
-            named["nit"] = np.array([record["nit"] for record in records])
-            return named
-        names = dict.fromkeys(name for record in records for name in record)
-        return {name: np.array([record.get(name, math.nan) for record in records]) for name in names}
+        if not records:
+            return {}
+        names = records[0].keys()
+        for record in records:
+            if record.keys() != names:
+                names = dict.fromkeys(name for record in records for name in record)
+                records = [{name: record.get(name, math.nan) for name in names} for record in records]
+                break
+        columns = np.array([[*record.values()] for record in records]).T.copy()
+        return dict(zip(names, columns, strict=True)) | {"nit": columns[0].astype(int)}
 
     def clock(self):
         return perf_counter() - self.began - self.paused
