@@ -28,10 +28,10 @@ class Asked:
         The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `seen`.
     """
 
-    __slots__ = ("call", "kind", "name", "plain", "space")
+    plain = None
 
     def __init__(self, space, kind, call, name=""):
-        self.space, self.kind, self.call, self.name, self.plain = space, kind, call, name, None
+        self.space, self.kind, self.call, self.name = space, kind, call, name
 
     def read(self, answer, x):
         """Return the answer, checked; here it comes from others, which have done that."""
@@ -50,8 +50,6 @@ class Asked:
 class Value(Asked):
     """A scalar."""
 
-    __slots__ = ()
-
     def read(self, answer, x):
         return self.space.scalar(self.name, answer)
 
@@ -59,7 +57,7 @@ class Value(Asked):
 class ValueAndGradient(Asked):
     """A scalar and its gradient, which is kept with its point."""
 
-    __slots__ = ("pair",)
+    pair = None, None
 
     def read(self, answer, x):
         f, g = answer
@@ -69,8 +67,6 @@ class ValueAndGradient(Asked):
 
 class KeptGradient(Asked):
     """The gradient that came with a value."""
-
-    __slots__ = ("of",)
 
     def __init__(self, space, of):
         super().__init__(space, "", lambda x: None)
@@ -85,8 +81,6 @@ class KeptGradient(Asked):
 class Gradient(Asked):
     """A vector as long as x."""
 
-    __slots__ = ()
-
     def read(self, answer, x):
         return self.seen(answer, self.space.vector(self.name, answer, x.shape[0]))
 
@@ -94,11 +88,7 @@ class Gradient(Asked):
 class Values(Asked):
     """A vector, of whatever size the first one has."""
 
-    __slots__ = ("size",)
-
-    def __init__(self, space, kind, call, name):
-        super().__init__(space, kind, call, name)
-        self.size = None
+    size = None
 
     def read(self, answer, x):
         values = self.seen(answer, self.space.vector(self.name, answer, self.size))
@@ -109,21 +99,15 @@ class Values(Asked):
 class Raw(Asked):
     """A vector of any dtype, for differences."""
 
-    __slots__ = ()
-
     def read(self, answer, x):
         xp = self.space.xp
         return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
 
 
 class Jacobian(Asked):
-    """A matrix with a row for each of the values `of`."""
+    """A matrix with a row for each of the values `of`, which are read before it."""
 
-    __slots__ = ("of",)
-
-    def __init__(self, space, call, name, of):
-        super().__init__(space, "njev", call, name)
-        self.of = of
+    of = None
 
     def read(self, answer, x):
         return self.seen(answer, self.space.matrix(self.name, answer, (self.of.size, x.shape[0])))
@@ -132,11 +116,7 @@ class Jacobian(Asked):
 class Hessian(Asked):
     """A symmetric matrix. If the first one is not, a warning says so, and then all are made so."""
 
-    __slots__ = ("skew",)
-
-    def __init__(self, space, call, name):
-        super().__init__(space, "nhev", call, name)
-        self.skew = None
+    skew = None
 
     def read(self, answer, x):
         H = self.space.matrix(self.name, answer, (x.shape[0],) * 2)

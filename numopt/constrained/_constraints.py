@@ -50,7 +50,7 @@ class Objective:
             gradient = Gradient(space, "njev", of(jac), "jac")
         self.gradient = gradient
         if callable(self.hess):
-            self.hessian = Hessian(space, of(hess), "hess")
+            self.hessian = Hessian(space, "nhev", of(hess), "hess")
         elif self.hess is None:  # there is none, or it is a matter of products
             self.hessian = Asked(space, "", lambda x: None)
         else:
@@ -63,19 +63,20 @@ class Block:
     """One constraint of the caller: some rows of c with Jacobian and, where there is one, Hessian of v.c."""
 
     def __init__(self, space, label, fun, jac, hess, low, high):
-        self.label, self.jac, (self.hess, self.learns) = label, jac, hess
-        self.low, self.high = low, high
+        self.label, self.jac, self.low, self.high = label, jac, low, high
+        self.hess, self.learns = hess
         self.value = Values(space, "ncev", fun, f"{label}.fun")
         if isinstance(jac, str):
             raw = Raw(space, "ncev", fun)
             jacobian = Asked(space, "", lambda x: differences(space, raw, x, jac))
         else:
-            jacobian = Jacobian(space, jac, f"{label}.jac", self.value)
+            jacobian = Jacobian(space, "njev", jac, f"{label}.jac")
+            jacobian.of = self.value
         self.jacobian, scheme = jacobian, self.hess
         if isinstance(scheme, str):
             self.hessian = Asked(space, "", lambda x, v: _curvature(space, jacobian, x, v, scheme))
         else:
-            self.hessian = Hessian(space, scheme, f"{label}.hess")
+            self.hessian = Hessian(space, "nhev", scheme, f"{label}.hess")
 
     @property
     def size(self):

@@ -211,7 +211,9 @@ def _ended(iterates):
 
 def _options(options):
     """Return the options, all of them known."""
-    options = dict(options or {})
+    if not options:
+        return {}
+    options = dict(options)
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise InvalidInputError(
             f"options holds {unknown[0]!r}: some of {', '.join(map(repr, _OPTIONS))} are expected; others are keywords"

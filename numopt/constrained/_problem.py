@@ -65,6 +65,14 @@ class Problem:
         upper = self.layout.upper
         return self.layout.move(np.full(self.n, math.inf) if upper is None else upper)
 
+    @cached_property
+    def cl(self):
+        return self.low[self.n_eq :]
+
+    @cached_property
+    def cu(self):
+        return self.high[self.n_eq :]
+
     def _first(self, full):
         """Evaluate all at the start."""
         f, *c = self.space.ask(self._values, full)
@@ -94,7 +102,6 @@ class Problem:
         elif self.layout.target is not None:
             low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
         self.low, self.high = self.layout.move(low), self.layout.move(high)
-        self.cl, self.cu = self.low[e:], self.high[e:]
         self.row_scales = self.layout.move(np.zeros(self.m) + 1.0) if self.sc is None else self.sc
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
 
