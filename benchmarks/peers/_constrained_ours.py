@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.peers import Answer, Instance, Solver
 from benchmarks.peers._constrained_instances import TARGET, Model, kkt_error
-from benchmarks.peers._constrained_peers import INSIDE, STEPS, watched
+from benchmarks.peers._constrained_peers import INSIDE, STEPS, clocked, note
 
 ESTIMATOR = "estimator"
 FASTER = ", our sums"
@@ -27,11 +27,10 @@ def ours() -> list[Solver]:
 
     def solve(instance: Instance) -> Answer:
         model = instance.data
-        solved = prepared(model)
-        with warnings.catch_warnings(), watched("numopt", model) as told:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = solved()
-            told |= {"success": bool(result.success), "nit": int(result.nit)}
+            result, spent, called = clocked(model, prepared(model))
+        note("numopt", model, spent - called, bool(result.success), int(result.nit))
         x, lam = np.asarray(result.x), np.asarray(result.v[0])
         INSIDE[model.name, "numopt"].error = kkt_error(model, x, lam)
         return Answer((x, lam), int(result.nit))

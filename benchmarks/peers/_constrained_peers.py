@@ -8,12 +8,11 @@ spent in evaluations, which is more.
 
 from __future__ import annotations
 
-import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -39,15 +38,12 @@ class Inside:
 INSIDE: dict[tuple[str, str], Inside] = {}
 
 
-@contextlib.contextmanager
-def watched(name: str, model: Model) -> Iterator[dict]:
-    """Note what the solver spends outside the callbacks; the caller adds `success` and `nit`, or its own `seconds`."""
-    told: dict[str, Any] = {}
+def clocked(model: Model, call: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what a call of a solver answers, its CPU seconds, and those of them that are charged to the callbacks."""
     called, begin = model.clock.charged, time.process_time()
-    yield told
+    answer = call()
     spent = time.process_time() - begin
-    spent -= model.clock.charged - called
-    note(name, model, told.get("seconds", spent), told["success"], told["nit"])
+    return answer, spent, model.clock.charged - called
 
 
 def note(name: str, model: Model, seconds: float, success: bool, nit: int) -> None:
@@ -70,17 +66,15 @@ def ipopt() -> list[Solver]:
         solver = built(model, threshold)
         lb = -np.inf if model.lb is None else model.lb
         ub = np.inf if model.ub is None else model.ub
-        with watched("Ipopt", model) as told:
-            called, begin = model.clock.charged, time.process_time()
-            found = solver(x0=model.x0, lbx=lb, ubx=ub, lbg=model.cl, ubg=model.cu)
-            if INTERRUPTED:
-                raise INTERRUPTED.pop()
-            spent, stats = time.process_time() - begin, solver.stats()
-            evaluated = sum(seconds for key, seconds in stats.items() if key.startswith("t_proc_nlp_"))
-            told["seconds"] = spent - max(evaluated, model.clock.charged - called)
-            told |= {"success": bool(stats["success"]), "nit": int(stats["iter_count"])}
+        call = partial(solver, x0=model.x0, lbx=lb, ubx=ub, lbg=model.cl, ubg=model.cu)
+        found, spent, called = clocked(model, call)
+        if INTERRUPTED:
+            raise INTERRUPTED.pop()
+        stats = solver.stats()
+        evaluated = sum(seconds for key, seconds in stats.items() if key.startswith("t_proc_nlp_"))
+        note("Ipopt", model, spent - max(evaluated, called), bool(stats["success"]), int(stats["iter_count"]))
         x, lam = (np.asarray(found[k], float).ravel() for k in ("x", "lam_g"))
-        return Answer((x, lam), told["nit"])
+        return Answer((x, lam), int(stats["iter_count"]))
 
     return [Solver("Ipopt", tightened(run, (np.inf, 1e-8, 1e-9)))]
 
@@ -193,13 +187,15 @@ def scipy_solvers() -> list[Solver]:
         constraint = NonlinearConstraint(
             model.cons, model.cl, model.cu, jac=model.jac, **({"hess": model.hess_c} if second else {})
         )
-        with warnings.catch_warnings(), watched(name, model) as told:
+        call = partial(
+            minimize, model.fun, model.x0, jac=model.grad, hess=model.hess if second else None,
+            constraints=[constraint], bounds=Bounds(model.lb, model.ub) if model.bounded else None, method=name,
+            options=options,
+        )  # fmt: skip
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = minimize(
-                model.fun, model.x0, jac=model.grad, hess=model.hess if second else None, constraints=[constraint],
-                bounds=Bounds(model.lb, model.ub) if model.bounded else None, method=name, options=options,
-            )  # fmt: skip
-            told |= {"success": bool(result.success), "nit": int(result.nit)}
+            result, spent, called = clocked(model, call)
+        note(name, model, spent - called, bool(result.success), int(result.nit))
         lam = np.asarray(result.v[0], float).ravel() if second else None
         return Answer((result.x, lam), int(result.nit))
 
