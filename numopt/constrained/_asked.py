@@ -25,7 +25,7 @@ class Asked:
     Attributes
     ----------
     plain : tuple of int or None
-        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `seen`.
+        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `plainly`.
     """
 
     plain = None
@@ -37,11 +37,12 @@ class Asked:
         """Return the answer, checked; here it comes from others, which have done that."""
         return answer
 
-    def seen(self, answer, value):
-        """Return what was read from an answer; if nothing had to be done, later ones of its kind are but copied."""
-        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == value.shape:
-            self.plain = value.shape
-        return value
+    def plainly(self, answer, shape):
+        """Say whether an answer is a NumPy array of this shape and the dtype of the variables: later ones may be too."""
+        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == shape:
+            self.plain = shape
+            return True
+        return False
 
     def __call__(self, x, *more):
         return self.space.ask((self,), x, (more,))[0]
@@ -82,7 +83,9 @@ class Gradient(Asked):
     """A vector as long as x."""
 
     def read(self, answer, x):
-        return self.seen(answer, self.space.vector(self.name, answer, x.shape[0]))
+        if self.plainly(answer, x.shape):
+            return answer.copy()
+        return self.space.vector(self.name, answer, x.shape[0])
 
 
 class Values(Asked):
@@ -91,7 +94,8 @@ class Values(Asked):
     size = None
 
     def read(self, answer, x):
-        values = self.seen(answer, self.space.vector(self.name, answer, self.size))
+        values = self.space.vector(self.name, answer, self.size)
+        self.plainly(answer, values.shape)
         self.size = values.shape[0]
         return values
 
@@ -110,7 +114,8 @@ class Jacobian(Asked):
     of = None
 
     def read(self, answer, x):
-        return self.seen(answer, self.space.matrix(self.name, answer, (self.of.size, x.shape[0])))
+        shape = self.of.size, x.shape[0]
+        return answer.copy() if self.plainly(answer, shape) else self.space.matrix(self.name, answer, shape)
 
 
 class Hessian(Asked):
@@ -119,7 +124,9 @@ class Hessian(Asked):
     skew = None
 
     def read(self, answer, x):
-        H = self.space.matrix(self.name, answer, (x.shape[0],) * 2)
+        if self.skew is False and self.plainly(answer, x.shape * 2):
+            return answer.copy()
+        H = self.space.matrix(self.name, answer, x.shape * 2)
         if hasattr(H, "matvec"):
             return H
         if self.skew is None:
@@ -127,7 +134,7 @@ class Hessian(Asked):
             if self.skew:
                 warn(f"{self.name} returned a matrix that is not symmetric: (H + H^T) / 2 is used; see "
                      f"check_derivatives", NumoptWarning)  # fmt: skip
-        return (H + H.T) / 2 if self.skew else self.seen(answer, H)
+        return (H + H.T) / 2 if self.skew else H
 
 
 def is_symmetric(H):

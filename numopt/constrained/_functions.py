@@ -26,7 +26,7 @@ class Space:
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
         self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
-        self.counts = dict.fromkeys(("nfev", "njev", "nhev", "ncev", ""), 0)
+        self.counts = {"nfev": 0, "njev": 0, "nhev": 0, "ncev": 0, "": 0}
         self.seconds = 0.0
 
     def ask(self, asked, x, more=None):

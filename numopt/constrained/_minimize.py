@@ -142,12 +142,11 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     >>> res.success, res.x.round(6), res.second_order
     (True, array([-0.707107, -0.707107]), 'min')
     """
-    method = "auto" if isinstance(method, str) and method.lower() in _OF_SCIPY else method
-    one_of("method", method, ("auto", "adasketch"))
-    sketched = method == "adasketch"
+    if isinstance(method, str) and method.lower() in _OF_SCIPY:
+        method = "auto"
+    sketched = one_of("method", method, ("auto", "adasketch")) == "adasketch"
     one_of("linear_solver", linear_solver, ("auto", *KINDS) if sketched else DIRECT)
     options = _options(options)
-    max_iter = options.get("maxiter", max_iter)
     scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
     if sketched or rng is not None:
         rng = _array.default_rng(rng)
@@ -170,8 +169,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
-        _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol, max_iter=max_iter,
-        max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
+        _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol,
+        max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
         start=State(p.start, 0.0 * p.start.c),
     )  # fmt: skip
 
@@ -235,20 +234,19 @@ def _finisher(p, kkt, sketched):
     """Return the function that builds the result of a run."""
 
     def finish(state, info, common):
-        p.derive(state.point)
+        point, x = p.derive(state.point), p.layout.full(state.x)
         counts = p.space.counts.copy()
         del counts[""]
         z_lower, z_upper = bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
-        v = [rows[at] for _, at in p.block_rows]
-        x = p.layout.full(state.x)
-        gradient = p.objective.gradient(x) if p.layout.free is not None else state.point.g
-        if p.sf != 1.0 and p.layout.free is None:
-            gradient = gradient / p.sf
+        if p.layout.free is not None:
+            gradient = p.objective.gradient(x)
+        else:
+            gradient = point.g if p.sf == 1.0 else point.g / p.sf
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")
         order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
         return ConstrainedResult(
-            **common, x=x, fun=state.point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
+            **common, x=x, fun=point.f / p.sf, jac=gradient, v=[rows[at] for _, at in p.block_rows], z_lower=z_lower, z_upper=z_upper,
             **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
             n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **counts,
             time_eval=p.space.seconds,
