@@ -38,7 +38,7 @@ class Asked:
         return answer
 
     def plainly(self, answer, shape):
-        """Say whether an answer is a NumPy array of this shape and the dtype of the variables: later ones may be too."""
+        """Say whether an answer is a NumPy array of this shape and the dtype of the variables; so may later ones be."""
         if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == shape:
             self.plain = shape
             return True

@@ -170,8 +170,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
         _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol,
-        max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
-        start=State(p.start, 0.0 * p.start.c),
+        max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback,
+        on_failure=on_failure, start=State(p.start, 0.0 * p.start.c),
     )  # fmt: skip
 
 
@@ -239,14 +239,12 @@ def _finisher(p, kkt, sketched):
         del counts[""]
         z_lower, z_upper = bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
-        if p.layout.free is not None:
-            gradient = p.objective.gradient(x)
-        else:
-            gradient = point.g if p.sf == 1.0 else point.g / p.sf
+        gradient = point.g / p.sf if p.layout.free is None else p.objective.gradient(x)
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")
         order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
+        v = [rows[at] for _, at in p.block_rows]
         return ConstrainedResult(
-            **common, x=x, fun=point.f / p.sf, jac=gradient, v=[rows[at] for _, at in p.block_rows], z_lower=z_lower, z_upper=z_upper,
+            **common, x=x, fun=point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
             **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
             n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **counts,
             time_eval=p.space.seconds,
