@@ -24,14 +24,15 @@ class Dense:
 
     def __init__(self, xp):
         self.k, self.xp, self.n_factor, self.residual = kernels("constrained", xp), xp, 0, None
+        self.factors = None
 
     def factor(self, H, J, sigma, d):
         """Factor; sets `negative` and `zero`, the counts of the signs of the eigenvalues."""
-        self._keep(self.k.kkt_factor(H, J, sigma, d))
+        self._keep(self.k.kkt_factor(H, J, sigma, d, self.factors))
 
     def newton(self, H, J, sigma, d, g, c):
         """Factor and return `direction`, in one call of a kernel."""
-        found, direction = self.k.kkt_newton(H, J, sigma, d, g, c)
+        found, direction = self.k.kkt_newton(H, J, sigma, d, g, c, self.factors)
         self._keep(found)
         return direction
 

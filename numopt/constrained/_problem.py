@@ -14,6 +14,7 @@ from numopt import _array
 from numopt._kernels import kernels, use_kernels
 from numopt.constrained._layout import Layout
 from numopt.constrained._operator import Operator, as_operator, plus, rows_scaled, stack, transposed_times
+from numopt.constrained._plain import Plain
 from numopt.constrained._point import Point
 from numopt.constrained._quasi_newton import QuasiNewton
 from numopt.constrained._scales import all_finite, chosen_scales
@@ -42,7 +43,7 @@ class Problem:
         self.layout = Layout(space, x0, lower, upper)
         self._values = [objective.value, *(block.value for block in blocks)]
         self._firsts = [objective.gradient, *(block.jacobian for block in blocks)]
-        x0, self.n, self._null = self.layout.x0, self.layout.x0.shape[0], None
+        x0, self.n, self._null, self._plain = self.layout.x0, self.layout.x0.shape[0], None, None
         f, c = self._first(self.layout.full(x0))
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
@@ -54,6 +55,7 @@ class Problem:
             self.block_rows.append((block, slice(end, end := end + block.size)))
         self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
         self.secant = self._secant()
+        self._plain = Plain.of(self)
 
     @cached_property
     def l(self):  # noqa: E743
@@ -127,6 +129,8 @@ class Problem:
 
     def point(self, x):
         """Evaluate f and c."""
+        if self._plain is not None:
+            return self._plain.point(x)
         full = self.layout.full(x)
         f, *c = self.space.ask(self._values, full)
         f, c = f * self.sf, self._rows(c)
@@ -135,6 +139,8 @@ class Problem:
     def derive(self, point):
         """Add gradient and Jacobian to a point."""
         if point.g is None:
+            if self._plain is not None:
+                return self._plain.derive(point)
             full = self.layout.full(point.x)
             g, *J = self.space.ask(self._firsts, full)
             g = self.layout.reduced(g)
@@ -145,6 +151,8 @@ class Problem:
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
+        if self._plain is not None:
+            return self._plain.hessian(point, lam)
         full, v, of_f = self.layout.full(point.x), self.row_multipliers(lam, scaled=True), self.objective
         asked, more = [block.hessian for block, _ in self._curved], [(v[rows],) for _, rows in self._curved]
         if of_f.hess is not None and point.Hf is None:
@@ -170,7 +178,8 @@ class Problem:
         the barrier then hides a singular Hessian, and steps become enormous.
         """
         if self.secant is None and not self.bounded and self.m:
-            Hf = self.hessian(point, 0.0 * point.c)
+            dense = type(point.Hf) is np.ndarray  # sparse matrices keep the pattern of H
+            Hf = self.layout.hessian(point.Hf) if dense else self.hessian(point, 0.0 * point.c)
             yield Hf
             if not isinstance(Hf, Operator):
                 yield Hf + (Hf - H)

@@ -167,6 +167,28 @@ def test_newton_step_is_factor_and_direction(k, n, dtype):
     _close(np.concatenate(k.kkt_direction(factor, g, c)[:2]), step, dtype)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 3), (4, 9), (6, 30)])
+@pytest.mark.parametrize("rank", [0, 1, 9])
+def test_singular_range(k, shape, rank, dtype):
+    rng = np.random.default_rng(shape[1])
+    J = rng.standard_normal(shape)
+    J[rank:] = J[:1] if rank else 0.0
+    found = k.singular_range(J.astype(dtype))
+    values = np.linalg.svd(J, compute_uv=False)
+    _close(found, (values[0], values[-1]), dtype)
+    assert k.sum_of_squares(J.ravel().astype(dtype)) == pytest.approx((J * J).sum(), rel=1e-5)
+
+
+def test_factors_take_spare_memory_that_fits(k):
+    rng = np.random.default_rng(1)
+    spare = None
+    for n in (5, 5, 3, 60, 4):
+        H, J = np.diag(1 + rng.random(n)), rng.standard_normal((2, n))
+        (spare, *counts), (dx, dlam, *_) = k.kkt_newton(H, J, 0.0, 0.0, np.ones(n), np.ones(2), spare)
+        _close(np.concatenate([H @ dx + J.T @ dlam, J @ dx]), -np.ones(n + 2), "float64")
+        assert counts == [2, 0]
+
+
 @pytest.mark.parametrize("at", [0, 2, 4])
 def test_no_measure_loses_a_nan(k, at):
     good, bad = np.linspace(0.1, 0.5, 5), np.linspace(0.1, 0.5, 5)

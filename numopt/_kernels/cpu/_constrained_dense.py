@@ -59,9 +59,14 @@ def equilibrate(A, scale):
 
 @jit
 def small(A, pivots, scale, H, J, sigma, d, tau, delta):
-    """Set triangle, pivots and scale to the factors of the KKT matrix; return the counts (negative, zero)."""
+    """Set triangle, pivots and scale to the factors of the KKT matrix; return the counts (negative, zero).
+
+    The second is -1 where the matrix holds NaN or infinity.
+    """
     assemble(A, H, J, sigma, d, tau, delta)
     equilibrate(A, scale)
+    if scale[0] != scale[0]:
+        return 0, -1
     factor(A, pivots)
     return inertia(A, pivots)
 
@@ -196,3 +201,35 @@ def solve(A, pivots, scale, top, low, sign, b):
         b[k], b[p] = b[p], b[k]
         k -= step
     b *= scale
+
+
+@jit
+def singular_range(A):
+    """Return (largest, smallest) of the singular values of A, whose rows are turned until they are orthogonal.
+
+    One-sided Jacobi rotations: M. R. Hestenes, J. SIAM 6 (1958).
+    """
+    m, n = A.shape
+    turned, sweeps, eps = True, 0, np.finfo(A.dtype).eps
+    while turned and sweeps < 30:
+        turned, sweeps = False, sweeps + 1
+        for p in range(m):
+            for q in range(p + 1, m):
+                a = b = c = 0.0
+                for j in range(n):
+                    a += A[p, j] * A[p, j]
+                    b += A[q, j] * A[q, j]
+                    c += A[p, j] * A[q, j]
+                if abs(c) > eps * math.sqrt(a * b):
+                    turned, half = True, (b - a) / (2 * c)
+                    t = math.copysign(1.0, half) / (abs(half) + math.sqrt(1 + half * half))
+                    cosine = 1 / math.sqrt(1 + t * t)
+                    for j in range(n):
+                        A[p, j], A[q, j] = cosine * (A[p, j] - t * A[q, j]), cosine * (t * A[p, j] + A[q, j])
+    largest, smallest = 0.0, math.inf
+    for p in range(m):
+        square = 0.0
+        for j in range(n):
+            square += A[p, j] * A[p, j]
+        largest, smallest = max(largest, square), min(smallest, square)
+    return math.sqrt(largest), math.sqrt(smallest)

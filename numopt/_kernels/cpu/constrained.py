@@ -11,6 +11,9 @@ from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
 
 
+_NONE = {dtype: np.empty(0, dtype) for dtype in "fd"}
+
+
 def kkt_matrix(H, J, sigma, d):
     """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
     A = np.empty((sum(J.shape),) * 2, H.dtype)
@@ -18,11 +21,11 @@ def kkt_matrix(H, J, sigma, d):
     return A
 
 
-def kkt_factor(H, J, sigma, d):
+def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
     N = sum(J.shape)
     if N <= _dense.SMALL:
-        A, pivots, scale = factor = _places(N, H.dtype)
+        A, pivots, scale = factor = _places(N, H.dtype, spare)
         negative, zero = _dense.small(A, pivots, scale, *_parts(H, J, sigma, d))
     else:
         A, scale = kkt_matrix(H, J, sigma, d), np.empty(N, H.dtype)
@@ -33,7 +36,7 @@ def kkt_factor(H, J, sigma, d):
         lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * N)
         factor = lower.T, pivots, scale
         negative, zero = _dense.inertia(lower.T, pivots)
-    return (factor if scale[0] == scale[0] else None), negative, zero
+    return (factor, negative, zero) if zero >= 0 else (None, 0, N)
 
 
 def kkt_solve(factor, rx, rc):
@@ -50,33 +53,43 @@ def kkt_direction(factor, g, c):
     return step[: g.size], step[g.size :], *sums
 
 
-def kkt_newton(H, J, sigma, d, g, c):
+def kkt_newton(H, J, sigma, d, g, c, spare=None):
     """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
-    N = sum(J.shape)
-    if N > _dense.SMALL:
+    m, n = J.shape
+    if m + n > _dense.SMALL:
         found = kkt_factor(H, J, sigma, d)
         return found, found[0] and kkt_direction(found[0], g, c)
-    factor, step = _places(N, H.dtype), np.empty(N, H.dtype)
-    negative, zero, *sums = _dense.newton(*factor, *_parts(H, J, sigma, d), g, c, step)
-    known = factor if factor[2][0] == factor[2][0] else None
-    return (known, negative, zero), (step[: g.size], step[g.size :], *sums)
+    A, pivots, scale = factor = _places(m + n, H.dtype, spare)
+    step = np.empty(m + n, H.dtype)
+    negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, *_parts(H, J, sigma, d), g, c, step)
+    found = (factor, negative, zero) if zero >= 0 else (None, 0, m + n)
+    return found, (step[:n], step[n:], gd, cd, size)
 
 
-def _places(N, dtype):
-    """Return empty arrays for triangle, pivots and scale."""
+def _places(N, dtype, spare):
+    """Return arrays for triangle, pivots and scale: the spare ones if they fit."""
+    if spare is not None and spare[2].size == N and spare[2].dtype == dtype:
+        return spare
     both = np.empty((N + 1, N), dtype)
     return both[:N], np.empty(N, np.int32), both[N]
 
 
 def _parts(H, J, sigma, d):
     """Return the arguments of the compiled kernels: every diagonal as a vector, perhaps empty, and a number."""
-    none = H[0, :0]
-    tau = delta = 0.0
-    if not isinstance(sigma, np.ndarray):
+    none, tau, delta = _NONE[H.dtype.char], 0.0, 0.0
+    if type(sigma) is not np.ndarray:
         sigma, tau = none, float(sigma)
-    if not isinstance(d, np.ndarray):
+    if type(d) is not np.ndarray:
         d, delta = none, float(d)
     return np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, tau, delta
+
+
+def singular_range(J):
+    """Return (largest, smallest) of the singular values of a matrix with no more rows than columns."""
+    if J.size <= _dense.SMALL:
+        return _dense.singular_range(J.copy())
+    values = np.linalg.svd(J, compute_uv=False)
+    return float(values[0]), float(values[-1])
 
 
 @jit
@@ -108,6 +121,15 @@ def _measures(gL, J, c, lam, sc, sf):
         gg += gL[j] * gL[j]
         stationarity = _larger(stationarity, abs(gL[j]))
     return lc, cc, gg, stationarity / sf, violation, size / sf
+
+
+@jit
+def sum_of_squares(v):
+    """Return |v|^2 as a float."""
+    total = 0.0
+    for i in range(v.size):
+        total += v[i] * v[i]
+    return total
 
 
 @jit
@@ -271,9 +293,11 @@ def warmup(dtype):
     factor, *_ = kkt_factor(eye, eye[:1], 0.0, one[:1])
     big = np.eye(_dense.SMALL, dtype=dtype)
     kkt_factor(big, big[:1], 0.0, 0.0)
-    kkt_newton(eye, eye[:1], 0.0, 0.0, one, one[:1])
+    kkt_newton(eye, eye[:1], 0.0, 0.0, one, one[:1], factor)
+    singular_range(eye)
     kkt_solve(factor, one, one[:1])
     kkt_direction(factor, one, one[:1])
+    sum_of_squares(one)
     kkt_errors(one, eye, one, one, one, one, one, mu)
     lagrangian_measures(one, eye, one, one, one, mu)
     for function in (bound_errors, bound_curvature):

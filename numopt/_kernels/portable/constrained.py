@@ -17,10 +17,10 @@ def kkt_matrix(H, J, sigma, d):
     return xp.concat([top, xp.concat([J, -(xp.eye(m, **place) * d)], axis=1)], axis=0)
 
 
-def kkt_factor(H, J, sigma, d):
+def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs.
 
-    Here the factor is an eigendecomposition of the matrix with rows and columns scaled to size 1.
+    `spare` is a factor of another matrix of these sizes, which is lost: a small new one may take its memory. Here the factor is an eigendecomposition of the matrix with rows and columns scaled to size 1.
     """
     A = kkt_matrix(H, J, sigma, d)
     xp = _array.namespace(A)
@@ -54,10 +54,16 @@ def kkt_direction(factor, g, c):
     return dx, dlam, *_array.host(g @ dx, c @ dlam, dx @ dx + dlam @ dlam)
 
 
-def kkt_newton(H, J, sigma, d, g, c):
+def kkt_newton(H, J, sigma, d, g, c, spare=None):
     """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
     found = kkt_factor(H, J, sigma, d)
     return found, found[0] and kkt_direction(found[0], g, c)
+
+
+def singular_range(J):
+    """Return (largest, smallest) of the singular values of a matrix with no more rows than columns."""
+    values = _array.namespace(J).linalg.svdvals(J)
+    return _array.host(values[0], values[-1])
 
 
 def lagrangian_measures(g, J, c, lam, sc, sf):
@@ -69,6 +75,11 @@ def lagrangian_measures(g, J, c, lam, sc, sf):
     gL = g + lam @ J if J.shape[0] else g
     off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
     return gL, *_array.host(lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf)
+
+
+def sum_of_squares(v):
+    """Return |v|^2 as a float."""
+    return _array.host(v @ v)
 
 
 def kkt_errors(g, J, c, lam, low, high, sc, sf):
