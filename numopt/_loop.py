@@ -17,6 +17,7 @@ from numopt.exceptions import ConvergenceWarning, SolverError, warn
 __all__ = ["Intermediate", "Iterate", "Status", "run"]
 
 _deadline = ContextVar("deadline", default=math.inf)
+_FLOAT = frozenset({float})
 
 
 @dataclass(slots=True)
@@ -140,13 +141,16 @@ class _Loop:
     def check(self):
         """Record, judge and show the iterate; return (status that ends the run or None, request)."""
         at, time = self.at, self.clock()
-        shown = {"measure": math.nan if at.measure is None else at.measure}
-        for name, value in at.info.items():
-            if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0:
-                shown[name] = value
-        shown = floats(shown)
+        if type(at.measure) is float and _FLOAT.issuperset(map(type, at.info.values())):  # nothing is on a device
+            shown = {"measure": at.measure, **at.info}
+        else:
+            shown = {"measure": math.nan if at.measure is None else at.measure}
+            for name, value in at.info.items():
+                if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0:
+                    shown[name] = value
+            shown = floats(shown)
         if not self.quiet:
-            self.records.append({"nit": self.nit, "time": time, **shown})
+            self.records.append((self.nit, time, shown))
         measure, verdict, request = shown["measure"], None, None
         if at.measure is not None:
             verdict, request = self.judge.judge(at.state, measure)
@@ -180,12 +184,12 @@ class _Loop:
         return finish(state, self.at.info, common)
 
     def history(self):
-        records = self.records
+        records = [{"nit": nit, "time": time, **shown} for nit, time, shown in self.records]
         if not records:
             return {}
-        names = records[0].keys()
+        names = [*records[0]]
         for record in records:
-            if record.keys() != names:
+            if [*record] != names:
                 names = dict.fromkeys(name for record in records for name in record)
                 records = [{name: record.get(name, math.nan) for name in names} for record in records]
                 break
