@@ -54,8 +54,7 @@ def exact_newton(p, kkt, regular, start):
         # inexact solve. `bent` is the size of what was added to H: eta2 > 2 / bent is out of reach.
         base, by2, by1, bent = gd + cd, -gg - tau * gd, -cc + delta * cd, tau
         if B is not H:
-            off = times(B, dx) - times(H, dx)
-            along, square, length = _array.host(gL @ off, off @ off, dx @ dx)
+            along, square, length = _added_curvature(p, B, H, gL, dx)
             by2, bent = by2 - along, math.sqrt(square / max(length, 1e-300))
         if kkt.residual is not None:
             rx, rc = _array.host(gL @ kkt.residual[0], c @ kkt.residual[1])
@@ -113,6 +112,14 @@ def _merit(p, state, eta1, eta2):
         if math.isfinite(_array.host(p.xp.sum(point.g) + p.xp.sum(gL))):
             finite(value, "the merit function")  # no derivative of the caller's is to blame
     return math.inf
+
+
+def _added_curvature(p, B, H, g, dx):
+    """Return (g.(B - H) dx, |(B - H) dx|^2, |dx|^2)."""
+    if _array.is_array(B) and _array.is_array(H):
+        return p.k.added_curvature(B, H, g, dx)
+    off = times(B, dx) - times(H, dx)
+    return _array.host(g @ off, off @ off, dx @ dx)
 
 
 def _factor(kkt, J, B, tau, delta):

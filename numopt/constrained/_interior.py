@@ -53,7 +53,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, gL + pull
             sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         theta = ip.violation(point, w)
-        gg, cc = _array.host(rw @ rw, c @ c if p.m else 0.0)
+        gg, cc = k.sum_of_squares(rw), k.sum_of_squares(c)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
         kkt.look, H = partial(p.caller_view, State(point, lam)), p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, H, rw, c), 0.0, 0.0

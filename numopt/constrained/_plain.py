@@ -17,8 +17,9 @@ class Plain:
     """Evaluates f, c and their derivatives at x; `Problem` says what each method returns."""
 
     def __init__(self, p):
-        self.p, self.space, self.f, self.block = p, p.space, p.objective, p.blocks[0]
+        self.xp, self.space, self.f, self.block = p.xp, p.space, p.objective, p.blocks[0]
         self.native, self.k, self.sf, self.sc = p.space.native, p.k, p.sf, p.sc
+        self.of_f = self.of_rows = None  # the shape of Hessians whose first one was symmetric
         self.target = p.layout.target  # of equalities, None for zeros; c has no other rows then
         self.vector, self.rows, self.jacobian_shape, self.square = (p.n,), (p.m,), (p.m, p.n), (p.n, p.n)
 
@@ -60,7 +61,7 @@ class Plain:
         J = J.copy() if self._known(J, self.jacobian_shape) else jacobian.read(J, x)
         point.g = g if self.sf == 1.0 else g * self.sf
         if type(J) is not np.ndarray:
-            J = stack(self.p.xp, space, [J], x.shape[0])
+            J = stack(self.xp, space, [J], x.shape[0])
         point.J = J if self.sc is None else rows_scaled(J, self.sc)
         return point
 
@@ -75,13 +76,19 @@ class Plain:
         part = of_rows.call(x.copy(), v)
         space.seconds = before + perf_counter() - began
         if asked:
-            if self.f.skew is not False or not self._known(H, self.square):
-                H = of_f.read(H, x)
+            if not self._known(H, self.of_f):
+                H, answer = of_f.read(H, x), H
+                self.of_f = self._symmetric(H, answer)
                 H = as_operator(H) if hasattr(H, "matvec") else H
             point.Hf = H = H.copy() if self.sf == 1.0 and type(H) is np.ndarray else rows_scaled(H, self.sf)
-        if self.block.skew is not False or not self._known(part, self.square):
-            part = of_rows.read(part, x)
-        return plus(self.p.xp, space, H, part)
+        if not self._known(part, self.of_rows):
+            part, answer = of_rows.read(part, x), part
+            self.of_rows = self._symmetric(part, answer)
+        return plus(self.xp, space, H, part)
+
+    def _symmetric(self, H, answer):
+        """Return the shape of an answer that was read without a change, else None."""
+        return H.shape if self._known(answer, self.square) and (answer == H).all() else None
 
     def _known(self, answer, shape):
         """Say whether an answer needs no further look."""

@@ -224,10 +224,9 @@ class Problem:
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
         point, lam = self.derive(state.point), state.lam
-        state.gL, state.lc, state.cc, state.gg, stationarity, violation, size = self.k.lagrangian_measures(
+        state.gL, state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
             *self._dual_parts(point, lam), point.c, lam, self.row_scales, self.sf
         )
-        state.error = _largest(self._relative(stationarity, size), violation)
         return state
 
     def errors(self, state):

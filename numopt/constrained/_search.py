@@ -2,7 +2,6 @@
 
 import math
 
-from numopt import _array
 from numopt.constrained._regular import finite
 
 _CORRECTIONS = 4
@@ -35,9 +34,9 @@ class Search:
 
     def step(self, dw, dlam, size):
         """Search along a direction of the size |(dw, dlam)|^2; say whether a step was accepted."""
-        ip, xp, self.dlam = self.ip, self.ip.xp, dlam
+        ip, self.dlam = self.ip, dlam
         finite(size, "the size of the step")
-        self.slope, reach = _array.host(self.g @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(self.w))))
+        self.slope, reach = ip.k.slope_and_reach(self.g, dw, self.w)
         longest = self.longest_z = 1.0
         if ip.p.bounded:
             self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
@@ -105,7 +104,7 @@ class Search:
 
     def _error(self, point, w, lam, zl, zu):
         """Return the size of the residuals of the primal-dual equations."""
-        ip, xp = self.ip, self.ip.xp
+        ip = self.ip
         dual = ip.gradient(point, lam) - zl + zu
         paid = ip.k.complementarity(w, ip.lo, ip.hi, zl, zu, self.mu) if ip.p.bounded else 0.0
-        return _array.host(xp.sum(xp.abs(dual))) + ip.violation(point, w) + _array.host(paid)
+        return ip.k.sum_of_magnitudes(dual) + ip.violation(point, w) + paid

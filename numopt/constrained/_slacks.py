@@ -34,7 +34,7 @@ class Interior:
 
     def violation(self, point, w):
         """Return |c - s| in sum."""
-        return _array.host(self.xp.sum(self.xp.abs(self.residual(point, w)))) if self.p.m else 0.0
+        return self.k.sum_of_magnitudes(self.residual(point, w)) if self.p.m else 0.0
 
     def residual(self, point, w):
         """Return (c_eq, c_ineq - s)."""

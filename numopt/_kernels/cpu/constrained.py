@@ -10,7 +10,6 @@ from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
 
-
 _NONE = {dtype: np.empty(0, dtype) for dtype in "fd"}
 
 
@@ -99,9 +98,10 @@ def _larger(worst, value):
 
 
 def lagrangian_measures(g, J, c, lam, sc, sf):
-    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2; unscaled stationarity, violation and sum of |multipliers|)."""
+    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2, unscaled KKT error)."""
     gL = g.copy()
-    return gL, *_measures(gL, J, c, lam, sc, sf)
+    lc, cc, gg, error = _measures(gL, J, c, lam, sc, sf)
+    return gL, lc, cc, gg, error
 
 
 @jit
@@ -120,7 +120,41 @@ def _measures(gL, J, c, lam, sc, sf):
     for j in range(gL.size):
         gg += gL[j] * gL[j]
         stationarity = _larger(stationarity, abs(gL[j]))
-    return lc, cc, gg, stationarity / sf, violation, size / sf
+    mean = size / sf / (100.0 * max(1, c.size))
+    return lc, cc, gg, _larger(violation, stationarity / sf / (1.0 if mean <= 1.0 else mean))
+
+
+@jit
+def added_curvature(B, H, g, dx):
+    """Return (g.(B - H) dx, |(B - H) dx|^2, |dx|^2)."""
+    along = square = length = 0.0
+    for i in range(dx.size):
+        off = 0.0
+        for j in range(dx.size):
+            off += (B[i, j] - H[i, j]) * dx[j]
+        along += g[i] * off
+        square += off * off
+        length += dx[i] * dx[i]
+    return along, square, length
+
+
+@jit
+def slope_and_reach(g, dw, w):
+    """Return (g.dw, largest |dw| / (1 + |w|))."""
+    slope = reach = 0.0
+    for i in range(dw.size):
+        slope += g[i] * dw[i]
+        reach = _larger(reach, abs(dw[i]) / (1.0 + abs(w[i])))
+    return slope, reach
+
+
+@jit
+def sum_of_magnitudes(v):
+    """Return the sum of |v_i| as a float."""
+    total = 0.0
+    for i in range(v.size):
+        total += abs(v[i])
+    return total
 
 
 @jit
@@ -298,6 +332,9 @@ def warmup(dtype):
     kkt_solve(factor, one, one[:1])
     kkt_direction(factor, one, one[:1])
     sum_of_squares(one)
+    sum_of_magnitudes(one)
+    slope_and_reach(one, one, one)
+    added_curvature(eye, eye, one, one)
     kkt_errors(one, eye, one, one, one, one, one, mu)
     lagrangian_measures(one, eye, one, one, one, mu)
     for function in (bound_errors, bound_curvature):

@@ -20,7 +20,8 @@ def kkt_matrix(H, J, sigma, d):
 def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs.
 
-    `spare` is a factor of another matrix of these sizes, which is lost: a small new one may take its memory. Here the factor is an eigendecomposition of the matrix with rows and columns scaled to size 1.
+    `spare` is a factor of another matrix of these sizes, which is lost: a small new one may take its memory. Here
+    the factor is an eigendecomposition of the matrix with rows and columns scaled to size 1.
     """
     A = kkt_matrix(H, J, sigma, d)
     xp = _array.namespace(A)
@@ -67,14 +68,39 @@ def singular_range(J):
 
 
 def lagrangian_measures(g, J, c, lam, sc, sf):
-    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2; unscaled stationarity, violation and sum of |multipliers|).
+    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2, unscaled KKT error).
 
-    `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `g` that is the sum already.
+    The error is the largest of violation and stationarity, the latter divided by the mean multiplier over 100 where
+    that is above 1. `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `g` that is the
+    sum already.
     """
     xp = _array.namespace(g)
     gL = g + lam @ J if J.shape[0] else g
     off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
-    return gL, *_array.host(lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf)
+    lc, cc, gg, stationarity, violation, size = _array.host(
+        lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf
+    )
+    stationarity /= max(1.0, size / (100.0 * max(1, c.shape[0])))
+    total = stationarity + violation + size
+    return gL, lc, cc, gg, max(stationarity, violation) if total == total else total
+
+
+def added_curvature(B, H, g, dx):
+    """Return (g.(B - H) dx, |(B - H) dx|^2, |dx|^2)."""
+    off = B @ dx - H @ dx
+    return _array.host(g @ off, off @ off, dx @ dx)
+
+
+def slope_and_reach(g, dw, w):
+    """Return (g.dw, largest |dw| / (1 + |w|))."""
+    xp = _array.namespace(w)
+    return _array.host(g @ dw, xp.max(xp.abs(dw) / (1.0 + xp.abs(w))))
+
+
+def sum_of_magnitudes(v):
+    """Return the sum of |v_i| as a float."""
+    xp = _array.namespace(v)
+    return _array.host(xp.sum(xp.abs(v)))
 
 
 def sum_of_squares(v):
