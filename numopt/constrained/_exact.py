@@ -28,10 +28,11 @@ def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
     eta1, eta2, units = 1.0, 0.1, 0
     eps, state = float(p.xp.finfo(p.space.dtype).eps), p.measure(start)
+    kkt.look = lambda: p.caller_view(state)
     while True:
         begun, point, K = state, state.point, math.sqrt(state.gg + state.cc)
-        kkt.look, H = partial(p.caller_view, state), p.hessian(point, state.lam)
-        step, B, tau, delta = kkt.newton(H, point.J, state.gL, point.c), H, 0.0, 0.0
+        B = H = p.hessian(point, state.lam)
+        step, tau, delta = kkt.newton(H, point.J, state.gL, point.c), 0.0, 0.0
         if step is None:
             if rank_suspect(p, point.J):
                 shorter = shortest_multipliers(p, point, state.gL, K)
@@ -56,8 +57,8 @@ def exact_newton(p, kkt, regular, start):
         if B is not H:
             along, square, length = _added_curvature(p, B, H, gL, dx)
             by2, bent = by2 - along, math.sqrt(square / max(length, 1e-300))
-        if kkt.residual is not None:
-            rx, rc = _array.host(gL @ kkt.residual[0], c @ kkt.residual[1])
+        if (residual := kkt.residual) is not None:
+            rx, rc = _array.host(gL @ residual[0], c @ residual[1])
             by2, by1 = by2 + rx, by1 + rc
         while True:
             wanted = -0.5 * min(eta2, 1.0 / bent if bent else eta2) * K * K

@@ -40,6 +40,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     if z is not None and p.bounded:  # warm: where the multipliers say that the barrier was
         mu = max(tol / 10, min(mu, _array.host(xp.sum(_products(xp, ip, w, zl, zu))) / max(1, 2 * w.shape[0])))
     filter_, restorations = Filter(ip.violation(point, w)), 0
+    kkt.look = lambda: p.caller_view(State(point, lam))
     while True:
         c, gL = ip.residual(point, w), ip.gradient(point, lam)
         reduced = _next_barrier(ip, point, w, c, gL, lam, zl, zu, mu, tol)
@@ -55,7 +56,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         theta = ip.violation(point, w)
         gg, cc = k.sum_of_squares(rw), k.sum_of_squares(c)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
-        kkt.look, H = partial(p.caller_view, State(point, lam)), p.hessian(point, lam)
+        H = p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, H, rw, c), 0.0, 0.0
         if direction is None:
             if rank_suspect(p, point.J):

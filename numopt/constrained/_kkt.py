@@ -87,14 +87,20 @@ class KKT:
 
     def newton(self, H, J, g, c, sigma=0.0, d=0.0):
         """Factor and return `direction`, or None where the inertia is not that of a minimum with independent rows."""
-        found, self.inner = None, self.inner or self._chosen(H, J)
-        if type(self.inner) is Dense and type(H) is type(J) is np.ndarray:
-            found = self.inner.newton(H, J, sigma, d, g, c)
+        found, inner = None, self.inner or self._begun(H, J)
+        if type(inner) is Dense and type(H) is type(J) is np.ndarray:
+            found = inner.newton(H, J, sigma, d, g, c)
         else:
             self.factor(H, J, sigma, d)
-        if self.inner.zero or self.inner.negative != J.shape[0]:
+            inner = self.inner
+        if inner.zero or inner.negative != J.shape[0]:
             return None
         return found or self.direction(g, c)
+
+    def _begun(self, H, J):
+        """Choose the solver; return it."""
+        self.inner = self._chosen(H, J)
+        return self.inner
 
     def direction(self, g, c):
         """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""

@@ -1,95 +1,103 @@
 """The common case, met often: one block of constraints, whose functions and f's return dense NumPy arrays.
 
-What `Problem` does in general is done here in fewer calls, which are all that small problems cost. Whatever answer is
-not of the expected kind goes the general way.
+What `Problem` does in general is done here in fewer calls, which are all that small problems cost: the functions of the
+caller leave cold caches behind. Whatever answer is not of the expected kind goes the general way.
 """
 
-import math
+from math import isfinite
 from time import perf_counter
 
-import numpy as np
+from numpy import ndarray
 
 from numopt.constrained._operator import as_operator, plus, rows_scaled, stack
-from numopt.constrained._point import Point
+from numopt.constrained._point import Point, State
 
 
 class Plain:
-    """Evaluates f, c and their derivatives at x; `Problem` says what each method returns."""
+    """Evaluates f, c and their derivatives; `Problem` says what each method returns."""
 
     def __init__(self, p):
-        self.xp, self.space, self.f, self.block = p.xp, p.space, p.objective, p.blocks[0]
-        self.native, self.k, self.sf, self.sc = p.space.native, p.k, p.sf, p.sc
-        self.of_f = self.of_rows = None  # the shape of Hessians whose first one was symmetric
+        objective, block = p.objective, p.blocks[0]
+        self.xp, self.space, self.native, self.k = p.xp, p.space, p.space.native, p.k
+        self.f, self.g, self.Hf = objective.value, objective.gradient, objective.hessian
+        self.c, self.J, self.Hc = block.value, block.jacobian, block.hessian
+        self.sf, self.sc, self.row_scales = p.sf, p.sc, p.row_scales
         self.target = p.layout.target  # of equalities, None for zeros; c has no other rows then
-        self.vector, self.rows, self.jacobian_shape, self.square = (p.n,), (p.m,), (p.m, p.n), (p.n, p.n)
+        self.vector, self.rows, self.matrix, self.square = (p.n,), (p.m,), (p.m, p.n), (p.n, p.n)
+        self.f_square = self.c_square = None  # `square` once the first Hessian was seen to be symmetric
 
     @classmethod
     def of(cls, p):
         """Return the evaluation of a problem, None where it needs the general one."""
-        layout, known = p.layout, p.space.numpy and len(p.blocks) == 1 and type(p.start.J) is np.ndarray
+        layout, known = p.layout, p.space.numpy and len(p.blocks) == 1 and type(p.start.J) is ndarray
         if not known or layout.free is not None or layout.order is not None or p.secant is not None:
             return None
         mixed = layout.target is not None and p.m > p.n_eq
         return None if mixed or p.objective.hess is None or p.blocks[0].hess is None else cls(p)
 
     def point(self, x):
-        space, value, rows, began = self.space, self.f.value, self.block.value, perf_counter()
+        space, native, counts, of_f, of_c, began = self.space, self.native, self.space.counts, self.f, self.c, perf_counter()
         before = space.seconds
-        space.counts[value.kind] += 1
-        f = value.call(x.copy())
-        space.counts[rows.kind] += 1
-        c = rows.call(x.copy())
+        counts[of_f.kind] += 1
+        f = of_f.call(x.copy())
+        counts[of_c.kind] += 1
+        c = of_c.call(x.copy())
         space.seconds = before + perf_counter() - began
-        f = f if type(f) is float else value.read(f, x)
-        c = c.copy() if self._known(c, self.rows) else rows.read(c, x)
+        f = f if type(f) is float else of_f.read(f, x)
+        c = c.copy() if type(c) is ndarray and c.dtype is native and c.shape == self.rows else of_c.read(c, x)
         if self.target is not None:
             c -= self.target
         if self.sc is not None:
             c *= self.sc
         f *= self.sf
-        return Point(x, f, c, math.isfinite(f) and math.isfinite(self.k.sum_of_squares(c)))
+        return Point(x, f, c, isfinite(f) and isfinite(self.k.sum_of_squares(c)))
 
     def derive(self, point):
-        x, space, gradient, jacobian, began = point.x, self.space, self.f.gradient, self.block.jacobian, perf_counter()
-        before = space.seconds
-        space.counts[gradient.kind] += 1
-        g = gradient.call(x.copy())
-        space.counts[jacobian.kind] += 1
-        J = jacobian.call(x.copy())
+        if point.g is not None:
+            return point
+        x, space, native, counts, of_g, of_J = point.x, self.space, self.native, self.space.counts, self.g, self.J
+        before, began = space.seconds, perf_counter()
+        counts[of_g.kind] += 1
+        g = of_g.call(x.copy())
+        counts[of_J.kind] += 1
+        J = of_J.call(x.copy())
         space.seconds = before + perf_counter() - began
-        g = g.copy() if self._known(g, self.vector) else gradient.read(g, x)
-        J = J.copy() if self._known(J, self.jacobian_shape) else jacobian.read(J, x)
+        g = g.copy() if type(g) is ndarray and g.dtype is native and g.shape == self.vector else of_g.read(g, x)
+        J = J.copy() if type(J) is ndarray and J.dtype is native and J.shape == self.matrix else self._read(of_J, J, x)
         point.g = g if self.sf == 1.0 else g * self.sf
-        if type(J) is not np.ndarray:
-            J = stack(self.xp, space, [J], x.shape[0])
         point.J = J if self.sc is None else rows_scaled(J, self.sc)
         return point
 
     def hessian(self, point, lam):
-        x, space, of_f, of_rows, began = point.x, self.space, self.f.hessian, self.block.hessian, perf_counter()
-        v, H, before = lam.copy() if self.sc is None else lam * self.sc, point.Hf, space.seconds
-        asked = H is None
+        x, H, space, native, counts, of_f, of_c = (
+            point.x, point.Hf, self.space, self.native, self.space.counts, self.Hf, self.Hc,
+        )  # fmt: skip
+        v, asked, before, began = lam.copy() if self.sc is None else lam * self.sc, H is None, space.seconds, perf_counter()
         if asked:
-            space.counts[of_f.kind] += 1
+            counts[of_f.kind] += 1
             H = of_f.call(x.copy())
-        space.counts[of_rows.kind] += 1
-        part = of_rows.call(x.copy(), v)
+        counts[of_c.kind] += 1
+        part = of_c.call(x.copy(), v)
         space.seconds = before + perf_counter() - began
         if asked:
-            if not self._known(H, self.of_f):
-                H, answer = of_f.read(H, x), H
-                self.of_f = self._symmetric(H, answer)
-                H = as_operator(H) if hasattr(H, "matvec") else H
-            point.Hf = H = H.copy() if self.sf == 1.0 and type(H) is np.ndarray else rows_scaled(H, self.sf)
-        if not self._known(part, self.of_rows):
-            part, answer = of_rows.read(part, x), part
-            self.of_rows = self._symmetric(part, answer)
-        return plus(self.xp, space, H, part)
+            if type(H) is ndarray and H.dtype is native and H.shape == self.f_square:
+                H = H.copy()
+            else:
+                self.f_square, H = self._first(of_f, H, x)
+            point.Hf = H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
+        if not (type(part) is ndarray and part.dtype is native and part.shape == self.c_square):
+            self.c_square, part = self._first(of_c, part, x)
+        return H + part if type(H) is type(part) is ndarray else plus(self.xp, space, H, part)
 
-    def _symmetric(self, H, answer):
-        """Return the shape of an answer that was read without a change, else None."""
-        return H.shape if self._known(answer, self.square) and (answer == H).all() else None
+    def _read(self, asked, answer, x):
+        """Return a matrix, read in general: dense, CSR or an `Operator`."""
+        A = asked.read(answer, x)
+        if type(A) is ndarray:
+            return A
+        return stack(self.xp, self.space, [A], x.shape[0])
 
-    def _known(self, answer, shape):
-        """Say whether an answer needs no further look."""
-        return type(answer) is np.ndarray and answer.dtype is self.native and answer.shape == shape
+    def _first(self, asked, answer, x):
+        """Return (`square` or None, a Hessian): whether later ones like this one need no look for symmetry."""
+        H = asked.read(answer, x)
+        plain = type(answer) is ndarray and answer.dtype is self.native and answer.shape == self.square
+        return self.square if plain and (answer == H).all() else None, as_operator(H) if hasattr(H, "matvec") else H

@@ -43,7 +43,7 @@ class Problem:
         self.layout = Layout(space, x0, lower, upper)
         self._values = [objective.value, *(block.value for block in blocks)]
         self._firsts = [objective.gradient, *(block.jacobian for block in blocks)]
-        x0, self.n, self._null, self._plain = self.layout.x0, self.layout.x0.shape[0], None, None
+        x0, self.n, self._null = self.layout.x0, self.layout.x0.shape[0], None
         f, c = self._first(self.layout.full(x0))
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
@@ -55,7 +55,8 @@ class Problem:
             self.block_rows.append((block, slice(end, end := end + block.size)))
         self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
         self.secant = self._secant()
-        self._plain = Plain.of(self)
+        if plain := Plain.of(self):
+            self.point, self.derive, self.hessian = plain.point, plain.derive, plain.hessian
 
     @cached_property
     def l(self):  # noqa: E743
@@ -129,8 +130,6 @@ class Problem:
 
     def point(self, x):
         """Evaluate f and c."""
-        if self._plain is not None:
-            return self._plain.point(x)
         full = self.layout.full(x)
         f, *c = self.space.ask(self._values, full)
         f, c = f * self.sf, self._rows(c)
@@ -139,8 +138,6 @@ class Problem:
     def derive(self, point):
         """Add gradient and Jacobian to a point."""
         if point.g is None:
-            if self._plain is not None:
-                return self._plain.derive(point)
             full = self.layout.full(point.x)
             g, *J = self.space.ask(self._firsts, full)
             g = self.layout.reduced(g)
@@ -151,8 +148,6 @@ class Problem:
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
-        if self._plain is not None:
-            return self._plain.hessian(point, lam)
         full, v, of_f = self.layout.full(point.x), self.row_multipliers(lam, scaled=True), self.objective
         asked, more = [block.hessian for block, _ in self._curved], [(v[rows],) for _, rows in self._curved]
         if of_f.hess is not None and point.Hf is None:
@@ -224,8 +219,9 @@ class Problem:
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
         point, lam = self.derive(state.point), state.lam
+        g, J = self._dual_parts(point, lam)
         state.gL, state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
-            *self._dual_parts(point, lam), point.c, lam, self.row_scales, self.sf
+            g, J, point.c, lam, self.row_scales, self.sf
         )
         return state
 

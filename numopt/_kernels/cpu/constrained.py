@@ -59,8 +59,9 @@ def kkt_newton(H, J, sigma, d, g, c, spare=None):
         found = kkt_factor(H, J, sigma, d)
         return found, found[0] and kkt_direction(found[0], g, c)
     A, pivots, scale = factor = _places(m + n, H.dtype, spare)
+    H, J, sigma, d, tau, delta = _parts(H, J, sigma, d)
     step = np.empty(m + n, H.dtype)
-    negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, *_parts(H, J, sigma, d), g, c, step)
+    negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step)
     found = (factor, negative, zero) if zero >= 0 else (None, 0, m + n)
     return found, (step[:n], step[n:], gd, cd, size)
 
