@@ -8,7 +8,7 @@ import math
 from numopt import _array
 from numopt._loop import Iterate
 from numopt._status import Status
-from numopt.constrained._exact import _merit
+from numopt.constrained._exact import merit
 from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 from numopt.constrained._sketch import Sketcher
@@ -84,11 +84,11 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
                     slope = slopes(dx, dlam, eta1, eta2)
         finite(slope, "the slope of the merit function")
 
-        here, alpha = _merit(p, State(point, lam), eta1, eta2), 1.0  # step 7
+        here, alpha = merit(p, p.measure(State(point, lam)), eta1, eta2), 1.0  # step 7
         slack = 10 * float(xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))
         while True:
-            state = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
-            if _merit(p, state, eta1, eta2) <= here + alpha * BETA * slope + slack:
+            state = p.trial(point.x + dx * alpha, lam + dlam * alpha)
+            if merit(p, state, eta1, eta2) <= here + alpha * BETA * slope + slack:
                 break
             alpha /= 2
             if alpha < _SHORTEST:

@@ -48,7 +48,8 @@ def exact_newton(p, kkt, regular, start):
             step = kkt.direction(state.gL, point.c)
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
         dx, dlam, gd, cd, size = step
-        finite(size, "the size of the step")
+        if not size < math.inf:
+            finite(size, "the size of the step")
 
         # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since
         # H dx + J^T dlam = -gL - tau dx - (B - H) dx + r_x and J dx = -c + delta dlam + r_c, with r the residual of an
@@ -71,27 +72,23 @@ def exact_newton(p, kkt, regular, start):
 
         here, alpha = finite(state.merit(eta1, eta2), "the merit function"), 1.0
         slack = 10 * eps * max(1.0, abs(here))
-        while True:
-            if alpha == 1.0:
-                new = State(p.point(point.x + dx), lam + dlam)
-            else:
-                new = State(p.point(point.x + dx * alpha), lam + dlam * alpha)
-            value = _merit(p, new, eta1, eta2)
-            if value <= here + alpha * _BETA * slope + slack:
-                break
+        new = p.trial(point.x + dx, lam + dlam)
+        while not (value := merit(p, new, eta1, eta2)) <= here + alpha * _BETA * slope + slack:
             if alpha == 1.0 and new.point.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
                 sx, slam, *_, size = kkt.direction(gL, c + new.point.c)
                 finite(size, "the size of the correction")
-                corrected = State(p.point(point.x + sx), lam + slam)
-                if _merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
+                corrected = p.trial(point.x + sx, lam + slam)
+                if merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
                     new = corrected
                     break
             best = -0.5 * slope * alpha / ((value - here) / alpha - slope) if math.isfinite(value) else 0.0
             alpha *= min(max(best / alpha, 0.1), 0.5)
             if alpha < _SHORTEST:
                 raise LineSearchFailed(begun)
-        p.learn(point, new.point, new.lam)
+            new = p.trial(point.x + dx * alpha, lam + dlam * alpha)
+        if p.secant is not None:
+            p.learn(point, new.point, new.lam)
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
@@ -101,17 +98,13 @@ def exact_newton(p, kkt, regular, start):
             return end
 
 
-def _merit(p, state, eta1, eta2):
-    """Return the merit function, infinite where it cannot be evaluated."""
-    if not state.point.finite:
-        return math.inf
-    value, point = p.measure(state).merit(eta1, eta2), state.point
+def merit(p, state, eta1, eta2):
+    """Return the merit function of a trial, infinite where it cannot be evaluated."""
+    value = state.merit(eta1, eta2)
     if math.isfinite(value):
         return value
-    if value != value:
-        gL = p.lagrangian_gradient(point, state.lam)
-        if math.isfinite(_array.host(p.xp.sum(point.g) + p.xp.sum(gL))):
-            finite(value, "the merit function")  # no derivative of the caller's is to blame
+    if value != value and math.isfinite(_array.host(p.xp.sum(state.point.g) + p.xp.sum(state.gL))):
+        finite(value, "the merit function")  # no derivative of the caller's is to blame
     return math.inf
 
 

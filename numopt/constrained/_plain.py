@@ -7,9 +7,9 @@ caller leave cold caches behind. Whatever answer is not of the expected kind goe
 from math import isfinite
 from time import perf_counter
 
-from numpy import ndarray
+from numpy import empty, ndarray
 
-from numopt.constrained._operator import as_operator, plus, rows_scaled, stack
+from numopt.constrained._operator import as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._point import Point, State
 
 
@@ -36,8 +36,8 @@ class Plain:
         return None if mixed or p.objective.hess is None or p.blocks[0].hess is None else cls(p)
 
     def point(self, x):
-        space, native, counts, of_f, of_c, began = self.space, self.native, self.space.counts, self.f, self.c, perf_counter()
-        before = space.seconds
+        space, native, counts, of_f, of_c = self.space, self.native, self.space.counts, self.f, self.c
+        before, began = space.seconds, perf_counter()
         counts[of_f.kind] += 1
         f = of_f.call(x.copy())
         counts[of_c.kind] += 1
@@ -68,11 +68,25 @@ class Plain:
         point.J = J if self.sc is None else rows_scaled(J, self.sc)
         return point
 
+    def trial(self, x, lam):
+        point = self.point(x)
+        state = State(point, lam)
+        if point.finite:
+            self.derive(point)
+            gL, J = point.g.copy(), point.J
+            if type(J) is not ndarray:
+                gL, J = gL + transposed_times(J, lam), empty((0, gL.size), gL.dtype)
+            state.gL = gL
+            state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
+                gL, J, point.c, lam, self.row_scales, self.sf
+            )
+        return state
+
     def hessian(self, point, lam):
-        x, H, space, native, counts, of_f, of_c = (
-            point.x, point.Hf, self.space, self.native, self.space.counts, self.Hf, self.Hc,
-        )  # fmt: skip
-        v, asked, before, began = lam.copy() if self.sc is None else lam * self.sc, H is None, space.seconds, perf_counter()
+        x, H, space, native, counts = point.x, point.Hf, self.space, self.native, self.space.counts
+        of_f, of_c, asked = self.Hf, self.Hc, H is None
+        v = lam.copy() if self.sc is None else lam * self.sc
+        before, began = space.seconds, perf_counter()
         if asked:
             counts[of_f.kind] += 1
             H = of_f.call(x.copy())

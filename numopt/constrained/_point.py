@@ -1,5 +1,7 @@
 """What is known at a point: values, derivatives, and with multipliers the residuals of the KKT equations."""
 
+import math
+
 
 class Point:
     """What is known at x: f, c, and once asked for the gradient g, the Jacobian J, the Hessian `Hf` of f; scaled."""
@@ -31,5 +33,7 @@ class State:
         return self
 
     def merit(self, eta1, eta2):
-        """Return the exact augmented Lagrangian f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2."""
+        """Return the exact augmented Lagrangian f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2; infinite where f is."""
+        if not self.point.finite:
+            return math.inf
         return self.point.f + self.lc + 0.5 * eta1 * self.cc + 0.5 * eta2 * self.gg

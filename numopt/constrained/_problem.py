@@ -15,7 +15,7 @@ from numopt._kernels import kernels, use_kernels
 from numopt.constrained._layout import Layout
 from numopt.constrained._operator import Operator, as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._plain import Plain
-from numopt.constrained._point import Point
+from numopt.constrained._point import Point, State
 from numopt.constrained._quasi_newton import QuasiNewton
 from numopt.constrained._scales import all_finite, chosen_scales
 from numopt.exceptions import InvalidInputError
@@ -56,7 +56,7 @@ class Problem:
         self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
         self.secant = self._secant()
         if plain := Plain.of(self):
-            self.point, self.derive, self.hessian = plain.point, plain.derive, plain.hessian
+            self.point, self.derive, self.hessian, self.trial = plain.point, plain.derive, plain.hessian, plain.trial
 
     @cached_property
     def l(self):  # noqa: E743
@@ -216,12 +216,18 @@ class Problem:
         none = self.xp.zeros((0, self.n), dtype=self.space.dtype, device=self.space.device)
         return self.lagrangian_gradient(point, lam), none
 
+    def trial(self, x, lam):
+        """Return the state at x, measured where f and c are finite."""
+        state = State(self.point(x), lam)
+        return self.measure(state) if state.point.finite else state
+
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
         point, lam = self.derive(state.point), state.lam
         g, J = self._dual_parts(point, lam)
-        state.gL, state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
-            g, J, point.c, lam, self.row_scales, self.sf
+        state.gL = self.space.copied(g)
+        state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
+            state.gL, J, point.c, lam, self.row_scales, self.sf
         )
         return state
 

@@ -5,8 +5,6 @@ import pytest
 
 from numopt.constrained import minimize_constrained, sketch_solve
 from numopt.constrained._adasketch import _merit_slopes
-from numopt.constrained._exact import _merit
-from numopt.constrained._point import State
 from numopt.constrained._sketch import KINDS, Sketcher
 from numopt.exceptions import ConvergenceWarning, InvalidInputError
 from numopt.gallery import pde_control
@@ -70,7 +68,7 @@ def test_the_slope_of_the_merit_function(name):
     lam, dx, dlam, h = rng.standard_normal(p.m), rng.standard_normal(n), rng.standard_normal(p.m), 1e-5
     point = p.derive(p.start)
     slope = _merit_slopes(p, p.lagrangian_gradient(point, lam), p.hessian(point, lam), point.J, point.c)
-    ends = [_merit(p, State(p.point(p.start.x + s * h * dx), lam + s * h * dlam), 2.0, 0.3) for s in (1, -1)]
+    ends = [p.trial(p.start.x + s * h * dx, lam + s * h * dlam).merit(2.0, 0.3) for s in (1, -1)]
     assert slope(dx, dlam, 2.0, 0.3) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5)
 
 

@@ -55,15 +55,15 @@ def kkt_direction(factor, g, c):
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
     """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
     m, n = J.shape
-    if m + n > _dense.SMALL:
+    N, dtype = m + n, H.dtype
+    if N > _dense.SMALL:
         found = kkt_factor(H, J, sigma, d)
         return found, found[0] and kkt_direction(found[0], g, c)
-    A, pivots, scale = factor = _places(m + n, H.dtype, spare)
+    factor, step = _places(N, dtype, spare), np.empty(N, dtype)
+    A, pivots, scale = factor
     H, J, sigma, d, tau, delta = _parts(H, J, sigma, d)
-    step = np.empty(m + n, H.dtype)
     negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step)
-    found = (factor, negative, zero) if zero >= 0 else (None, 0, m + n)
-    return found, (step[:n], step[n:], gd, cd, size)
+    return ((factor, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], gd, cd, size)
 
 
 def _places(N, dtype, spare):
@@ -98,16 +98,9 @@ def _larger(worst, value):
     return value if value > worst or value != value else worst
 
 
-def lagrangian_measures(g, J, c, lam, sc, sf):
-    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2, unscaled KKT error)."""
-    gL = g.copy()
-    lc, cc, gg, error = _measures(gL, J, c, lam, sc, sf)
-    return gL, lc, cc, gg, error
-
-
 @jit
-def _measures(gL, J, c, lam, sc, sf):
-    """Add J^T lam to gL; return the measures."""
+def lagrangian_measures(gL, J, c, lam, sc, sf):
+    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, unscaled KKT error)."""
     lc = cc = gg = stationarity = violation = size = 0.0
     for i in range(c.size):
         lc += lam[i] * c[i]
@@ -337,7 +330,7 @@ def warmup(dtype):
     slope_and_reach(one, one, one)
     added_curvature(eye, eye, one, one)
     kkt_errors(one, eye, one, one, one, one, one, mu)
-    lagrangian_measures(one, eye, one, one, one, mu)
+    lagrangian_measures(one.copy(), eye, one, one, one, mu)
     for function in (bound_errors, bound_curvature):
         function(one, 0 * one, 2 * one, one, one)
     pushed(one, 0 * one, 2 * one, 0.01)

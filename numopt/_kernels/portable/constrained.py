@@ -67,22 +67,23 @@ def singular_range(J):
     return _array.host(values[0], values[-1])
 
 
-def lagrangian_measures(g, J, c, lam, sc, sf):
-    """Return (g + J^T lam, lam.c, |c|^2, |gL|^2, unscaled KKT error).
+def lagrangian_measures(gL, J, c, lam, sc, sf):
+    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, unscaled KKT error).
 
     The error is the largest of violation and stationarity, the latter divided by the mean multiplier over 100 where
-    that is above 1. `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `g` that is the
+    that is above 1. `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `gL` that is the
     sum already.
     """
-    xp = _array.namespace(g)
-    gL = g + lam @ J if J.shape[0] else g
+    xp = _array.namespace(gL)
+    if J.shape[0]:
+        gL += lam @ J
     off, size = (xp.concat([0.0 * gL[:1], xp.abs(v)]) for v in (c / sc, lam * sc))
     lc, cc, gg, stationarity, violation, size = _array.host(
         lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf
     )
     stationarity /= max(1.0, size / (100.0 * max(1, c.shape[0])))
     total = stationarity + violation + size
-    return gL, lc, cc, gg, max(stationarity, violation) if total == total else total
+    return lc, cc, gg, max(stationarity, violation) if total == total else total
 
 
 def added_curvature(B, H, g, dx):
