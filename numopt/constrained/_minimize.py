@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt import _array
-from numopt._check import Checks, integer, one_of, scalar
+from numopt._check import Checks, integer, one_of
 from numopt._loop import run
 from numopt._solver import solver
 from numopt._status import Status
@@ -147,12 +147,11 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     sketched = one_of("method", method, ("auto", "adasketch")) == "adasketch"
     one_of("linear_solver", linear_solver, ("auto", *KINDS) if sketched else DIRECT)
     options = _options(options)
-    scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
     if sketched or rng is not None:
         rng = _array.default_rng(rng)
     checks = Checks({"x0": x0})
-    x0 = checks.vector("x0")
-    checks.settle(told=False)
+    x0 = checks.vector("x0", told=False)
+    checks.settle()
     space = Space(checks.xp, checks.device, checks.dtype)
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
     lower, upper = read_bounds(x0, bounds)
