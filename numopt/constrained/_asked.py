@@ -21,14 +21,7 @@ class Asked:
         ``call(x, *more)``, the caller's.
     name : str
         What messages call it.
-
-    Attributes
-    ----------
-    plain : tuple of int or None
-        The shape of NumPy arrays of the dtype of the variables that need no look but a copy: see `plainly`.
     """
-
-    plain = None
 
     def __init__(self, space, kind, call, name=""):
         self.space, self.kind, self.call, self.name = space, kind, call, name
@@ -37,12 +30,9 @@ class Asked:
         """Return the answer, checked; here it comes from others, which have done that."""
         return answer
 
-    def plainly(self, answer, shape):
-        """Say whether an answer is a NumPy array of this shape and the dtype of the variables; so may later ones be."""
-        if type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == shape:
-            self.plain = shape
-            return True
-        return False
+    def plain(self, answer, shape):
+        """Say whether an answer is a NumPy array of this shape and the dtype of the variables: it needs only a copy."""
+        return type(answer) is np.ndarray and answer.dtype is self.space.native and answer.shape == shape
 
     def __call__(self, x, *more):
         return self.space.ask((self,), x, (more,))[0]
@@ -83,9 +73,7 @@ class Gradient(Asked):
     """A vector as long as x."""
 
     def read(self, answer, x):
-        if self.plainly(answer, x.shape):
-            return answer.copy()
-        return self.space.vector(self.name, answer, x.shape[0])
+        return answer.copy() if self.plain(answer, x.shape) else self.space.vector(self.name, answer, x.shape[0])
 
 
 class Values(Asked):
@@ -94,8 +82,9 @@ class Values(Asked):
     size = None
 
     def read(self, answer, x):
+        if self.plain(answer, (self.size,)):
+            return answer.copy()
         values = self.space.vector(self.name, answer, self.size)
-        self.plainly(answer, values.shape)
         self.size = values.shape[0]
         return values
 
@@ -115,7 +104,7 @@ class Jacobian(Asked):
 
     def read(self, answer, x):
         shape = self.of.size, x.shape[0]
-        return answer.copy() if self.plainly(answer, shape) else self.space.matrix(self.name, answer, shape)
+        return answer.copy() if self.plain(answer, shape) else self.space.matrix(self.name, answer, shape)
 
 
 class Hessian(Asked):
@@ -124,17 +113,19 @@ class Hessian(Asked):
     skew = None
 
     def read(self, answer, x):
-        if self.skew is False and self.plainly(answer, x.shape * 2):
-            return answer.copy()
-        H = self.space.matrix(self.name, answer, x.shape * 2)
-        if hasattr(H, "matvec"):
-            return H
+        H, shape = answer, x.shape * 2
+        if not self.plain(answer, shape):
+            H = self.space.matrix(self.name, answer, shape)
+            if hasattr(H, "matvec"):
+                return H
         if self.skew is None:
             self.skew = not is_symmetric(H)
             if self.skew:
                 warn(f"{self.name} returned a matrix that is not symmetric: (H + H^T) / 2 is used; see "
                      f"check_derivatives", NumoptWarning)  # fmt: skip
-        return (H + H.T) / 2 if self.skew else H
+        if self.skew:
+            return (H + H.T) / 2
+        return H.copy() if H is answer else H
 
 
 def is_symmetric(H):

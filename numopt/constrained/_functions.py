@@ -35,19 +35,19 @@ class Space:
         Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
         each leaves cold caches behind, so what else there is to do waits for the last one.
         """
-        answers, counts, native, before, began = [], self.counts, self.native, self.seconds, perf_counter()
+        answers, counts, before, began = [], self.counts, self.seconds, perf_counter()
         for one in asked:
             counts[one.kind] += 1
             y = x.copy() if self.numpy else self.copied(x)
             answers.append(one.call(y) if more is None else one.call(y, *more[len(answers)]))
         self.seconds = before + perf_counter() - began
-        for i, one in enumerate(asked):
-            answer = answers[i]
-            if one.plain and type(answer) is np.ndarray and answer.dtype is native and answer.shape == one.plain:
-                answers[i] = answer.copy()
-            else:
-                answers[i] = one.read(answer, x)
-        return answers
+        return [one.read(answer, x) for one, answer in zip(asked, answers, strict=True)]
+
+    def zeros(self, *shape):
+        """Return an array of zeros."""
+        if self.numpy:
+            return np.zeros(shape, self.native)
+        return self.xp.zeros(shape, dtype=self.dtype, device=self.device)
 
     def finite(self, c):
         """Say whether all entries are finite, and their squares too."""

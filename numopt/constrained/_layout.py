@@ -48,7 +48,7 @@ class Layout:
         high = _joined([spread(f"{block.label}.ub", block.high, block.size) for block in blocks])
         self.m_user, self.order, self.target = low.size, None, None
         if low.tobytes() == high.tobytes() or (equal := low == high).all():  # bytes are soon compared
-            self.rows, self.n_eq, self.m = np.arange(low.size), low.size, low.size
+            self.rows, self.n_eq, self.m = slice(None), low.size, low.size
             self.low, self.high = low, high
         else:
             if not (low <= high).all():
@@ -150,12 +150,12 @@ def spread(name, side, size):
     if type(side) is not np.ndarray:
         side = _array.host(side) if _array.is_array(side) else side
     side = np.asarray(side, float)
+    if side.shape == (size,) and not math.isnan(side.dot(side)):
+        return side
     if side.size not in (1, size):
         raise InvalidInputError(f"{name} has {side.size} entries: 1 or {size} are expected; give one for each row")
-    if math.isnan(np.vdot(side, side)):
+    if np.isnan(side).any():
         raise InvalidInputError(f"{name} holds NaN: numbers or infinities are expected; use inf for no bound")
-    if side.shape == (size,):
-        return side
     return np.full(size, side.ravel()) if side.size != size else side.ravel()
 
 

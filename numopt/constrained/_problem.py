@@ -96,17 +96,23 @@ class Problem:
                 self.k = kernels("constrained", self.xp)
         else:
             self.k = kernels("constrained", self.xp)
-        e, low, high = self.n_eq, self.layout.low, self.layout.high
         self.sf, scales = chosen_scales(self.xp, start, scaled)
         if scales is not None:
-            self.sc, low, high = self.layout.move(scales), low * scales, high * scales
-        if e == self.m:  # equality rows less their right-hand sides
-            low = high = np.zeros(e)
-        elif self.layout.target is not None:
-            low, high = (np.concatenate([np.zeros(e), side[e:]]) for side in (low, high))
-        self.low, self.high = self.layout.move(low), self.layout.move(high)
-        self.row_scales = self.layout.move(np.zeros(self.m) + 1.0) if self.sc is None else self.sc
+            self.sc = self.layout.move(scales)
+        self.row_scales = 1.0 + self.space.zeros(self.m) if scales is None else self.sc
+        if self.n_eq == self.m:  # equality rows less their right-hand sides
+            self.low = self.high = self.space.zeros(self.m)
+        else:
+            self.low, self.high = (self.layout.move(side) for side in self._sides(scales))
         self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
+
+    def _sides(self, scales):
+        """Yield the lower and the upper bounds of the rows, on the host."""
+        for side in (self.layout.low, self.layout.high):
+            side = side if scales is None else side * scales
+            if self.layout.target is not None:
+                side = np.concatenate([np.zeros(self.n_eq), side[self.n_eq :]])
+            yield side
 
     def _rescaled(self, start):
         point = Point(start.x, start.f * self.sf, start.c, True)
@@ -187,7 +193,7 @@ class Problem:
             elif _array.is_sparse(J) and _array.is_sparse(H := self.hessian(self.start, 0.0 * self.start.c)):
                 self._null = H * 0.0 if H.nnz else H
             else:
-                self._null = self.xp.zeros((self.n, self.n), dtype=self.space.dtype, device=self.space.device)
+                self._null = self.space.zeros(self.n, self.n)
         return self._null
 
     def learn(self, old, new, lam):
