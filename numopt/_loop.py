@@ -86,8 +86,10 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
              on_failure=on_failure)  # fmt: skip
     loop = _Loop(iterates, Judge(certify, tol), callback, quiet)
-    until = min(_deadline.get(), math.inf if max_time is None else loop.began + max_time)
-    token = _deadline.set(until)
+    until, token = _deadline.get(), None
+    if max_time is not None:
+        until = min(until, loop.began + max_time)
+        token = _deadline.set(until)
     try:
         try:
             status, reason = loop.advance(until, max_iter, check_every)
@@ -102,7 +104,8 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
             raise
         result = loop.conclude(status, reason, finish, start)
     finally:
-        _deadline.reset(token)
+        if token is not None:
+            _deadline.reset(token)
         iterates.close()
     if not (quiet or result.success or result.status == Status.CALLBACK_STOP or on_failure == "ignore"):
         if on_failure == "raise":
