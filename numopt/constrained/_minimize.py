@@ -170,7 +170,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     return run(
         _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol,
         max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback,
-        on_failure=on_failure, start=State(p.start, 0.0 * p.start.c),
+        on_failure=on_failure, start=State(p.start, p.space.zeros(p.m)),
     )  # fmt: skip
 
 
@@ -238,7 +238,9 @@ def _finisher(p, kkt, sketched):
         del counts[""]
         z_lower, z_upper = bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
-        gradient = point.g / p.sf if p.layout.free is None else p.objective.gradient(x)
+        gradient = point.g if p.layout.free is None else p.objective.gradient(x)
+        if p.sf != 1.0 and gradient is point.g:
+            gradient = gradient / p.sf
         name = kkt.name if not sketched else info.get("kind", "kaczmarz")
         order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
         v = [rows[at] for _, at in p.block_rows]

@@ -70,7 +70,7 @@ class ConstrainedResult(Result):
 def bound_multipliers(p, state):
     """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
     if state.zl is None:
-        zl, zu = 0.0 * state.x, 0.0 * state.x
+        zl, zu = p.space.zeros(p.n), p.space.zeros(p.n)
     else:
         zl, zu = state.zl / p.sf, state.zu / p.sf
     xp, layout = p.xp, p.layout

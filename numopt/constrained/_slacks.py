@@ -85,7 +85,7 @@ def least_squares_multipliers(p, kkt, point, z=None):
 
     `z` is what bounds add to the gradient by (x, s), None where there are none.
     """
-    xp, g, c, d = p.xp, point.g, 0.0 * point.c, 0.0
+    xp, g, c, d = p.xp, point.g, p.space.zeros(p.m), 0.0
     if p.m == 0:
         return c
     if z is not None:
