@@ -33,7 +33,12 @@ class Judge:
         """Judge an iterate by its measure, a float; return (status that ends the run or None, request)."""
         if not math.isfinite(measure):
             return Status.NONFINITE, None
-        if measure <= self._trigger or self._stagnant(measure):
+        if measure <= self._trigger:
+            return self._try(state, measure)
+        self._checks += 1
+        if measure < 0.999 * self._mark:
+            self._mark, self._marked = measure, self._checks
+        elif self._checks - self._marked > max(_PATIENCE, self._checks // 2):
             return self._try(state, measure)
         if measure > self.tol:  # the method has rebuilt its measure, which may be trusted again
             self._trigger = self.tol
@@ -60,12 +65,6 @@ class Judge:
                     self.certified = certificate, candidate
         if self.certified[1] is None and start is not None:
             self.certified = floats(self.certify(start)), start
-
-    def _stagnant(self, measure):
-        self._checks += 1
-        if measure < 0.999 * self._mark:
-            self._mark, self._marked = measure, self._checks
-        return self._checks - self._marked > max(_PATIENCE, self._checks // 2)
 
     def _try(self, state, measure):
         """Let the certificate decide: converged, worth a rebuild, or stalled."""

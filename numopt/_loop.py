@@ -124,26 +124,24 @@ class _Loop:
 
     def advance(self, until, max_iter, check_every):
         """Iterate to the end; return (status, reason)."""
-        request = None
+        request, send = None, self.iterates.send
         while True:
             try:
-                self.at = self.iterates.send(request)
+                self.at = at = send(request)
             except StopIteration as end:
                 status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
                 return (Status.STALLED if status is None else status), reason
-            before, self.nit, request = self.nit, self.nit + self.at.steps, None
-            late = perf_counter() >= until
-            last = late or self.nit >= max_iter
-            if last or self.nit // check_every > before // check_every or self.at.steps == 0:
-                verdict, request = self.check()
+            before, self.nit, request, now = self.nit, self.nit + at.steps, None, perf_counter()
+            last = now >= until or self.nit >= max_iter
+            if last or self.nit // check_every > before // check_every or at.steps == 0:
+                verdict, request = self.check(at, now - self.began - self.paused)
                 if verdict is not None:
                     return verdict, ""
             if last:
-                return (Status.TIME_LIMIT if late else Status.MAX_ITER), ""
+                return (Status.TIME_LIMIT if now >= until else Status.MAX_ITER), ""
 
-    def check(self):
+    def check(self, at, time):
         """Record, judge and show the iterate; return (status that ends the run or None, request)."""
-        at, time = self.at, self.clock()
         if type(at.measure) is float and _FLOAT.issuperset(map(type, at.info.values())):  # nothing is on a device
             shown = {"measure": at.measure, **at.info}
         else:

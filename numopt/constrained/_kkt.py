@@ -28,19 +28,20 @@ class Dense:
 
     def factor(self, H, J, sigma, d):
         """Factor; sets `negative` and `zero`, the counts of the signs of the eigenvalues."""
-        self._keep(self.k.kkt_factor(H, J, sigma, d, self.factors))
+        self.factors, self.negative, self.zero = self.k.kkt_factor(H, J, sigma, d, self.factors)
+        self.n_factor += 1
+        if self.factors is None:
+            self._broken()
 
     def newton(self, H, J, sigma, d, g, c):
         """Factor and return `direction`, in one call of a kernel."""
-        found, direction = self.k.kkt_newton(H, J, sigma, d, g, c, self.factors)
-        self._keep(found)
-        return direction
-
-    def _keep(self, found):
+        (factors, self.negative, self.zero), direction = self.k.kkt_newton(H, J, sigma, d, g, c, self.factors)
+        self.factors = factors
         self.n_factor += 1
-        self.factors, self.negative, self.zero = found
-        if self.factors is None:
-            raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
+        return self._broken() if factors is None else direction
+
+    def _broken(self):
+        raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""

@@ -94,6 +94,13 @@ def newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step):
 
 
 @jit
+def plain_newton(A, pivots, scale, H, J, tau, delta, g, c, step):
+    """Do both for multiples of I alone: fewer arguments are a faster call."""
+    none = g[:0]
+    return newton(A, pivots, scale, H, J, none, none, tau, delta, g, c, step)
+
+
+@jit
 def factor(A, pivots):
     """Factor a symmetric matrix in place; the pivots count from 1 and are negative for blocks of two."""
     n = A.shape[0]

@@ -59,11 +59,15 @@ def kkt_newton(H, J, sigma, d, g, c, spare=None):
     if N > _dense.SMALL:
         found = kkt_factor(H, J, sigma, d)
         return found, found[0] and kkt_direction(found[0], g, c)
-    factor, step = _places(N, dtype, spare), np.empty(N, dtype)
-    A, pivots, scale = factor
-    H, J, sigma, d, tau, delta = _parts(H, J, sigma, d)
-    negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step)
-    return ((factor, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], gd, cd, size)
+    if spare is None or spare[1].size != N or spare[2].dtype is not dtype:
+        spare = _places(N, dtype, None)
+    (A, pivots, scale), step = spare, np.empty(N, dtype)
+    H, J = np.ascontiguousarray(H), np.ascontiguousarray(J)
+    if type(sigma) is type(d) is float:
+        negative, zero, gd, cd, size = _dense.plain_newton(A, pivots, scale, H, J, sigma, d, g, c, step)
+    else:
+        negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, *_parts(H, J, sigma, d), g, c, step)
+    return ((spare, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], gd, cd, size)
 
 
 def _places(N, dtype, spare):
@@ -321,7 +325,8 @@ def warmup(dtype):
     factor, *_ = kkt_factor(eye, eye[:1], 0.0, one[:1])
     big = np.eye(_dense.SMALL, dtype=dtype)
     kkt_factor(big, big[:1], 0.0, 0.0)
-    kkt_newton(eye, eye[:1], 0.0, 0.0, one, one[:1], factor)
+    for sigma in (0.0, one):
+        kkt_newton(eye, eye[:1], sigma, 0.0, one, one[:1], factor)
     singular_range(eye)
     kkt_solve(factor, one, one[:1])
     kkt_direction(factor, one, one[:1])
