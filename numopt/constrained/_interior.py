@@ -42,20 +42,18 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     filter_, restorations = Filter(ip.violation(point, w)), 0
     kkt.look = lambda: p.caller_view(State(point, lam))
     while True:
-        c, gL = ip.residual(point, w), ip.gradient(point, lam)
-        reduced = _next_barrier(ip, point, w, c, gL, lam, zl, zu, mu, tol)
-        if reduced != mu:
-            mu = reduced
-            filter_.clear()
-
-        logs, pull, g, rw, sigma = 0.0, 0.0, point.g, gL, 0.0
+        logs, pull, sigma, g, c, rw = 0.0, 0.0, 0.0, point.g, point.c, ip.gradient(point, lam)
         if p.bounded:
+            c = ip.residual(point, w)
+            reduced = _next_barrier(ip, point, w, c, rw, lam, zl, zu, mu, tol)
+            if reduced != mu:
+                mu = reduced
+                filter_.clear()
             logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
-            g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, gL + pull
+            g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, rw + pull
             sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
-        theta = ip.violation(point, w)
-        gg, cc = k.sum_of_squares(rw), k.sum_of_squares(c)
-        phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(gg + cc, "the gradient"))
+        theta, squares = k.sum_of_magnitudes(c), k.sum_of_squares(rw) + k.sum_of_squares(c)
+        phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(squares, "the gradient"))
         H = p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, H, rw, c), 0.0, 0.0
         if direction is None:
@@ -72,7 +70,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)
         if direction and search.step(*direction):
             point, w, lam, zl, zu = search.taken
-            p.learn(search.point, point, lam)
+            if p.secant is not None:
+                p.learn(search.point, point, lam)
             info = {"mu": mu, "alpha": search.alpha, "tau": tau, "delta": delta}
         else:
             if theta <= tol / 100 and filter_.pairs and insist:
@@ -88,11 +87,11 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             info = {"mu": mu, "alpha": 0.0, "tau": tau, "delta": delta}
             if stuck and ip.violation(point, w) > tol:
                 state = ip.state(point, lam, zl, zu)
-                yield Iterate(state, p.errors(state)[0], info)
+                yield Iterate(state, state.error, info)
                 why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
                 return Status.INFEASIBLE, why
         state = ip.state(point, lam, zl, zu)
-        yield Iterate(state, p.errors(state)[0], info)
+        yield Iterate(state, state.error, info)
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
         if end := unbounded(p, point):
@@ -108,8 +107,6 @@ def _products(xp, ip, w, zl, zu):
 
 def _next_barrier(ip, point, w, c, gL, lam, zl, zu, mu, tol):
     """Return mu, reduced for as long as the barrier problem is solved to 10 mu."""
-    if not ip.p.bounded:
-        return mu
     xp, m = ip.xp, ip.p.m
     zero = xp.zeros_like(gL[0])
     stationarity, off, bounds, rows = _array.host(

@@ -100,7 +100,8 @@ class KKT:
 
     def _begun(self, H, J):
         """Choose the solver; return it."""
-        self.inner = self._chosen(H, J)
+        plain = self.wanted in ("auto", "ldl") and type(H) is type(J) is np.ndarray
+        self.inner = Dense(self.xp) if plain else self._chosen(H, J)
         return self.inner
 
     def direction(self, g, c):

@@ -188,7 +188,9 @@ class Problem:
     def null_hessian(self, J):
         """Return a Hessian of zeros, in the form that J has and with the pattern of the real one."""
         if self._null is None:
-            if isinstance(J, Operator):
+            if type(J) is np.ndarray:
+                self._null = np.zeros((self.n, self.n), J.dtype)
+            elif isinstance(J, Operator):
                 self._null = Operator((self.n, self.n), lambda p: 0.0 * p)
             elif _array.is_sparse(J) and _array.is_sparse(H := self.hessian(self.start, 0.0 * self.start.c)):
                 self._null = H * 0.0 if H.nnz else H

@@ -35,7 +35,8 @@ class Regulariser:
 
     def right(self):
         """Say whether the last factorisation has the inertia that a minimum needs."""
-        return self.kkt.zero == 0 and self.kkt.negative == self.m
+        last = self.kkt.inner
+        return last.zero == 0 and last.negative == self.m
 
     def correct(self, factor, H, plain, size, stabiliser=0.0):
         """Factor by ``factor(B, tau, delta)`` until the inertia is right; return (B, tau, delta) or None.

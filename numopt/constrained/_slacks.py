@@ -29,8 +29,12 @@ class Interior:
         return self.p.point(w[: self.n]), w
 
     def state(self, point, lam, zl, zu):
-        """Return what the method yields."""
-        return State(point, lam, zl[: self.n], zu[: self.n]) if self.p.bounded else State(point, lam)
+        """Return what the method yields, its KKT error known; without bounds measured as for equations."""
+        if not self.p.bounded:
+            return self.p.measure(State(point, lam))
+        state = State(point, lam, zl[: self.n], zu[: self.n])
+        state.error = self.p.errors(state)[0]
+        return state
 
     def violation(self, point, w):
         """Return |c - s| in sum."""
