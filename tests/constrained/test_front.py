@@ -1,5 +1,7 @@
 """What scipy scripts pass: dicts, differences, quasi-Newton updates, operators, sparse matrices."""
 
+import gc
+
 import numpy as np
 import pytest
 import scipy.optimize as so
@@ -177,3 +179,59 @@ def test_projected_conjugate_gradients(kappa):
     mine = minimize_constrained(p.fun, p.x0, constraints=products, options=options, **keywords)
     assert mine.success and mine.n_factor == 0
     np.testing.assert_allclose(mine.x, exact.x, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "keywords", [EXACT, {"jac": "2-point", "hess": "3-point"}, {}], ids=["exact", "differences", "learnt"]
+)
+@pytest.mark.parametrize("bounds", [None, [(-2.0, 2.0), (None, 0.9)]])
+def test_nothing_of_a_finished_problem_waits_for_the_garbage_collector(keywords, bounds):
+    gc.collect()
+    res = rosen_in_disc(bounds=bounds, tol=1e-6, **keywords)
+    assert res.success and gc.collect() == 0
+
+
+def test_answers_may_change_their_kind_and_shape_between_calls():
+    """Whatever a function returned first, each later answer is read as if it were."""
+    calls = {"jac": 0, "hess": 0, "c": 0, "cjac": 0, "chess": 0}
+
+    def vary(name, value, *forms):
+        calls[name] += 1
+        return forms[calls[name] % len(forms)](np.asarray(value))
+
+    def row(v):
+        return v[None, :]
+
+    disc = so.NonlinearConstraint(
+        lambda x: vary("c", [x @ x], np.array, list, np.float32), 1.5, 1.5,
+        jac=lambda x: vary("cjac", 2 * x, row, np.array, np.ndarray.tolist),
+        hess=lambda x, v: vary("chess", 2 * v[0] * np.eye(2), np.array, sp.csr_array, np.ndarray.tolist),
+    )  # fmt: skip
+    res = minimize_constrained(
+        so.rosen, [-1.0, 0.5], jac=lambda x: vary("jac", so.rosen_der(x), np.array, row, np.ndarray.tolist),
+        hess=lambda x: vary("hess", so.rosen_hess(x), np.array, np.ndarray.tolist, sp.csr_array), constraints=disc,
+        tol=1e-6,
+    )  # fmt: skip
+    want = minimize_constrained(
+        so.rosen, [-1.0, 0.5], constraints=so.NonlinearConstraint(lambda x: x @ x, 1.5, 1.5), **EXACT
+    )
+    assert res.success
+    np.testing.assert_allclose(res.x, want.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_later_answer_of_the_wrong_shape_is_refused(last):
+    """The first ones are right: no short cut may let a later one pass."""
+    seen = []
+
+    def hess(x):
+        seen.append(1)
+        return np.eye(3) if len(seen) > 1 else so.rosen_hess(x)
+
+    def jac(x):
+        seen.append(1)
+        return np.ones(3) if len(seen) > 1 else so.rosen_der(x)
+
+    changed = {"hess": hess} if last else {"jac": jac}
+    with pytest.raises(InvalidInputError, match="hess returned a matrix" if last else "jac returned an array"):
+        rosen_in_disc(**(EXACT | changed))
