@@ -21,7 +21,14 @@ class Asked:
         ``call(x, *more)``, the caller's.
     name : str
         What messages call it.
+
+    Attributes
+    ----------
+    skew : bool or None
+        Whether the first Hessian was not symmetric; None before one was seen, and for what is none.
     """
+
+    skew = None
 
     def __init__(self, space, kind, call, name=""):
         self.space, self.kind, self.call, self.name = space, kind, call, name
@@ -109,8 +116,6 @@ class Jacobian(Asked):
 
 class Hessian(Asked):
     """A symmetric matrix. If the first one is not, a warning says so, and then all are made so."""
-
-    skew = None
 
     def read(self, answer, x):
         H, shape = answer, x.shape * 2

@@ -1,7 +1,8 @@
 """The common case, met often: one block of constraints, whose functions and f's return dense NumPy arrays.
 
-What `Problem` does in general is done here in fewer calls, which are all that small problems cost: the functions of the
-caller leave cold caches behind. Whatever answer is not of the expected kind goes the general way.
+What `Problem` does in general is done here in fewer calls, which are all that small problems cost. The functions of the
+caller leave cold caches behind: they are called one right after the other, with nothing in between. Whatever answer is
+not of the expected kind goes the general way.
 """
 
 from math import isfinite
@@ -37,11 +38,12 @@ class Plain:
 
     def point(self, x):
         space, native, counts, of_f, of_c = self.space, self.native, self.space.counts, self.f, self.c
-        before, began = space.seconds, perf_counter()
+        ask_f, ask_c, y, z = of_f.call, of_c.call, x.copy(), x.copy()
         counts[of_f.kind] += 1
-        f = of_f.call(x.copy())
         counts[of_c.kind] += 1
-        c = of_c.call(x.copy())
+        before, began = space.seconds, perf_counter()
+        f = ask_f(y)
+        c = ask_c(z)
         space.seconds = before + perf_counter() - began
         f = f if type(f) is float else of_f.read(f, x)
         c = c.copy() if type(c) is ndarray and c.dtype is native and c.shape == self.rows else of_c.read(c, x)
@@ -56,11 +58,12 @@ class Plain:
         if point.g is not None:
             return point
         x, space, native, counts, of_g, of_J = point.x, self.space, self.native, self.space.counts, self.g, self.J
-        before, began = space.seconds, perf_counter()
+        ask_g, ask_J, y, z = of_g.call, of_J.call, x.copy(), x.copy()
         counts[of_g.kind] += 1
-        g = of_g.call(x.copy())
         counts[of_J.kind] += 1
-        J = of_J.call(x.copy())
+        before, began = space.seconds, perf_counter()
+        g = ask_g(y)
+        J = ask_J(z)
         space.seconds = before + perf_counter() - began
         g = g.copy() if type(g) is ndarray and g.dtype is native and g.shape == self.vector else of_g.read(g, x)
         J = J.copy() if type(J) is ndarray and J.dtype is native and J.shape == self.matrix else self._read(of_J, J, x)
@@ -86,12 +89,13 @@ class Plain:
         x, H, space, native, counts = point.x, point.Hf, self.space, self.native, self.space.counts
         of_f, of_c, asked = self.Hf, self.Hc, H is None
         v = lam.copy() if self.sc is None else lam * self.sc
+        ask_f, ask_c, y, z = of_f.call, of_c.call, x.copy(), x.copy()
+        counts[of_f.kind] += asked
+        counts[of_c.kind] += 1
         before, began = space.seconds, perf_counter()
         if asked:
-            counts[of_f.kind] += 1
-            H = of_f.call(x.copy())
-        counts[of_c.kind] += 1
-        part = of_c.call(x.copy(), v)
+            H = ask_f(y)
+        part = ask_c(z, v)
         space.seconds = before + perf_counter() - began
         if asked:
             if type(H) is ndarray and H.dtype is native and H.shape == self.f_square:
@@ -113,5 +117,5 @@ class Plain:
     def _first(self, asked, answer, x):
         """Return (`square` or None, a Hessian): whether later ones like this one need no look for symmetry."""
         H = asked.read(answer, x)
-        plain = type(answer) is ndarray and answer.dtype is self.native and answer.shape == self.square
-        return self.square if plain and (answer == H).all() else None, as_operator(H) if hasattr(H, "matvec") else H
+        known = asked.skew is False and asked.plain(answer, self.square)
+        return self.square if known else None, as_operator(H) if hasattr(H, "matvec") else H
