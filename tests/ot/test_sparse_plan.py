@@ -146,6 +146,17 @@ def test_constant_cost_gives_the_flattest_plan():
     np.testing.assert_allclose(P if (Q >= 0).all() else Q.sum(), Q if (Q >= 0).all() else 1, atol=1e-9)
 
 
+@pytest.mark.parametrize("reg", [1e-4, 1e-2])
+@pytest.mark.parametrize("seed", [1, 5, 9])
+def test_weights_over_a_hundred_orders_of_magnitude(seed, reg):
+    # a row of real mass must not be left with columns that carry none, nor a column with rows that have none
+    a, b, C = instance(50, 50, seed, alpha=0.01)
+    assert a[a > 0].min() < 1e-30
+    result = sparse_plan(a, b, C, reg=reg)
+    check(result, a, b, C, reg)
+    assert result.kind == "exact" and result.nit < 300
+
+
 def test_prescribed_solution_is_found():
     rng = np.random.default_rng(1)
     for reg in (1.0, 1e-2):
