@@ -11,6 +11,7 @@ from numopt.completion._factors import NotFiniteError, balanced, finite, qr
 from numopt.completion._factors import inner as dot
 from numopt.completion._gauss_newton import SAFE
 from numopt.completion._problem import PATIENCE, pull
+from numopt.completion._single import like
 
 SKETCH = 4  # rows of a sketch, in units of the rank
 _NEAR = 0.05  # residual from which on Gauss-Newton is faster
@@ -19,25 +20,26 @@ _GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
-def homotopy(p, V, counts, *, sweeps):
+def homotopy(p, V, counts, *, sweeps, rough=None):
     """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return V.
 
     With V orthonormal the system of a row is about its share n_i / n of the identity, so that a ridge of tau times the
-    density has one meaning for all instances.
+    density has one meaning for all instances. Sweeps are those of `rough`, the problem in single precision, if given.
     """
-    tau = 1.0
+    q, tau, V = rough or p, 1.0, like(rough or p, V)
     for _ in range(sweeps):
         V = qr(V)
-        U, _, _, _ = p.half(p.rows, V, tau * p.density)
+        U, _, _, _ = q.half(q.rows, V, tau * p.density)
         Q = qr(finite(U))
-        V, square, _, _ = p.half(p.columns, Q, tau * p.density)
+        V, square, _, _ = q.half(q.columns, Q, tau * p.density)
         V, rel = finite(V), math.sqrt(square) / p.norm
         counts.n_als += 1
-        yield Iterate(p.zeros()._replace(U=Q, V=V), max(rel, 2 * p.tol), counts.info(V.shape[1]))
+        U, W = like(p, Q, V)
+        yield Iterate(p.zeros()._replace(U=U, V=W), max(rel, 2 * p.tol), counts.info(V.shape[1]))
         tau = max(min(0.2 * tau, rel**2), 1e-13)
         if rel < _NEAR:
             break
-    return V
+    return like(p, V)
 
 
 def alternate(p, state, counts, least=0.0):

@@ -7,6 +7,7 @@ from numopt._loop import Iterate, Status
 from numopt.completion._als import homotopy
 from numopt.completion._factors import balanced, qr
 from numopt.completion._gauss_newton import gauss_newton
+from numopt.completion._single import single
 from numopt.completion._spectral import directions, structured
 from numopt.completion._unique import ambiguity, structure
 
@@ -25,9 +26,10 @@ def recover(p, rank, counts, rng, V=None):
     by the leading direction of the residuals, with a few Gauss-Newton steps in between: the only start known to us
     that leads out of the wrong basins that few entries or ill-conditioned matrices have.
     """
+    rough = single(p)
     if V is None:
-        _, V = directions(p, p.zeros(rank), rank, rng)
-        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+        _, V = directions(rough, rough.zeros(), rank, rng)
+        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, rough=rough)
     state, rel, slope, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=40, judged=False)
     best, floor = (state, rel, slope), 64 * float(p.xp.finfo(p.dtype).eps)
     if end != "met" and rel > floor and not (end == "stationary" and not structured(p, state, rng)):
