@@ -30,7 +30,9 @@ def recover(p, rank, counts, rng, V=None):
     if V is None:
         _, V = directions(rough, rough.zeros(), rank, rng)
         V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, rough=rough)
-    state, rel, slope, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=40, judged=False)
+    state, rel, slope, end = yield from gauss_newton(
+        p, V, counts, enough=p.tol, steps=40, judged=False, rough=rough
+    )
     best, floor = (state, rel, slope), 64 * float(p.xp.finfo(p.dtype).eps)
     if end != "met" and rel > floor and not (end == "stationary" and not structured(p, state, rng)):
         for _ in range(_TRIES):

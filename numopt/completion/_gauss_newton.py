@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from numopt._array import host
 from numopt._loop import Iterate
 from numopt.completion._factors import NotFiniteError, finite, inner, moved, outside, qr
+from numopt.completion._single import like
 
 SAFE = 1e-13  # ridge on the eliminated factor, relative to the density: keeps rows without enough entries regular
 _MAX_CG = 40
 _CLOSE = 1e-4  # residual from which on rows are corrected, not solved: the bias of a small ridge then goes to 0
-_NEAR = 0.05  # of the residual before: the step was so short that the blocks of the preconditioner still serve
+_NEAR = 0.05  # of the residual before: the step was so short that systems and preconditioner still serve
+_GAIN = 0.01  # of the sum of squares, that rows corrected by old systems must get to
+_FAR, _FLOOR = 1e-3, 1e-5  # residuals from which on single precision serves for rows, and at which it ends
+_QUICK = 20  # steps of conjugate gradients in single precision, beyond which it is not trusted
 
 
 @dataclass
@@ -26,7 +30,7 @@ class Counts:
         return {"n_als": self.n_als, "n_gn": self.n_gn, "n_cg": self.n_cg, "rank": rank}
 
 
-def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged=True):
+def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged=True, rough=None):
     """Yield the iterates from V on; return (state, relative residual, gradient, how it ended).
 
     It ends as "met" (residual below `enough`), "stationary", "slow" (`patience` steps gained less than 2; at a
@@ -36,29 +40,27 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
 
     by conjugate gradients on the Schur complement, preconditioned by its diagonal blocks, and is accepted if the
     objective falls (Levenberg's rule on mu). Without `judged` the gradient is not offered as a measure.
+
+    `rough`, the problem in single precision if given, finds the steps, and the rows while the residual is large. It is
+    left for good when conjugate gradients take long or a step is rejected.
     """
-    xp, zero = p.xp, p.zeros()
-    V = qr(V)
-    U, square, kept, _ = p.half(p.rows, V, SAFE * p.density, keep=True)
-    if not math.isfinite(square):
-        raise NotFiniteError
-    y, w = p.columns.y, p.columns.weights
-    push = p.kernels.multiply(p.columns, y * w if w.shape[0] else y, U)
+    zero, rough, V = p.zeros(), rough or p, qr(V)
+    U, square, kept = _rows(p, rough, V, None, 1.0)
+    y, w = rough.columns.y, rough.columns.weights
+    push = p.kernels.multiply(rough.columns, y * w if w.shape[0] else y, like(rough, U))
     size = host(inner(push, push))
-    rounding = 64 * float(xp.finfo(p.dtype).eps)
+    rounding = 64 * float(p.xp.finfo(p.dtype).eps)
     rel = math.sqrt(square) / p.norm
-    damping, rejected, residuals, gradients, blocks = min(1e-2, rel), 0, [rel], [], None
+    damping, rejected, residuals, gradients, g = min(1e-2, rel), 0, [rel], [], None
     for _ in range(steps):
         state = zero._replace(U=U, V=V)
-        p.kept["systems"] = U, kept
         if residuals[-1] <= enough:
             return state, residuals[-1], math.inf, "met"
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
-        if blocks is None or len(residuals) < 2 or residuals[-1] > _NEAR * residuals[-2]:
-            _, _, blocks, g = p.half(p.columns, U, mu, keep=True, base=V)
-        else:  # U has hardly changed
-            g, _, _ = p.gradient(p.columns, V, U)
-        g = outside(V, g)
+        if g is None:
+            q = rough if residuals[-1] > _FAR else p
+            _, _, blocks, g = q.half(q.columns, like(q, U), mu, keep=True, base=like(q, V))
+            g = outside(V, like(p, g))
         slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
         gradients.append(slope)
         yield Iterate(state, min(residuals[-1], slope) if judged else residuals[-1], counts.info(V.shape[1]))
@@ -67,11 +69,13 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         if _slow(residuals, gradients, 2 if stage else patience):
             return state, residuals[-1], slope, "slow"
         forcing = max(min(0.1, math.sqrt(residuals[-1]), slope), 0.1 * enough / residuals[-1])
-        D, left, n_cg = _step(p, U, V, kept, blocks, g, mu, forcing)
-        trial = moved(V, finite(D))
-        base = U if residuals[-1] < _CLOSE else None
-        other, trial_square, trial_kept, _ = p.half(p.rows, trial, SAFE * p.density, keep=True, base=base)
-        other = other if base is None else base + other
+        D, left, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
+        D, left = outside(V, like(p, finite(D))), like(p, left)
+        trial, found = moved(V, D), None
+        if len(residuals) > 1 and residuals[-1] <= _NEAR * residuals[-2]:  # near enough for the systems at hand
+            found = _corrected(p, U, trial, kept)
+            found = found if found[1] <= _GAIN * square else None
+        other, trial_square, trial_kept, ahead = found or (*_rows(p, rough, trial, U, residuals[-1]), None)
         predicted = host(inner(g, D) + inner(D, left))
         counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
         if not (math.isfinite(trial_square) and math.isfinite(predicted)):
@@ -80,15 +84,45 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         if abs(predicted) < rounding * square and trial_square < (1 + rounding) * square:
             gain = 0.5  # what the step gains drowns in rounding; the gradient still falls
         if gain > 1e-4 or math.sqrt(trial_square) <= enough * p.norm:
-            U, V, kept, square, rejected = other, trial, trial_kept, trial_square, 0
+            U, V, kept, square, rejected, g = other, trial, trial_kept, trial_square, 0, ahead
             damping *= 0.2 if gain > 0.75 else 3.0 if gain < 0.25 else 1.0
             residuals.append(math.sqrt(square) / p.norm)
+            if g is None and residuals[-1] <= _NEAR * residuals[-2]:
+                g = p.gradient(p.columns, V, U)[0]
+            g = None if g is None else outside(V, g)
         else:
             damping, rejected = 5.0 * damping, rejected + 1
             if rejected > 8:
                 return state, residuals[-1], slope, "slow"
-    p.kept["systems"] = U, kept
+        if rejected or n_cg > _QUICK:
+            rough = p
     return zero._replace(U=U, V=V), residuals[-1], gradients[-1] if gradients else math.inf, "steps"
+
+
+def _rows(p, rough, V, U, rel):
+    """Return (the rows that V leaves open, sum w r^2, the systems kept); U, next to them, serves at small residuals."""
+    q = rough if rel > _FAR else p
+    base = like(q, U) if rel < _CLOSE else None
+    found, square, kept, _ = q.half(q.rows, like(q, V), SAFE * p.density, keep=True, base=base)
+    if not math.isfinite(square):
+        raise NotFiniteError
+    if q is not p and math.sqrt(square) < _FLOOR * p.norm:
+        return _rows(p, p, V, U, rel)
+    found = like(p, found if base is None else base + found)
+    if q is p:
+        p.kept["systems"] = found, kept
+    return found, square, kept
+
+
+def _corrected(p, U, V, kept):
+    """Return what `_rows` does, and the gradient in V, after one correction of U by the systems of the step before.
+
+    They are off by the step's length, by which the rows are off as well, so that the error is of second order as that
+    of the step is: two passes in place of systems.
+    """
+    U = p.kernels.added(U, 1.0, p.kernels.solve_kept(kept, p.gradient(p.rows, U, V)[0]))
+    g, _, square = p.gradient(p.columns, V, U)
+    return U, square, kept, g
 
 
 def _slow(residuals, slopes, patience):
