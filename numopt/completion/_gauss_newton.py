@@ -13,7 +13,8 @@ _MAX_CG = 40
 _CLOSE = 1e-4  # residual from which on rows are corrected, not solved: the bias of a small ridge then goes to 0
 _NEAR = 0.05  # of the residual before: the step was so short that systems and preconditioner still serve
 _GAIN = 0.01  # of the sum of squares, that rows corrected by old systems must get to
-_FAR, _FLOOR = 1e-3, 1e-5  # residuals from which on single precision serves for rows, and at which it ends
+_DRIFT = 4.0  # times their distance is by what old systems may spoil a step
+_FAR, _FLOOR = 1e-2, 1e-4  # residuals from which on single precision serves for rows, and at which it ends
 _QUICK = 20  # steps of conjugate gradients in single precision, beyond which it is not trusted
 
 
@@ -51,7 +52,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
     size = host(inner(push, push))
     rounding = 64 * float(p.xp.finfo(p.dtype).eps)
     rel = math.sqrt(square) / p.norm
-    damping, rejected, residuals, gradients, g = min(1e-2, rel), 0, [rel], [], None
+    damping, rejected, residuals, gradients, g, drift = min(1e-2, rel), 0, [rel], [], None, 0.0
     for _ in range(steps):
         state = zero._replace(U=U, V=V)
         if residuals[-1] <= enough:
@@ -69,13 +70,18 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         if _slow(residuals, gradients, 2 if stage else patience):
             return state, residuals[-1], slope, "slow"
         forcing = max(min(0.1, math.sqrt(residuals[-1]), slope), 0.1 * enough / residuals[-1])
-        D, left, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
-        D, left = outside(V, like(p, finite(D))), like(p, left)
+        *found, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
+        D, E, left = like(p, *finite(*found))
+        D = outside(V, D)
         trial, found = moved(V, D), None
         if len(residuals) > 1 and residuals[-1] <= _NEAR * residuals[-2]:  # near enough for the systems at hand
-            found = _corrected(p, U, trial, kept)
+            found = _corrected(p, p.kernels.added(U, -1.0, E), trial, kept)
             found = found if found[1] <= _GAIN * square else None
         other, trial_square, trial_kept, ahead = found or (*_rows(p, rough, trial, U, residuals[-1]), None)
+        left_over = math.sqrt(trial_square) / p.norm
+        drift = drift + math.sqrt(host(inner(D, D)) / V.shape[1]) if found else 0.0
+        if found and left_over > enough < _DRIFT * drift * left_over:  # another step is due, for which they will not do
+            drift, (_, _, trial_kept, _) = 0.0, rough.half(rough.rows, like(rough, trial), SAFE * p.density, keep=True)
         predicted = host(inner(g, D) + inner(D, left))
         counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
         if not (math.isfinite(trial_square) and math.isfinite(predicted)):
@@ -117,8 +123,8 @@ def _rows(p, rough, V, U, rel):
 def _corrected(p, U, V, kept):
     """Return what `_rows` does, and the gradient in V, after one correction of U by the systems of the step before.
 
-    They are off by the step's length, by which the rows are off as well, so that the error is of second order as that
-    of the step is: two passes in place of systems.
+    U has moved with V to first order, and the systems are off by the step's length: the error is of third order, where
+    that of the step is of second. Two passes in place of systems.
     """
     U = p.kernels.added(U, 1.0, p.kernels.solve_kept(kept, p.gradient(p.rows, U, V)[0]))
     g, _, square = p.gradient(p.columns, V, U)
@@ -133,26 +139,29 @@ def _slow(residuals, slopes, patience):
 
 
 def _step(p, U, V, kept, blocks, g, mu, forcing):
-    """Return (D, residual of the linear system, steps) of preconditioned conjugate gradients from D = 0."""
+    """Return (D, E, residual of the linear system, steps) of preconditioned conjugate gradients from D = 0.
+
+    U moves by -E with V to first order.
+    """
     k = p.kernels
     r, z = g, outside(V, k.solve_kept(blocks, g))
-    d, D = z, p.xp.zeros_like(z)
+    d, D, E = z, p.xp.zeros_like(z), p.xp.zeros_like(U)
     first = size = host(inner(r, z))
     for n in range(1, _MAX_CG + 1):
         if not _positive(size):
-            return D, r, n
+            return D, E, r, n
         W = k.schur_rows(p.rows, U, V, d, kept)
         s = outside(V, k.added(k.schur_columns(p.columns, U, V, d, W), mu, d))
         curvature = host(inner(d, s))
         if not _positive(curvature):
-            return D, r, n
-        D, r = k.added(D, size / curvature, d), k.added(r, -size / curvature, s)
+            return D, E, r, n
+        D, E, r = (k.added(x, a * size / curvature, y) for x, a, y in ((D, 1, d), (E, 1, W), (r, -1, s)))
         z = outside(V, k.solve_kept(blocks, r))
         old, size = size, host(inner(r, z))
         if not _positive(size - forcing**2 * first):
-            return D, r, n
+            return D, E, r, n
         d = k.added(z, size / old, d)
-    return D, r, _MAX_CG
+    return D, E, r, _MAX_CG
 
 
 def _positive(x):

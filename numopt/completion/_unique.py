@@ -5,11 +5,13 @@ import numpy as np
 from numopt._array import host
 from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
 from numopt.completion._parts import listed, part
+from numopt.completion._single import at_hand, like
 
 FLAT = 1e-8  # a direction with less curvature than that counts as undetermined
 _STEPS = 100  # of Lanczos
 _SETTLED = 0.3
 _SEED = 230211068  # not 0: data made with that seed have their factors where the start would be
+_SURE = 1e-2  # smallest over usual curvature: beside it what single precision loses is a thousandth
 _NOISE = 1e-11  # next to the largest Ritz value, in double precision: what small ridges leave of a vector that is done
 
 
@@ -63,32 +65,46 @@ def conditioning(p, state):
 
     The second is the relative error of U V^T over the relative residual that is to be expected: to first order, of an
     error in all directions alike, with the first as a bound on what the coupling of U and V adds.
+
+    Where a run has the problem in single precision at hand, and neither the curvature nor any line's system comes near
+    what rounding could hide, that is enough.
     """
+    rough = at_hand(p)
+    if rough is not None:
+        flat, factor, weakest = _conditioning(rough, *like(rough, state.U, state.V))
+        if flat > _SURE and weakest < 1 / _SURE:
+            return flat, factor
+    return _conditioning(p, state.U, state.V)[:2]
+
+
+def _conditioning(p, U, V):
+    """Return what `conditioning` does, and the largest share of a line in the second relative to the usual one."""
     m, n = p.shape
-    if state.V.shape[1] == 0:
-        return 1.0, 0.0
+    if V.shape[1] == 0:
+        return 1.0, 0.0, 0.0
     known, kept = p.kept.get("systems", (None, None))
-    V, U = state.V, state.U
     if known is not U:
         V = qr(finite(V))
         U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
-    own = [_spread(p, side, factors, F) for side, factors, F in ((p.rows, kept, V), (p.columns, blocks, U))]
-    smallest = _smallest(p, U, V, kept, blocks) if V.shape[0] > V.shape[1] else 1.0  # nothing but gauge directions
+    own, most = zip(*(_spread(p, *x) for x in ((p.rows, kept, V), (p.columns, blocks, U))), strict=True)
+    smallest = _smallest(p, U, V, kept, blocks) if n > V.shape[1] else 1.0  # nothing but gauge directions
     if smallest <= 0:
-        return 0.0, np.inf
+        return 0.0, np.inf, np.inf
     directions = V.shape[1] * (m + n - V.shape[1])
-    return smallest, float(np.sqrt(p.density * (own[0] * (1 + 1 / smallest) + own[1] / smallest) / directions))
+    factor = np.sqrt(p.density * (own[0] * (1 + 1 / smallest) + own[1] / smallest) / directions)
+    return smallest, float(factor), p.density * max(most) / V.shape[1]
 
 
 def _spread(p, side, kept, F):
-    """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries."""
+    """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries, and the largest."""
     there = p.xp.asarray(np.diff(side.indptr) > 0, device=p.device)
     traces = p.kernels.inverse_traces(kept, transposed(F) @ F)
-    total = host(p.xp.sum(p.xp.where(there, traces, p.xp.zeros_like(traces))))
+    traces = p.xp.where(there, traces, p.xp.zeros_like(traces))
+    total, most = host(p.xp.sum(traces), p.xp.max(traces))
     if not np.isfinite(total):
         raise NotFiniteError
-    return total
+    return total, most
 
 
 def _smallest(p, U, V, kept, blocks):
