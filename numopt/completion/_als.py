@@ -20,13 +20,13 @@ _GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
-def homotopy(p, V, counts, *, sweeps, rough=None):
+def homotopy(p, V, counts, *, sweeps, share=1.0, rough=None):
     """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return V.
 
     With V orthonormal the system of a row is about its share n_i / n of the identity, so that a ridge of tau times the
-    density has one meaning for all instances. Sweeps are those of `rough`, the problem in single precision, if given.
+    density has one meaning for all instances; at first it is the share of noise in V. Sweeps are those of `rough`, the problem in single precision, if given.
     """
-    q, tau, V = rough or p, 1.0, like(rough or p, V)
+    q, tau, V = rough or p, max(share, 1e-13), like(rough or p, V)
     for _ in range(sweeps):
         V = qr(V)
         U, _, _, _ = q.half(q.rows, V, tau * p.density)
@@ -36,7 +36,7 @@ def homotopy(p, V, counts, *, sweeps, rough=None):
         counts.n_als += 1
         U, W = like(p, Q, V)
         yield Iterate(p.zeros()._replace(U=U, V=W), max(rel, 2 * p.tol), counts.info(V.shape[1]))
-        tau = max(min(0.2 * tau, rel**2), 1e-13)
+        tau = max(min(min(0.2, share) * tau, rel**2), 1e-13)
         if rel < _NEAR:
             break
     return like(p, V)

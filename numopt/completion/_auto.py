@@ -8,7 +8,7 @@ from numopt.completion._als import homotopy
 from numopt.completion._factors import balanced, qr
 from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._single import single
-from numopt.completion._spectral import directions, structured
+from numopt.completion._spectral import directions, noise_share, structured
 from numopt.completion._unique import ambiguity, structure
 
 _SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
@@ -28,8 +28,8 @@ def recover(p, rank, counts, rng, V=None):
     """
     rough = single(p)
     if V is None:
-        _, V = directions(rough, rough.zeros(), rank, rng)
-        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, rough=rough)
+        s, V = directions(rough, rough.zeros(), rank, rng)
+        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, share=noise_share(s, rank), rough=rough)
     state, rel, slope, end = yield from gauss_newton(
         p, V, counts, enough=p.tol, steps=40, judged=False, rough=rough
     )

@@ -69,7 +69,8 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             return state, residuals[-1], slope, "stationary"
         if _slow(residuals, gradients, 2 if stage else patience):
             return state, residuals[-1], slope, "slow"
-        forcing = max(min(0.1, math.sqrt(residuals[-1]), slope), 0.1 * enough / residuals[-1])
+        forcing, wanted = min(0.1, math.sqrt(residuals[-1]), slope), enough / residuals[-1]
+        forcing = max(min(forcing, 0.3 * wanted) if forcing < 10 * wanted else forcing, 0.1 * wanted)  # the last step?
         *found, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
         D, E, left = like(p, *finite(*found))
         D = outside(V, D)

@@ -1,5 +1,7 @@
 """Leading singular directions of the sparse matrix of residuals."""
 
+import math
+
 from numopt._array import host
 from numopt.completion._factors import finite, qr, transposed
 
@@ -7,7 +9,7 @@ _POWER = 3
 
 
 def directions(p, state, q, rng):
-    """Return (s, W): the leading q singular values, falling, a list, and right vectors (n, q) of the residuals.
+    """Return (s, W): singular values, falling, a list of q or some more, and right vectors (n, q) of the residuals.
 
     Lines with more entries than the mean are damped by the root of the excess, lest a popular line be taken for
     a direction. Randomised subspace iteration with QR after each pair of products.
@@ -26,7 +28,19 @@ def directions(p, state, q, rng):
         Q = qr(finite(right * k.multiply(p.columns, across, left * Q)))
     _, R = k.orthonormal(finite(left * k.multiply(p.rows, r, right * Q)))
     _, s, turn = xp.linalg.svd(R, full_matrices=False)
-    return host(s).tolist()[:q], k.turned(Q, transposed(turn)[:, :q])
+    return host(s).tolist(), k.turned(Q, transposed(turn)[:, :q])
+
+
+def noise_share(s, q):
+    """Return sin^2 of the angle by which noise turns the last of q singular vectors, by the values up to the next one.
+
+    Noise with largest singular value 2 turns a vector of signal t > 1, seen as t + 1 / t, by the angle whose sin^2 is
+    1 / t^2 (Benaych-Georges and Nadakuditi, arXiv:1103.2221), at equal sides.
+    """
+    if len(s) <= q or not s[q - 1] > 0:
+        return 1.0
+    ratio = min(s[q] / s[q - 1], 1.0)
+    return (ratio / (1.0 + math.sqrt(1.0 - ratio**2))) ** 2
 
 
 def damping(p, side):
