@@ -7,6 +7,7 @@ from numopt._array import host
 from numopt._loop import Iterate
 from numopt.completion._factors import NotFiniteError, finite, inner, moved, outside, qr
 from numopt.completion._single import like
+from numopt.completion._spikes import calmed
 
 SAFE = 1e-13  # ridge on the eliminated factor, relative to the density: keeps rows without enough entries regular
 _MAX_CG = 40
@@ -74,7 +75,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         *found, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
         D, E, left = like(p, *finite(*found))
         D = outside(V, D)
-        trial, found = moved(V, D), None
+        trial, found = calmed(p, moved(V, D), V, U, SAFE * p.density), None
         if len(residuals) > 1 and residuals[-1] <= _NEAR * residuals[-2]:  # near enough for the systems at hand
             found = _corrected(p, p.kernels.added(U, -1.0, E), trial, kept)
             found = found if found[1] <= _GAIN * square else None
