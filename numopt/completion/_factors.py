@@ -52,6 +52,12 @@ def inner(X, Y):
     return tall(X).inner(X, Y)
 
 
+def distance(V, W):
+    """Return |V - W| relative to an orthonormal matrix of that shape."""
+    D = V - namespace(V).astype(W, V.dtype, copy=False)
+    return math.sqrt(host(inner(D, D)) / V.shape[1])
+
+
 def balanced(U, V):
     """Return (U', V', s) with U' V'^T = U V^T, U'^T U' = V'^T V' = diag(s), s the singular values, falling."""
     xp = namespace(U)

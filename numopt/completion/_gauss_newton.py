@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from numopt._array import host
 from numopt._loop import Iterate
-from numopt.completion._factors import NotFiniteError, finite, inner, moved, outside, qr
+from numopt.completion._factors import NotFiniteError, distance, finite, inner, moved, outside, qr
 from numopt.completion._single import like
 from numopt.completion._spikes import calmed
 
@@ -47,15 +47,16 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
     left for good when conjugate gradients take long or a step is rejected.
     """
     zero, rough, V = p.zeros(), rough or p, qr(V)
-    U, square, kept = _rows(p, rough, V, None, 1.0)
+    U, square, systems, g = _rows(p, rough, V, None, 1.0)
     y, w = rough.columns.y, rough.columns.weights
     push = p.kernels.multiply(rough.columns, y * w if w.shape[0] else y, like(rough, U))
     size = host(inner(push, push))
     rounding = 64 * float(p.xp.finfo(p.dtype).eps)
     rel = math.sqrt(square) / p.norm
-    damping, rejected, residuals, gradients, g, drift = min(1e-2, rel), 0, [rel], [], None, 0.0
+    damping, rejected, residuals, gradients = min(1e-2, rel), 0, [rel], []
     for _ in range(steps):
         state = zero._replace(U=U, V=V)
+        p.kept["systems"] = systems
         if residuals[-1] <= enough:
             return state, residuals[-1], math.inf, "met"
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
@@ -72,18 +73,17 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             return state, residuals[-1], slope, "slow"
         forcing, wanted = min(0.1, math.sqrt(residuals[-1]), slope), enough / residuals[-1]
         forcing = max(min(forcing, 0.3 * wanted) if forcing < 10 * wanted else forcing, 0.1 * wanted)  # the last step?
-        *found, n_cg = _step(rough, *like(rough, U, V), kept, blocks, like(rough, g), mu, forcing)
+        *found, n_cg = _step(rough, *like(rough, U, V), systems[1], blocks, like(rough, g), mu, forcing)
         D, E, left = like(p, *finite(*found))
         D = outside(V, D)
         trial, found = calmed(p, moved(V, D), V, U, SAFE * p.density), None
         if len(residuals) > 1 and residuals[-1] <= _NEAR * residuals[-2]:  # near enough for the systems at hand
-            found = _corrected(p, p.kernels.added(U, -1.0, E), trial, kept)
+            found = _corrected(p, p.kernels.added(U, -1.0, E), trial, systems)
             found = found if found[1] <= _GAIN * square else None
-        other, trial_square, trial_kept, ahead = found or (*_rows(p, rough, trial, U, residuals[-1]), None)
-        left_over = math.sqrt(trial_square) / p.norm
-        drift = drift + math.sqrt(host(inner(D, D)) / V.shape[1]) if found else 0.0
-        if found and left_over > enough < _DRIFT * drift * left_over:  # another step is due, for which they will not do
-            drift, (_, _, trial_kept, _) = 0.0, rough.half(rough.rows, like(rough, trial), SAFE * p.density, keep=True)
+        other, trial_square, trial_systems, ahead = found or _rows(p, rough, trial, U, residuals[-1])
+        rest = math.sqrt(trial_square) / p.norm
+        if found and rest > enough < _DRIFT * distance(trial, systems[0]) * rest:  # they would not do for another step
+            trial_systems = _systems(rough, trial)[2]
         predicted = host(inner(g, D) + inner(D, left))
         counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
         if not (math.isfinite(trial_square) and math.isfinite(predicted)):
@@ -92,7 +92,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         if abs(predicted) < rounding * square and trial_square < (1 + rounding) * square:
             gain = 0.5  # what the step gains drowns in rounding; the gradient still falls
         if gain > 1e-4 or math.sqrt(trial_square) <= enough * p.norm:
-            U, V, kept, square, rejected, g = other, trial, trial_kept, trial_square, 0, ahead
+            U, V, systems, square, rejected, g = other, trial, trial_systems, trial_square, 0, ahead
             damping *= 0.2 if gain > 0.75 else 3.0 if gain < 0.25 else 1.0
             residuals.append(math.sqrt(square) / p.norm)
             if g is None and residuals[-1] <= _NEAR * residuals[-2]:
@@ -108,29 +108,35 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
 
 
 def _rows(p, rough, V, U, rel):
-    """Return (the rows that V leaves open, sum w r^2, the systems kept); U, next to them, serves at small residuals."""
+    """Return (the rows that V leaves open, sum w r^2, systems, None); U, next to them, serves at small residuals.
+
+    The systems come with the V that they were made of.
+    """
     q = rough if rel > _FAR else p
     base = like(q, U) if rel < _CLOSE else None
-    found, square, kept, _ = q.half(q.rows, like(q, V), SAFE * p.density, keep=True, base=base)
+    found, square, systems = _systems(q, V, base)
     if not math.isfinite(square):
         raise NotFiniteError
     if q is not p and math.sqrt(square) < _FLOOR * p.norm:
         return _rows(p, p, V, U, rel)
-    found = like(p, found if base is None else base + found)
-    if q is p:
-        p.kept["systems"] = found, kept
-    return found, square, kept
+    return like(p, found if base is None else base + found), square, systems, None
 
 
-def _corrected(p, U, V, kept):
+def _systems(p, V, base=None):
+    V = like(p, V)
+    U, square, kept, _ = p.half(p.rows, V, SAFE * p.density, keep=True, base=base)
+    return U, square, (V, kept)
+
+
+def _corrected(p, U, V, systems):
     """Return what `_rows` does, and the gradient in V, after one correction of U by the systems of the step before.
 
     U has moved with V to first order, and the systems are off by the step's length: the error is of third order, where
     that of the step is of second. Two passes in place of systems.
     """
-    U = p.kernels.added(U, 1.0, p.kernels.solve_kept(kept, p.gradient(p.rows, U, V)[0]))
+    U = p.kernels.added(U, 1.0, p.kernels.solve_kept(systems[1], p.gradient(p.rows, U, V)[0]))
     g, _, square = p.gradient(p.columns, V, U)
-    return U, square, kept, g
+    return U, square, systems, g
 
 
 def _slow(residuals, slopes, patience):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt._array import host
-from numopt.completion._factors import NotFiniteError, finite, inner, outside, qr, transposed
+from numopt.completion._factors import NotFiniteError, distance, finite, inner, outside, qr, transposed
 from numopt.completion._parts import listed, part
 from numopt.completion._single import at_hand, like
 
@@ -12,6 +12,7 @@ _STEPS = 100  # of Lanczos
 _SETTLED = 0.3
 _SEED = 230211068  # not 0: data made with that seed have their factors where the start would be
 _SURE = 1e-2  # smallest over usual curvature: beside it what single precision loses is a thousandth
+_BESIDE = 2e-3  # how far the rows' systems may be from those of the point, in single precision
 _NOISE = 1e-11  # next to the largest Ritz value, in double precision: what small ridges leave of a vector that is done
 
 
@@ -69,21 +70,22 @@ def conditioning(p, state):
     Where a run has the problem in single precision at hand, and neither the curvature nor any line's system comes near
     what rounding could hide, that is enough.
     """
-    rough = at_hand(p)
+    rough, (origin, kept) = at_hand(p), p.kept.get("systems", (None, None))
     if rough is not None:
-        flat, factor, weakest = _conditioning(rough, *like(rough, state.U, state.V))
+        U, V = like(rough, state.U, state.V)
+        near = origin is not None and origin.shape == V.shape and distance(V, origin) < _BESIDE
+        flat, factor, weakest = _conditioning(rough, U, V, kept if near else None)
         if flat > _SURE and weakest < 1 / _SURE:
             return flat, factor
-    return _conditioning(p, state.U, state.V)[:2]
+    return _conditioning(p, state.U, state.V, kept if origin is state.V else None)[:2]
 
 
-def _conditioning(p, U, V):
+def _conditioning(p, U, V, kept):
     """Return what `conditioning` does, and the largest share of a line in the second relative to the usual one."""
     m, n = p.shape
     if V.shape[1] == 0:
         return 1.0, 0.0, 0.0
-    known, kept = p.kept.get("systems", (None, None))
-    if known is not U:
+    if kept is None:
         V = qr(finite(V))
         U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
