@@ -24,7 +24,8 @@ def homotopy(p, V, counts, *, sweeps, share=1.0, rough=None):
     """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return V.
 
     With V orthonormal the system of a row is about its share n_i / n of the identity, so that a ridge of tau times the
-    density has one meaning for all instances; at first it is the share of noise in V. Sweeps are those of `rough`, the problem in single precision, if given.
+    density has one meaning for all instances; at first it is the share of noise in V. Sweeps are those of `rough`, the
+    problem in single precision, if given.
     """
     q, tau, V = rough or p, max(share, 1e-13), like(rough or p, V)
     for _ in range(sweeps):

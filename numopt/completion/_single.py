@@ -1,4 +1,4 @@
-"""The problem in single precision, for steps of which a few digits count: half of the bytes, twice the numbers a vector.
+"""The problem in single precision, for steps of which a few digits count: half of the bytes, wider vectors.
 
 What decides (residuals, gradients, the certificate's first entries) is computed from the entries as they were given.
 """
