@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from numopt._kernels.cpu._completion_abreast import LANES, MOST, factor_four, keep_four, stack, width_of
 from numopt._kernels.cpu._completion_gram import (
     add_gathered,
     add_gram,
@@ -21,83 +22,108 @@ _SUM = {"contract", "reassoc", "nsz"}
 
 @jit(fastmath=_SUM)
 def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs):
-    """Solve rows lo to hi; see `completion.half_step`. V is padded to whole vectors."""
+    """Solve rows lo to hi; see `completion.half_step`. V is padded to whole vectors.
+
+    One long function, for a call with that many arrays takes as long as 20 entries; and loops that do one thing each.
+    """
     K, lanes = V.shape[1], 4 if V.itemsize == 8 else 8
-    lines = lines_cached(K * V.itemsize)
-    block, values = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype)
-    last = ptr[ptr.size - 1] - 8 if V.size * V.itemsize > (1 << 19) else 0
-    keep = kept.size > 0
-    # The right-hand side is column K of the system; the identity follows where an inverse is wanted.
-    G, b, x = np.empty((K, 2 * K + 4 if keep else K + 4)), np.empty((1, K)), np.empty((1, K))
-    square = (k + 3) // 4 * 4 if keep else 0
+    weighted, shifted, based, keep, abreast = w.size > 0, offset.size > 0, base.size > 0, kept.size > 0, k <= MOST
+    lines, one = lines_cached(K * V.itemsize), V.dtype.type(1)
+    block, values, line = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype), np.zeros((1, K), V.dtype)
+    flat, last = values.reshape(-1), ptr[ptr.size - 1] - 8 if V.size * V.itemsize > (1 << 19) else 0
+    # Of a system alone the right-hand side is column K, and the identity follows where an inverse is wanted.
+    several, more = LANES if abreast else 1, 0 if abreast else K + 4 if keep else 4
+    G, b, x = np.zeros((K, K + more)), np.zeros((1, K)), np.empty((1, K))
+    S, found, diagonal = np.zeros((k, width_of(k, keep), LANES)), np.zeros((K, LANES)), np.empty((k, LANES))
+    square = (k + 3) // 4 * 4 if keep and not abreast else 0
     inverse, lower = np.empty((square, square)), np.empty((square, square))
-    line = np.zeros((1, K), V.dtype)
-    weighted, shifted, based = w.size > 0, offset.size > 0, base.size > 0
-    floor, exact, one = (1e-13, 1e-3, V.dtype.type(1)) if lanes == 4 else (2e-7, 1e-2, V.dtype.type(1))
-    for i in range(lo, hi):
-        if based:
-            line[0, :k] = base[i]
-        G[:], b[:], size = 0.0, 0.0, 0.0
-        for first in range(ptr[i], ptr[i + 1], lines):
-            n = min(lines, ptr[i + 1] - first)
-            for e in range(n):
-                if first + e < last:
-                    fetch(V, idx[first + e + 8], K)
-                j = idx[first + e]
-                r = y[first + e]
+    end = np.empty((LANES if keep else 0, kept.shape[1]))
+    norms, own = np.empty(several), np.empty((several, k))
+    floor, exact = (1e-13, 1e-3) if V.itemsize == 8 else (2e-7, 1e-2)
+    for start in range(lo, hi, several):
+        count = min(several, hi - start)
+        for q in range(count):
+            i = start + q
+            if based:
+                for a in range(k):
+                    line[0, a] = base[i, a]
+            G[:], b[:], size = 0.0, 0.0, 0.0
+            for first in range(ptr[i], ptr[i + 1], lines):
+                n = min(lines, ptr[i + 1] - first)
+                for e in range(first, min(first + n, last)):
+                    fetch(V, idx[e + 8], K)
+                for e in range(n):
+                    flat[e] = y[first + e]
                 if shifted:
-                    r -= offset[j]
+                    for e in range(n):
+                        flat[e] -= offset[idx[first + e]]
                 if based:
-                    r -= dot(line, 0, 0, V, j, 0, K)
+                    for e in range(n):
+                        flat[e] -= dot(line, 0, 0, V, idx[first + e], 0, K)
                 if weighted:
-                    s = np.sqrt(w[first + e])
-                    scaled_copy(s, V, j, 0, block, e, 0, K)
-                    r *= s
-                values[e, 0] = r
-                size += r * r
-            copied = n
-            if not weighted:  # rows of V are taken where they lie, but for the last of an odd number
-                add_gathered(values, V, idx, first, n - (n & 1), lanes, k, G, b)
-                copied = n & 1
+                    for e in range(n):
+                        s = np.sqrt(w[first + e])
+                        scaled_copy(s, V, idx[first + e], 0, block, e, 0, K)
+                        flat[e] *= s
+                for e in range(n):
+                    size += flat[e] * flat[e]
+                copied = n
+                if not weighted:  # rows of V are taken where they lie, but for the last of an odd number
+                    add_gathered(values, V, idx, first, n - (n & 1), lanes, k, G, b)
+                    copied = n & 1
+                    if copied:
+                        scaled_copy(one, V, idx[first + n - 1], 0, block, 0, 0, K)
+                        flat[0] = flat[n - 1]
+                if copied & 1:
+                    block[copied], flat[copied] = 0, 0
                 if copied:
-                    scaled_copy(one, V, idx[first + n - 1], 0, block, 0, 0, K)
-                    values[0] = values[n - 1]
-            if copied & 1:
-                block[copied], values[copied] = 0, 0
-            if copied:
-                add_gram(block, copied + (copied & 1), lanes, k, G)
-                add_products(values, block, copied + (copied & 1), lanes, b)
-        trace = 0.0
-        for a in range(k):
-            trace += G[a, a]
-            G[a, K] = b[0, a]
-        s = scale[i] if scale.size > 0 else 1.0
-        for a in range(k):
-            G[a, a] += s * ridge[a] + floor * trace / k
-        if rhs.size > 0:
+                    add_gram(block, copied + (copied & 1), lanes, k, G)
+                    add_products(values, block, copied + (copied & 1), lanes, b)
+            trace, s = 0.0, scale[i] if scale.size > 0 else 1.0
             for a in range(k):
-                rhs[i, a] = b[0, a]
-        if keep:
-            set_identity(G, k, K + 4)
-        cholesky(G, k, K + 4)
-        back_substitute(G, k, K, x)
-        if keep:
-            pack_inverse(G, k, K + 4, inverse, lower, kept, i)
-        # What is left of the data by the factors; where that is little, rounding is of its size.
-        total = size
-        for a in range(k):
-            U[i, a] = x[0, a]
-            total -= G[a, K] * G[a, K] + (s * ridge[a] + floor * trace / k) * x[0, a] * x[0, a]
-            line[0, a] = U[i, a] + line[0, a] if based else U[i, a]
-        if not total > exact * size:
-            total = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                j = idx[e]
-                r = y[e] - dot(line, 0, 0, V, j, 0, K)
-                if shifted:
-                    r -= offset[j]
-                total += w[e] * r * r if weighted else r * r
-        sums[i] = total
+                trace += G[a, a]
+            for a in range(k):
+                own[q, a] = s * ridge[a] + floor * trace / k
+                G[a, a] += own[q, a]
+            norms[q] = size
+            if rhs.size > 0:
+                for a in range(k):
+                    rhs[i, a] = b[0, a]
+            if abreast:
+                stack(G, b, k, S, q)
+        if abreast:
+            factor_four(S, k, keep, diagonal, found)
+            if keep and count == LANES:
+                keep_four(S, k, kept, start)
+            elif keep:
+                keep_four(S, k, end, 0)
+                kept[start:hi] = end[:count]
+        else:
+            for a in range(k):
+                G[a, K] = b[0, a]
+            if keep:
+                set_identity(G, k, K + 4)
+            cholesky(G, k, K + 4)
+            back_substitute(G, k, K, x)
+            if keep:
+                pack_inverse(G, k, K + 4, inverse, lower, kept, start)
+        for q in range(count):
+            # What is left of the data by the factors; where that is little, rounding is of its size.
+            i, total = start + q, norms[q]
+            for a in range(k):
+                u, z = (found[a, q], S[a, k, q]) if abreast else (x[0, a], G[a, K])
+                U[i, a] = u
+                total -= z * z + own[q, a] * u * u
+                line[0, a] = U[i, a] + base[i, a] if based else U[i, a]
+            if not total > exact * norms[q]:
+                total = 0.0
+                for e in range(ptr[i], ptr[i + 1]):
+                    j = idx[e]
+                    r = y[e] - dot(line, 0, 0, V, j, 0, K)
+                    if shifted:
+                        r -= offset[j]
+                    total += w[e] * r * r if weighted else r * r
+            sums[i] = total
 
 
 @jit(fastmath=_SUM, parallel=True)
