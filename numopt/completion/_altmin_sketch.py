@@ -33,7 +33,7 @@ def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
         finite(raw)
         counts.n_als, counts.n_cg = counts.n_als + 1, counts.n_cg + n_u + n_v
         state = p.zeros()._replace(U=raw, V=V)
-        _, _, square = p.gradient(p.rows, raw, V)
+        _, _, square = p.gradient(p.rows, raw, V, pushed=False)
         yield Iterate(state, math.sqrt(square) / p.norm, counts.info(rank))
         U, t = qr(raw), t + 1  # step 3d
         if splitting and t == T:

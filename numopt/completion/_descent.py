@@ -20,7 +20,7 @@ def scaled_gradient(p, rank, counts, V):
     while True:
         U, V = state.U, state.V
         left, size, square = p.gradient(p.rows, U, V)
-        right, _, _ = p.gradient(p.columns, V, U)
+        right, _, _ = p.gradient(p.columns, V, U, pushed=False)
         rel = math.sqrt(square) / p.norm
         if kept and rel > kept[0] and eta > 1e-3 / p.density:
             eta, (_, state, left, right) = eta / 2, kept

@@ -82,9 +82,9 @@ class Problem:
         U, sums, kept, rhs = self.kernels.half_step(side, V, self.empty(), np.asarray(ridge), self.empty(), base, keep)
         return U, float(host(self.xp.sum(sums))), kept, rhs
 
-    def gradient(self, side, U, V, offset=None):
-        """Return (g, |rhs|^2 in all, sum w r^2): g_i = sum w r_ij v_j."""
-        g, size, sums = self.kernels.gradient(side, U, V, self.empty() if offset is None else offset)
+    def gradient(self, side, U, V, offset=None, *, pushed=True):
+        """Return (g, |rhs|^2 in all or 0 unless `pushed`, sum w r^2): g_i = sum w r_ij v_j."""
+        g, size, sums = self.kernels.gradient(side, U, V, self.empty() if offset is None else offset, pushed)
         total, square = host(self.xp.sum(size), self.xp.sum(sums))
         return g, total, square
 

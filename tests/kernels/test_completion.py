@@ -81,6 +81,18 @@ def test_half_step_is_least_squares_row_by_row(xp, room, dtype, shape, rank, wei
     p.close(sums, residual)
 
 
+@pytest.mark.parametrize("rank", [1, 3, 4, 8, 10, 20, 21])
+def test_systems_of_all_sizes_side_by_side_or_alone(xp, room, dtype, rank):
+    p = Pattern(xp, dtype, (11, 60), rank)
+    ridge, V = np.full(rank, 0.3), p.V.astype(float)
+    U, _, kept, _ = p.k.half_step(p.rows, p.array(p.V), p.none, ridge, p.none, p.no_base, True)
+    p.close(U, naive.half_step(p.Y, p.W, V, ridge)[0])
+    systems = np.einsum("ij,ja,jb->iab", p.W, V, V) + 0.3 * np.eye(rank)
+    there = p.W.any(axis=1)
+    B = np.where(there[:, None], p.U, 0)
+    p.close(p.k.solve_kept(kept, p.array(B)), np.linalg.solve(systems, B[:, :, None])[:, :, 0])
+
+
 def test_half_step_with_offset_scale_and_base(xp, room, dtype):
     p = Pattern(xp, dtype)
     ridge = np.array([0.2, 0.3, 0.4, 0.5, 0.6])
@@ -131,6 +143,9 @@ def test_gradient_residuals_and_products(xp, room, dtype):
     p.close(g, (p.W * R) @ V)
     p.close(size, np.sum(((p.W * (p.Y - p.offset)) @ V) ** 2, axis=1))
     p.close(sums, np.sum(p.W * R**2, axis=1))
+    alone, size, _ = p.k.gradient(p.rows, p.array(U), p.array(V), p.array(p.offset), False)
+    p.close(alone, (p.W * R) @ V)
+    assert size.shape == (0,)
     r = p.k.residuals(p.rows, p.array(U), p.array(V), p.array(p.offset))
     p.close(r, R[p.W > 0])
     p.close(p.k.multiply(p.rows, r, p.array(V)), R @ V)

@@ -14,44 +14,55 @@ FAR = 1 << 19  # bytes of a factor from which on its rows are fetched ahead
 
 @jit(fastmath=_SUM)
 def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
-    """Write sum w v_j r_ij, |sum w v_j b_ij|^2 and sum w r_ij^2 of rows lo to hi; b is y less the offset."""
+    """Write sum w v_j r_ij, |sum w v_j b_ij|^2 unless `size` is empty, and sum w r_ij^2 of rows lo to hi.
+
+    b is y less the offset.
+    """
     K, k = V.shape[1], g.shape[1]
     pull, push = np.empty((1, K), V.dtype), np.empty((1, K), V.dtype)
-    weighted, shifted, one = w.size > 0, offset.size > 0, V.dtype.type(1)
+    weighted, shifted, pushed = w.size > 0, offset.size > 0, size.size > 0
     last = ptr[ptr.size - 1] - 20 if V.size * V.itemsize > FAR else 0
-    b, s, r = np.empty(4, V.dtype), np.ones(4, V.dtype), np.empty(4, V.dtype)
     for i in range(lo, hi):
         pull[:], push[:] = 0, 0
         total = 0.0
         e, end = ptr[i], ptr[i + 1]
-        while e < end:
-            four = end - e >= 4
+        while end - e >= 4:
             if e < last:
                 for q in range(16, 20):
                     fetch(V, idx[e + q], K)
-            count = 4 if four else 1
-            if four:
-                r[0], r[1], r[2], r[3] = dot_four(U, i, V, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], 0, K)
+            j0, j1, j2, j3 = idx[e], idx[e + 1], idx[e + 2], idx[e + 3]
+            b0, b1, b2, b3 = y[e], y[e + 1], y[e + 2], y[e + 3]
+            if shifted:
+                b0, b1, b2, b3 = b0 - offset[j0], b1 - offset[j1], b2 - offset[j2], b3 - offset[j3]
+            x0, x1, x2, x3 = dot_four(U, i, V, j0, j1, j2, j3, 0, K)
+            r0, r1, r2, r3 = b0 - x0, b1 - x1, b2 - x2, b3 - x3
+            if weighted:
+                s0, s1, s2, s3 = w[e], w[e + 1], w[e + 2], w[e + 3]
+                total += s0 * r0 * r0 + s1 * r1 * r1 + s2 * r2 * r2 + s3 * r3 * r3
+                r0, r1, r2, r3 = s0 * r0, s1 * r1, s2 * r2, s3 * r3
+                b0, b1, b2, b3 = s0 * b0, s1 * b1, s2 * b2, s3 * b3
             else:
-                r[0] = dot(U, i, 0, V, idx[e], 0, K)
-            for q in range(count):
-                b[q] = y[e + q] - offset[idx[e + q]] if shifted else y[e + q]
-                r[q] = b[q] - r[q]
-                s[q] = w[e + q] if weighted else one
-                total += s[q] * r[q] * r[q]
-            if four:
-                j = idx[e], idx[e + 1], idx[e + 2], idx[e + 3]
-                axpy_four(s[0] * r[0], s[1] * r[1], s[2] * r[2], s[3] * r[3], V, j[0], j[1], j[2], j[3], pull, K)
-                axpy_four(s[0] * b[0], s[1] * b[1], s[2] * b[2], s[3] * b[3], V, j[0], j[1], j[2], j[3], push, K)
-            else:
-                axpy(s[0] * r[0], V, idx[e], 0, pull, 0, 0, K)
-                axpy(s[0] * b[0], V, idx[e], 0, push, 0, 0, K)
-            e += count
-        g[i] = pull[0, :k]
-        total_push = 0.0
+                total += r0 * r0 + r1 * r1 + r2 * r2 + r3 * r3
+            axpy_four(r0, r1, r2, r3, V, j0, j1, j2, j3, pull, K)
+            if pushed:
+                axpy_four(b0, b1, b2, b3, V, j0, j1, j2, j3, push, K)
+            e += 4
+        while e < end:
+            j = idx[e]
+            b = y[e] - offset[j] if shifted else y[e]
+            r = b - dot(U, i, 0, V, j, 0, K)
+            s = w[e] if weighted else V.dtype.type(1)
+            total += s * r * r
+            axpy(s * r, V, j, 0, pull, 0, 0, K)
+            axpy(s * b, V, j, 0, push, 0, 0, K)
+            e += 1
         for c in range(k):
-            total_push += push[0, c] * push[0, c]
-        size[i] = total_push
+            g[i, c] = pull[0, c]
+        if pushed:
+            total_push = 0.0
+            for c in range(k):
+                total_push += push[0, c] * push[0, c]
+            size[i] = total_push
         sums[i] = total
 
 

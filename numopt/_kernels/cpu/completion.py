@@ -47,14 +47,17 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     return U, sums, int(steps.max())
 
 
-def gradient(side, U, V, offset):
-    """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i."""
+def gradient(side, U, V, offset, pushed=True):
+    """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i.
+
+    The second, a third of the work, is empty unless `pushed`.
+    """
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
     K = _whole(V)
-    g, size, sums = np.empty((m, k), V.dtype), np.empty(m), np.empty(m)
+    g, size, sums = np.empty((m, k), V.dtype), np.empty(m if pushed else 0), np.empty(m)
     args = (y, idx.view(np.uint32), ptr, w, _padded(U, K), _padded(V, K), offset, g, size, sums)
-    bounds = _bounds(ptr, 4 * k, k)
+    bounds = _bounds(ptr, (4 if pushed else 3) * k, k)
     share(passes.gradient_rows, passes.gradient_chunks, bounds, *args)
     return g, size, sums
 

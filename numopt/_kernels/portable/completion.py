@@ -46,18 +46,23 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     return xp.astype(xp.concat(U), V.dtype), xp.concat(sums), kept, rhs
 
 
-def gradient(side, U, V, offset):
-    """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i."""
+def gradient(side, U, V, offset, pushed=True):
+    """Return (sum_j w v_j r_ij, |sum_j w v_j (y_ij - o_j)|^2, sum_j w r_ij^2) of each row i.
+
+    The second, a third of the work, is empty unless `pushed`.
+    """
     xp, g, size, sums = namespace(V), [], [], []
     for lo, hi, at, there in _batches(side[2], V.shape[1], V):
         A, b, w = _gathered(side, V, offset, at, there)
         r = b - xp.sum(A * U[lo:hi, None, :], axis=2)
         weighted = A * w[:, :, None]
         g.append(xp.sum(weighted * r[:, :, None], axis=1))
-        push = xp.sum(weighted * b[:, :, None], axis=1)
-        size.append(xp.sum(push * push, axis=1))
+        if pushed:
+            push = xp.sum(weighted * b[:, :, None], axis=1)
+            size.append(xp.sum(push * push, axis=1))
         sums.append(xp.sum(w * r * r, axis=1))
-    return xp.astype(xp.concat(g), V.dtype), xp.concat(size), xp.concat(sums)
+    size = xp.concat(size) if pushed else sums[0][:0]
+    return xp.astype(xp.concat(g), V.dtype), size, xp.concat(sums)
 
 
 def residuals(side, U, V, offset):
