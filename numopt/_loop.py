@@ -185,17 +185,17 @@ class _Loop:
         return finish(state, self.at.info, common)
 
     def history(self):
-        records = [{"nit": nit, "time": time, **shown} for nit, time, shown in self.records]
-        if not records:
+        if not self.records:
             return {}
-        names = [*records[0]]
-        for record in records:
-            if [*record] != names:
-                names = dict.fromkeys(name for record in records for name in record)
-                records = [{name: record.get(name, math.nan) for name in names} for record in records]
+        nits, times, shown = zip(*self.records, strict=True)
+        names = [*shown[0]]
+        for named in shown:
+            if [*named] != names:
+                names = dict.fromkeys(name for named in shown for name in named)
+                shown = [{name: named.get(name, math.nan) for name in names} for named in shown]
                 break
-        columns = np.array([[*record.values()] for record in records]).T.copy()
-        return dict(zip(names, columns, strict=True)) | {"nit": columns[0].astype(int)}
+        columns = np.array([[*named.values()] for named in shown]).T.copy()
+        return {"nit": np.array(nits), "time": np.array(times)} | dict(zip(names, columns, strict=True))
 
     def clock(self):
         return perf_counter() - self.began - self.paused
