@@ -13,20 +13,20 @@ import math
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
-from numopt.ot._search import REACH, NotFinite, Point, centred, far, finite, search
+from numopt.ot._search import NotFinite, Point, centred, far, finite, search
 
 FACTOR = 3.0  # between levels; 2 to 4 cost about the same
 SHORT = 2.0  # ... after one that was hard: more than MANY Newton steps, or a first error above MISSED
 MANY, MISSED = 4, 0.15
 ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 4e-2  # levels above this fraction of the scale are left to Sinkhorn
-SWEEPS = 3  # on each of those at most, on every second row if there are a thousand,
-SWEPT = 5e-2  # down to this error
+SWEEPS = 2  # on each of those at most, on every second row if there are a thousand,
+SWEPT = 0.1  # down to this error
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
 LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
 MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
 STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
-DEPTH = 1e-12  # what matters: P_ij >= DEPTH min(a_i, b_j), as long as no potential moves by more than REACH
+DEPTH, PASSING = 1e-12, 1e-7  # what matters, at the target and before: P_ij >= DEPTH min(a_i, b_j)
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
@@ -35,7 +35,7 @@ def annealed_newton(p, g=None):
     try:
         if g is not None:
             yield from _levels(p, g, p.reg)
-        rungs = max(0, int(math.log(p.scale / p.reg) / math.log(FACTOR) + 0.3))
+        rungs = max(0, int(math.log(p.scale / p.reg) / math.log(FACTOR) - 0.7))
         yield from _levels(p, p.start[1], p.reg * FACTOR**rungs)
     except NotFinite as error:
         return Status.NONFINITE, str(error)
@@ -176,41 +176,43 @@ def _on_entries(p, f, g, reg, last, work):
     if f is None:
         f, g = _sinkhorn_step(p, xp.zeros_like(p.a), g, reg, work)
     group, count = k.groups(p.cost, f)
-    depth, final = DEPTH, min(DEPTH, max(3e-3 * p.tol, 1e-18))
+    depth, final = DEPTH if last else PASSING, min(DEPTH, max(3e-3 * p.tol, 1e-18))
     failures, slow, fresh = 0, 0, True
     limit = 0.3 * math.log(float(xp.finfo(p.a.dtype).max))  # exp(v) must not overflow
     while failures < ATTEMPTS:
         K = k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(depth))
         work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
+        K = k.pattern_kept(*K, p.a, p.b, group, count)
 
         def evaluate(v, K=K):
-            v, s, c, value, error = k.pattern_point(*K, p.a, p.b, v, limit)
+            v, s, c, value, error = k.kept_point(K, p.a, p.b, v, limit)
             return finite(Point(v, s, c, *host(value, error / p.mass)))
 
-        least = [host(xp.min(sums)) for sums in k.pattern_eval(*K, p.a, xp.ones_like(p.b))]
+        v, s, c, *values = k.kept_point(K, p.a, p.b, xp.zeros_like(p.b), limit)
+        *least, value, error = host(xp.min(s), xp.min(c), *values)
         if not math.isfinite(sum(least)):
             raise NotFinite(f"the sums of the entries became {least}")
         if min(least) <= 0:  # the prediction left a row or a column without entries
             failures += 1
             f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)
             continue
-        point = evaluate(xp.zeros_like(p.b))
+        point = Point(v, s, c, value, error / p.mass)
         for _ in range(3 if fresh else 0):  # cheap here, and they damp what is local
             point = evaluate(point.v + p.log_ratio(point.c))
+        if fresh and (v := k.kept_shift(K, p.a, p.b, point.v, point.rows, point.c)) is not point.v:
+            point = max(point, evaluate(v), key=lambda point: point.value)  # they leave what is not
         fresh, settled = False, last and depth <= final
-        goal = 1e-8 if last else ROUGH
-        damping, before = 1.0, point.error
-        while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > REACH:
+        goal, damping, before = 1e-8 if last else ROUGH, 1.0, point.error
+        reach = math.log(0.03 / depth)  # further, and what was left out may come to that share
+        while (settled or point.error > goal) and not host(xp.max(xp.abs(point.v))) > reach:
             v, s, c, _, error = point
             f_v = f - reg * xp.log(s) if settled else None
             if (yield _shown(f_v, g + reg * v, error, work, settled)):  # the certificate saw more: look deeper
                 final *= 1e-3
                 depth = final
                 break
-            d, steps = k.pattern_direction(
-                *K, p.a, p.b, xp.exp(v), s, group, count, 1e-3 * min(1.0, error), p.b - c,
-                *_accuracy(error, 0.05, damping, before, p.tol if last else 0.0),
-            )
+            rest = _accuracy(error, 0.05, damping, before, p.tol if last else 0.0)
+            d, steps = k.kept_direction(K, p.a, p.b, v, s, p.b - c, *rest)
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
             better = search(p, evaluate, point, d, True, 1e-13) if steps else None
             if better is None:

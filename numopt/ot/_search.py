@@ -7,7 +7,8 @@ from numopt._array import host
 
 RADIUS = 6.0  # of the trial steps, in reg
 STRETCH = 3.0  # of the parts of a step that ask for less flux
-REACH = 24.0  # how far, in reg, the entries extracted from the cost can be trusted
+GOOD = 0.3  # a share of the error
+REACH = 24.0  # first guess, in reg, of how far a part of the plan is from its place
 
 
 class NotFinite(ArithmeticError):
@@ -45,8 +46,10 @@ def search(p, evaluate, point, d, cheap, rounding):
         steps.append(xp.where(length > 0.5, STRETCH * d, d))
     if cheap and size > RADIUS:
         steps.append(xp.clip(d, -RADIUS, RADIUS))
-    trials = [evaluate(point.v + step) for step in steps]
-    best = max(range(len(steps)), key=lambda i: trials[i].value)
+    trials = [evaluate(point.v + steps[0])]
+    if trials[0].error > GOOD * point.error:
+        trials += [evaluate(point.v + step) for step in steps[1:]]
+    best = max(range(len(trials)), key=lambda i: trials[i].value)
     step, trial = steps[best], trials[best]
     slope, slack = host(p.dot(p.b - point.c, step)), rounding * max(1.0, abs(point.value))
     t = 1.0
@@ -68,8 +71,9 @@ def search(p, evaluate, point, d, cheap, rounding):
 
 
 def centred(p, d):
-    """Return the direction with median 0: a constant changes nothing."""
-    return d - p.xp.sort(d)[d.shape[0] // 2]
+    """Return the direction with median 0, of a sample: a constant changes nothing."""
+    some = d[:: max(1, d.shape[0] // 128)]
+    return d - p.xp.sort(some)[some.shape[0] // 2]
 
 
 def far(p, f, g, reg, d, work):

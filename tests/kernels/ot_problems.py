@@ -37,6 +37,10 @@ def pattern_direction(k, K, cost, f, a, b, w, s, drop, rhs, regularization, rtol
     return k.pattern_direction(*K, a, b, w, s, *groups, drop, rhs, regularization, rtol, max_iter)
 
 
+def as_kept(k, K, cost, f, a, b):
+    return k.pattern_kept(*K, a, b, *k.groups(cost, f))
+
+
 def problem(shape=(33, 21), kind=0, dtype="float64", spread=1.0, seed=0):
     """Return NumPy arrays in `dtype`, and the cost matrix D of the rounded arrays in float64."""
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import pytest
 import numopt
 from numopt._kernels import kernels
 from numopt._kernels.portable import ot as portable
-from tests.kernels.ot_problems import each_cost, each_dtype, fitted, moved, pattern_direction, plan_direction
+from tests.kernels.ot_problems import as_kept, each_cost, each_dtype, fitted, moved, pattern_direction, plan_direction
 from tests.oracles import ot as oracle
 
 # BLAS now and then raises this flag for products of finite numbers, with the right result.
@@ -73,6 +73,11 @@ def test_results_do_not_depend_on_the_number_of_threads(dtype, single):
             found += k.rounded_sums(p.cost, p.f, p.g, p.reg, p.a, p.b)
             vectors = p.a, p.b, np.ones_like(p.b), s
             found += pattern_direction(k, K, p.cost, p.f, *vectors, 1e-5, p.b - c_pattern, 1e-3, 1e-6, 300)
+            tiles = as_kept(k, K, p.cost, p.f, p.a, p.b)
+            v = np.linspace(0, 3, p.b.size).astype(p.b.dtype)
+            v, s_kept, c_kept, *values = k.kept_point(tiles, p.a, p.b, v, 20.0)
+            found += [s_kept, c_kept, *values, k.kept_shift(tiles, p.a, p.b, v, s_kept, c_kept)]
+            found += k.kept_direction(tiles, p.a, p.b, v, s_kept, p.b - c_kept, 1e-3, 1e-6, 300)
         return [*found, f, c, P, d, steps, *K, s, c_pattern]
 
     one = results(1)

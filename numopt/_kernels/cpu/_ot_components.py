@@ -16,9 +16,9 @@ PARTS = 64  # ... more parts than this
 def split(group, count, weight, column, start, a, b):
     """Return the groups cut where two parts of the plan share one, and their number."""
     n, m = a.size, b.size
-    parent, strong, parts = np.arange(n + m), STRONG, n + m
+    parent, strong, parts, done = np.arange(n + m), STRONG, n + m, np.zeros(n, np.bool_)
     while True:
-        parts -= _join(weight, column, start, a, b, strong, parent)
+        parts -= _join(weight, column, start, a, b, strong, parent, done)
         if parts <= PARTS or strong < 1e-10:
             break
         strong *= 1e-2
@@ -48,18 +48,27 @@ def _root(parent, i):
 
 
 @jit
-def _join(weight, column, start, a, b, strong, parent):
-    """Join rows and columns by their strong entries; return how many parts that makes less."""
+def _join(weight, column, start, a, b, strong, parent, done):
+    """Join rows and columns by their strong entries; return how many parts that makes less.
+
+    A row is `done` when it is in one part with all its columns.
+    """
     n, joined = a.size, 0
     for i in range(n):
-        r, floor = _root(parent, i), strong * a[i]
+        if done[i]:
+            continue
+        r, floor, apart = _root(parent, i), strong * a[i], 0
         row, places = weight[start[i] : start[i + 1]], column[start[i] : start[i + 1]]
         for t in range(row.size):
             j = places[t]
-            if row[t] >= min(floor, strong * b[j]) and parent[n + j] != r:
+            if parent[n + j] != r:
                 s = _root(parent, n + j)
                 if s != r:
-                    joined += 1
-                    parent[max(r, s)] = min(r, s)
-                    r = min(r, s)
+                    if row[t] >= min(floor, strong * b[j]):
+                        joined += 1
+                        parent[max(r, s)] = min(r, s)
+                        r = min(r, s)
+                    else:
+                        apart += 1
+        done[i] = apart == 0
     return joined

@@ -3,9 +3,11 @@
 
 import numpy as np
 
-from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_passes
+from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_passes, _ot_tiles
+from numopt._kernels.cpu._ot_coarse import PARTS, shifted
 from numopt._kernels.cpu._ot_components import split
 from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
+from numopt._kernels.cpu._ot_deflation import deflated_gradients
 from numopt._kernels.cpu._ot_newton import conjugate_gradients, entry_system, plan_system
 
 _f32 = np.float32
@@ -133,19 +135,6 @@ def pattern_eval(data, indices, indptr, a, w):
     return _narrow(s, a.dtype), _narrow(c, a.dtype)
 
 
-def pattern_point(data, indices, indptr, a, b, v, limit):
-    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit].
-
-    s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
-    """
-    n, m = a.size, v.size
-    s, c, v, w, weights = np.empty(n), np.empty(m), wide(v), np.empty(m), wide(a)
-    parts = np.empty((_entry_chunks(n, m, indices.size), m))
-    value, error = _ot_entries.point(data, indices.view(np.uint32), indptr, weights, wide(b), limit, v, w, s, c, parts)
-    value -= float(np.sum(weights * np.log(s)))
-    return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
-
-
 def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
     """Solve the Newton system of the plan P = diag(1/s) K diag(w) by two-level PCG; return (d, steps).
 
@@ -164,6 +153,63 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     return _solve(
         np.empty((0, 0), np.uint16), weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts
     )
+
+
+def pattern_kept(data, indices, indptr, a, b, group, count):
+    """Return the entries as `kept_point` and `kept_direction` want them: here in tiles of four columns, by groups."""
+    n, m = a.size, b.size
+    indices, k = indices.view(np.uint32), _entry_chunks(n, m, indices.size)
+    group, count = split(group, count, data, indices, indptr, wide(a), wide(b))
+    place, first = _ot_tiles.ordered(group, count)
+    start = np.zeros(n + 1, np.int64)
+    _ot_tiles.count_tiles(indices, indptr, place, int(first[-1]), start, k)
+    np.cumsum(start, out=start)
+    places, values = np.empty(start[-1], np.uint32), np.empty((start[-1], 4))
+    _ot_tiles.fill_tiles(data, indices, indptr, place, int(first[-1]), start, places, values, k)
+    of_tile = np.repeat(np.arange(count, dtype=np.uint32), np.diff(first))
+    by_group = _ot_tiles.group_tiles(places, start, of_tile)
+    return (values, places, start), (place, of_tile, count), by_group, k
+
+
+def kept_point(K, a, b, v, limit):
+    """Return (v, s, c, value, error) of the plan diag(1/s) K diag(exp(v)), v clipped to [-limit, limit].
+
+    s = (K exp(v)) / a and c are the column sums, value = <b, v> - <a, log s> and error = sum |c - b|.
+    """
+    tiles, (place, of_tile, _), _, k = K
+    s, c, v, weights = np.empty(a.size), np.empty(v.size), wide(v), wide(a)
+    parts = np.empty((k, of_tile.size, 4))
+    value, error = _ot_tiles.tile_point(tiles, place, weights, wide(b), limit, v, s, c, parts)
+    with np.errstate(divide="ignore"):  # rows without entries: the caller sees them in s
+        value -= float(np.sum(weights * np.log(s)))
+    return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
+
+
+def kept_shift(K, a, b, v, s, c):
+    """Return v with each group of columns moved so that it gets about its mass; v itself if they nearly do."""
+    tiles, layout, by_group, k = K
+    out = np.empty(v.size)
+    room = _coarse_room(layout[2], k)
+    moved = shifted(tiles, layout, by_group, wide(a), wide(b), wide(v), wide(s), wide(c), out, room)
+    return out.astype(v.dtype) if moved else v
+
+
+def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan at v by two-level PCG; return (d, steps)."""
+    tiles, layout, by_group, k = K
+    d, a, v, s = np.empty(v.size), wide(a), wide(v), wide(s)
+    if rhs.dtype != np.float64:  # the row sums must be a, or the matrix is no Laplacian
+        _ot_tiles.times(tiles, 1.0 / a, _ot_tiles.spread(v, layout[0], 4 * layout[1].size, True), s, k)
+    steps = deflated_gradients(
+        tiles, layout, by_group, a, wide(b), v, s, wide(rhs), regularization, rtol, max_iter, d,
+        np.empty((k, layout[1].size, 4)), _coarse_room(layout[2], k),
+    )  # fmt: skip
+    return d.astype(rhs.dtype), steps
+
+
+def _coarse_room(count, k):
+    tiles = (count + 3) // 4
+    return np.empty((min(k, PARTS), 4 * tiles, tiles, 4))
 
 
 _NO_ENTRIES = np.empty(0), np.empty(0, np.uint32), np.zeros(1, np.int64)
@@ -220,8 +266,11 @@ def warmup(dtype):
     K = extract(cost, f, g, 1.0, np.log(a), np.log(b), -20.0)
     w = np.ones(m, dtype)
     s, c = pattern_eval(*K, a, w)
-    pattern_point(*K, a, b, 0 * w, 10.0)
     pattern_direction(*K, a, b, w, s, group, count, 0.0, b - c, 1e-3, 1e-2, 2)
+    K, v = pattern_kept(*K, a, b, group, count), np.linspace(0, 3, m).astype(dtype)
+    _, s, c, _, _ = kept_point(K, a, b, v, 10.0)
+    kept_shift(K, a, b, v, s, c)
+    kept_direction(K, a, b, v, s, b - c, 1e-3, 1e-2, 2)
     plan_block(cost, f, g, 1.0)
     plan_sums(cost, f, g, 1.0)
     c_transform(cost, g)

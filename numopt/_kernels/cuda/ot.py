@@ -87,6 +87,12 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     return xp.astype(d, rhs.dtype), steps
 
 
+def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan at v by Jacobi-PCG; return (d, steps)."""
+    w = namespace(v).exp(v)
+    return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
+
+
 def _opened(cost, single=False):
     """Return the module for a cost, the arguments that stand for it, and its shape."""
     C, X, YT, kind = cost

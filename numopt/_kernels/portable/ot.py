@@ -170,18 +170,6 @@ def pattern_eval(data, indices, indptr, a, w):
     return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
 
 
-def pattern_point(data, indices, indptr, a, b, v, limit):
-    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit].
-
-    s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
-    """
-    xp = namespace(data)
-    v = xp.clip(v, -limit, limit)
-    s, c = pattern_eval(data, indices, indptr, a, xp.exp(v))
-    value = xp.sum(_wide(b) * _wide(v)) - xp.sum(_wide(a) * _wide(xp.log(s)))
-    return v, s, c, value, xp.sum(_wide(xp.abs(c - b)))
-
-
 def pattern_direction(
     data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter
 ):
@@ -206,6 +194,34 @@ def pattern_direction(
     jacobi = 1.0 / xp.maximum(diagonal - squares, 1e-14 * b)
     d, steps = _pcg(product, jacobi, right, rtol, max_iter)
     return xp.astype(d, rhs.dtype), steps
+
+
+def pattern_kept(data, indices, indptr, a, b, group, count):
+    """Return the entries as `kept_point` and `kept_direction` want them: here as they are."""
+    return data, indices, indptr
+
+
+def kept_point(K, a, b, v, limit):
+    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit].
+
+    s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
+    """
+    xp = namespace(v)
+    v = xp.clip(v, -limit, limit)
+    s, c = pattern_eval(*K, a, xp.exp(v))
+    value = xp.sum(_wide(b) * _wide(v)) - xp.sum(_wide(a) * _wide(xp.log(s)))
+    return v, s, c, value, xp.sum(_wide(xp.abs(c - b)))
+
+
+def kept_shift(K, a, b, v, s, c):
+    """Return v with each group of columns moved so that it gets about its mass: here there are no groups."""
+    return v
+
+
+def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan at v by Jacobi-PCG; return (d, steps)."""
+    w = namespace(v).exp(v)
+    return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
 
 
 def _wide(x):
