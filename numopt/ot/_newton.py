@@ -46,7 +46,7 @@ def _levels(p, g, reg):
     """Descend from this regularisation to the target, by steps that Newton's method can bear."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
-    coarse = p.thinned(1 if n < 1000 else 2 if n < 8000 else 8)
+    coarse = p.thinned(1 if n < 1000 else 2 if n < 2000 else 4 if n < 8000 else 8)
     f, points, density, factor = None, [], float(g is p.start[1]), FACTOR
     while True:
         last, before = reg == p.reg, work["n_newton"]
@@ -55,7 +55,8 @@ def _levels(p, g, reg):
         if reg > SMOOTH * p.scale and not last:
             f, g = yield from _sweeps(coarse, g, reg, work)
         elif density > DENSE and n * m <= LARGEST:
-            found = yield from _on_passes(p, f, g, reg, last, work, factor > SHORT and len(points) > 0)
+            near = points[-1][1] if f is None and points else f  # spares a second pass over each row
+            found = yield from _on_passes(p, near, g, reg, last, work, factor > SHORT and len(points) > 0)
             if found is None:  # too far
                 factor, (reg, f, g) = SHORT, points[-1]
                 reg = _lower(reg, p.reg, factor)
