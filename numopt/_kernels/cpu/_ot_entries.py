@@ -1,86 +1,16 @@
-"""The entries of the plan that matter, as CSR arrays: their selection and their products.
+"""Products with the entries of the plan that matter, which are CSR arrays.
 
 A product costs 0.8 ns an entry: gathers and scatters, not arithmetic.
 """
-
-import math
 
 import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp2_64, exp64
-from numopt._kernels.cpu._ot_cost import SUM, cost_row, gather
+from numopt._kernels.cpu._math import exp64
+from numopt._kernels.cpu._ot_cost import SUM, gather
 
-_LOG2E = math.log2(math.e)
 _COARSE = 8  # chunks at most for sums of coarse matrices
-
-
-@jit
-def _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits, counts):
-    """Set a bit for each entry that stays. One byte an entry, then eight bytes to one: both vectorise."""
-    m = g.size
-    row, hit = np.empty(m, X.dtype), np.zeros(bits.shape[1] * 8, np.uint8)
-    words, gs = hit.view(np.uint64), g * inv - log_theta
-    for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        fi, la, count = f[i] * inv, log_a[i], 0
-        for j in range(m):
-            hit[j] = fi + (gs[j] - ci[j] * inv) >= min(la, log_b[j])
-        for q in range(words.size):
-            word = words[q]
-            if word:
-                bits[i, q] = np.uint8((word * np.uint64(0x0102040810204080)) >> np.uint64(56))
-                count += np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-        counts[i + 1] = count
-
-
-@jit
-def _pieces(n, m):
-    return max(1, min(64, n // 8)) if n * m >= 2**15 else 1
-
-
-@jit(parallel=True)
-def mark(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta, bits, counts):
-    n, k = f.size, _pieces(f.size, g.size)
-    if k == 1:  # no launch of threads
-        _mark_rows(C, X, YT, kind, 0, n, f, g, inv, log_a, log_b, log_theta, bits, counts)
-        return
-    for q in numba.prange(k):
-        lo, hi = q * n // k, (q + 1) * n // k
-        _mark_rows(C, X, YT, kind, lo, hi, f, g, inv, log_a, log_b, log_theta, bits, counts)
-
-
-@jit
-def _fill_rows(C, X, YT, kind, lo, hi, f, g, inv, bits, indptr, indices, data):
-    inv *= _LOG2E
-    gs, row = g * inv, np.empty(g.size, X.dtype)
-    places, one = np.empty(8 * bits.shape[1], np.uint32), np.uint64(1)
-    for i in range(lo, hi):
-        ci, words = cost_row(C, X, YT, kind, i, row), bits[i].view(np.uint64)
-        fi, count = f[i] * inv, 0
-        for q in range(words.size):
-            word = words[q]
-            while word:
-                lowest = word & (~word + one)
-                places[count] = 64 * q + (np.float64(lowest).view(np.int64) >> 52) - 1023  # a power of two: exact
-                count += 1
-                word ^= lowest
-        kept, values = indices[indptr[i] : indptr[i + 1]], data[indptr[i] : indptr[i + 1]]
-        for t in range(kept.size):
-            j = places[t]
-            kept[t] = j
-            values[t] = exp2_64(fi + (gs[j] - ci[j] * inv))
-
-
-@jit(parallel=True)
-def fill(C, X, YT, kind, f, g, inv, bits, indptr, indices, data):
-    n, k = f.size, _pieces(f.size, g.size)
-    if k == 1:
-        _fill_rows(C, X, YT, kind, 0, n, f, g, inv, bits, indptr, indices, data)
-        return
-    for q in numba.prange(k):
-        _fill_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, f, g, inv, bits, indptr, indices, data)
 
 
 @jit(fastmath={"contract"})

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_passes, _ot_tiles
+from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_extract, _ot_passes, _ot_tiles
 from numopt._kernels.cpu._ot_coarse import PARTS, shifted
 from numopt._kernels.cpu._ot_components import split
 from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
@@ -116,13 +116,13 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
     """Return the entries P_ij >= theta min(a_i, b_j) of the plan in CSR form: (data, indices, indptr)."""
     C, X, YT, kind = opened(cost)
     n, m = shape(cost)
-    bits = np.zeros((n, (m + 63) // 64 * 8), np.uint8)
-    indptr = np.zeros(n + 1, np.int64)
-    arguments = C, X, YT, kind, wide(f), wide(g), 1.0 / reg
-    _ot_entries.mark(*arguments, wide(log_a), wide(log_b), log_theta, bits, indptr)
+    arguments = C, X, YT, kind, wide(f), wide(g), 1.0 / reg, wide(log_a), wide(log_b), log_theta
+    most, k = _ot_extract.room(*arguments), _ot_extract.chunks(n, m)
+    places, values, indptr = np.empty((k, most), np.uint32), np.empty((k, most)), np.zeros(n + 1, np.int64)
+    _ot_extract.select(*arguments, places, values, indptr[1:])
     np.cumsum(indptr, out=indptr)
     data, indices = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-    _ot_entries.fill(*arguments, bits, indptr, indices.view(np.uint32), data)
+    _ot_extract.settle(*arguments, places, values, indptr, indices.view(np.uint32), data)
     return data, indices, indptr
 
 
