@@ -104,31 +104,41 @@ def _strong_rows(data, indices, indptr, lo, hi, a, b, w, s, threshold, column, w
 
 
 @jit(parallel=True)
+def _strong_by_threads(data, indices, indptr, a, b, w, s, threshold, column, weight, counts, rows, parts, kept):
+    n, k = a.size, parts.shape[0]
+    for q in numba.prange(k):
+        lo, hi = q * n // k, (q + 1) * n // k
+        kept[q] = _strong_rows(
+            data, indices, indptr, lo, hi, a, b, w, s, threshold, column, weight, counts, rows, parts[q]
+        )
+
+
+@jit
 def strong(data, indices, indptr, a, b, w, s, threshold, parts):
-    """Return the entries P_ij >= threshold min(a_i, b_j) of the plan in CSR form, and their row and column sums."""
+    """Return the entries P_ij >= threshold min(a_i, b_j) of the plan in CSR form, and their row and column sums.
+
+    The launch of threads is a function of its own: in one with `parallel`, array expressions start threads too.
+    """
     n, m, k = a.size, b.size, parts.shape[0]
     column, weight = np.empty(data.size, np.uint32), np.empty(data.size)
-    counts, rows, columns, offset = np.empty(n, np.int64), np.empty(n), np.empty(m), np.zeros(k + 1, np.int64)
-    if k == 1:  # no launch of threads
-        offset[1] = _strong_rows(
+    counts, rows, columns, kept = np.empty(n, np.int64), np.empty(n), np.empty(m), np.empty(k, np.int64)
+    if k == 1:
+        kept[0] = _strong_rows(
             data, indices, indptr, 0, n, a, b, w, s, threshold, column, weight, counts, rows, parts[0]
         )
     else:
-        for q in numba.prange(k):
-            lo, hi = q * n // k, (q + 1) * n // k
-            offset[q + 1] = _strong_rows(
-                data, indices, indptr, lo, hi, a, b, w, s, threshold, column, weight, counts, rows, parts[q]
-            )
-    for q in range(k):
-        offset[q + 1] += offset[q]
-        if q:  # close the gaps
-            before = indptr[q * n // k]
-            for t in range(offset[q + 1] - offset[q]):
-                column[offset[q] + t], weight[offset[q] + t] = column[before + t], weight[before + t]
+        _strong_by_threads(data, indices, indptr, a, b, w, s, threshold, column, weight, counts, rows, parts, kept)
+    end = kept[0]
+    for q in range(1, k):  # close the gaps
+        before = indptr[q * n // k]
+        for t in range(kept[q]):
+            column[end + t], weight[end + t] = column[before + t], weight[before + t]
+        end += kept[q]
     start = np.zeros(n + 1, np.int64)
-    start[1:] = np.cumsum(counts)
+    for i in range(n):
+        start[i + 1] = start[i] + counts[i]
     gather(parts, columns)
-    return weight[: offset[k]], column[: offset[k]], start, rows, columns
+    return weight[:end], column[:end], start, rows, columns
 
 
 @jit(fastmath={"contract"})
@@ -149,14 +159,20 @@ def _coarse_rows(weight, column, start, lo, hi, scale, group, A):
 
 
 @jit(parallel=True)
-def entry_coarse(weight, column, start, scale, group, A, chunks):
-    n, k = scale.size, min(chunks, _COARSE)
-    if k == 1:  # no launch of threads
-        _coarse_rows(weight, column, start, 0, n, scale, group, A)
-        return
-    parts = np.zeros((k, A.shape[0], A.shape[1]))
+def _coarse_by_threads(weight, column, start, scale, group, parts):
+    n, k = scale.size, parts.shape[0]
     for q in numba.prange(k):
         _coarse_rows(weight, column, start, q * n // k, (q + 1) * n // k, scale, group, parts[q])
+
+
+@jit
+def entry_coarse(weight, column, start, scale, group, A, chunks):
+    k = min(chunks, _COARSE)
+    if k == 1:
+        _coarse_rows(weight, column, start, 0, scale.size, scale, group, A)
+        return
+    parts = np.zeros((k, A.shape[0], A.shape[1]))
+    _coarse_by_threads(weight, column, start, scale, group, parts)
     for q in range(k):
         A += parts[q]
 

@@ -79,10 +79,10 @@ def chunks(n, m):
 def room(C, X, YT, kind, f, g, inv, log_a, log_b, log_theta):
     """Return how many entries to expect of a chunk of rows, and as many again; 0 if the rooms would be too large."""
     n, m, total, count = f.size, g.size, 0, np.empty(1, np.int64)
-    k, none = chunks(n, m), np.empty(0)
+    k, places, values = chunks(n, m), np.empty(0, np.uint32), np.empty(0)
     largest, step = (n + k - 1) // k, max(1, n // _SAMPLE)
     for i in range(step // 2, n, step):
-        total += _rows(C, X, YT, kind, i, i + 1, f, g, inv, log_a, log_b, log_theta, np.empty(0, np.uint32), none, count)
+        total += _rows(C, X, YT, kind, i, i + 1, f, g, inv, log_a, log_b, log_theta, places, values, count)
     most = min(largest * m, 2 * largest * step * total // n + 256)
     return most if k * most <= _LARGEST else 0
 
