@@ -113,6 +113,8 @@ class Checks:
 
     def __init__(self, arrays, dtype=None):
         self._arrays = {name: _as_array(name, x) for name, x in arrays.items() if x is not None}
+        if not self._arrays:
+            raise _missing(next(iter(arrays)))
         self.xp, self.device, wanted = _array.shared(self._arrays)
         self.dtype = dtype or wanted
         self._tests = []
@@ -153,7 +155,7 @@ class Checks:
 
     def csr(self, name, *, shape=(None, None), remedy="remove or replace it"):
         """Return a canonical CSR array of finite numbers, from any sparse format."""
-        A = self._arrays[name]
+        A = self._given(name)
         if not _array.is_sparse(A):
             raise InvalidTypeError(
                 f"{name} is {type(A).__name__}: a sparse array is expected; wrap it in scipy.sparse.csr_array"
@@ -188,8 +190,13 @@ class Checks:
         self._tests = []
         return extents
 
+    def _given(self, name):
+        if name not in self._arrays:
+            raise _missing(name)
+        return self._arrays[name]
+
     def _dense(self, name, shape, kind, ordered=True):
-        x = self._arrays[name]
+        x = self._given(name)
         if type(x) is not np.ndarray and _array.is_sparse(x):
             raise InvalidTypeError(f"{name} is sparse: {kind} is expected as a dense array; use toarray()")
         _expect_shape(name, x.shape, shape, kind)
@@ -197,6 +204,10 @@ class Checks:
 
     def _queue(self, name, x, low, high, remedy, posinf=False, total=False):
         self._tests.append(_Test(name, x, low, high, remedy, posinf, total))
+
+
+def _missing(name):
+    return InvalidTypeError(f"{name} is None: an array is expected; pass one")
 
 
 def _as_array(name, x):

@@ -160,3 +160,13 @@ def test_scalars():
 def test_bad_scalars(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+def test_an_array_that_is_left_out_is_named():
+    with pytest.raises(InvalidTypeError, match="a is None: an array is expected"):
+        Checks({"a": None})
+    checks = Checks({"a": None, "b": [1.0]})
+    with pytest.raises(InvalidTypeError, match="a is None: an array is expected"):
+        checks.weights("a")
+    with pytest.raises(InvalidTypeError, match="A is None: an array is expected"):
+        checks.csr("A")
