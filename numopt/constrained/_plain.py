@@ -52,7 +52,7 @@ class Plain:
         if self.sc is not None:
             c *= self.sc
         f *= self.sf
-        return Point(x, f, c, isfinite(f) and isfinite(self.k.sum_of_squares(c)))
+        return Point(x, f, c, isfinite(f) and isfinite(c.dot(c)))
 
     def derive(self, point):
         if point.g is not None:
