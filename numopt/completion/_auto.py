@@ -15,6 +15,7 @@ _SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
 _FULL = 150  # at the full rank
 _TRIES = 3
+_AIM = 0.5  # of the tolerance: what nobody saw is off by some times the residual
 _GAP = 100  # between singular values: of a rank that is too large
 _PATIENCE = 15  # Gauss-Newton steps that may pass without much gain
 
@@ -31,15 +32,15 @@ def recover(p, rank, counts, rng, V=None):
         s, V = directions(rough, rough.zeros(), rank, rng)
         V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, share=noise_share(s, rank), rough=rough)
     state, rel, slope, end = yield from gauss_newton(
-        p, V, counts, enough=p.tol, steps=40, judged=False, rough=rough
+        p, V, counts, enough=_AIM * p.tol, steps=40, judged=False, rough=rough
     )
     best, floor = (state, rel, slope), 64 * float(p.xp.finfo(p.dtype).eps)
-    if end != "met" and rel > floor and not (end == "stationary" and not structured(p, state, rng)):
+    if rel > max(p.tol, floor) and not (end == "stationary" and not structured(p, state, rng)):
         for _ in range(_TRIES):
             state, rel, slope, end = yield from continuation(p, rank, counts, rng)
             if rel < best[1] * (1 - 1e-6):
                 best = state, rel, slope
-            if end in ("met", "stationary") or rel <= floor:
+            if end == "stationary" or rel <= max(p.tol, floor):
                 break
     state, rel, slope = best
     request = yield Iterate(state, min(rel, slope), counts.info(state.V.shape[1]))
@@ -62,7 +63,7 @@ def continuation(p, rank, counts, rng):
         full = V.shape[1] == rank
         steps = _FULL if full else _STAGE
         state, rel, slope, end = yield from gauss_newton(
-            p, V, counts, enough=p.tol, steps=steps, stage=not full, patience=_PATIENCE, judged=False
+            p, V, counts, enough=_AIM * p.tol, steps=steps, stage=not full, patience=_PATIENCE, judged=False
         )
         if full or end == "met":
             return state, rel, slope, end

@@ -41,7 +41,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         min_D |r - J(D)|^2 + mu |D|^2,   D orthogonal to V, U eliminated exactly,
 
     by conjugate gradients on the Schur complement, preconditioned by its diagonal blocks, and is accepted if the
-    objective falls (Levenberg's rule on mu). Without `judged` the gradient is not offered as a measure.
+    objective falls (Levenberg's rule on mu). Without `judged` no iterate is offered as an answer.
 
     `rough`, the problem in single precision if given, finds the steps, and the rows while the residual is large. It is
     left for good when conjugate gradients take long or a step is rejected.
@@ -66,7 +66,8 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             g = outside(V, like(p, g))
         slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
         gradients.append(slope)
-        yield Iterate(state, min(residuals[-1], slope) if judged else residuals[-1], counts.info(V.shape[1]))
+        seen = min(residuals[-1], slope) if judged else max(residuals[-1], 2 * p.tol)
+        yield Iterate(state, seen, counts.info(V.shape[1]))
         if slope <= p.tol and not stage:
             return state, residuals[-1], slope, "stationary"
         if _slow(residuals, gradients, 2 if stage else patience):

@@ -1,5 +1,7 @@
 """Is the completion the only one? Counts of the pattern, and the smallest curvature that the entries leave."""
 
+import math
+
 import numpy as np
 
 from numopt._array import host
@@ -74,39 +76,42 @@ def conditioning(p, state):
     if rough is not None:
         U, V = like(rough, state.U, state.V)
         near = origin is not None and origin.shape == V.shape and distance(V, origin) < _BESIDE
-        flat, factor, weakest = _conditioning(rough, U, V, kept if near else None)
-        if flat > _SURE and weakest < 1 / _SURE:
+        flat, factor, (least, most) = _conditioning(rough, U, V, kept if near else None)
+        if flat > _SURE and least > 0 and most < 1 / _SURE:  # 0 where numbers were too small
             return flat, factor
     return _conditioning(p, state.U, state.V, kept if origin is state.V else None)[:2]
 
 
 def _conditioning(p, U, V, kept):
-    """Return what `conditioning` does, and the largest share of a line in the second relative to the usual one."""
+    """Return what `conditioning` does, and the range of the lines' shares in the second, relative to the usual one."""
     m, n = p.shape
     if V.shape[1] == 0:
-        return 1.0, 0.0, 0.0
+        return 1.0, 0.0, (1.0, 1.0)
     if kept is None:
         V = qr(finite(V))
         U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
     _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
-    own, most = zip(*(_spread(p, *x) for x in ((p.rows, kept, V), (p.columns, blocks, U))), strict=True)
+    spreads = [_spread(p, *x) for x in ((p.rows, kept, V), (p.columns, blocks, U))]
+    own, least, most = zip(*spreads, strict=True)
     smallest = _smallest(p, U, V, kept, blocks) if n > V.shape[1] else 1.0  # nothing but gauge directions
     if smallest <= 0:
-        return 0.0, np.inf, np.inf
+        return 0.0, np.inf, (0.0, np.inf)
     directions = V.shape[1] * (m + n - V.shape[1])
     factor = np.sqrt(p.density * (own[0] * (1 + 1 / smallest) + own[1] / smallest) / directions)
-    return smallest, float(factor), p.density * max(most) / V.shape[1]
+    unit = p.density / V.shape[1]
+    return smallest, float(factor), (unit * min(least), unit * max(most))
 
 
 def _spread(p, side, kept, F):
-    """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries, and the largest."""
+    """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries, the smallest and the largest."""
     there = p.xp.asarray(np.diff(side.indptr) > 0, device=p.device)
     traces = p.kernels.inverse_traces(kept, transposed(F) @ F)
-    traces = p.xp.where(there, traces, p.xp.zeros_like(traces))
-    total, most = host(p.xp.sum(traces), p.xp.max(traces))
+    none = p.xp.zeros_like(traces)
+    some, least = p.xp.where(there, traces, none), p.xp.min(p.xp.where(there, traces, none + math.inf))
+    total, least, most = host(p.xp.sum(some), least, p.xp.max(some))
     if not np.isfinite(total):
         raise NotFiniteError
-    return total, most
+    return total, least, most
 
 
 def _smallest(p, U, V, kept, blocks):
