@@ -7,7 +7,7 @@ from scipy.optimize import LinearConstraint, NonlinearConstraint
 from numopt import Status
 from numopt.constrained import minimize_constrained
 from numopt.exceptions import NumoptWarning
-from tests.constrained.problems import EQUALITY, solve
+from tests.constrained.problems import EQUALITY, constraint, solve
 
 
 @pytest.mark.parametrize("name", EQUALITY)
@@ -18,6 +18,19 @@ def test_classics(name):
     assert abs(res.fun - value) <= 1e-7 * max(1, abs(value))
     assert np.abs(c(res.x)).max() <= 1e-8
     assert res.certificate["kkt_error"] == res.kkt_error
+
+
+@pytest.mark.parametrize("name", EQUALITY)
+def test_one_block_of_plain_functions_is_like_any_other(name):
+    """One block is evaluated in fewer calls than two; steps, answers and calls are the same."""
+    f, c, x0, _ = EQUALITY[name]
+    m = len(c(np.array(x0, float)))
+    one = solve(f, x0, c)
+    two = solve(f, x0, constraints=[constraint(c), NonlinearConstraint(lambda x: np.empty(0), [], [], jac=lambda x:
+                np.empty((0, x.size)), hess=lambda x, v: np.zeros((x.size, x.size)))])  # fmt: skip
+    assert (one.nit, one.nfev) == (two.nit, two.nfev)
+    np.testing.assert_allclose(two.x, one.x, atol=1e-10)
+    assert one.v[0].shape == two.v[0].shape == (m,)
 
 
 def test_unit_steps_near_the_maratos_point():
