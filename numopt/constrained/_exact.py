@@ -103,8 +103,10 @@ def merit(p, state, eta1, eta2):
     value = state.merit(eta1, eta2)
     if math.isfinite(value):
         return value
-    if value != value and math.isfinite(_array.host(p.xp.sum(state.point.g) + p.xp.sum(state.gL))):
-        finite(value, "the merit function")  # no derivative of the caller's is to blame
+    if value != value:
+        gL = p.lagrangian_gradient(state.point, state.lam)  # not that of the kernel, which may be what is wrong
+        if math.isfinite(_array.host(p.xp.sum(state.point.g) + p.xp.sum(gL))):
+            finite(value, "the merit function")  # no derivative of the caller's is to blame
     return math.inf
 
 
