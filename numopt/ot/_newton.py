@@ -46,7 +46,7 @@ def _levels(p, g, reg):
     """Descend from this regularisation to the target, by steps that Newton's method can bear."""
     n, m = p.shape
     work = {"n_newton": 0, "n_passes": 1, "n_cg": 0, "nnz": 0}
-    coarse = p.thinned(1 if n < 1000 else 2 if n < 2000 else 4 if n < 8000 else 8)
+    coarse = p.thinned(1 if n < 1000 else 2 if n < 8000 else 8)
     f, points, density, factor = None, [], float(g is p.start[1]), FACTOR
     while True:
         last, before = reg == p.reg, work["n_newton"]
