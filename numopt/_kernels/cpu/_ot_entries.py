@@ -7,8 +7,7 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp64
-from numopt._kernels.cpu._ot_cost import SUM, gather
+from numopt._kernels.cpu._ot_cost import gather
 
 _COARSE = 8  # chunks at most for sums of coarse matrices
 
@@ -61,20 +60,6 @@ def evaluate(data, indices, indptr, a, w, s, c, parts):
     entry_product(data, indices, indptr, 1.0 / a, w, s, parts, True)
     gather(parts, c)
     c *= w
-
-
-@jit(fastmath=SUM)
-def point(data, indices, indptr, a, b, limit, v, w, s, c, parts):
-    """Clip v, set w = exp(v), evaluate there and return <b, v> and sum |c - b|."""
-    for j in range(v.size):
-        v[j] = min(max(v[j], -limit), limit)
-        w[j] = exp64(v[j])
-    evaluate(data, indices, indptr, a, w, s, c, parts)
-    value, error = 0.0, 0.0
-    for j in range(v.size):
-        value += b[j] * v[j]
-        error += abs(c[j] - b[j])
-    return value, error
 
 
 @jit(fastmath={"contract"})

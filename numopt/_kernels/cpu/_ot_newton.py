@@ -4,11 +4,11 @@ Jacobi's preconditioner damps what is local. What is slow, mass that must move b
 corrected on groups of columns: 2 to 4 times fewer steps.
 """
 
-import math
 
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._ot_coarse import factor
 from numopt._kernels.cpu._ot_cost import SUM, gather
 from numopt._kernels.cpu._ot_entries import entry_coarse, entry_diagonal, entry_product
 from numopt._kernels.cpu._ot_plan import plan_coarse, plan_margins, plan_product
@@ -82,22 +82,9 @@ def entry_system(
 @jit(fastmath=SUM)
 def _factor(A, group, b, regularization):
     """Complete the coarse matrix by its regularisation and replace its lower half by its Cholesky factor."""
-    k = A.shape[0]
     for j in range(group.size):
         A[group[j], group[j]] += (regularization + 1e-12) * b[j]
-    ratio = np.empty(k)
-    for p in range(k):
-        if not A[p, p] > 0:
-            A[p, p] = 1.0  # a group without columns
-        A[p, p] = math.sqrt(A[p, p])
-        for i in range(p + 1, k):
-            A[i, p] /= A[p, p]
-            ratio[i] = A[i, p]
-        for i in range(p + 1, k):
-            row, r = A[i, p + 1 : i + 1], ratio[i]
-            below = ratio[p + 1 : i + 1]
-            for j in range(row.size):
-                row[j] -= r * below[j]
+    factor(A)
 
 
 @jit(fastmath=SUM)
