@@ -6,7 +6,7 @@ from numopt.ot._sparse_window import Window
 
 _ERROR, _UNEVEN, _STEPS = 2e-2, 0.1, 60  # what ends a level before the last
 _MAX_CG = 4000
-_IDLE = 1e-2  # share of the error that such rows may have before a sweep fills or empties them
+_IDLE = 1e-2  # share of the error that empty rows may have before a sweep fills them
 _PATIENCE = 3  # failed line searches, each followed by a sweep
 
 
@@ -65,8 +65,7 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
                 if last:
                     return point, Status.STALLED
                 break
-            # A row without entries knows nothing of C: only a sweep, which reads C, brings it back. It also takes
-            # from rows of next to no weight what they hold far too much of: dear, and rarely needed.
-            if trial is None or point.idle + (steps > _STEPS) * point.gorged > _IDLE * point.error:
+            # A row without entries knows nothing of C: only a sweep, which reads C, brings it back.
+            if trial is None or point.idle > _IDLE * point.error:
                 point = window.swept(point, reg)
     return point, None

@@ -11,7 +11,6 @@ _REACH = 8.0  # ... and at most
 _TRIALS = 20
 _GROWTH = 4.0  # of the reach, after a step that ended there
 _NEGLIGIBLE = 1e-12  # share of the mass
-_EMPTY = 0.1  # share of its weight below which a row counts as empty; above the inverse it is gorged
 _STARVING = 0.1  # share of its weight that a row lacks ...
 _LIGHT = 0.1  # ... while it is heavier than this share of the mean error, and columns are lighter
 
@@ -21,7 +20,7 @@ class NotFiniteError(ArithmeticError):
 
 
 class Point(NamedTuple):
-    """The dual function at f; the last seven are floats."""
+    """The dual function at f; the last six are floats."""
 
     f: object
     t: object  # thresholds of the columns
@@ -31,8 +30,7 @@ class Point(NamedTuple):
     error: float  # l1 norm of the residual
     uneven: float  # mean of |residual| / a, at most 1 each: the error of light rows counts as well
     peak: float  # mean over the columns of max_i f_i - C_ij - t_j
-    idle: float  # residual of the rows that are nearly empty
-    gorged: float  # what rows hold that have many times their weight
+    idle: float  # weight of the rows that are empty
     slope: float  # along the direction that led here
 
 
@@ -98,8 +96,7 @@ class Window:
             xp.sum(xp.abs(residual)),
             xp.mean(xp.minimum(xp.abs(residual) / (problem.a + _NEGLIGIBLE), xp.ones_like(r))),
             peak,
-            xp.sum(xp.where(r > _EMPTY * problem.a, 0, residual)),
-            xp.sum(xp.where(_EMPTY * r > problem.a, -residual, 0)),
+            xp.sum(xp.where(r > 0, 0, problem.a)),
             0.0 if d is None else xp.sum(residual * d),
         )
         return Point(f, t, p, residual, *numbers)
