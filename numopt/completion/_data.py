@@ -104,7 +104,7 @@ def _sparse(X, sample_weight, dtype):
     if len(X.shape) != 2 or 0 in X.shape:
         raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix that is not empty is expected; pass one")
     _array.float_dtype(_array.namespace(X), X=X)
-    coo = X.tocoo()
+    coo = X.tocoo(copy=False)
     return _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
 
 

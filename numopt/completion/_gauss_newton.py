@@ -97,7 +97,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             damping *= 0.2 if gain > 0.75 else 3.0 if gain < 0.25 else 1.0
             residuals.append(math.sqrt(square) / p.norm)
             if g is None and residuals[-1] <= _NEAR * residuals[-2]:
-                g = p.gradient(p.columns, V, U)[0]
+                g = p.gradient(p.columns, V, U, pushed=False)[0]
             g = None if g is None else outside(V, g)
         else:
             damping, rejected = 5.0 * damping, rejected + 1
@@ -135,8 +135,8 @@ def _corrected(p, U, V, systems):
     U has moved with V to first order, and the systems are off by the step's length: the error is of third order, where
     that of the step is of second. Two passes in place of systems.
     """
-    U = p.kernels.added(U, 1.0, p.kernels.solve_kept(systems[1], p.gradient(p.rows, U, V)[0]))
-    g, _, square = p.gradient(p.columns, V, U)
+    U = p.kernels.added(U, 1.0, p.kernels.solve_kept(systems[1], p.gradient(p.rows, U, V, pushed=False)[0]))
+    g, _, square = p.gradient(p.columns, V, U, pushed=False)
     return U, square, systems, g
 
 

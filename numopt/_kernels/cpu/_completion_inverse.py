@@ -4,8 +4,11 @@ Row j of an inverse starts at the multiple of 4 at or below j, with zeros before
 row and its transpose together then count everything once. Rows of zeros make groups of 4.
 """
 
+import numba
+
 from numopt._kernels.cpu._completion_gram import add_gram
 from numopt._kernels.cpu._completion_rows import scaled_copy, symmetric_four
+from numopt._kernels.cpu._completion_shares import next_chunk
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -58,11 +61,11 @@ def solve_packed(kept, i, k, b, x):
 
 
 @jit(fastmath=_SUM)
-def traces(kept, M, out):
-    """Write trace(G_i^{-1} M) for each packed inverse and a symmetric M."""
+def trace_rows(lo, hi, kept, M, out):
+    """Write trace(G_i^{-1} M) for the packed inverses lo to hi and a symmetric M."""
     k = M.shape[0]
     K = (k + 3) // 4 * 4
-    for i in range(kept.shape[0]):
+    for i in range(lo, hi):
         at, total = 0, 0.0
         for j in range(k):
             first = j // 4 * 4
@@ -70,3 +73,13 @@ def traces(kept, M, out):
                 total += kept[i, at + c - first] * M[j, c]
             at += K - first
         out[i] = 2.0 * total
+
+
+@jit(fastmath=_SUM, parallel=True)
+def trace_chunks(workers, counter, bounds, kept, M, out):
+    """Do all rows, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            trace_rows(bounds[c], bounds[c + 1], kept, M, out)
+            c = next_chunk(counter)

@@ -5,6 +5,8 @@ cheaper than they are, keeps the others waiting. Here a thread takes the next ch
 chunk computes does not depend on who computes it.
 """
 
+from functools import lru_cache
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -36,8 +38,9 @@ def each(chunks, bounds, *args):
     chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
 
 
+@lru_cache
 def tapered(size, least, most=64):
-    """Return the bounds of chunks of `size` rows, about `least` long or longer, at most so many.
+    """Return the bounds of chunks of `size` rows, about `least` long or longer, at most so many; nobody writes to them.
 
     They get shorter, the last ones nearly nothing: so threads end together. Less than four are not worth a launch.
     """

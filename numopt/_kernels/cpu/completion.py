@@ -10,7 +10,7 @@ from numopt._kernels.cpu import _completion_passes as passes
 from numopt._kernels.cpu import _completion_pattern as pattern
 from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
-from numopt._kernels.cpu._completion_inverse import packed_size, traces
+from numopt._kernels.cpu._completion_inverse import packed_size, trace_chunks, trace_rows
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
 from numopt._kernels.cpu._completion_shares import each, share, tapered
 from numopt._kernels.cpu._jit import jit
@@ -117,8 +117,8 @@ def solve_kept(kept, B):
 
 def inverse_traces(kept, M):
     """Return trace(G_i^{-1} M) of each row, M symmetric."""
-    out = np.empty(kept.shape[0])
-    traces(kept, np.ascontiguousarray(M, dtype=np.float64), out)
+    out, bounds = np.empty(kept.shape[0]), tapered(kept.shape[0], _SOLVED // (kept.shape[1] + 1) + 1)
+    share(trace_rows, trace_chunks, bounds, kept, np.ascontiguousarray(M, dtype=np.float64), out)
     return out
 
 
@@ -269,8 +269,7 @@ def warmup(dtype):
     gradient(side, V, V, none)
     multiply(side, residuals(side, V, V, none), V)
     schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
-    solve_kept(kept, rhs)
-    inverse_traces(kept, np.eye(k))
+    solve_kept(kept, rhs), inverse_traces(kept, np.eye(k))
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
     peel(index, ptr, index, ptr, k)
     crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
@@ -291,6 +290,7 @@ def warmup(dtype):
     compiled(passes.schur_row_chunks, u, ptr, none, wide, narrow, kept, out)
     compiled(passes.schur_column_chunks, u, ptr, none, wide, wide, out)
     compiled(passes.solve_chunks, kept, rhs, rhs.copy())
+    compiled(trace_chunks, kept, np.eye(k), sums)
     given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2, out, sums, np.zeros(n, np.int64)
     compiled(iterative_chunks, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given)
     compiled(tall.product_chunks, V, V, np.zeros((1, 4, _whole(V))))
