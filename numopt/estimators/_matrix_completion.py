@@ -18,8 +18,8 @@ _CV = "pass two parts at least, or an EntrySplit, which splits entries, not rows
 class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Low-rank model of a matrix with missing entries: factors, predictions, imputation.
 
-    Rows are samples, columns are features. A dense X has NaN where nothing is observed; of a sparse X the stored
-    entries, zeros among them, are what is observed.
+    Rows are samples, columns are features. A dense X has NaN or a mask where nothing is observed; of a sparse X the
+    stored entries, zeros among them, are what is observed.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 self.n_features_in_ = X.shape[1]
             return X
         return validate_data(
-            self, X, reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
+            self, _unmasked(X), reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
             ensure_all_finite="allow-nan",
         )  # fmt: skip
 
@@ -318,6 +318,13 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _unmasked(X):
+    """Return X with NaN where a masked array has a mask: scikit-learn would take what lies under it."""
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    return (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
 
 
 def _check_weight(weight, X):
@@ -376,8 +383,12 @@ class EntrySplit:
         parts = integer("n_splits", self.n_splits, low=2, remedy="ask for two parts at least")
         sparse = is_sparse(X)
         coo = check_array(
-            X, accept_sparse="coo", dtype=("float64", "float32"), ensure_all_finite="allow-nan", input_name="X"
-        )  # fmt: skip
+            _unmasked(X),
+            accept_sparse="coo",
+            dtype=("float64", "float32"),
+            ensure_all_finite="allow-nan",
+            input_name="X",
+        )
         if sparse and coo.nnz:
             entries(coo)  # an entry stored twice could be on both sides
         places = np.arange(coo.nnz) if sparse else np.flatnonzero(~np.isnan(coo))

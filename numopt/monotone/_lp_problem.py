@@ -176,7 +176,10 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
     n, blocks, sides, sizes = c.shape[0], [], [], []
     for name, A in (("ub", A_ub), ("eq", A_eq)):
         sizes.append(0)
-        if A is None or 0 in getattr(A, "shape", (1,)):
+        if A is None:
+            continue
+        if getattr(A, "shape", (1,))[0] == 0:
+            checks.vector(f"b_{name}", size=0)
             continue
         sparse = is_sparse(A)
         A = checks.csr(f"A_{name}", shape=(None, n)) if sparse else checks.matrix(f"A_{name}", shape=(None, n))

@@ -165,6 +165,17 @@ def test_entries_are_split_into_disjoint_parts(kind):
         next(EntrySplit(5).split(np.ones((2, 2))))
 
 
+def test_masked_entries_are_missing():
+    X, _ = problem()
+    masked = np.ma.array(np.where(np.isnan(X), 1e6, X), mask=np.isnan(X))
+    model, same = (MatrixCompletion(3, random_state=0).fit(Z) for Z in (X, masked))
+    np.testing.assert_array_equal(same.components_, model.components_)
+    np.testing.assert_array_equal(same.impute(masked), model.impute(X))
+    parts = (EntrySplit(2, random_state=0).split(Z) for Z in (X, masked))
+    for part, other in zip(*parts, strict=True):
+        np.testing.assert_array_equal(np.isnan(part[0]), np.isnan(other[0]))
+
+
 def test_cross_validation_prefers_the_true_rank():
     X, _ = haar(80, 80, 3, 6, noise=0.2)
     sparse = sp.coo_array((X[2], (X[0], X[1])), shape=X[3])

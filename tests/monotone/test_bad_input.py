@@ -39,6 +39,8 @@ def put(array, index, value):
     (lambda: matrix_game(put(A, (3, 0), np.inf)), r"A\[3, 0\] is inf"),
     (lambda: matrix_game(np.empty((0, 3))), "A has shape"),
     (lambda: matrix_game(np.ones(3)), "A has shape"),
+    (lambda: linprog_pd([1.0, 1.0], np.empty((0, 2)), [1.0]), r"b_ub has shape \(1,\)"),
+    (lambda: linprog_pd([1.0, 1.0], np.empty((2, 0)), [1.0, 1.0]), "A_ub has shape"),
     (lambda: matrix_game([[1.0, 2.0], [3.0]]), "rectangular"),
     (lambda: matrix_game(A, tol=-1.0), "tol is -1"),
     (lambda: matrix_game(A, init=(np.ones(2), np.ones(3))), r"init\[1\] has shape \(3,\)"),
