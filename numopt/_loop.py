@@ -194,8 +194,9 @@ class _Loop:
                 names = dict.fromkeys(name for named in shown for name in named)
                 shown = [{name: named.get(name, math.nan) for name in names} for named in shown]
                 break
-        columns = np.array([[*named.values()] for named in shown]).T.copy()
-        return {"nit": np.array(nits), "time": np.array(times)} | dict(zip(names, columns, strict=True))
+        rows = [(nit, time, *named.values()) for nit, time, named in zip(nits, times, shown, strict=True)]
+        columns = np.array(rows).T.copy()
+        return {"nit": columns[0].astype(int), **dict(zip(["time", *names], columns[1:], strict=True))}
 
     def clock(self):
         return perf_counter() - self.began - self.paused

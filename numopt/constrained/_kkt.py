@@ -34,7 +34,7 @@ class Dense:
             self._broken()
 
     def newton(self, H, J, sigma, d, g, c):
-        """Factor and return `direction`, in one call of a kernel."""
+        """Factor and return `direction`, in one call of a kernel; the step holds until the next factorisation."""
         (factors, self.negative, self.zero), direction = self.k.kkt_newton(H, J, sigma, d, g, c, self.factors)
         self.factors = factors
         self.n_factor += 1
@@ -87,7 +87,10 @@ class KKT:
         return self.inner.solve(rx, rc)
 
     def newton(self, H, J, g, c, sigma=0.0, d=0.0):
-        """Factor and return `direction`, or None where the inertia is not that of a minimum with independent rows."""
+        """Factor and return `direction`, or None where the inertia is not that of a minimum with independent rows.
+
+        The step holds until the next factorisation: it may lie in the memory of this one.
+        """
         found, inner = None, self.inner or self._begun(H, J)
         if type(inner) is Dense and type(H) is type(J) is np.ndarray:
             found = inner.newton(H, J, sigma, d, g, c)

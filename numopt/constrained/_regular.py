@@ -9,6 +9,7 @@ from numopt.exceptions import NumoptError
 
 _FIRST, _LARGEST = 1e-4, 1e10
 _UNBOUNDED = -1e20
+_INFINITE = float("inf")
 
 
 class Breakdown(NumoptError):
@@ -17,7 +18,7 @@ class Breakdown(NumoptError):
 
 def finite(value, what):
     """Return a number of the host, or end the method where it is NaN or infinite."""
-    if not abs(value) < float("inf"):
+    if not -_INFINITE < value < _INFINITE:
         raise Breakdown(Status.NONFINITE, f"{what} is {value}")
     return value
 

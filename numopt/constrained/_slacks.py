@@ -102,7 +102,7 @@ def least_squares_multipliers(p, kkt, point, z=None):
     if found is None:
         kkt.factor(H, point.J, 1.0, d + 1e-8)
         found = kkt.direction(g, c)
-    lam, size = found[1], found[4]
+    lam, size = 1.0 * found[1], found[4]  # the step is lost with the next one
     if size <= _LARGEST**2:
         return lam
     largest = _array.host(xp.max(xp.abs(lam)))

@@ -86,18 +86,25 @@ def direction(A, pivots, scale, g, c, step):
 
 
 @jit
-def newton(A, pivots, scale, H, J, sigma, d, tau, delta, g, c, step):
-    """Do both: factor, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2)."""
+def newton(work, pivots, H, J, sigma, d, tau, delta, g, c):
+    """Do both: factor, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2).
+
+    `work` has the triangle in all rows but two, then the scale, then the step. An empty `g` asks for the factor alone.
+    """
+    N = work.shape[1]
+    A, scale, step = work[:N], work[N], work[N + 1]
     negative, zero = small(A, pivots, scale, H, J, sigma, d, tau, delta)
+    if g.size == 0:
+        return negative, zero, 0.0, 0.0, 0.0
     gd, cd, size = direction(A, pivots, scale, g, c, step)
     return negative, zero, gd, cd, size
 
 
 @jit
-def plain_newton(A, pivots, scale, H, J, tau, delta, g, c, step):
+def plain_newton(work, pivots, H, J, tau, delta, g, c):
     """Do both for multiples of I alone: fewer arguments are a faster call."""
     none = g[:0]
-    return newton(A, pivots, scale, H, J, none, none, tau, delta, g, c, step)
+    return newton(work, pivots, H, J, none, none, tau, delta, g, c)
 
 
 @jit

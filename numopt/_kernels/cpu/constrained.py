@@ -24,8 +24,8 @@ def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
     N = sum(J.shape)
     if N <= _dense.SMALL:
-        A, pivots, scale = factor = _places(N, H.dtype, spare)
-        negative, zero = _dense.small(A, pivots, scale, *_parts(H, J, sigma, d))
+        factor, none = _places(N, H.dtype, spare), _NONE[H.dtype.char]
+        negative, zero, *_ = _small(factor, H, J, sigma, d, none, none)
     else:
         A, scale = kkt_matrix(H, J, sigma, d), np.empty(N, H.dtype)
         _dense.equilibrate(A, scale)
@@ -33,49 +33,53 @@ def kkt_factor(H, J, sigma, d, spare=None):
             return None, 0, N
         sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
         lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * N)
-        factor = lower.T, pivots, scale
+        factor = lower.T, pivots, scale, None
         negative, zero = _dense.inertia(lower.T, pivots)
     return (factor, negative, zero) if zero >= 0 else (None, 0, N)
 
 
 def kkt_solve(factor, rx, rc):
     """Return the solution for the right-hand side (rx, rc), in the same two parts."""
-    step = np.empty(rx.size + rc.size, rx.dtype)
-    _dense.solve(*factor, rx, rc, 1.0, step)
+    (A, pivots, scale, _), step = factor, np.empty(rx.size + rc.size, rx.dtype)
+    _dense.solve(A, pivots, scale, rx, rc, 1.0, step)
     return step[: rx.size], step[rx.size :]
 
 
 def kkt_direction(factor, g, c):
     """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
-    step = np.empty(g.size + c.size, g.dtype)
-    sums = _dense.direction(*factor, g, c, step)
+    (A, pivots, scale, _), step = factor, np.empty(g.size + c.size, g.dtype)
+    sums = _dense.direction(A, pivots, scale, g, c, step)
     return step[: g.size], step[g.size :], *sums
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
     """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
-    m, n = J.shape
-    N, dtype = m + n, H.dtype
+    N = J.shape[0] + J.shape[1]
     if N > _dense.SMALL:
         found = kkt_factor(H, J, sigma, d)
         return found, found[0] and kkt_direction(found[0], g, c)
-    if spare is None or spare[1].size != N or spare[2].dtype is not dtype:
-        spare = _places(N, dtype, None)
-    (A, pivots, scale), step = spare, np.empty(N, dtype)
-    H, J = np.ascontiguousarray(H), np.ascontiguousarray(J)
+    factor = _places(N, H.dtype, spare)
+    negative, zero, *sums = _small(factor, H, J, sigma, d, g, c)
+    step, n = factor[3][-1], g.size
+    return ((factor, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], *sums)
+
+
+def _small(factor, H, J, sigma, d, g, c):
+    """Factor, and find the direction if there is a `g`: one compiled function, for more would be colder."""
+    _, pivots, _, work = factor
     if type(sigma) is type(d) is float:
-        negative, zero, gd, cd, size = _dense.plain_newton(A, pivots, scale, H, J, sigma, d, g, c, step)
-    else:
-        negative, zero, gd, cd, size = _dense.newton(A, pivots, scale, *_parts(H, J, sigma, d), g, c, step)
-    return ((spare, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], gd, cd, size)
+        return _dense.plain_newton(
+            work, pivots, np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, g, c
+        )
+    return _dense.newton(work, pivots, *_parts(H, J, sigma, d), g, c)
 
 
 def _places(N, dtype, spare):
-    """Return arrays for triangle, pivots and scale: the spare ones if they fit."""
-    if spare is not None and spare[2].size == N and spare[2].dtype == dtype:
+    """Return arrays for triangle, pivots and scale, and what holds them and a step: the spare ones if they fit."""
+    if spare is not None and spare[2].size == N and spare[2].dtype is dtype:
         return spare
-    both = np.empty((N + 1, N), dtype)
-    return both[:N], np.empty(N, np.int32), both[N]
+    work = np.empty((N + 2, N), dtype)
+    return work[:N], np.empty(N, np.int32), work[N], work
 
 
 def _parts(H, J, sigma, d):

@@ -56,7 +56,10 @@ def kkt_direction(factor, g, c):
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
-    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
+    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor.
+
+    The step may lie in the memory of the factor: it holds until that is spare.
+    """
     found = kkt_factor(H, J, sigma, d)
     return found, found[0] and kkt_direction(found[0], g, c)
 
