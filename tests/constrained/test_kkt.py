@@ -81,3 +81,19 @@ def test_derivatives_right_and_wrong():
     wrong = so.NonlinearConstraint(lambda x: x @ x, 0, 1, jac=lambda x: 3 * x[None], hess=lambda x, v: v[0] * np.eye(2))
     errors = check_derivatives(so.rosen, [1.0, 2.0], jac=so.rosen_der, hessp=so.rosen_hess_prod, constraints=[wrong])
     assert errors["constraints[0].jac"] > 0.1 and errors["constraints[0].hess"] > 0.1 and errors["hessp"] < 1e-5
+
+
+def test_multipliers_outlive_the_factors():
+    """A step lies in the memory of the factors: what is kept of it must be a copy."""
+    from types import SimpleNamespace
+
+    from numopt.constrained._kkt import KKT
+    from numopt.constrained._slacks import least_squares_multipliers
+
+    J, g = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]]), np.array([1.0, -1.0, 2.0])
+    space = SimpleNamespace(zeros=np.zeros)
+    p = SimpleNamespace(xp=np, space=space, m=2, null_hessian=lambda J: np.zeros((3, 3)))
+    kkt = KKT(np)
+    lam = least_squares_multipliers(p, kkt, SimpleNamespace(g=g, J=J))
+    kkt.newton(np.eye(3), 2 * J, 5 * g, np.ones(2))
+    np.testing.assert_allclose(lam, np.linalg.lstsq(J.T, -g)[0], rtol=1e-12)
