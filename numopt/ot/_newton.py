@@ -187,13 +187,15 @@ def _on_entries(p, f, g, reg, last, work):
 
         def evaluate(v, K=K):
             v, s, c, value, error = k.kept_point(K, p.a, p.b, v, limit)
-            return finite(Point(v, s, c, *host(value, error / p.mass)))
+            value, error = host(value, error / p.mass)
+            # A row whose entries are lost to underflow has the value +inf: no gain.
+            return finite(Point(v, s, c, value if value < math.inf else -math.inf, error))
 
         v, s, c, *values = k.kept_point(K, p.a, p.b, xp.zeros_like(p.b), limit)
         *least, value, error = host(xp.min(s), xp.min(c), *values)
         if not math.isfinite(sum(least)):
             raise NotFinite(f"the sums of the entries became {least}")
-        if min(least) <= 0:  # the prediction left a row or a column without entries
+        if min(least) <= 0 or value == -math.inf:  # the prediction left a line without entries, or sums that overflow
             failures += 1
             f, g = _sinkhorn_step(p, f, g, reg, work, rough=False)
             continue

@@ -180,7 +180,7 @@ def kept_point(K, a, b, v, limit):
     s, c, v, weights = np.empty(a.size), np.empty(v.size), wide(v), wide(a)
     parts = np.empty((k, of_tile.size, 4))
     value, error = _ot_tiles.tile_point(tiles, place, weights, wide(b), limit, v, s, c, parts)
-    with np.errstate(divide="ignore"):  # rows without entries: the caller sees them in s
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows without entries, or beyond all numbers: seen in s
         value -= float(np.sum(weights * np.log(s)))
     return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
 
