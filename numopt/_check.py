@@ -112,7 +112,7 @@ class Checks:
     """
 
     def __init__(self, arrays, dtype=None):
-        self._arrays = {name: _as_array(name, x) for name, x in arrays.items() if x is not None}
+        self._arrays = {name: as_array(name, x) for name, x in arrays.items() if x is not None}
         if not self._arrays:
             raise _missing(next(iter(arrays)))
         self.xp, self.device, wanted = _array.shared(self._arrays)
@@ -210,7 +210,7 @@ def _missing(name):
     return InvalidTypeError(f"{name} is None: an array is expected; pass one")
 
 
-def _as_array(name, x):
+def as_array(name, x):
     """Turn what counts as NumPy into an array; leave arrays and sparse arrays alone."""
     if type(x) is np.ndarray:
         return x

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from numopt._array import device, float_dtype, host, is_array, like, namespace
-from numopt._check import Checks
+from numopt._check import Checks, as_array
 from numopt._loop import Iterate, Status
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError
@@ -102,9 +102,7 @@ class Map:
 
 def start_map(func, x0, args):
     """Check the start; return the map and the flat start."""
-    xp = namespace(x0=x0)
-    if not is_array(x0):
-        x0 = like(xp, x0, "cpu", None)
+    xp, x0 = namespace(x0=x0), as_array("x0", x0)
     dtype = float_dtype(xp, x0=x0)
     checks = Checks({"x0": xp.reshape(x0, (-1,))})
     x = checks.vector("x0")

@@ -190,8 +190,9 @@ def _measured(p, reg, reg_relative, tol, checks):
             index = _original_index(p, name, int(host(p.xp.argmax(values))))
             if p.transposed:
                 name = "column" if name == "row" else "row"
+            place = index if name == "row" else f":, {index}"
             raise InvalidInputError(
-                f"C[{index}] is +inf in the whole {name}, which has mass: an allowed pair is expected; "
+                f"C[{place}] is +inf in the whole {name}, which has mass: an allowed pair is expected; "
                 f"set its weight to 0 or allow a pair"
             )
     if not high - low < 1e300:

@@ -148,6 +148,7 @@ def test_a_tolerance_below_rounding_is_told(call):
     (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0, 2.0]), r"b_eq has shape \(2,\)"),
     (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0], bounds=(2.0, 1.0)), r"bounds\[0\] is \(2.0, 1.0\)"),
     (lambda: fixed_point(lambda x: x, [np.nan]), r"x0\[0\] is nan"),
+    (lambda: fixed_point(lambda x: x, [[1.0, 2.0], [3.0]]), "x0 is no rectangular array"),
     (lambda: saddle_qp([[np.nan]], [[1.0]], [[1.0]]), r"P\[0, 0\] is nan"),
     (lambda: saddle_qp(np.eye(2), np.eye(3), np.ones((2, 2))), r"Q has shape \(3, 3\)"),
     (lambda: monotone_root(constant("monotone")), "constant operator that is not 0 has no zero"),

@@ -48,7 +48,7 @@ VALUES = [
     ({"C": lambda C: put(C, (0, 0), -np.inf)}, r"C\[0, 0\] is -inf"),
     ({"C": lambda C: np.asfortranarray(put(C, (2, 3), np.nan))}, r"C\[2, 3\] is nan"),
     ({"C": lambda C: put(C, 2, np.inf)}, r"C\[2\] is \+inf in the whole row"),
-    ({"C": lambda C: put(C, (slice(None), 3), np.inf)}, r"C\[(:, )?3\] is \+inf in the whole column"),
+    ({"C": lambda C: put(C, (slice(None), 3), np.inf)}, r"C\[:, 3\] is \+inf in the whole column"),
     ({"C": lambda C: np.asfortranarray(put(C, 2, np.inf))}, r"C\[2\] is \+inf in the whole row"),
     ({"C": lambda C: put(C, slice(None), np.inf)}, r"is \+inf in the whole"),
     ({"C": lambda C: put(C, (0, 0), 1.7e308)}, "C has a range of 1.7e"),
