@@ -76,10 +76,9 @@ def kmeans_problem(X, n_clusters):
         raise InvalidInputError(
             f"n_clusters is {n_clusters} for X with {n} rows: at most {n} is expected; ask for fewer clusters"
         )
-    if not extent.high - extent.low < 1e150:
-        raise InvalidInputError(
-            f"X has a range of {extent.high - extent.low:.3g}: one below 1e150 is expected; rescale X"
-        )
+    span = extent.high - extent.low
+    if span != 0 and not 1e-150 < span < 1e150:  # squares are costs, and covariances
+        raise InvalidInputError(f"X has a range of {span:.3g}: one between 1e-150 and 1e150 is expected; rescale X")
     return centred(checks.xp, points, int(n_clusters), checks.dtype)
 
 

@@ -132,6 +132,7 @@ def test_starts_from_labels_centres_and_results():
         ({"X": np.array([[0.0], [np.inf]])}, r"X\[1, 0\] is inf"),
         ({"X": np.array([[0.0], [np.nan]])}, r"X\[1, 0\] is nan"),
         ({"X": np.array([[0.0], [1e200]])}, "X has a range"),
+        ({"X": np.array([[0.0], [1e-200]])}, "X has a range of 1e-200"),
         ({"n_clusters": 0}, "n_clusters is 0"),
         ({"n_clusters": 1.5}, "n_clusters is 1.5"),
         ({"n_clusters": 5}, "n_clusters is 5 for X with 4 rows"),
