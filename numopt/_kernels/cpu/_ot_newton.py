@@ -8,7 +8,8 @@ corrected on groups of columns: 2 to 4 times fewer steps.
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._ot_coarse import factor
+from numopt._kernels.cpu._ot_coarse import factor as cholesky
+from numopt._kernels.cpu._ot_coarse import solve
 from numopt._kernels.cpu._ot_cost import SUM, gather
 from numopt._kernels.cpu._ot_entries import entry_coarse, entry_diagonal, entry_product
 from numopt._kernels.cpu._ot_plan import plan_coarse, plan_margins, plan_product
@@ -84,26 +85,15 @@ def _factor(A, group, b, regularization):
     """Complete the coarse matrix by its regularisation and replace its lower half by its Cholesky factor."""
     for j in range(group.size):
         A[group[j], group[j]] += (regularization + 1e-12) * b[j]
-    factor(A)
+    cholesky(A)
 
 
 @jit(fastmath=SUM)
 def _precondition(jacobi, factor, group, r, z):
     """Z = D^-1 r + Z A_c^-1 Z^T r: Jacobi for what is local, groups for what is slow."""
-    k = factor.shape[0]
-    lift = np.zeros(k)
+    lift = np.zeros(factor.shape[0])
     for j in range(r.size):
         lift[group[j]] += r[j]
-    for p in range(k):
-        row, done, total = factor[p, :p], lift[:p], 0.0
-        for q in range(p):
-            total += row[q] * done[q]
-        lift[p] = (lift[p] - total) / factor[p, p]
-    for p in range(k - 1, -1, -1):
-        value = lift[p] / factor[p, p]
-        lift[p] = value
-        row, rest = factor[p, :p], lift[:p]
-        for q in range(p):
-            rest[q] -= value * row[q]
+    solve(factor, lift)
     for j in range(r.size):
         z[j] = jacobi[j] * r[j] + lift[group[j]]
