@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from benchmarks.peers._completion_instances import LARGE, Completion, case, erro
 from benchmarks.peers._completion_ours import RATED, complete, rate
 from benchmarks.peers._completion_peers import CG, rating
 from benchmarks.peers._measure import LATE
+from benchmarks.peers._threads import two_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 20
@@ -246,30 +245,10 @@ def _large(table: Table) -> Iterator[Figure]:
 
 
 def _two_threads() -> Iterator[Figure]:
-    from numopt import threads
-
     p = {instance.name: instance.data for instance in instances()}
-    yield Figure("7, ceiling", "two threads on work that shares nothing", f"{ceiling():.3g} times")
-    for name, solve, repeats in (
-        ("G", partial(complete, case("G").data), 3),
-        ("ratings", partial(rate, p["ratings"], *RATED), 3),
-        ("large", partial(complete, p["large"]), 1),
-    ):
-        walls = []
-        for number in (1, 2):
-            with threads(number):
-                walls.append(best_of(solve, repeats).wall)
-        seen = f"{walls[0] / walls[1]:.3g} times: {walls[0]:.3g} s, {walls[1]:.3g} s"
-        yield Figure(f"7, {name}", "1.7 times as fast by two threads", seen, walls[0] >= 1.7 * walls[1])
-
-
-def ceiling(size: int = 2**25) -> float:
-    """Return how much faster two threads hash two blocks than one does: what the machine leaves of a factor of 2."""
-    block, walls = bytes(size), []
-    for workers in (1, 2):
-        with ThreadPoolExecutor(workers) as pool:
-            walls.append(best_of(lambda pool=pool: list(pool.map(hashlib.sha256, (block, block)))).wall)
-    return walls[0] / walls[1]
+    yield two_threads("7, G", partial(complete, case("G").data))
+    yield two_threads("7, ratings", partial(rate, p["ratings"], *RATED))
+    yield two_threads("7, large", partial(complete, p["large"]), 3)
 
 
 def draw(costs: list[tuple[int, int, dict[str, float]]], file: Path) -> None:

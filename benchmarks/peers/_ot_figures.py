@@ -7,7 +7,6 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.peers import Figure, Instance, Table, best_of
 from benchmarks.peers._ot_instances import TARGET, Transport, instances, violation
+from benchmarks.peers._threads import two_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS, DIM, REG = 20_000, 3, 1e-3  # of the last figure
@@ -179,35 +179,13 @@ def _dual_gap(P: np.ndarray, reg: float, df: np.ndarray, dg: np.ndarray) -> floa
 
 
 def _two_threads() -> Iterator[Figure]:
-    from numopt import threads
     from numopt.ot import sinkhorn_newton
 
-    ceiling = _ceiling()
     for instance in instances():
         p = instance.data
-        if p.a.size < 2000:
-            continue
-        walls, solve = [], partial(sinkhorn_newton, p.a, p.b, p.C, reg=p.reg, tol=TARGET)
-        for count in (1, 2):
-            with threads(count):
-                walls.append(best_of(solve, 9).wall)
-        speedup = walls[0] / walls[1]
-        seen = f"{speedup:.3g} times: {walls[0]:.3g} s, {walls[1]:.3g} s; work that shares nothing: {ceiling:.3g} times"
-        yield Figure(f"5, {instance.name}", "1.7 times as fast by two threads", seen, speedup >= 1.7)
-
-
-def _ceiling() -> float:
-    """Return how much sooner two threads are done with what stays in the caches of each: no solver gains more."""
-    x = np.linspace(-1.0, 0.0, 2**14)
-
-    def work(_: int) -> None:
-        buffer = np.empty_like(x)
-        for _ in range(2000):
-            np.exp(x, out=buffer)
-
-    with ThreadPoolExecutor(2) as pool:
-        one = best_of(lambda: list(map(work, range(2))), 9).wall
-        return one / best_of(lambda: list(pool.map(work, range(2))), 9).wall
+        if p.a.size >= 2000:
+            solve = partial(sinkhorn_newton, p.a, p.b, p.C, reg=p.reg, tol=TARGET)
+            yield two_threads(f"5, {instance.name}", solve)
 
 
 # 6: what has no matrix
