@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numopt import _array
+from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
@@ -208,22 +209,6 @@ class Checks:
 
 def _missing(name):
     return InvalidTypeError(f"{name} is None: an array is expected; pass one")
-
-
-def as_array(name, x):
-    """Turn what counts as NumPy into an array; leave arrays and sparse arrays alone."""
-    if type(x) is np.ndarray:
-        return x
-    if isinstance(x, np.ma.MaskedArray):
-        raise InvalidTypeError(f"{name} is a masked array: masks are not supported; fill or drop the entries")
-    if _array.is_sparse(x) or _array.is_array(x):
-        return x
-    try:
-        return np.asarray(x)
-    except ValueError as error:
-        raise InvalidInputError(
-            f"{name} is no rectangular array: {error}; give all rows the same length"
-        ) from None
 
 
 def _expect_shape(name, shape, expected, kind):

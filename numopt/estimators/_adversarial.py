@@ -3,9 +3,11 @@
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from numopt._check import positive_scalar
+from numopt._given import as_array
+from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import warn
 from numopt.monotone import DROLogistic, FairClassification, RobustLeastSquares, monotone_root
@@ -32,7 +34,7 @@ class _LinearModel(BaseEstimator):
 
     def _scores(self, X):
         check_is_fitted(self, "coef_")
-        return validate_data(self, X, reset=False, dtype=np.float64) @ np.ravel(self.coef_) + self.intercept_
+        return validated(self, X, reset=False, dtype=np.float64) @ np.ravel(self.coef_) + self.intercept_
 
 
 class _Classifier(ClassifierMixin, _LinearModel):
@@ -44,7 +46,7 @@ class _Classifier(ClassifierMixin, _LinearModel):
         return tags
 
     def _checked(self, X, y):
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validated(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, code = np.unique(y, return_inverse=True)
         if len(self.classes_) > 2:
@@ -268,7 +270,7 @@ class FairLogisticRegression(_Classifier):
             The estimator itself.
         """
         X, b = self._checked(X, y)
-        groups = b if groups is None else np.asarray(groups)
+        groups = b if groups is None else as_array("groups", groups)
         check_consistent_length(X, groups)
         self.groups_ = np.unique(groups)
         self._learn(X, lambda A, ridge: FairClassification(A, b, groups, ridge))
@@ -348,7 +350,7 @@ class RobustRegression(RegressorMixin, _LinearModel):
         RobustRegression
             The estimator itself.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        X, y = validated(self, X, y, dtype=np.float64, y_numeric=True)
         y = y.astype(float)
         A, centre, scale = self._standardised(X)
         size = np.std(y) or 1.0  # a unit for the responses, so that steps and tolerances do not depend on theirs

@@ -5,10 +5,12 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from numopt._check import positive_scalar
+from numopt._given import unmasked
 from numopt.constrained._logistic import logistic_regression
+from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import InvalidInputError, warn
 
@@ -161,8 +163,8 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         """Return X and y as arrays; plain numbers in y need no conversion, which would take longer than a small fit."""
         wanted = {"dtype": "float64", "accept_sparse": "csr"}
         if not (type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuf" and np.isfinite(y).all()):
-            return validate_data(self, X, y, **wanted)
-        X = validate_data(self, X, **wanted)
+            return validated(self, X, y, **wanted)
+        X = validated(self, X, **wanted)
         check_consistent_length(X, y)
         return X, y
 
@@ -174,8 +176,8 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
                     "b_eq is given without A_eq: both are expected; pass the rows of the equations too"
                 )
             return np.zeros((0, d)), np.zeros(0)
-        A = np.array(self.A_eq, float, order="C", ndmin=2)
-        t = np.zeros(A.shape[0]) if self.b_eq is None else np.array(self.b_eq, float, ndmin=1)
+        A = np.array(unmasked("A_eq", self.A_eq), float, order="C", ndmin=2)
+        t = np.zeros(A.shape[0]) if self.b_eq is None else np.array(unmasked("b_eq", self.b_eq), float, ndmin=1)
         if A.ndim != 2 or A.shape[1] != d or t.shape != (A.shape[0],):
             raise InvalidInputError(
                 f"A_eq has shape {A.shape} and b_eq {t.shape}: (m, {d}) and (m,) are expected; give a row for each "
@@ -200,7 +202,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         ndarray of shape (k,)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype="float64", accept_sparse="csr")
+        X = validated(self, X, reset=False, dtype="float64", accept_sparse="csr")
         return X @ self.coef_[0] + self.intercept_[0]
 
     def predict(self, X):

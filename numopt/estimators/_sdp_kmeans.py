@@ -1,11 +1,12 @@
 """K-means with a proof, as an estimator."""
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from numopt._array import default_rng, host, is_array, is_numpy, namespace
 from numopt._check import Checks
 from numopt.clustering import kmeans_sdp
+from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import warn
 
@@ -186,7 +187,7 @@ def points_of(estimator, X, *, reset=True, at_least=1):
         if reset:
             estimator.n_features_in_ = X.shape[1]
         return X
-    return validate_data(estimator, X, reset=reset, dtype=("float64", "float32"), ensure_min_samples=at_least)
+    return validated(estimator, X, reset=reset, dtype=("float64", "float32"), ensure_min_samples=at_least)
 
 
 def seed_of(random_state):

@@ -9,12 +9,13 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
     check_is_fitted,
-    validate_data,
 )
 
 from numopt._array import device, host, is_array, is_numpy, like, namespace
 from numopt._check import Checks, one_of, positive_scalar
+from numopt._given import unmasked
 from numopt._kernels import kernels
+from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import InvalidInputError, warn
 from numopt.ot import TransportPlan, sinkhorn_newton
@@ -160,7 +161,7 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X = checks.matrix("X", shape=(None, Y.shape[1]))
             checks.settle()
         else:
-            X = validate_data(self, X, reset=False, dtype=Y.dtype)
+            X = validated(self, X, reset=False, dtype=Y.dtype)
         k, cost = kernels("ot", xp), _point_cost(X, Y, self.cost)
         ones, reg, g = xp.ones_like(X[:, 0]), self.result_.reg, self.potentials_[1]
         f, _ = k.row_pass(cost, ones, 0.0 * ones, xp.where(b > 0, g, -math.inf), reg, False)
@@ -180,9 +181,9 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             checks.settle()
             self.n_features_in_ = X.shape[1]
             return X, Y, *(w / checks.xp.sum(w) for w in weights)
-        X = validate_data(self, X, dtype=_FLOATS)
+        X = validated(self, X, dtype=_FLOATS)
         names = Y
-        Y = check_array(Y, dtype=_FLOATS, estimator=self, input_name="Y")
+        Y = check_array(unmasked("Y", Y), dtype=_FLOATS, estimator=self, input_name="Y")
         if Y.shape[1] != X.shape[1]:
             raise InvalidInputError(
                 f"X has {X.shape[1]} columns and Y {Y.shape[1]}: points of one dimension are expected; give both "
@@ -200,7 +201,7 @@ def _is_foreign(x):
 
 
 def _normalised(name, weight, points):
-    weight = _check_sample_weight(weight, points, dtype=points.dtype, ensure_non_negative=True)
+    weight = _check_sample_weight(unmasked(name, weight), points, dtype=points.dtype, ensure_non_negative=True)
     total = weight.sum(dtype="float64")
     if not total > 0:
         raise InvalidInputError(f"{name} sums to {total}: a positive sum is expected; one weight must be positive")

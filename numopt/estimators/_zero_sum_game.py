@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from numopt._array import host, is_array, is_sparse
+from numopt._array import host, is_sparse
+from numopt._given import as_array, unmasked
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import warn
 from numopt.monotone import matrix_game
@@ -85,7 +86,7 @@ class ZeroSumGame(BaseEstimator):
         )
         if not result.success:
             warn(result.message, ConvergenceWarning)
-        self._A = A if is_sparse(A) else host(A) if is_array(A) else np.asarray(A)
+        self._A = A if is_sparse(A) else host(as_array("A", A))
         self.columns_, self.rows_ = result.x, result.y
         self.value_, self.dual_gap_, self.n_iter_ = result.value, result.gap, result.nit
         return self
@@ -104,4 +105,4 @@ class ZeroSumGame(BaseEstimator):
             Numbers of rows of `A`.
         """
         check_is_fitted(self, "columns_")
-        return np.argmax(self._A @ np.asarray(X, dtype=float).T, axis=0)
+        return np.argmax(self._A @ np.asarray(unmasked("X", X), dtype=float).T, axis=0)

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from numopt._array import device, float_dtype, host, is_array, like, namespace
-from numopt._check import Checks, as_array
+from numopt._check import Checks
+from numopt._given import as_array
 from numopt._loop import Iterate, Status
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError

@@ -8,6 +8,7 @@ import numpy as np
 
 from numopt._array import host, is_sparse, like
 from numopt._check import Checks
+from numopt._given import unmasked
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._lp_units import divided, powers, scaled, within
@@ -220,7 +221,7 @@ def _stacked(xp, blocks):
 
 def _bounds(bounds, n):
     """Return lower and upper bounds as vectors."""
-    pairs = [(0, None)] if bounds is None else bounds
+    pairs = [(0, None)] if bounds is None else unmasked("bounds", bounds)
     if isinstance(pairs, (tuple, list)) and len(pairs) == 2 and all(v is None or np.ndim(v) == 0 for v in pairs):
         pairs = [pairs]
     pairs = [list(pair) for pair in (host(pairs) if hasattr(pairs, "__array_namespace__") else pairs)]

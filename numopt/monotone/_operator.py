@@ -4,6 +4,7 @@ import numpy as np
 
 from numopt._array import device, host, is_array, like, namespace
 from numopt._check import integer, one_of, positive_scalar
+from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
 from numopt.monotone._inclusion import KINDS
 
@@ -93,7 +94,7 @@ class FiniteSumOperator(Operator):
         self.component, self._full = component, full
         self.lipschitz = None if lipschitz is None else positive_scalar("lipschitz", lipschitz)
         if component_lipschitz is not None:
-            constants = host(component_lipschitz) if is_array(component_lipschitz) else component_lipschitz
+            constants = host(as_array("component_lipschitz", component_lipschitz))
             constants = np.broadcast_to(np.asarray(constants, dtype=float), (n,))
             if not (np.isfinite(constants).all() and (constants >= 0).all()):
                 at = int(np.argmin(np.isfinite(constants) & (constants >= 0)))

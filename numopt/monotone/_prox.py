@@ -11,6 +11,7 @@ import numpy as np
 
 from numopt._array import device, host, is_array, namespace
 from numopt._check import positive_scalar, scalar
+from numopt._given import as_array
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 
@@ -99,7 +100,7 @@ class Box:
 
     def __post_init__(self):
         """Check that the bounds are numbers in order."""
-        low, high = (host(v) if is_array(v) else np.asarray(v, dtype=float) for v in (self.lower, self.upper))
+        low, high = (host(as_array(name, getattr(self, name))) for name in ("lower", "upper"))
         bad = np.argwhere(~(np.atleast_1d(low) <= np.atleast_1d(high)))
         if bad.size:
             at = int(bad[0, 0])

@@ -9,6 +9,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt._check import Checks, positive_scalar, scalar
+from numopt._given import as_array
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 from numopt.monotone._matrix import wrap
@@ -225,7 +226,7 @@ class FairClassification(_AdversarialLogistic):
 
     def __init__(self, A, b, groups, ridge=0.0):
         self._data(A, b, ridge, 0.0, 1.0)
-        names, slots, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+        names, slots, counts = np.unique(as_array("groups", groups), return_inverse=True, return_counts=True)
         if slots.shape != (self.n,):
             raise InvalidInputError(f"groups has shape {slots.shape}: ({self.n},) is expected; give each row its group")
         self.groups, self.slots = names, slots

@@ -6,6 +6,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._check import integer, one_of, scalar
+from numopt._given import unmasked
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
 from numopt.relax._cheb_cb import ChebCB
 from numopt.relax._space import Space
@@ -138,7 +139,7 @@ class AskTell:
 
     def _checked(self, context):
         """Return the context as a list of floats."""
-        given = [] if context is None else np.atleast_1d(np.asarray(context, dtype=float)).tolist()
+        given = [] if context is None else np.atleast_1d(np.asarray(unmasked("context", context), dtype=float)).tolist()
         if len(given) != self._contexts:
             raise InvalidInputError(
                 f"context has {len(given)} entries: {self._contexts} are expected, as announced; pass that many"

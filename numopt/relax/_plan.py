@@ -8,6 +8,7 @@ import scipy.sparse as sparse
 
 from numopt import _array
 from numopt._check import one_of
+from numopt._given import unmasked
 from numopt._kernels import kernels
 from numopt._kernels.portable._relax_system import Pattern, System, Triangle
 from numopt.exceptions import InvalidInputError
@@ -217,7 +218,7 @@ def _sequence(both, ordering):
             return np.arange(n), "natural"
         colour = kernels("relax", _numpy()).colours(both.indices, both.indptr)
         return np.argsort(np.asarray(colour), kind="stable"), "colour"
-    order = np.asarray(ordering)
+    order = np.asarray(unmasked("ordering", ordering))
     if order.shape != (n,) or order.dtype.kind not in "iu" or not (np.sort(order) == np.arange(n)).all():
         raise InvalidInputError(
             f"ordering is {type(ordering).__name__} of shape {order.shape}: a permutation of 0 ... {n - 1} is "

@@ -47,6 +47,7 @@ REFUSED = [
     (dict(X=listed(shape=(3, 0))), "shape is 0"),
     (dict(X=listed(), mask=np.ones((3, 3), bool)), "mask is given and X lists"),
     (dict(X=np.eye(3), mask=np.ones((3, 2), bool)), r"mask has shape \(3, 2\)"),
+    (dict(X=np.ma.array(np.eye(3), mask=np.eye(3))), r"X\[0, 0\] is masked"),
     (dict(X=listed(), sample_weight=np.ones(4)), r"sample_weight has shape \(4,\)"),
     (dict(X=listed(), sample_weight=-np.ones(5)), r"sample_weight\[0\] is -1.*>= 0"),
     (dict(X=listed(), sample_weight=np.zeros(5)), "sample_weight is 0 everywhere"),
@@ -97,7 +98,6 @@ WRONG_TYPES = [
     (dict(X=np.eye(3), mask=sp.csr_array(np.eye(3, dtype=bool))), "mask is sparse"),
     (dict(X=listed(values=VALUES.astype(object))), "values has dtype object"),
     (dict(X=sp.csr_array(np.eye(3)).astype(complex)), "X has dtype complex128"),
-    (dict(X=np.ma.masked_array(np.eye(3))), "X is a masked array"),
 ]
 
 

@@ -230,6 +230,23 @@ def test_complex_arrays_are_refused(call):
                 call(**{name: call.plain[name].astype(complex)})
 
 
+def test_entries_under_a_mask_are_refused(call):
+    if call.backend.name != "numpy":
+        pytest.skip("masks are NumPy's")
+    for name in call.declared.arrays:
+        if isinstance(x := call.plain.get(name), np.ndarray):
+            last = (-1,) * x.ndim
+            hidden = np.zeros(x.shape, bool)
+            hidden[last] = True
+            where = ", ".join(str(n - 1) for n in x.shape)
+            with pytest.raises(InvalidInputError, match=rf"^{name}\[{where}\] is masked"):
+                _call_as_is(call, {name: np.ma.array(x, mask=hidden)})
+            call.arguments[name] = np.ma.array(x, mask=False)
+    same = call()
+    call.arguments = call.arguments | call.plain
+    assert same_bits(same, call(), call.backend)
+
+
 def test_mixed_libraries_are_refused(call):
     names = [name for name in call.declared.arrays if isinstance(call.plain.get(name), np.ndarray)]
     if len(names) > 1:

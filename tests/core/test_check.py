@@ -114,7 +114,6 @@ def test_csr():
             r"C has shape \(2, 3\)",
         ),
         (lambda: Checks({"C": [[1.0], [1.0, 2.0]]}), InvalidInputError, "C is no rectangular array"),
-        (lambda: Checks({"x": np.ma.array([1.0])}), InvalidTypeError, "x is a masked array"),
         (lambda: Checks({"x": [1j]}), InvalidTypeError, "x has dtype complex128"),
         (lambda: Checks({"x": "word"}), InvalidTypeError, "x has dtype <U4"),
         (lambda: Checks({"C": scipy.sparse.eye_array(2)}).matrix("C"), InvalidTypeError, "C is sparse"),

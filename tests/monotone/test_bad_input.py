@@ -26,6 +26,7 @@ from numopt.monotone import (
 
 A, B = np.ones((4, 2)), np.array([0.0, 1.0, 0.0, 1.0])
 OP = LogisticGradient(A, B)
+HIDDEN = np.ma.array([1.0, 1.0], mask=[1, 0])
 
 
 def put(array, index, value):
@@ -68,12 +69,16 @@ def put(array, index, value):
     (lambda: Simplex(0.0), "total is 0"),
     (lambda: Box(1.0, 0.0), r"lower\[0\] is 1"),
     (lambda: Box([0.0, 2.0], [1.0, 1.0]), r"lower\[1\] is 2"),
+    (lambda: Box(0.0, np.ma.array([1.0, 2.0], mask=[0, 1])), r"upper\[1\] is masked"),
     (lambda: Box(np.nan, 1.0), r"lower\[0\] is nan"),
     (lambda: Ball(-1.0), "radius is -1"),
     (lambda: L1(-1.0), "weight is -1"),
     (lambda: FiniteSumOperator(0, 2, lambda i, z: z), "n is 0"),
     (lambda: FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z, component_lipschitz=[1.0, -1.0]),
      r"component_lipschitz\[1\] is -1"),
+    (lambda: FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z, component_lipschitz=HIDDEN),
+     r"component_lipschitz\[0\] is masked"),
+    (lambda: FairClassification(A[:2], B[:2], HIDDEN), r"groups\[0\] is masked"),
     (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z[:1])), "full returned shape"),
     (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z * np.nan)), "not finite"),
 ])  # fmt: skip
@@ -147,6 +152,9 @@ def test_a_tolerance_below_rounding_is_told(call):
     (lambda: linprog_pd([1.0, 1.0], A_ub=[[np.inf, 1.0]], b_ub=[1.0]), r"A_ub\[0, 0\] is inf"),
     (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0, 2.0]), r"b_eq has shape \(2,\)"),
     (lambda: linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0]], b_eq=[1.0], bounds=(2.0, 1.0)), r"bounds\[0\] is \(2.0, 1.0\)"),
+    (lambda: linprog_pd([1.0, 1.0], bounds=np.ma.array(np.eye(2), mask=np.eye(2))), r"bounds\[0, 0\] is masked"),
+    (lambda: linprog_pd([1.0, 1.0], bounds=[(0, 1), (np.ma.masked, 1)]), r"bounds\[1\]\[0\] is masked"),
+    (lambda: matrix_game(A, init=(HIDDEN, np.ones(4))), r"init\[0\]\[0\] is masked"),
     (lambda: fixed_point(lambda x: x, [np.nan]), r"x0\[0\] is nan"),
     (lambda: fixed_point(lambda x: x, [[1.0, 2.0], [3.0]]), "x0 is no rectangular array"),
     (lambda: saddle_qp([[np.nan]], [[1.0]], [[1.0]]), r"P\[0, 0\] is nan"),

@@ -96,7 +96,6 @@ TYPES = [
     ({"C": lambda C: C.astype(np.float16)}, "C has dtype float16"),
     ({"C": lambda C: C.astype(object)}, "C has dtype object"),
     ({"b": ["x"] * 5}, "b has dtype"),
-    ({"a": lambda a: np.ma.masked_array(a, mask=a < 0.2)}, "a is a masked array"),
     ({"C": lambda C: array_api_strict.asarray(C)}, "C is a .* array"),
 ]
 

@@ -141,7 +141,12 @@ def test_the_papers_learners_predict_no_cost():
 
 
 def test_bad_contexts():
-    for bad, match in ((None, "context has 0"), ([1, 2], "context has 2"), (np.nan, r"context\[0\] is nan")):
+    for bad, match in (
+        (None, "context has 0"),
+        ([1, 2], "context has 2"),
+        (np.nan, r"context\[0\] is nan"),
+        (np.ma.array([1.0], mask=[1]), r"context\[0\] is masked"),
+    ):
         with pytest.raises(InvalidInputError, match=match):
             toy().ask(bad)
 
