@@ -82,7 +82,9 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     -----
     *Certified*, at the returned pair and from the data: the violation of the rows relative to ``|b|``; the part of the
     reduced costs that no bound pays for, relative to ``|c|``; and the difference of the two values relative to
-    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1.) Bounds hold exactly.
+    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1.) Bounds hold exactly. Of that
+    difference 2e-15 times the norms of c and x, in scaled columns, is rounding and does not count: the least cost may
+    be 0. Where c is 0, any feasible point is optimal and all multipliers are 0.
 
     ``status`` INFEASIBLE comes with multipliers in ``ray``, UNBOUNDED with a direction; both were tested relative to
     the scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way

@@ -14,6 +14,8 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._lp_units import divided, powers, scaled, within
 from numopt.monotone._matrix import Matrix, wrap
 
+ROUNDING = 2e-15  # the last digits of c, relative to it
+
 
 @result_class
 class LPResult(Result):
@@ -65,6 +67,7 @@ class LinearProgram:
     """min c.x subject to A x <= b in the first `m_ub` rows, A x = b in the others, low <= x <= high.
 
     `powers` of two are the units of A, x and c: A is in units of the first, b in those of A x, the value of c x.
+    Where there is no `costly` variable every multiplier is 0, since nothing else would say how large they are.
     """
 
     A: Matrix
@@ -75,6 +78,7 @@ class LinearProgram:
     m_ub: int
     dtype: object
     powers: tuple = (0, 0, 0)
+    costly: bool = True
     scaled: object = None  # (Matrix, rows, columns): rows A columns
     memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
@@ -92,7 +96,7 @@ class LinearProgram:
 
     def errors(self, x, y, Ax, ATy):
         """Return (primal, dual, gap, value, dual value): the relative errors of a pair with its products."""
-        xp = self.xp
+        xp, y, ATy = self.xp, self.costly * y, self.costly * ATy
         norm, zero = xp.linalg.vector_norm, xp.zeros_like(Ax)
         off = Ax - self.b
         off = xp.concat((xp.maximum(off[: self.m_ub], zero[: self.m_ub]), off[self.m_ub :]))
@@ -103,10 +107,12 @@ class LinearProgram:
         value, dual = xp.sum(self.c * x), xp.sum(paid) - xp.sum(self.b * y)
         size = xp.sum(xp.abs(self.c * x)) + xp.sum(xp.abs(self.b * y)) + xp.sum(xp.abs(paid))
         size = xp.where(size > 0, size, xp.ones_like(size))
+        columns = self.scaled[2]  # units in which the variables are alike
+        lost = ROUNDING * norm(self.c * columns) * norm(x / columns)  # where the least cost is 0, size is nothing
         return (
             norm(off) / _size(xp, self.b),
             norm(xp.where(held, 0.0, reduced)) / _size(xp, self.c),
-            xp.abs(value - dual) / size,
+            xp.maximum(xp.abs(value - dual) - lost, xp.zeros_like(lost)) / size,
             value,
             dual,
         )
@@ -114,7 +120,7 @@ class LinearProgram:
     def point(self, state):
         """Return (x, y) of the program from those of the scaled one, x in the caller's dtype and within bounds."""
         xp, (_, rows, columns) = self.xp, self.scaled
-        x, y = state[0] * columns, state[1] * rows
+        x, y = state[0] * columns, self.costly * state[1] * rows
         x = xp.astype(xp.astype(within(xp, x, self.powers[1]), self.dtype), xp.float64)
         return xp.minimum(xp.maximum(x, self.low), self.high), y
 
@@ -204,7 +210,8 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
     c, *sides = (xp.astype(v, xp.float64, copy=False) for v in (c, *sides))
     b, c = divided(xp, "b", xp.concat(sides), a + x), divided(xp, "c", c, g)
     low, high = (like(xp, divided(np, "bounds", end, x), place, xp.float64) for end in ends)
-    p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units)
+    costly = extents["c"].low != 0 or extents["c"].high != 0
+    p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units, costly)
     with np.errstate(all="ignore"):  # what comes of it is looked at
         p.scaled = scaled(p)
     return p

@@ -241,3 +241,25 @@ def test_no_warning_leaves_a_badly_scaled_program(seed):
 def test_a_sparse_matrix_without_entries():
     result = linprog_pd([1.0, 2.0], A_ub=sp.csr_array((1, 2)), b_ub=[1e300], bounds=(1, 3))
     assert result.success and result.fun == 3
+
+
+@pytest.mark.parametrize("method", ["auto", "pdhg"])
+@pytest.mark.parametrize("c", [[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1e-200], [1e200, 0.0, 0.0]])
+@pytest.mark.parametrize("unit", [1e-60, 1e-9, 1.0, 1e9])
+def test_the_least_cost_may_be_nothing(c, unit, method):
+    """Relative to a value of 0 every rounding error is infinitely large."""
+    result = linprog_pd(c, A_eq=[[1.0, 1.0, 1.0]], b_eq=[unit], method=method, tol=1e-12)
+    assert result.success and result.gap <= 1e-12 and abs(result.fun) <= 1e-12 * unit * max(c)
+    assert result.x.sum() == pytest.approx(unit, rel=1e-12)
+
+
+def test_no_cost_and_no_point():
+    result = linprog_pd([0.0, 0.0], A_eq=[[1.0, 1.0], [1.0, 1.0]], b_eq=[1.0, 2.0], on_failure="ignore")
+    assert result.status == Status.INFEASIBLE and abs(result.ray.sum()) < 1e-6 * abs(result.ray).max()
+
+
+def test_no_cost_and_many_equations():
+    rng = np.random.default_rng(0)
+    A, x = rng.standard_normal((60, 120)), rng.random(120)
+    for method in ("auto", "pdhg"):
+        assert linprog_pd(np.zeros(120), A_eq=A, b_eq=A @ x, method=method).success
