@@ -148,7 +148,8 @@ def float_dtype(xp, *arrays, **named):
 
 
 def _word(dtype):
-    return str(dtype).rpartition(".")[2]
+    native = dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
+    return str(native).rpartition(".")[2]
 
 
 _cached_word = lru_cache(_word)  # dtypes of some libraries cannot be hashed

@@ -18,6 +18,7 @@ from numopt.clustering._problem import checked_labels, finite, kmeans_problem
 from numopt.exceptions import InvalidInputError
 
 _METHODS = ("auto", "low_rank", "dr")
+_LEAST = 1e-100  # eigenvalue of a covariance whose inverse may be squared
 _DENSE = 300  # points up to which "auto" computes a bound: 6 K arrays of n x n, and K spectra a step
 
 
@@ -134,10 +135,10 @@ def _problem(X, covariances, weights):
     S = xp.astype(S, xp.float64) / base.scale**2
     lowest, off = host(xp.linalg.eigvalsh(S)[:, 0], xp.max(xp.abs(S - xp.matrix_transpose(S)), axis=(1, 2)))
     for k, (least, skew) in enumerate(zip(lowest, off, strict=True)):
-        if not (least > 0 and skew <= 1e-6 * host(xp.max(xp.abs(S[k, ...])))):
+        if not (least > _LEAST and skew <= 1e-6 * host(xp.max(xp.abs(S[k, ...])))):
             raise InvalidInputError(
                 f"covariances[{k}] has the eigenvalue {least * base.scale**2:.3g} and is {skew:.2g} from symmetric: a "
-                f"symmetric positive definite matrix is expected; shrink it, or symmetrise it"
+                f"symmetric positive definite matrix, beside the squares of X, is expected; shrink it, or symmetrise it"
             )
     if shares is None:
         shares = xp.ones_like(S[:, 0, 0])

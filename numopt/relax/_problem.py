@@ -80,7 +80,7 @@ def matrix(A):
 
 def _rows(checks):
     """Return the matrix of `checks` as `Rows`, its values tested."""
-    A, xp = checks._arrays["A"], checks.xp
+    A, xp = checks._given("A"), checks.xp
     if len(A.shape) == 2 and A.shape[0] != A.shape[1]:
         raise InvalidInputError(f"A has shape {tuple(A.shape)}: a square matrix is expected; pass one")
     if _array.is_sparse(A):

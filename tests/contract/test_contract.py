@@ -82,7 +82,7 @@ def test_layout_does_not_matter(call):
     if call.backend.name != "numpy":
         pytest.skip("layout is NumPy's")
     result = call()
-    for lay in (np.asfortranarray, _strided, np.ndarray.tolist):
+    for lay in (np.asfortranarray, _strided, _foreign_bytes, np.ndarray.tolist):
         if lay is np.ndarray.tolist and call.dtype != "float64":
             continue  # lists are float64
         names = [name for name, x in call.plain.items() if isinstance(x, np.ndarray)]
@@ -100,6 +100,10 @@ def _strided(x):
     view = wide[tuple(slice(None, None, 2) for _ in x.shape)]
     view[...] = x
     return view
+
+
+def _foreign_bytes(x):
+    return x.astype(x.dtype.newbyteorder(">"))
 
 
 def _call_as_is(call, changes):

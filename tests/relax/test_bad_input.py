@@ -62,6 +62,8 @@ WRONG = [
     ({"A": A.astype(complex)}, "A has dtype complex128"),
     ({"b": b.astype(complex)}, "b has dtype complex128"),
     ({"omega": "best"}, "omega is 'best'"),
+    ({"A": None}, "A is None: an array is expected"),
+    ({"b": None}, "b is None: an array is expected"),
     ({"plan": A}, "plan is csr_array: a RelaxPlan"),
     ({"max_iter": 2.5}, "max_iter is 2.5"),
 ]
