@@ -314,7 +314,7 @@ def _csr_container(xp):
     return getattr(sparse, "csr_array", None) or sparse.csr_matrix
 
 
-def default_rng(rng=None):
+def default_rng(rng=None, name="rng"):
     """Return a NumPy generator: a new one for None, an int or a SeedSequence, the given one otherwise.
 
     Draws are made on the host and moved once, so that one seed means the same on every device.
@@ -330,9 +330,9 @@ def default_rng(rng=None):
         return np.random.default_rng(rng)
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         if rng < 0:
-            raise InvalidInputError(f"rng is {rng}: a seed must be >= 0; take its absolute value")
+            raise InvalidInputError(f"{name} is {rng}: a seed must be >= 0; take its absolute value")
         return np.random.default_rng(rng)
     raise InvalidTypeError(
-        f"rng is {type(rng).__name__}: expected None, an int, numpy.random.Generator or SeedSequence; "
+        f"{name} is {type(rng).__name__}: expected None, an int, numpy.random.Generator or SeedSequence; "
         f"pass numpy.random.default_rng(seed)"
     )

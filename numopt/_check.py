@@ -5,6 +5,7 @@ A message reads "<argument>[<index>] is <value>: <what is expected>; <remedy>".
 
 import math
 import numbers
+from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,13 @@ def integer(name, value, *, low=0, high=math.inf, remedy="pass an integer in ran
         expected = _range(low, high, kind="an integer")
         raise InvalidInputError(f"{name} is {value}: {expected} is expected; {remedy}")
     return int(value)
+
+
+def flag(name, value):
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidTypeError(f"{name} is {value!r}: True or False is expected; pass one of them")
+    return bool(value)
 
 
 def one_of(name, value, options):
@@ -74,16 +82,7 @@ class Extent(NamedTuple):
     total: float
 
 
-class _Test(NamedTuple):
-    """A value test that waits for `Checks.settle`."""
-
-    name: str
-    x: object
-    low: float
-    high: float
-    remedy: str
-    posinf: bool
-    total: bool
+_Test = namedtuple("_Test", "name x low high remedy posinf total")  # waits for `Checks.settle`
 
 
 class Checks:

@@ -1,7 +1,7 @@
 """The public solver for clusters of different shape."""
 
 from numopt._array import default_rng
-from numopt._check import integer, one_of, positive_scalar
+from numopt._check import flag, integer, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.clustering._mixture import MixtureProblem
@@ -116,7 +116,7 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", reg_covar=1e-6, w
             f"n_clusters is {base.k} for X with {base.size} rows: at least two rows a cluster are expected; ask for "
             f"fewer clusters"
         )
-    p = MixtureProblem(base, covariance, bool(weights), float(reg_covar))
+    p = MixtureProblem(base, covariance, flag("weights", weights), float(reg_covar))
     rng = default_rng(rng)
     labels = None
     if init is not None:

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from numopt._check import positive_scalar
+from numopt._check import positive_scalar, scalar
 from numopt._given import as_array
 from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
@@ -354,7 +354,7 @@ class RobustRegression(RegressorMixin, _LinearModel):
         y = y.astype(float)
         A, centre, scale = self._standardised(X)
         size = np.std(y) or 1.0  # a unit for the responses, so that steps and tolerances do not depend on theirs
-        op = RobustLeastSquares(A, (y - y.mean()) / size, self.price, self.alpha / len(X))
+        op = RobustLeastSquares(A, (y - y.mean()) / size, self.price, scalar("alpha", self.alpha, low=0.0) / len(X))
         coef, intercept = self._fit(op, centre, scale)
         self.coef_, self.intercept_ = size * coef, size * intercept + y.mean()
         self.worst_ = y.mean() + size * op.moved(self.result_.y)

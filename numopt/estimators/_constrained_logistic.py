@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from numopt._array import float_dtype
 from numopt._check import positive_scalar
-from numopt._given import unmasked
+from numopt._given import as_array
 from numopt.constrained._logistic import logistic_regression
 from numopt.estimators._validated import validated
 from numopt.estimators._warnings import ConvergenceWarning
@@ -143,7 +144,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         if self.classes_.size < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}: two are expected; add samples of another class")
         (N, d), ridge, norm = X.shape, 0.0, self.norm
-        if math.inf != self.C:
+        if not (isinstance(self.C, float) and math.inf == self.C):
             ridge = 1.0 / (N * positive_scalar("C", self.C, remedy="pass a positive number, or inf for no ridge"))
         if norm is not None:
             norm = positive_scalar("norm", norm, remedy="pass the length of the coefficients")
@@ -176,8 +177,10 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
                     "b_eq is given without A_eq: both are expected; pass the rows of the equations too"
                 )
             return np.zeros((0, d)), np.zeros(0)
-        A = np.array(unmasked("A_eq", self.A_eq), float, order="C", ndmin=2)
-        t = np.zeros(A.shape[0]) if self.b_eq is None else np.array(unmasked("b_eq", self.b_eq), float, ndmin=1)
+        given = {name: as_array(name, v) for name, v in (("A_eq", self.A_eq), ("b_eq", self.b_eq)) if v is not None}
+        float_dtype(np, **given)  # or raise for what are no numbers
+        A = np.array(given["A_eq"], float, order="C", ndmin=2)
+        t = np.array(given["b_eq"], float, ndmin=1) if "b_eq" in given else np.zeros(A.shape[0])
         if A.ndim != 2 or A.shape[1] != d or t.shape != (A.shape[0],):
             raise InvalidInputError(
                 f"A_eq has shape {A.shape} and b_eq {t.shape}: (m, {d}) and (m,) are expected; give a row for each "

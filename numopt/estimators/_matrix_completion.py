@@ -129,8 +129,8 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         result = matrix_completion(
             X, self.rank, sample_weight=entry_weight, method=self.method, ridge=self.ridge, ridge_mode=self.ridge_mode,
             bias_ridge=self.bias_ridge, loss=self.loss, center=self.center, tol=self.tol, max_iter=self.max_iter,
-            validation_fraction=self.validation_fraction, max_time=self.max_time, rng=self.random_state,
-            on_failure="ignore",
+            validation_fraction=self.validation_fraction, max_time=self.max_time,
+            rng=default_rng(self.random_state, "random_state"), on_failure="ignore",
         )  # fmt: skip
         if not result.success:
             warn(result.message, ConvergenceWarning)
@@ -394,7 +394,7 @@ class EntrySplit:
         places = np.arange(coo.nnz) if sparse else np.flatnonzero(~np.isnan(coo))
         if places.size < parts:
             raise InvalidInputError(f"n_splits is {parts} for {places.size} entries: each part needs one; lower it")
-        label = default_rng(self.random_state).permutation(places.size) % parts
+        label = default_rng(self.random_state, "random_state").permutation(places.size) % parts
         for number in range(parts):
             yield tuple(self._taken(coo, places[which], sparse) for which in (label != number, label == number))
 

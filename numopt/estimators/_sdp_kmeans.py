@@ -194,5 +194,5 @@ def seed_of(random_state):
     """Return what scikit-learn's `random_state` means as an `rng`."""
     if hasattr(random_state, "randint"):  # numpy.random.RandomState
         random_state = int(random_state.randint(2**31))
-    return default_rng(random_state)
+    return default_rng(random_state, "random_state")
 

@@ -4,7 +4,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from numopt._check import one_of
+from numopt._array import default_rng
+from numopt._check import integer, one_of
+from numopt.exceptions import InvalidTypeError
 from numopt.relax import Tuner, sor, ssor_pcg
 
 _KEPT = {"zero": 0, "previous": 1, "extrapolate": 2, "project": 5}  # solutions that a start needs
@@ -101,10 +103,12 @@ class SequenceSolver(BaseEstimator):
         """
         function = {"sor": sor, "ssor_pcg": ssor_pcg}[one_of("solver", self.solver, ("ssor_pcg", "sor"))]
         one_of("start", self.start, tuple(_KEPT))
+        integer("max_iter", self.max_iter, low=1, remedy="allow at least one iteration")
+        if not isinstance(self.omega_range, (tuple, list)) or len(self.omega_range) != 2:
+            raise InvalidTypeError(f"omega_range is {self.omega_range!r}: a pair (low, high) is expected; pass one")
+        rng = default_rng(self.random_state, "random_state")
         space = {"omega": (*self.omega_range, "sor")}
-        self.tuner_ = Tuner(
-            function, space, policy=self.policy, cost=self.cost, context=self.context, rng=self.random_state
-        )
+        self.tuner_ = Tuner(function, space, policy=self.policy, cost=self.cost, context=self.context, rng=rng)
         self.costs_, self._function, self._past = [], function, []
         return self
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt._array import device, host, is_sparse, like
-from numopt._check import Checks
+from numopt._check import Checks, flag
 from numopt.monotone._matrix import matrix
 from numopt.monotone._operator import Operator
 from numopt.monotone._product import Product
@@ -121,7 +121,7 @@ class LPPrimalDual(_BilinearOperator):
     def __init__(self, c, A, b, *, equality=True, lower=0.0, upper=np.inf):
         super().__init__(A, c, b)
         m, n = self.A.shape
-        self.prox = Product([(Box(lower, upper), n), (Free() if equality else NonNegative(), m)])
+        self.prox = Product([(Box(lower, upper), n), (Free() if flag("equality", equality) else NonNegative(), m)])
 
 
 def as_set(prox, size, xp, where):

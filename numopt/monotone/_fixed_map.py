@@ -8,7 +8,7 @@ from numopt._check import Checks
 from numopt._given import as_array
 from numopt._loop import Iterate, Status
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._displacement import running_off
 
 
@@ -103,6 +103,8 @@ class Map:
 
 def start_map(func, x0, args):
     """Check the start; return the map and the flat start."""
+    if not isinstance(args, (tuple, list)):
+        raise InvalidTypeError(f"args is {args!r}: a tuple is expected; put a comma behind a single argument")
     xp, x0 = namespace(x0=x0), as_array("x0", x0)
     dtype = float_dtype(xp, x0=x0)
     checks = Checks({"x0": xp.reshape(x0, (-1,))})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numopt._array import host, is_sparse
 from numopt._check import Checks
 from numopt._result import Result, result_class
+from numopt.exceptions import InvalidTypeError
 from numopt.monotone._matrix import Matrix, matrix
 from numopt.monotone._tolerance import check_tolerance
 
@@ -93,7 +94,9 @@ class Game:
         (m, n), xp = self.A.shape, self.A.xp
         if init is None:
             return self.A.vector(n, 1 / n), self.A.vector(m, 1 / m)
-        pair = (init.x, init.y) if isinstance(init, GameResult) else tuple(init)
+        pair = (init.x, init.y) if isinstance(init, GameResult) else init
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InvalidTypeError(f"init is {init!r}: a pair (x, y) is expected; pass one, or a result")
         checks = Checks({"init[0]": pair[0], "init[1]": pair[1], "A": self.A.A}, dtype=xp.float64)
         x, y = checks.weights("init[0]", size=n), checks.weights("init[1]", size=m)
         checks.settle()

@@ -218,6 +218,8 @@ def inclusion(op, z0, prox, by_gap=False):
         dtype = getattr(op, "dtype", None) or float_dtype(xp, z0=start)
         start = xp.astype(start, xp.float64)
     p = Inclusion(op, prox, xp, place, dtype, prox(start, 1.0))
+    if tuple(getattr(p.start, "shape", ())) != (dim,):
+        raise InvalidInputError(f"prox(z0, 1) is no vector of shape ({dim},): one is expected; return what z0 becomes")
     F0 = p.full(p.start)
     if tuple(F0.shape) != (dim,):
         raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")

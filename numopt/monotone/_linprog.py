@@ -4,7 +4,7 @@ import math
 from time import perf_counter
 
 from numopt._array import host
-from numopt._check import one_of
+from numopt._check import one_of, scalar
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.monotone._lp_polish import price, sifted
@@ -115,7 +115,9 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     one_of("method", method, ("auto", "pdhg"))
     p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
     check_tolerance(tol, p.xp, p.dtype)
-    until = math.inf if max_time is None else perf_counter() + max_time
+    if max_time is not None:
+        max_time = scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
+    until = perf_counter() + (math.inf if max_time is None else max_time)
     xp, (A, _, columns) = p.xp, p.scaled
     start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))
     return run(

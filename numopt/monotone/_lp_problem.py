@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from numopt._array import host, is_sparse, like
+from numopt._array import is_sparse, like
 from numopt._check import Checks
-from numopt._given import unmasked
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.monotone._lp_bounds import ends_of
 from numopt.monotone._lp_units import divided, powers, scaled, within
 from numopt.monotone._matrix import Matrix, wrap
 
@@ -185,7 +185,7 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
         sizes.append(0)
         if A is None:
             continue
-        if getattr(A, "shape", (1,))[0] == 0:
+        if (getattr(A, "shape", None) or (1,))[0] == 0:
             checks.vector(f"b_{name}", size=0)
             continue
         sparse = is_sparse(A)
@@ -202,7 +202,7 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
     extents = checks.settle()
     if len({is_sparse(A) for A in blocks}) > 1:
         raise InvalidTypeError("A_ub and A_eq: one is sparse, the other is not; make both sparse or both dense")
-    ends = _bounds(bounds, n)
+    ends = ends_of(bounds, n)
     a, x, g = units = powers(extents, *ends)
     A = wrap(xp, place, blocks[0] if len(blocks) == 1 else _stacked(xp, blocks))
     if any(units):
@@ -224,25 +224,6 @@ def _stacked(xp, blocks):
     below = under.indptr[1:] + over.indptr[-1:]
     parts = [xp.concat(pair) for pair in ((over.data, under.data), (over.indices, under.indices), (over.indptr, below))]
     return type(over)(tuple(parts), shape=(over.shape[0] + under.shape[0], over.shape[1]))
-
-
-def _bounds(bounds, n):
-    """Return lower and upper bounds as vectors."""
-    pairs = [(0, None)] if bounds is None else unmasked("bounds", bounds)
-    if isinstance(pairs, (tuple, list)) and len(pairs) == 2 and all(v is None or np.ndim(v) == 0 for v in pairs):
-        pairs = [pairs]
-    pairs = [list(pair) for pair in (host(pairs) if hasattr(pairs, "__array_namespace__") else pairs)]
-    if any(len(pair) != 2 for pair in pairs) or len(pairs) not in (1, n):
-        raise InvalidInputError(
-            f"bounds has {len(pairs)} entries: one pair (lower, upper), or {n} of them, is expected"
-        )
-    ends = np.array([[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float)
-    low, high = (np.ascontiguousarray(v) for v in np.broadcast_to(ends, (n, 2)).T)
-    bad = np.flatnonzero(~((low <= high) & (low < np.inf) & (high > -np.inf)))
-    if bad.size:
-        j = int(bad[0])
-        raise InvalidInputError(f"bounds[{j}] is ({low[j]}, {high[j]}): lower <= upper is expected; exchange them")
-    return low, high
 
 
 def _size(xp, v):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numopt._array import device, host, is_array, like, namespace
+from numopt._array import device, float_dtype, host, is_array, like, namespace
 from numopt._check import integer, one_of, positive_scalar
 from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
@@ -88,14 +88,20 @@ class FiniteSumOperator(Operator):
     def __init__(self, n, dim, component, *, kind="monotone", lipschitz=None, component_lipschitz=None, full=None):
         self.n, self.dim = integer("n", n, low=1), integer("dim", dim, low=1)
         self.kind = one_of("kind", kind, KINDS)
-        for name, function in (("component", component), ("full", full or component)):
+        for name, function in (("component", component), ("full", component if full is None else full)):
             if not callable(function):
                 raise InvalidTypeError(f"{name} is {function!r}: a function is expected; pass one")
         self.component, self._full = component, full
         self.lipschitz = None if lipschitz is None else positive_scalar("lipschitz", lipschitz)
         if component_lipschitz is not None:
-            constants = host(as_array("component_lipschitz", component_lipschitz))
-            constants = np.broadcast_to(np.asarray(constants, dtype=float), (n,))
+            constants = as_array("component_lipschitz", component_lipschitz)
+            float_dtype(namespace(constants), component_lipschitz=constants)  # or raise for what is no number
+            if tuple(constants.shape) not in ((), (1,), (n,)):
+                raise InvalidInputError(
+                    f"component_lipschitz has shape {tuple(constants.shape)}: () or ({n},) is expected; give one for "
+                    f"all components, or one for each"
+                )
+            constants = np.broadcast_to(np.asarray(host(constants), dtype=float), (n,))
             if not (np.isfinite(constants).all() and (constants >= 0).all()):
                 at = int(np.argmin(np.isfinite(constants) & (constants >= 0)))
                 raise InvalidInputError(

@@ -1,6 +1,7 @@
 """Products of sets and penalties."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from numopt._array import namespace
@@ -30,7 +31,13 @@ class Product:
 
     def __post_init__(self):
         """Check the parts."""
-        object.__setattr__(self, "parts", tuple((p, integer("the length of a part", s, low=0)) for p, s in self.parts))
+        try:
+            pairs = [(prox, size) for prox, size in self.parts]
+        except (TypeError, ValueError):
+            raise InvalidTypeError(
+                f"parts is {self.parts!r}: pairs (prox, length) are expected; pass a list of them"
+            ) from None
+        object.__setattr__(self, "parts", tuple((p, integer("the length of a part", s, low=0)) for p, s in pairs))
         for prox, _ in self.parts:
             if not callable(prox):
                 raise InvalidTypeError(f"parts holds {prox!r}: a function prox(v, t) is expected; pass one")
@@ -62,7 +69,7 @@ class Product:
 
     def __call__(self, v, t):
         """Return the resolvents of the pieces."""
-        return namespace(v).concat([prox(w, t) for prox, w in self.pieces(v)])
+        return namespace(v).concat([_of_length(w, prox(w, t)) for prox, w in self.pieces(v)])
 
     def least(self, g):
         """Return the minimum of <g, z>; -inf if a part does not know it.
@@ -80,6 +87,16 @@ class Product:
         if not all(hasattr(prox, "least") for prox, _ in self.parts):
             return -math.inf
         return sum(prox.least(w) for prox, w in self.pieces(g))
+
+
+def _of_length(w, image):
+    """Return what a prox makes of w, if it has the shape of w."""
+    if getattr(image, "shape", None) != w.shape:
+        raise InvalidInputError(
+            f"a prox returns {type(image).__name__} for a vector of shape {tuple(w.shape)}: one of that shape is "
+            f"expected; return what becomes of it"
+        )
+    return image
 
 
 def Simplices(sizes, total=1.0):
@@ -104,17 +121,19 @@ def Simplices(sizes, total=1.0):
     >>> Simplices([2, 3])(np.array([5.0, 4.0, 0.0, 0.0, 9.0]), 1.0)
     array([1., 0., 0., 0., 1.])
     """
+    if not isinstance(sizes, Iterable) or getattr(sizes, "ndim", 1) == 0:
+        raise InvalidTypeError(f"sizes is {sizes!r}: a sequence of lengths is expected; put it into brackets")
     return Product([(Simplex(total), size) for size in sizes])
 
 
-def check_prox(prox, dim):
+def check_prox(prox, dim, name="prox"):
     """Return `prox`, or one that does nothing for None."""
     if prox is None:
         return Free()
     if not callable(prox):
-        raise InvalidTypeError(f"prox is {prox!r}: a function prox(v, t) is expected; pass one, or None")
+        raise InvalidTypeError(f"{name} is {prox!r}: a function prox(v, t) is expected; pass one, or None")
     if isinstance(prox, Product) and prox.dim != dim:
         raise InvalidInputError(
-            f"prox has parts for {prox.dim} numbers: the operator has {dim}; make the lengths of its parts agree"
+            f"{name} has parts for {prox.dim} numbers: the operator has {dim}; make the lengths of its parts agree"
         )
     return prox

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numopt._array import device, host, is_array, namespace
+from numopt._array import device, float_dtype, host, is_array, namespace
 from numopt._check import positive_scalar, scalar
 from numopt._given import as_array
 from numopt._kernels import kernels
@@ -100,7 +100,9 @@ class Box:
 
     def __post_init__(self):
         """Check that the bounds are numbers in order."""
-        low, high = (host(as_array(name, getattr(self, name))) for name in ("lower", "upper"))
+        ends = {name: as_array(name, getattr(self, name)) for name in ("lower", "upper")}
+        float_dtype(namespace(**ends), **ends)  # or raise for what is no number
+        low, high = host(*ends.values())
         bad = np.argwhere(~(np.atleast_1d(low) <= np.atleast_1d(high)))
         if bad.size:
             at = int(bad[0, 0])

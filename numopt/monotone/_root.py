@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from numopt._array import default_rng, host, is_numpy
-from numopt._check import integer, one_of, positive_scalar, scalar
+from numopt._check import flag, integer, one_of, positive_scalar, scalar
 from numopt._loop import Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
@@ -158,6 +158,7 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
     one_of("method", method, ("auto", *METHODS))
     one_of("law", law, ("uniform", "importance"))
     integer("max_iter", max_iter, low=1, remedy="allow at least one epoch")
+    flag("restart", restart)
     for name, value in (("step", step), ("inner_step", inner_step)):
         if value is not None:
             positive_scalar(name, value)

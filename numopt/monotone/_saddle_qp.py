@@ -82,8 +82,8 @@ def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto",
     """
     op = QuadraticSaddle(P, Q, A, b, c)
     m, n = op.A.shape
-    prox = Product([(check_prox(x_set, n) if x_set is not None else Free(), n),
-                    (check_prox(y_set, m) if y_set is not None else Free(), m)])  # fmt: skip
+    prox = Product([(check_prox(x_set, n, "x_set") if x_set is not None else Free(), n),
+                    (check_prox(y_set, m, "y_set") if y_set is not None else Free(), m)])  # fmt: skip
     return solve(op, getattr(init, "z", init), prox, method, None, None, None, None, "uniform", True, None, tol=tol,
                  max_iter=max_iter, by_gap=True, max_time=max_time, check_every=check_every, callback=callback,
                  on_failure=on_failure)  # fmt: skip

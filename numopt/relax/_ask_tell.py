@@ -26,7 +26,7 @@ class AskTell:
         self._space, self.policy = Space(space), one_of("policy", policy, _MODELS + _PAPER)
         self._contexts, self._bounds = _contexts(context)
         self._rng = _array.default_rng(rng)
-        if forget != "auto":
+        if not (isinstance(forget, str) and forget == "auto"):
             forget = scalar("forget", forget, above=0.0, high=1.0, remedy='pass 1 to forget nothing, or "auto"')
         n_arms = integer("n_arms", n_arms, low=1, remedy="ask for at least one arm")
         self._arms = self._space.arms(n_arms) if self.policy in _PAPER else None
@@ -177,8 +177,12 @@ def _contexts(context):
     if context is None:
         return 0, None
     if isinstance(context, (list, tuple)):
-        bounds = [tuple(map(float, pair)) for pair in context]
-        for i, (low, high) in enumerate(bounds):
+        bounds = []
+        for i, pair in enumerate(context):
+            if not isinstance(pair, (list, tuple, np.ndarray)) or len(pair) != 2:
+                raise InvalidTypeError(f"context[{i}] is {pair!r}: a pair (low, high) is expected; pass its bounds")
+            low, high = (scalar(f"context[{i}]", end, remedy="pass its bounds") for end in pair)
+            bounds.append((low, high))
             if not low < high:
                 raise InvalidInputError(f"context[{i}] is ({low}, {high}): low < high is expected; swap them")
         return integer("len(context)", len(bounds), low=1, high=4), bounds

@@ -1,7 +1,7 @@
 """What `sor` and `ssor_pcg` share around their iterations."""
 
 from numopt import _array
-from numopt._check import scalar
+from numopt._check import integer, scalar
 from numopt.exceptions import InvalidInputError
 
 _CHUNK = 4_000_000  # entries to pass over between two looks at the clock: some milliseconds
@@ -24,7 +24,7 @@ def checked_omega(omega):
 
 def stride(problem, check_every, callback):
     """Return how many iterations a kernel does in one call."""
-    few = max(1, check_every)
+    few = integer("check_every", check_every, low=1, remedy="check every iteration with 1")
     return few if callback is not None else max(few, _CHUNK // problem.A.nnz)
 
 

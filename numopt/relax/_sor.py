@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from numopt import _array
+from numopt._check import flag
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.relax._call import checked_omega, columns, scipy_names, stride
@@ -112,7 +113,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     """
     max_iter = scipy_names(max_iter, maxiter, M, "sor has no preconditioner")
     adapt = isinstance(omega, str) and omega == "auto"
-    omega = 1.0 if adapt else checked_omega(omega)
+    omega, symmetric = 1.0 if adapt else checked_omega(omega), flag("symmetric", symmetric)
 
     def solve(b, x0):
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from numopt import _array
+from numopt._check import flag
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
@@ -96,11 +97,11 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     (True, True)
     """
     max_iter = scipy_names(max_iter, maxiter, M, "ssor_pcg is preconditioned by omega alone")
-    omega = None if omega == "auto" else checked_omega(omega)
+    omega = None if isinstance(omega, str) and omega == "auto" else checked_omega(omega)
 
     def solve(b, x0):
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
-        if not assume_symmetric:
+        if not flag("assume_symmetric", assume_symmetric):
             _expect_symmetry(problem)
         counts = {"nit": 0, "omega": omega or _FIRST, "restarts": 0}
         kept = {"coefficients": [], "mu": None}

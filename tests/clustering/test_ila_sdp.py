@@ -8,7 +8,7 @@ from numopt.clustering import ila_sdp
 from numopt.clustering._assignment import costs, solved
 from numopt.clustering._mixture import MixtureProblem
 from numopt.clustering._problem import kmeans_problem
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.gallery import heterogeneous_clusters
 from tests.oracles import mixture as oracle
 
@@ -205,6 +205,11 @@ def test_refused(change, message):
     given = {"X": np.arange(16.0).reshape(8, 2), "n_clusters": 2} | change
     with pytest.raises(InvalidInputError, match=message):
         ila_sdp(**given)
+
+
+def test_weights_are_allowed_or_not_and_are_no_numbers():
+    with pytest.raises(InvalidTypeError, match=r"weights is \[0.5, 0.5\]: True or False"):
+        ila_sdp(np.arange(16.0).reshape(8, 2), 2, weights=[0.5, 0.5])
 
 
 def test_duplicates_and_constant_columns():

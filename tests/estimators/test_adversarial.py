@@ -73,6 +73,12 @@ def test_bad_parameters(model):
         model.fit(X, y)
 
 
+def test_a_ridge_that_is_no_number():
+    X, y, _ = data()
+    with pytest.raises(TypeError, match="alpha is None"):
+        RobustRegression(alpha=None).fit(X, y)
+
+
 def test_bad_groups():
     X, y, _ = data()
     with pytest.raises(ValueError, match="inconsistent"):

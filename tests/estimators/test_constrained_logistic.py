@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from numopt import Status, use_kernels
 from numopt.constrained import minimize_constrained
 from numopt.estimators import ConstrainedLogisticRegression
-from numopt.exceptions import InvalidInputError, NumoptWarning
+from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning
 from numopt.gallery import sphere_logistic
 
 
@@ -176,6 +176,14 @@ def test_no_intercept(data):
 )
 def test_bad_input(data, keywords, match):
     with pytest.raises(InvalidInputError, match=match):
+        ConstrainedLogisticRegression(**keywords).fit(*data)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "match"), [({"C": np.ones(2)}, "C is array"), ({"A_eq": [["x"] * 5]}, "A_eq has dtype <U1")]
+)
+def test_bad_types(data, keywords, match):
+    with pytest.raises(InvalidTypeError, match=match):
         ConstrainedLogisticRegression(**keywords).fit(*data)
 
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from numopt.estimators import SequenceSolver
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.gallery import Heat
 
 
@@ -60,6 +60,12 @@ def test_conventions_of_scikit_learn():
 
 
 def test_bad_parameters_are_named():
-    for bad, match in ((SequenceSolver("lu"), "solver is 'lu'"), (SequenceSolver(start="far"), "start is 'far'")):
-        with pytest.raises(InvalidInputError, match=match):
+    for bad, match in (
+        (SequenceSolver("lu"), "solver is 'lu'"),
+        (SequenceSolver(start="far"), "start is 'far'"),
+        (SequenceSolver(omega_range=1.5), "omega_range is 1.5: a pair"),
+        (SequenceSolver(max_iter=None), "max_iter is None"),
+        (SequenceSolver(random_state="x"), "random_state is str"),
+    ):
+        with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
             bad.fit()

@@ -66,6 +66,9 @@ WRONG = [
     ({"b": None}, "b is None: an array is expected"),
     ({"plan": A}, "plan is csr_array: a RelaxPlan"),
     ({"max_iter": 2.5}, "max_iter is 2.5"),
+    ({"check_every": "often"}, "check_every is 'often'"),
+    ({"check_every": None}, "check_every is None"),
+    ({"omega": np.ones(9)}, "omega is array"),
 ]
 
 
@@ -91,3 +94,9 @@ def test_bad_values_are_seen_with_a_plan_too(solve, arguments, match):
 def test_bad_types(solve, arguments, match):
     with pytest.raises(InvalidTypeError, match=match):
         solve(**{"A": A, "b": b} | arguments)
+
+
+@pytest.mark.parametrize(("solve", "name"), [(sor, "symmetric"), (ssor_pcg, "assume_symmetric")])
+def test_promises_are_true_or_false(solve, name):
+    with pytest.raises(InvalidTypeError, match=f"{name} is 'no': True or False"):
+        solve(A, b, **{name: "no"})

@@ -140,6 +140,18 @@ def test_the_papers_learners_predict_no_cost():
         toy("tsallis-inf").predict(0.5)
 
 
+@pytest.mark.parametrize(("options", "match"), [
+    ({"context": [1]}, r"context\[0\] is 1: a pair"),
+    ({"context": [("a", 1.0)]}, r"context\[0\] is 'a'"),
+    ({"context": [(0.0, np.inf)]}, r"context\[0\] is inf"),
+    ({"context": [(1.0, 0.0)]}, r"context\[0\] is \(1.0, 0.0\)"),
+    ({"forget": np.ones(2)}, "forget is array"),
+])  # fmt: skip
+def test_bad_announcements(options, match):
+    with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
+        Tuner(sor, {"omega": (1.0, 1.9)}, **options)
+
+
 def test_bad_contexts():
     for bad, match in (
         (None, "context has 0"),
