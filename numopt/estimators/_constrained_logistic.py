@@ -241,7 +241,6 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         return np.stack([1 - p, p], axis=1)
 
 
-
 def _parts(X):
     """Return X, or the parts of a sparse one without repeated entries."""
     if not hasattr(X, "indptr"):

@@ -1,18 +1,16 @@
-"""Matrix completion in the manner of scikit-learn, and the splitting of entries for its validation."""
+"""Matrix completion in the manner of scikit-learn."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from numopt._array import default_rng, device, host, is_array, is_numpy, is_sparse, namespace, turned
-from numopt._check import integer
 from numopt.completion import matrix_completion
 from numopt.completion._data import entries
 from numopt.completion._fold import fold_in
+from numopt.estimators._validated import nan_for_masked
 from numopt.estimators._warnings import ConvergenceWarning
 from numopt.exceptions import InvalidInputError, InvalidTypeError, warn
-
-_CV = "pass two parts at least, or an EntrySplit, which splits entries, not rows"
 
 
 class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -308,7 +306,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 self.n_features_in_ = X.shape[1]
             return X
         return validate_data(
-            self, _unmasked(X), reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
+            self, nan_for_masked(X), reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
             ensure_all_finite="allow-nan",
         )  # fmt: skip
 
@@ -318,13 +316,6 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _unmasked(X):
-    """Return X with NaN where a masked array has a mask: scikit-learn would take what lies under it."""
-    if not isinstance(X, np.ma.MaskedArray):
-        return X
-    return (X if X.dtype.kind == "f" else X.astype(np.float64)).filled(np.nan)
 
 
 def _check_weight(weight, X):
@@ -337,115 +328,3 @@ def _check_weight(weight, X):
             f"entry_weight has shape {np.shape(weight)}: {expected} is expected, one for each "
             f"{'stored entry' if is_sparse(X) else 'place of X'}; make the sizes agree"
         )
-
-
-class EntrySplit:
-    """Split the observed entries, not the rows, into training and test parts.
-
-    Parameters
-    ----------
-    n_splits : int, default 5
-        Number of parts, at least 2; each is the test part once.
-    random_state : None, int, Generator or SeedSequence, default None
-        Seed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from numopt.estimators import EntrySplit
-    >>> train, test = next(EntrySplit(2, random_state=0).split(np.array([[1.0, np.nan], [2.0, 3.0]])))
-    >>> np.isnan(train).sum() + np.isnan(test).sum()
-    np.int64(5)
-    """
-
-    def __init__(self, n_splits=5, *, random_state=None):
-        self.n_splits = n_splits
-        self.random_state = random_state
-
-    def split(self, X):
-        """Yield (training, test) matrices of the form of X: NaN, or not stored, where the other has the entry.
-
-        Parameters
-        ----------
-        X : array_like or sparse array of shape (m, n)
-            Dense with NaN, or sparse.
-
-        Yields
-        ------
-        train, test : ndarray or coo_array of shape (m, n)
-            Together they have all entries of X, float32 if X is.
-
-        Raises
-        ------
-        InvalidInputError
-            There are fewer entries than parts, an entry is infinite, or is stored twice.
-        """
-        parts = integer("n_splits", self.n_splits, low=2, remedy="ask for two parts at least")
-        sparse = is_sparse(X)
-        coo = check_array(
-            _unmasked(X),
-            accept_sparse="coo",
-            dtype=("float64", "float32"),
-            ensure_all_finite="allow-nan",
-            input_name="X",
-        )
-        if sparse and coo.nnz:
-            entries(coo)  # an entry stored twice could be on both sides
-        places = np.arange(coo.nnz) if sparse else np.flatnonzero(~np.isnan(coo))
-        if places.size < parts:
-            raise InvalidInputError(f"n_splits is {parts} for {places.size} entries: each part needs one; lower it")
-        label = default_rng(self.random_state, "random_state").permutation(places.size) % parts
-        for number in range(parts):
-            yield tuple(self._taken(coo, places[which], sparse) for which in (label != number, label == number))
-
-    @staticmethod
-    def _taken(X, places, sparse):
-        if not sparse:
-            out = np.full_like(X, np.nan)
-            out.flat[places] = X.flat[places]
-            return out
-        from scipy.sparse import coo_array
-
-        return coo_array((X.data[places], (X.row[places], X.col[places])), shape=X.shape)
-
-
-def cross_val_completion(estimator, X, *, cv=5, ranks=None):
-    """Return the scores of an estimator on entries held out.
-
-    Parameters
-    ----------
-    estimator : MatrixCompletion
-        It is cloned, not fitted.
-    X : array_like or sparse array of shape (m, n)
-        Dense with NaN, or sparse.
-    cv : int or EntrySplit, default 5
-        Number of parts, drawn with seed 0, or the splitter.
-    ranks : sequence of int, optional
-        Ranks to compare. None (default): that of the estimator.
-
-    Returns
-    -------
-    ndarray of shape (n_splits,) or (len(ranks), n_splits)
-        Scores, at most 0; higher is better.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from numopt.estimators import MatrixCompletion, cross_val_completion
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((40, 2)) @ rng.standard_normal((2, 30))
-    >>> scores = cross_val_completion(MatrixCompletion(random_state=0), X, ranks=[1, 2], cv=3)
-    >>> bool(scores[1].mean() > scores[0].mean())
-    True
-    """
-    splitter = cv if isinstance(cv, EntrySplit) else EntrySplit(integer("cv", cv, low=2, remedy=_CV), random_state=0)
-    if isinstance(ranks, (int, str)):
-        raise InvalidInputError(f"ranks is {ranks!r}: a sequence of ranks is expected; put it into brackets")
-    folds = list(splitter.split(X))
-
-    def scores(model):
-        return [clone(model).fit(train).score(test) for train, test in folds]
-
-    if ranks is None:
-        return np.array(scores(estimator))
-    return np.array([scores(clone(estimator).set_params(rank=rank)) for rank in ranks])

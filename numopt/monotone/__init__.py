@@ -4,7 +4,7 @@ from numopt.monotone._bilinear_operators import BilinearGame, LPPrimalDual
 from numopt.monotone._fixed_point import FixedPointResult, fixed_point
 from numopt.monotone._game_problem import GameResult
 from numopt.monotone._glm import LeastSquaresGradient, LogisticGradient
-from numopt.monotone._inclusion import InclusionResult
+from numopt.monotone._inclusion_result import InclusionResult
 from numopt.monotone._linprog import linprog_pd
 from numopt.monotone._lp_problem import LPResult
 from numopt.monotone._matrix_game import matrix_game

@@ -1,4 +1,4 @@
-"""Monotone inclusions 0 in F(z) + G(z): the problem, its residual, its certificate, its result."""
+"""Monotone inclusions 0 in F(z) + G(z): the problem, its residual and its certificate."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ import numpy as np
 
 from numopt._array import default_rng, device, float_dtype, host, namespace
 from numopt._check import Checks, integer, one_of, positive_scalar
-from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
+from numopt.monotone._inclusion_result import InclusionResult
 from numopt.monotone._product import check_prox
 from numopt.monotone._prox import Free
 
@@ -17,56 +17,6 @@ NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
 SLACK = 1.02  # what a constant may be short of: some are estimates
 NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's
 FAR, REPEATED = 0.1, 3  # so far from cocoercive, so often, and the claim is dropped
-
-
-@result_class
-class InclusionResult(Result):
-    """A point where a monotone operator nearly vanishes, with its certificate.
-
-    Attributes
-    ----------
-    z : ndarray of shape (d,)
-        The point.
-    x, y : ndarray or None
-        Its two parts if the operator is a saddle problem's.
-    residual : float
-        ``|z - prox(z - eta F(z), eta)| / eta``, recomputed; ``|F(z)|`` without constraints.
-    residual_eta : float
-        The eta of it: 1 / L.
-    displacement : ndarray of shape (d,) or None
-        The direction of the step that the residual measures, of length 1. Where there is no solution the residual stays
-        above 0, and this tends to the direction in which the iterates leave. None after success, or where it is 0.
-    gap : float
-        A bound of the duality gap, ``<F(z), z> - min <F(z), z'>`` over the set; inf if the set is unbounded.
-    lipschitz : float
-        L, the operator's own Lipschitz constant or an estimate.
-    step : float
-        The step in use at the end; 0 if there is none.
-    n_full, n_component : int
-        Evaluations of F, and of its components: a full one counts n, a difference at one index 2. Those of estimates
-        and certificates are counted too.
-    epochs : float
-        ``n_component / n``.
-    n_restarts : int
-        Restarts, or changes of the anchor.
-    method : str
-        What ``"auto"`` chose.
-    """
-
-    z: object
-    x: object
-    y: object
-    residual: float
-    residual_eta: float
-    displacement: object
-    gap: float
-    lipschitz: float
-    step: float
-    n_full: int
-    n_component: int
-    epochs: float
-    n_restarts: int
-    method: str
 
 
 @dataclass(slots=True, eq=False)

@@ -91,7 +91,7 @@ def _rows(checks):
     checks.settle()
     rows, columns = xp.nonzero(A)
     count = xp.searchsorted(rows, xp.arange(A.shape[0] + 1, dtype=rows.dtype, device=_array.device(A)))
-    return Rows(A[rows, columns], columns, count, A.shape)
+    return Rows(A[rows, columns], *(xp.astype(index, xp.int32) for index in (columns, count)), A.shape)
 
 
 def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):

@@ -8,6 +8,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt._kernels.cuda._launch import empty, launch, module, zeros
+from numopt._kernels.portable._pcg_scalars import Scalars
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 _THREADS = 128
@@ -68,38 +69,25 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
     Returns (steps, last square); alpha is NaN if the curvature was not positive.
     """
     compiled, levels, parts = _opened(s, 5)
-    alpha, beta, energy = carry.tolist()
-    d, c, n = s.diagonal, (2 - omega) / omega, x.shape[0]
+    now, d, n = Scalars(omega, carry, squares, coefficients), s.diagonal, x.shape[0]
     blocks = -(-n // _THREADS)
-    for k in range(budget):
-        launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, alpha, beta, c, 0, n)
+    for _ in range(budget):
+        launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, now.alpha, now.beta, now.c, 0, n)
         for first, after, part in reversed(levels):
             launch(compiled, "pcg_backward", part.shape[0] // 5, _THREADS, *s.upper, p, t, omega, first, after)
         for first, after, part in levels:
-            rest = d, g, p, t, y, omega, c, first, after, part
+            rest = d, g, p, t, y, omega, now.c, first, after, part
             launch(compiled, "pcg_forward", part.shape[0] // 5, _THREADS, *s.lower, *rest)
-        square, curvature, *rest = _added(compiled, parts, 5)
-        mixed, size, rho = (c * v for v in rest)
-        squares[k] = square
-        if not square > target:
-            carry[:] = 0.0, 0.0, energy
-            return k, square
-        alpha = rho / curvature if curvature > 0 else float("nan")
-        following = max(0.0, rho - 2 * alpha * mixed + alpha * alpha * size)
-        beta, energy = following / rho, energy + alpha * rho
-        coefficients[k, 0], coefficients[k, 1] = alpha, beta
-        if not alpha > 0:
+        if not now.going_on(target, *_added(compiled, parts, 5)):
             break
-        if square * beta <= target or k == budget - 1:  # beta estimates how much the residual falls
-            launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, alpha, beta, c, 1, n)
-            norms, alpha = empty((blocks,), np.float64), 0.0
+        if now.near(target, budget):
+            launch(compiled, "pcg_update", blocks, _THREADS, x, g, p, t, y, now.alpha, now.beta, now.c, 1, n)
+            norms = empty((blocks,), np.float64)
             launch(compiled, "pcg_norm", blocks, _THREADS, *s.lower, d, g, omega, n, norms)
-            square = _added(compiled, norms, 1)[0]
-            if square <= target:
+            now.formed(_added(compiled, norms, 1)[0])
+            if now.square <= target:
                 break
-    squares[k + 1] = square
-    carry[:] = alpha, beta, energy
-    return k + 1, square
+    return now.closed()
 
 
 def _added(compiled, parts, width):

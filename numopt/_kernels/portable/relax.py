@@ -8,6 +8,7 @@ diagonal entry: A = D (I + L + U), right-hand sides are D^{-1} b. Rows of a leve
 from itertools import pairwise
 
 from numopt._array import device, host, namespace
+from numopt._kernels.portable._pcg_scalars import Scalars
 from numopt._kernels.portable._runs import adder, once
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
@@ -150,42 +151,29 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
     Returns (steps, last square); alpha is NaN if the curvature was not positive.
     """
     xp = namespace(x)
-    alpha, beta, energy = carry.tolist()
-    d, c, groups = s.diagonal, (2 - omega) / omega, _levels(s)
-    for k in range(budget):
-        x[...], g[...] = x + alpha * t, g - alpha * (t + y)
-        p[...] = c * g + beta * p
+    now, d, groups = Scalars(omega, carry, squares, coefficients), s.diagonal, _levels(s)
+    for _ in range(budget):
+        x[...], g[...] = x + now.alpha * t, g - now.alpha * (t + y)
+        p[...] = now.c * g + now.beta * p
         for level in reversed(groups):
             i = level.rows
             t[i] = omega * (p[i] - level.upper(t))
         total = xp.zeros_like(x[0])
         for level in groups:
             i = level.rows
-            y[i] = omega * (p[i] - c * t[i] - level.lower(y))
+            y[i] = omega * (p[i] - now.c * t[i] - level.lower(y))
             r = d[i] * (g[i] / omega + level.lower(g))
             total = total + xp.sum(r * r)
         q = t + y
         sums = [xp.sum(d * u * v) for u, v in ((q, p), (q, g), (q, q), (g, g))]
-        square, curvature, *rest = host(total, *sums)
-        mixed, size, rho = (c * v for v in rest)
-        squares[k] = square
-        if not square > target:
-            carry[:] = 0.0, 0.0, energy
-            return k, square
-        alpha = rho / curvature if curvature > 0 else float("nan")
-        following = max(0.0, rho - 2 * alpha * mixed + alpha * alpha * size)
-        beta, energy = following / rho, energy + alpha * rho
-        coefficients[k, 0], coefficients[k, 1] = alpha, beta
-        if not alpha > 0:
+        if not now.going_on(target, *host(total, *sums)):
             break
-        if square * beta <= target or k == budget - 1:  # beta estimates how much the residual falls
-            x[...], g[...], alpha = x + alpha * t, g - alpha * (t + y), 0.0
-            square = _norm_of_residual(s, groups, g, omega)
-            if square <= target:
+        if now.near(target, budget):
+            x[...], g[...] = x + now.alpha * t, g - now.alpha * (t + y)
+            now.formed(_norm_of_residual(s, groups, g, omega))
+            if now.square <= target:
                 break
-    squares[k + 1] = square
-    carry[:] = alpha, beta, energy
-    return k + 1, square
+    return now.closed()
 
 
 def quotients(d, b, x, x0):

@@ -1,0 +1,86 @@
+"""One solve with parameters of the tuner's choice: by theory where it applies, else as asked and told."""
+
+import math
+
+from numopt.exceptions import InvalidInputError
+from numopt.relax._ask_tell import AskTell
+from numopt.relax._audition import Auditions
+from numopt.relax._backstop import Runner
+from numopt.relax._plan import is_plain_csr, plan_of
+from numopt.relax._problem import matrix
+from numopt.relax._sor import sor
+from numopt.relax._space import Range
+from numopt.relax._ssor_pcg import ssor_pcg
+from numopt.relax._young import Young
+
+
+class Solving(AskTell):
+    """Solves problems and learns from what that costs; the arguments are those of `Tuner`."""
+
+    def __init__(self, solve, space, policy, cost, context, backstop, n_arms, forget, rng):
+        self._runner = Runner(solve, cost, backstop)
+        # The paper's loss is one less than the iterations.
+        super().__init__(space, policy, context, rng, n_arms, forget, 1.0 if cost == "nit" else 0.0)
+        self._theory, self._auditions = self._young(solve), self._auditioned()
+        self._plans, self._plan = solve in (sor, ssor_pcg), None
+
+    def _young(self, solve):
+        omega, *others = self._space.parameters
+        if solve in (sor, ssor_pcg) and not others and omega.name == "omega" and isinstance(omega, Range):
+            return Young(solve.__name__, omega.low, omega.high) if self.policy in ("auto", "young") else None
+        if self.policy == "young":
+            raise InvalidInputError(
+                "policy is 'young': sor or ssor_pcg with a range for omega alone is expected; choose another policy"
+            )
+        return None
+
+    def _auditioned(self):
+        """Return the auditions of a choice, None for other spaces."""
+        only, *others = self._space.parameters
+        if others or self._arms is not None or isinstance(only, Range):
+            return None
+        return Auditions(only, self._runner)
+
+    def _solve(self, args, context, keywords):
+        """Return (result, cost, parameters first tried)."""
+        if self._plans and "plan" not in keywords:
+            keywords = keywords | {"plan": self._plan_for(args[0])}
+        if self._theory and is_plain_csr(args[0]):
+            return self._solve_by_theory(args, keywords)
+        if self._auditions and (news := self._auditions.news(args, keywords)):
+            self._learner.hear(news, self._checked(context))
+        params, token = self.ask(context)
+        at = self._open[token][2]
+        try:
+            expected = self._expected(at) if self._runner.resumes else math.inf
+            done = self._runner.run(args, keywords, params, expected, lambda: self._safe(at))
+        except Exception:
+            self.tell(token, self._largest, censored=True)
+            raise
+        if done.nit == 0:  # solved before it began: nothing to learn
+            del self._open[token]
+        else:
+            self.tell(token, done.first, censored=done.first != done.cost)
+        return done.result, done.cost, params
+
+    def _solve_by_theory(self, args, keywords):
+        omega, spent, member = self._theory.propose(args[0], keywords["plan"], self._rng)
+        expected = math.inf if omega == "auto" else self._theory.expected(member)
+        params = {"omega": omega}
+        done = self._runner.run(args, keywords, params, expected, lambda: {"omega": "auto"})
+        cost = done.cost
+        if done.nit:
+            cost *= 1 + spent / done.nit  # a product costs what a sweep does
+            self._theory.learn(member, done.result, done.cost)
+        return done.result, cost, params
+
+    def _safe(self, context):
+        """Return what to go on with when a run takes too long."""
+        adapts = self._plans and any(p.name == "omega" for p in self._space.parameters)
+        return self._incumbent(context) | ({"omega": "auto"} if adapts else {})
+
+    def _plan_for(self, A):
+        A = A if is_plain_csr(A) else matrix(A)
+        if self._plan is None or not self._plan.fits(A):
+            self._plan = plan_of(A)
+        return self._plan
