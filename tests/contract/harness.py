@@ -4,16 +4,20 @@ import inspect
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from numopt import _array, _kernels
 from numopt._solver import REGISTRY
 
 
 class Call:
-    """The call of one case on one backend; arguments by name, so that tests can change them."""
+    """The call of one case on one backend; arguments by name, so that tests can change them.
 
-    def __init__(self, case, backend, dtype):
-        self.case, self.backend, self.dtype = case, backend, dtype
+    `runs` keeps what tests share: the clean run of the case, by backend and dtype.
+    """
+
+    def __init__(self, case, backend, dtype, runs=None):
+        self.case, self.backend, self.dtype, self.runs = case, backend, dtype, {} if runs is None else runs
         self.declared = REGISTRY[case.name]
         self.signature = inspect.signature(self.declared.function)
         args, kwargs = case.make(np.random.default_rng(0), dtype)
@@ -35,6 +39,23 @@ class Call:
     def __call__(self, **changes):
         changes = {name: self.convert(value) for name, value in changes.items()}
         return self.declared.function(**self.arguments | changes)
+
+    @property
+    def clean(self):
+        """The case as it stands, run once: its result, the arguments it wrote to, how many kernel calls it made."""
+        key = self.backend.name, self.dtype
+        if key not in self.runs:
+            self.runs[key] = self._run()
+        return self.runs[key]
+
+    def _run(self):
+        given = {name: x for name, x in self.arguments.items() if _array.is_array(x)}
+        before = {name: np.array(self.backend.to_numpy(x)).tobytes() for name, x in given.items()}
+        with pytest.MonkeyPatch.context() as patch:
+            poison = Poison(patch)
+            result = self()
+        written = [name for name, x in given.items() if self.backend.to_numpy(x).tobytes() != before[name]]
+        return SimpleNamespace(result=result, written=written, kernel_calls=poison.calls)
 
     def recompute(self, result):
         """Return the certificate, recomputed in plain NumPy at the returned point."""
@@ -70,11 +91,6 @@ class Poison:
         self.at, self.calls = at, 0
         table = _kernels._table
         monkeypatch.setattr(_kernels, "_table", lambda *key: self.wrap(table(*key)))
-
-    def calls_of(self, call):
-        """Return how many kernel calls a clean run makes."""
-        call()
-        return self.calls
 
     def wrap(self, table):
         return SimpleNamespace(**{name: self.poisoned(kernel) for name, kernel in vars(table).items()})

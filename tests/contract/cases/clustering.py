@@ -40,7 +40,7 @@ def _sdp_gap(result, p):
 
 
 def _groups(rng, dtype, method):
-    X, _ = heterogeneous_clusters("line", rng, n=24, p=2, k=2, sep=8.0)
+    X, _ = heterogeneous_clusters("line", rng, n=12, p=2, k=2, sep=8.0)
     return (X.astype(dtype), 2), {"method": method, "n_starts": 2, "tol": 1e-6, "rng": 3}
 
 
@@ -110,7 +110,7 @@ CASES = [
             partial(_groups, method=method),
             _change,
             "change",
-            bad=[("too many clusters", spoil("n_clusters", 13), InvalidInputError, "n_clusters is 13 for X with 24")],
+            bad=[("too many clusters", spoil("n_clusters", 7), InvalidInputError, "n_clusters is 7 for X with 12")],
             label=method,
         )
         for method in ("auto", "ila-sdp")
