@@ -40,7 +40,12 @@ $(VENV)/%.stamp: setup.cfg pyproject.toml
 demo: $(VENV)/demo.stamp
 	$(RUN) -m numopt demo $(ARGS)
 
-test: $(VENV)/test.stamp
+# Compiled once and two families at a time, not once by each worker of the tests.
+$(VENV)/kernels: $(VENV)/test.stamp $(wildcard numopt/_kernels/cpu/*.py)
+	$(ONE_THREAD) $(RUN) -m numopt warmup
+	touch $@
+
+test: $(VENV)/kernels
 	$(ONE_THREAD) $(RUN) -m pytest -n auto --maxprocesses 8 $(ARGS)
 
 # Compiled lines cannot be traced: numba is told to run them as Python.

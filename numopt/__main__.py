@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import importlib.metadata
+import os
 import platform
 import sys
+from functools import partial
 from time import perf_counter
 
 import numopt
@@ -28,11 +30,22 @@ def main(arguments=None):
         _write(_info())
     elif chosen.command == "warmup":
         began = perf_counter()
-        numopt.warmup(chosen.dtype)
+        _warm(chosen.dtype)
         _write(f"kernels are compiled ({perf_counter() - began:.1f} s)")
     else:
         return importlib.import_module("numopt._demo").main(chosen.family) or 0
     return 0
+
+
+def _warm(dtype):
+    """Compile one family beside another, each in one process: two would write to one cache file."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from numopt._kernels import compiled_families
+
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        list(pool.map(partial(numopt.warmup, dtype), compiled_families()))
 
 
 def _demos():

@@ -75,18 +75,20 @@ def warmup(dtype=None, family=None):
     """
     known = "float32", "float64"
     dtypes = known if dtype is None else (one_of("dtype", dtype, known),)
-    cpu = importlib.import_module("numopt._kernels.cpu")
-    files = [info.name for info in pkgutil.iter_modules(cpu.__path__)]
-    if family is not None:
-        one_of("family", family, tuple(name for name in files if name[0] != "_"))
-        files = [family]
-    for name in files:
+    families = compiled_families()
+    for name in families if family is None else (one_of("family", family, families),):
         try:
-            module = importlib.import_module(f"{cpu.__name__}.{name}")
+            module = importlib.import_module(f"numopt._kernels.cpu.{name}")
         except ImportError as error:
             raise BackendError(f"Numba cannot be imported ({error}): there is nothing to compile") from error
         for each in dtypes if hasattr(module, "warmup") else ():
             module.warmup(each)
+
+
+def compiled_families():
+    """Return the names that `warmup` takes for `family`."""
+    cpu = importlib.import_module("numopt._kernels.cpu")
+    return tuple(info.name for info in pkgutil.iter_modules(cpu.__path__) if info.name[0] != "_")
 
 
 @lru_cache

@@ -1,12 +1,16 @@
 """The command line."""
 
+import concurrent.futures
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
 
 import numopt
+from numopt import _kernels
 from numopt.__main__ import main
+from numopt.exceptions import InvalidInputError
 
 
 def test_info(capsys):
@@ -42,9 +46,18 @@ def test_info_describes_any_cupy(monkeypatch, capsys, cupy, shown):
 
 def test_warmup(monkeypatch, capsys):
     seen = []
-    monkeypatch.setattr(numopt, "warmup", seen.append)
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", lambda *args: ThreadPoolExecutor(1))
+    monkeypatch.setattr(numopt, "warmup", lambda *args: seen.append(args))
     assert main(["warmup", "--dtype", "float32"]) == 0 and main(["warmup"]) == 0
-    assert seen == ["float32", None] and "compiled" in capsys.readouterr().out
+    families = _kernels.compiled_families()
+    assert seen == [(dtype, family) for dtype in ("float32", None) for family in families] and "ot" in families
+    assert "compiled" in capsys.readouterr().out
+
+
+def test_a_failed_warmup_is_told(monkeypatch):
+    monkeypatch.setattr(_kernels, "compiled_families", lambda: ("doll",))
+    with pytest.raises(InvalidInputError, match="family is 'doll'"):  # out of a real process
+        main(["warmup"])
 
 
 def test_demo_is_handed_on(monkeypatch):
