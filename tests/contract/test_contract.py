@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numopt
-from numopt import Status, _array
+from numopt import Status
 from numopt._solver import REGISTRY
 from numopt.exceptions import (
     ConvergenceWarning,
