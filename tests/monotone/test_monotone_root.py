@@ -238,7 +238,8 @@ def test_every_method_sees_that_an_operator_is_not_monotone(method):
 def test_true_claims_are_not_doubted(method):
     squares = LeastSquaresGradient(np.random.default_rng(0).random((50, 4)), np.ones(50))
     for op in (logistic(), logistic(ridge=0.0), squares):
-        monotone_root(op, method=method, tol=1e-12, rng=0, max_iter=300, on_failure="ignore")  # warnings are errors
+        result = monotone_root(op, method=method, tol=1e-12, rng=0, max_iter=300, on_failure="ignore")
+        assert result.status in (Status.CONVERGED, Status.MAX_ITER)  # and a warning would be an error
 
 
 class Alike:

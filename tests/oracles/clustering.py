@@ -24,16 +24,19 @@ def partitions(n, k):
     return np.array(found)
 
 
+@cache
+def members(n, k):
+    """For each cluster, which points each of the partitions puts there: 0.0 and 1.0, one partition a row."""
+    return [(partitions(n, k) == a).astype(float) for a in range(k)]
+
+
 def optimum(X, k):
-    """The least K-means sum of squares over all partitions into at most k clusters."""
+    """The least K-means sum of squares over all partitions into k clusters, or as many as there are points."""
     X = X - X.mean(axis=0)
-    all_labels = partitions(len(X), min(k, len(X)))
-    total = (X**2).sum()
     gain = 0.0
-    for a in range(k):
-        H = (all_labels == a).astype(float)
-        gain = gain + ((H @ X) ** 2).sum(axis=1) / np.maximum(H.sum(axis=1), 1)
-    return total - gain.max()
+    for H in members(len(X), min(k, len(X))):
+        gain = gain + ((H @ X) ** 2).sum(axis=1) / H.sum(axis=1)
+    return (X**2).sum() - gain.max()
 
 
 def sse(X, labels):
