@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 from numopt._array import is_cupy, is_numpy
 from numopt._check import one_of
+from numopt._kernels._settled import Settled
 from numopt._threads import set_numba_threads, thread_count
 from numopt.exceptions import BackendError, PerformanceWarning, warn
 
@@ -22,8 +23,12 @@ _forced = ContextVar("room", default=None)
 
 def kernels(family, xp):
     """Return the kernels of `family` for arrays of the namespace `xp`, as attributes; cached."""
-    forced = _forced.get()
-    return _table(family, _room(xp) if forced is None or (forced == "cuda" and not is_cupy(xp)) else forced)
+    return _table(family, _chosen(xp))
+
+
+def settled(family, xp, dtype):
+    """Return the same for C-contiguous arrays of one dtype: `Settled` kernels; cached."""
+    return _one_kind(family, _chosen(xp), dtype)
 
 
 @contextmanager
@@ -91,6 +96,12 @@ def compiled_families():
     return tuple(info.name for info in pkgutil.iter_modules(cpu.__path__) if info.name[0] != "_")
 
 
+def _chosen(xp):
+    """Return the room of a namespace, or the one that is forced."""
+    forced = _forced.get()
+    return _room(xp) if forced is None or (forced == "cuda" and not is_cupy(xp)) else forced
+
+
 @lru_cache
 def _room(xp):
     return "cpu" if is_numpy(xp) else "portable"
@@ -115,6 +126,11 @@ def _table(family, room):
     if unknown := set(fast) - set(table):
         raise BackendError(f"{name} defines {sorted(unknown)}, which the portable room lacks: add them there")
     return SimpleNamespace(**table | fast)
+
+
+@lru_cache
+def _one_kind(family, room, dtype):
+    return Settled(_table(family, room))
 
 
 def _functions(module):

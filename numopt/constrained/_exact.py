@@ -13,7 +13,7 @@ from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
 from numopt.constrained._point import State
-from numopt.constrained._regular import finite, unbounded
+from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
 from numopt.exceptions import NumoptError
 
 _NU, _BETA = 1.5, 1e-4
@@ -26,14 +26,15 @@ class LineSearchFailed(NumoptError):
 
 def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
-    eta1, eta2, units = 1.0, 0.1, 0
-    eps, state = float(p.xp.finfo(p.space.dtype).eps), p.measure(start)
+    eta1, eta2, units, lowest = 1.0, 0.1, 0, UNBOUNDED * p.sf
+    eps, state, shown = float(p.xp.finfo(p.space.dtype).eps), p.measure(start), Iterate(None)
     kkt.look = lambda: p.caller_view(state)
     while True:
-        begun, point, K = state, state.point, math.sqrt(state.gg + state.cc)
+        begun, point = state, state.point
         B = H = p.hessian(point, state.lam)
         step, tau, delta = kkt.newton(H, point.J, state.gL, point.c), 0.0, 0.0
         if step is None:
+            K = math.sqrt(state.gg + state.cc)
             if rank_suspect(p, point.J):
                 shorter = shortest_multipliers(p, point, state.gL, K)
                 if shorter is not None:
@@ -48,7 +49,7 @@ def exact_newton(p, kkt, regular, start):
             step = kkt.direction(state.gL, point.c)
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
         dx, dlam, gd, cd, size = step
-        if not size < math.inf:
+        if not size < INFINITE:
             finite(size, "the size of the step")
 
         # The slope of M along (dx, dlam) is base + eta2 by2 + eta1 by1, since
@@ -62,7 +63,7 @@ def exact_newton(p, kkt, regular, start):
             rx, rc = _array.host(gL @ residual[0], c @ residual[1])
             by2, by1 = by2 + rx, by1 + rc
         while True:
-            wanted = -0.5 * min(eta2, 1.0 / bent if bent else eta2) * K * K
+            wanted = -0.5 * (min(eta2, 1.0 / bent) if bent else eta2) * (gg + cc)
             slope = base + eta2 * by2 + eta1 * by1
             if slope <= wanted:
                 break
@@ -70,10 +71,13 @@ def exact_newton(p, kkt, regular, start):
             if eta1 > 1e8 or eta2 < 1e-8:
                 raise LineSearchFailed(begun)
 
-        here, alpha = finite(state.merit(eta1, eta2), "the merit function"), 1.0
-        slack = 10 * eps * max(1.0, abs(here))
+        here, alpha = state.merit(eta1, eta2), 1.0
+        if not -INFINITE < here < INFINITE:
+            finite(here, "the merit function")
+        slack = 10 * eps * (here if here > 1.0 else -here if here < -1.0 else 1.0)
         new = p.trial(point.x + dx, lam + dlam)
-        while not (value := merit(p, new, eta1, eta2)) <= here + alpha * _BETA * slope + slack:
+        while not -INFINITE < new.merit(eta1, eta2) <= here + alpha * _BETA * slope + slack:
+            value = merit(p, new, eta1, eta2)
             if alpha == 1.0 and new.point.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
                 sx, slam, *_, size = kkt.direction(gL, c + new.point.c)
@@ -93,9 +97,11 @@ def exact_newton(p, kkt, regular, start):
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
         state, step, dx, dlam = new, None, None, None  # the memory of this step serves the next one's solve
-        yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2})
-        if end := unbounded(p, new.point):
-            return end
+        shown.state, shown.measure = state, state.error
+        shown.info = {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2}
+        yield shown
+        if state.point.f < lowest:
+            return unbounded(p, state.point)
 
 
 def merit(p, state, eta1, eta2):

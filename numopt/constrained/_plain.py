@@ -5,13 +5,14 @@ caller leave cold caches behind: they are called one right after the other, with
 not of the expected kind goes the general way.
 """
 
-from math import isfinite
 from time import perf_counter
 
 from numpy import empty, ndarray
 
+from numopt._kernels import settled
 from numopt.constrained._operator import as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._point import Point, State
+from numopt.constrained._regular import INFINITE
 
 
 class Plain:
@@ -19,7 +20,8 @@ class Plain:
 
     def __init__(self, p):
         objective, block = p.objective, p.blocks[0]
-        self.xp, self.space, self.native, self.k = p.xp, p.space, p.space.native, p.k
+        self.xp, self.space, self.native = p.xp, p.space, p.space.native
+        self.k = p.k = settled("constrained", p.xp, self.native)  # all arrays are copies, C-contiguous
         self.f, self.g, self.Hf = objective.value, objective.gradient, objective.hessian
         self.c, self.J, self.Hc = block.value, block.jacobian, block.hessian
         self.sf, self.sc, self.row_scales = p.sf, p.sc, p.row_scales
@@ -37,38 +39,26 @@ class Plain:
         return None if mixed or p.objective.hess is None or p.blocks[0].hess is None else cls(p)
 
     def point(self, x):
-        space, native, counts, of_f, of_c = self.space, self.native, self.space.counts, self.f, self.c
-        ask_f, ask_c, y, z = of_f.call, of_c.call, x.copy(), x.copy()
-        counts[of_f.kind] += 1
-        counts[of_c.kind] += 1
-        before, began = space.seconds, perf_counter()
-        f = ask_f(y)
-        c = ask_c(z)
-        space.seconds = before + perf_counter() - began
-        f = f if type(f) is float else of_f.read(f, x)
-        c = c.copy() if type(c) is ndarray and c.dtype is native and c.shape == self.rows else of_c.read(c, x)
+        f, c = self._ask(self.f, self.c, x)
+        f = f if type(f) is float else self.f.read(f, x)
+        c = self._read(self.c, c, self.rows, x)
         if self.target is not None:
             c -= self.target
         if self.sc is not None:
             c *= self.sc
         f *= self.sf
-        return Point(x, f, c, isfinite(f) and isfinite(c.dot(c)))
+        return Point(x, f, c, -INFINITE < f < INFINITE and c.dot(c) < INFINITE)
 
     def derive(self, point):
-        if point.g is not None:
-            return point
-        x, space, native, counts, of_g, of_J = point.x, self.space, self.native, self.space.counts, self.g, self.J
-        ask_g, ask_J, y, z = of_g.call, of_J.call, x.copy(), x.copy()
-        counts[of_g.kind] += 1
-        counts[of_J.kind] += 1
-        before, began = space.seconds, perf_counter()
-        g = ask_g(y)
-        J = ask_J(z)
-        space.seconds = before + perf_counter() - began
-        g = g.copy() if type(g) is ndarray and g.dtype is native and g.shape == self.vector else of_g.read(g, x)
-        J = J.copy() if type(J) is ndarray and J.dtype is native and J.shape == self.matrix else self._read(of_J, J, x)
-        point.g = g if self.sf == 1.0 else g * self.sf
-        point.J = J if self.sc is None else rows_scaled(J, self.sc)
+        if point.g is None:
+            x, sc = point.x, self.sc
+            g, J = self._ask(self.g, self.J, x)
+            g = self._read(self.g, g, self.vector, x)
+            J = self._read(self.J, J, self.matrix, x)
+            if type(J) is not ndarray:
+                J = stack(self.xp, self.space, [J], x.shape[0])
+            point.g = g if self.sf == 1.0 else g * self.sf
+            point.J = J if sc is None else rows_scaled(J, sc)
         return point
 
     def trial(self, x, lam):
@@ -86,33 +76,38 @@ class Plain:
         return state
 
     def hessian(self, point, lam):
-        x, H, space, native, counts = point.x, point.Hf, self.space, self.native, self.space.counts
-        of_f, of_c, asked = self.Hf, self.Hc, H is None
+        x, H, of_f, of_c = point.x, point.Hf, self.Hf, self.Hc
         v = lam.copy() if self.sc is None else lam * self.sc
-        ask_f, ask_c, y, z = of_f.call, of_c.call, x.copy(), x.copy()
-        counts[of_f.kind] += asked
-        counts[of_c.kind] += 1
-        before, began = space.seconds, perf_counter()
-        if asked:
-            H = ask_f(y)
-        part = ask_c(z, v)
-        space.seconds = before + perf_counter() - began
-        if asked:
-            if type(H) is ndarray and H.dtype is native and H.shape == self.f_square:
+        if H is None:
+            H, part = self._ask(of_f, of_c, x, v)
+            if type(H) is ndarray and H.dtype is self.native and H.shape == self.f_square:
                 H = H.copy()
             else:
                 self.f_square, H = self._first(of_f, H, x)
             point.Hf = H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
-        if not (type(part) is ndarray and part.dtype is native and part.shape == self.c_square):
+        else:
+            (part,) = self.space.ask((of_c,), x, ((v,),))
+        if not (type(part) is ndarray and part.dtype is self.native and part.shape == self.c_square):
             self.c_square, part = self._first(of_c, part, x)
-        return H + part if type(H) is type(part) is ndarray else plus(self.xp, space, H, part)
+        return H + part if type(H) is type(part) is ndarray else plus(self.xp, self.space, H, part)
 
-    def _read(self, asked, answer, x):
-        """Return a matrix, read in general: dense, CSR or an `Operator`."""
-        A = asked.read(answer, x)
-        if type(A) is ndarray:
-            return A
-        return stack(self.xp, self.space, [A], x.shape[0])
+    def _ask(self, first, second, x, *more):
+        """Return the answers of two functions at x, counted and timed; the second gets `more`."""
+        space, y, z, ask, ask_next = self.space, x.copy(), x.copy(), first.call, second.call
+        counts = space.counts
+        counts[first.kind] += 1
+        counts[second.kind] += 1
+        before, began = space.seconds, perf_counter()
+        answer = ask(y)
+        following = ask_next(z, *more)
+        space.seconds = before + perf_counter() - began
+        return answer, following
+
+    def _read(self, asked, answer, shape, x):
+        """Return a copy of an answer; what is not as expected is read in general."""
+        if type(answer) is ndarray and answer.dtype is self.native and answer.shape == shape:
+            return answer.copy()
+        return asked.read(answer, x)
 
     def _first(self, asked, answer, x):
         """Return (`square` or None, a Hessian): whether later ones like this one need no look for symmetry."""

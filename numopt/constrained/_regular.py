@@ -8,8 +8,8 @@ from numopt._status import Status
 from numopt.exceptions import NumoptError
 
 _FIRST, _LARGEST = 1e-4, 1e10
-_UNBOUNDED = -1e20
-_INFINITE = float("inf")
+UNBOUNDED = -1e20
+INFINITE = float("inf")
 
 
 class Breakdown(NumoptError):
@@ -18,14 +18,14 @@ class Breakdown(NumoptError):
 
 def finite(value, what):
     """Return a number of the host, or end the method where it is NaN or infinite."""
-    if not -_INFINITE < value < _INFINITE:
+    if not -INFINITE < value < INFINITE:
         raise Breakdown(Status.NONFINITE, f"{what} is {value}")
     return value
 
 
 def unbounded(p, point):
     """Return how a run ends whose objective has fallen below -1e20, None before that."""
-    return (Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}") if point.f < _UNBOUNDED * p.sf else None
+    return (Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}") if point.f < UNBOUNDED * p.sf else None
 
 
 class Regulariser:

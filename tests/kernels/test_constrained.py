@@ -174,7 +174,7 @@ def test_newton_step_is_factor_and_direction(k, n, dtype):
     rng = np.random.default_rng(n)
     H, J, g, c = (rng.standard_normal(s).astype(dtype) for s in ((n, n), (2, n), (n,), (2,)))
     H = H + H.T
-    (factor, *counts), (dx, dlam, *sums) = k.kkt_newton(H, J, 0.5, 0.0, g, c)
+    factor, *counts, (dx, dlam, *sums) = k.kkt_newton(H, J, 0.5, 0.0, g, c)
     assert counts == list(k.kkt_factor(H, J, 0.5, 0.0)[1:])
     step = np.linalg.solve(naive.kkt_matrix(H, J, np.full(n, 0.5), np.zeros(2)).astype(float), -np.append(g, c))
     _close(np.concatenate([dx, dlam]), step, dtype)
@@ -198,7 +198,7 @@ def test_factors_take_spare_memory_that_fits(k):
     spare = None
     for n in (5, 5, 3, 60, 4):
         H, J = np.diag(1 + rng.random(n)), rng.standard_normal((2, n))
-        (spare, *counts), (dx, dlam, *_) = k.kkt_newton(H, J, 0.0, 0.0, np.ones(n), np.ones(2), spare)
+        spare, *counts, (dx, dlam, *_) = k.kkt_newton(H, J, 0.0, 0.0, np.ones(n), np.ones(2), spare)
         _close(np.concatenate([H @ dx + J.T @ dlam, J @ dx]), -np.ones(n + 2), "float64")
         assert counts == [2, 0]
 

@@ -5,12 +5,14 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
+from numopt._kernels._settled import Settled
 from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
 from numopt._kernels.cpu._jit import jit
 
 _NONE = {dtype: np.empty(0, dtype) for dtype in "fd"}
+_SETTLED = {dtype: Settled(_dense) for dtype in "fd"}  # for steps, whose arrays are the method's own
 
 
 def kkt_matrix(H, J, sigma, d):
@@ -22,64 +24,68 @@ def kkt_matrix(H, J, sigma, d):
 
 def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
-    N = sum(J.shape)
-    if N <= _dense.SMALL:
-        factor, none = _places(N, H.dtype, spare), _NONE[H.dtype.char]
+    m, n = J.shape
+    if m + n <= _dense.SMALL:
+        factor, none = _places(n, m, H.dtype, spare), _NONE[H.dtype.char]
+        H, J = np.ascontiguousarray(H), np.ascontiguousarray(J)
         negative, zero, *_ = _small(factor, H, J, sigma, d, none, none)
     else:
-        A, scale = kkt_matrix(H, J, sigma, d), np.empty(N, H.dtype)
+        A, scale = kkt_matrix(H, J, sigma, d), np.empty(m + n, H.dtype)
         _dense.equilibrate(A, scale)
         if scale[0] != scale[0]:
-            return None, 0, N
+            return None, 0, m + n
         sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
-        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * N)
-        factor = lower.T, pivots, scale, None
+        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * (m + n))
+        factor = (lower.T, pivots, scale), None, None, None, None
         negative, zero = _dense.inertia(lower.T, pivots)
-    return (factor, negative, zero) if zero >= 0 else (None, 0, N)
+    return (factor, negative, zero) if zero >= 0 else (None, 0, m + n)
 
 
 def kkt_solve(factor, rx, rc):
     """Return the solution for the right-hand side (rx, rc), in the same two parts."""
-    (A, pivots, scale, _), step = factor, np.empty(rx.size + rc.size, rx.dtype)
-    _dense.solve(A, pivots, scale, rx, rc, 1.0, step)
+    step = np.empty(rx.size + rc.size, rx.dtype)
+    _dense.solve(*factor[0], rx, rc, 1.0, step)
     return step[: rx.size], step[rx.size :]
 
 
 def kkt_direction(factor, g, c):
     """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
-    (A, pivots, scale, _), step = factor, np.empty(g.size + c.size, g.dtype)
-    sums = _dense.direction(A, pivots, scale, g, c, step)
+    step = np.empty(g.size + c.size, g.dtype)
+    sums = _SETTLED[g.dtype.char].direction(*factor[0], g, c, step)
     return step[: g.size], step[g.size :], *sums
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
-    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor."""
-    N = J.shape[0] + J.shape[1]
-    if N > _dense.SMALL:
-        found = kkt_factor(H, J, sigma, d)
-        return found, found[0] and kkt_direction(found[0], g, c)
-    factor = _places(N, H.dtype, spare)
-    negative, zero, *sums = _small(factor, H, J, sigma, d, g, c)
-    step, n = factor[3][-1], g.size
-    return ((factor, negative, zero) if zero >= 0 else (None, 0, N)), (step[:n], step[n:], *sums)
+    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction), the last None or not."""
+    n, m = g.size, c.size
+    if n + m > _dense.SMALL:
+        factor, negative, zero = kkt_factor(H, J, sigma, d)
+        return factor, negative, zero, factor and kkt_direction(factor, g, c)
+    factor = _places(n, m, H.dtype, spare)
+    negative, zero, gd, cd, size = _small(factor, H, J, sigma, d, g, c)
+    if zero < 0:
+        return None, 0, n + m, None
+    return factor, negative, zero, (factor[1], factor[2], gd, cd, size)
 
 
 def _small(factor, H, J, sigma, d, g, c):
     """Factor, and find the direction if there is a `g`: one compiled function, for more would be colder."""
-    _, pivots, _, work = factor
+    work, pivots, newton = factor[3]
     if type(sigma) is type(d) is float:
-        return _dense.plain_newton(
-            work, pivots, np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, g, c
-        )
+        return newton(work, pivots, H, J, sigma, d, g, c)
     return _dense.newton(work, pivots, *_parts(H, J, sigma, d), g, c)
 
 
-def _places(N, dtype, spare):
-    """Return arrays for triangle, pivots and scale, and what holds them and a step: the spare ones if they fit."""
-    if spare is not None and spare[2].size == N and spare[2].dtype is dtype:
+def _places(n, m, dtype, spare):
+    """Return a small factor to be filled, the spare one if it fits: (triangle, pivots, scale), a step in two parts,
+    memory and what fills it, and for what it fits."""
+    fits = n, m, dtype
+    if spare is not None and spare[4] == fits:
         return spare
-    work = np.empty((N + 2, N), dtype)
-    return work[:N], np.empty(N, np.int32), work[N], work
+    N = n + m
+    work, pivots = np.empty((N + 2, N), dtype), np.empty(N, np.int32)
+    step, newton = work[N + 1], _SETTLED[dtype.char].plain_newton
+    return (work[:N], pivots, work[N]), step[:n], step[n:], (work, pivots, newton), fits
 
 
 def _parts(H, J, sigma, d):

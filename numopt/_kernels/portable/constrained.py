@@ -56,12 +56,13 @@ def kkt_direction(factor, g, c):
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
-    """Return what `kkt_factor` and `kkt_direction` do, in one call; the latter is of no use without a factor.
+    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction), the last None or not.
 
-    The step may lie in the memory of the factor: it holds until that is spare.
+    All arrays are C-contiguous and, with those of `spare`, of one dtype. The step may lie in the memory of the factor:
+    it holds until that is spare.
     """
-    found = kkt_factor(H, J, sigma, d)
-    return found, found[0] and kkt_direction(found[0], g, c)
+    factor, negative, zero = kkt_factor(H, J, sigma, d)
+    return factor, negative, zero, factor and kkt_direction(factor, g, c)
 
 
 def singular_range(J):
