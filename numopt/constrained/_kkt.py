@@ -13,6 +13,7 @@ from numopt.constrained._sparse import ENOUGH, Sparse
 from numopt.exceptions import InvalidInputError
 
 DIRECT = ("auto", "ldl", "sparse-ldl", "minres", "pcg")
+_BROKEN = "the KKT matrix: a derivative holds NaN or infinity"
 _SMALL, _DENSE, _SHARE = 500, 6000, 0.2  # unknowns always dense; unknowns dense above a share of non-zeros
 
 
@@ -30,19 +31,7 @@ class Dense:
         self.factors, self.negative, self.zero = self.k.kkt_factor(H, J, sigma, d, self.factors)
         self.n_factor += 1
         if self.factors is None:
-            self._broken()
-
-    def newton(self, H, J, g, c, sigma, d):
-        """Do what `KKT.newton` tells of, in one call of a kernel."""
-        found = self.k.kkt_newton(H, J, sigma, d, g, c, self.factors)
-        self.factors, self.negative, self.zero, direction = found
-        self.n_factor += 1
-        if self.zero or self.negative != c.size:
-            return self._broken() if self.factors is None else None
-        return direction
-
-    def _broken(self):
-        raise Breakdown(Status.NONFINITE, "the KKT matrix: a derivative holds NaN or infinity")
+            raise Breakdown(Status.NONFINITE, _BROKEN)
 
     def solve(self, rx, rc):
         """Return (dx, dlam) for the right-hand side (rx, rc)."""
@@ -94,11 +83,15 @@ class KKT:
         """
         inner = self.inner or self._begun(H, J)
         if type(inner) is Dense and type(H) is type(J) is np.ndarray:
-            return inner.newton(H, J, g, c, sigma, d)
+            found = inner.k.kkt_newton(H, J, sigma, d, g, c, inner.factors)
+            inner.factors, inner.negative, inner.zero, direction = found
+            inner.n_factor += 1
+            if direction is None:
+                raise Breakdown(Status.NONFINITE, _BROKEN)
+            return direction if inner.negative == c.size and not inner.zero else None
         self.factor(H, J, sigma, d)
-        if self.inner.zero or self.inner.negative != J.shape[0]:
-            return None
-        return self.direction(g, c)
+        right = self.inner.negative == c.shape[0] and not self.inner.zero
+        return self.direction(g, c) if right else None
 
     def _begun(self, H, J):
         """Choose the solver; return it."""

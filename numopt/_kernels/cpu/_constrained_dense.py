@@ -89,12 +89,12 @@ def direction(A, pivots, scale, g, c, step):
 def newton(work, pivots, H, J, sigma, d, tau, delta, g, c):
     """Do both: factor, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2).
 
-    `work` has the triangle in all rows but two, then the scale, then the step. An empty `g` asks for the factor alone.
+    `work` has the triangle in all rows but two, then the scale, then the step.
     """
     N = work.shape[1]
     A, scale, step = work[:N], work[N], work[N + 1]
     negative, zero = small(A, pivots, scale, H, J, sigma, d, tau, delta)
-    if g.size == 0:
+    if zero < 0:
         return negative, zero, 0.0, 0.0, 0.0
     gd, cd, size = direction(A, pivots, scale, g, c, step)
     return negative, zero, gd, cd, size

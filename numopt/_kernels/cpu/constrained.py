@@ -25,20 +25,17 @@ def kkt_matrix(H, J, sigma, d):
 def kkt_factor(H, J, sigma, d, spare=None):
     """Factor that matrix; return (factor, negative, zero): the counts of its eigenvalues' signs."""
     m, n = J.shape
-    if m + n <= _dense.SMALL:
-        factor, none = _places(n, m, H.dtype, spare), _NONE[H.dtype.char]
+    if m + n <= _dense.SMALL:  # no direction is asked for: one compiled function for both cases is less to load
+        none = np.zeros(m + n, H.dtype)
         H, J = np.ascontiguousarray(H), np.ascontiguousarray(J)
-        negative, zero, *_ = _small(factor, H, J, sigma, d, none, none)
-    else:
-        A, scale = kkt_matrix(H, J, sigma, d), np.empty(m + n, H.dtype)
-        _dense.equilibrate(A, scale)
-        if scale[0] != scale[0]:
-            return None, 0, m + n
-        sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
-        lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * (m + n))
-        factor = (lower.T, pivots, scale), None, None, None, None
-        negative, zero = _dense.inertia(lower.T, pivots)
-    return (factor, negative, zero) if zero >= 0 else (None, 0, m + n)
+        return kkt_newton(H, J, sigma, d, none[:n], none[n:], spare)[:3]
+    A, scale = kkt_matrix(H, J, sigma, d), np.empty(m + n, H.dtype)
+    _dense.equilibrate(A, scale)
+    if scale[0] != scale[0]:
+        return None, 0, m + n
+    sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
+    lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * (m + n))
+    return ((lower.T, pivots, scale), None, None, None, None), *_dense.inertia(lower.T, pivots)
 
 
 def kkt_solve(factor, rx, rc):
@@ -61,31 +58,22 @@ def kkt_newton(H, J, sigma, d, g, c, spare=None):
     if n + m > _dense.SMALL:
         factor, negative, zero = kkt_factor(H, J, sigma, d)
         return factor, negative, zero, factor and kkt_direction(factor, g, c)
-    factor = _places(n, m, H.dtype, spare)
-    negative, zero, gd, cd, size = _small(factor, H, J, sigma, d, g, c)
-    if zero < 0:
-        return None, 0, n + m, None
-    return factor, negative, zero, (factor[1], factor[2], gd, cd, size)
-
-
-def _small(factor, H, J, sigma, d, g, c):
-    """Factor, and find the direction if there is a `g`: one compiled function, for more would be colder."""
-    work, pivots, newton = factor[3]
+    fits = spare is not None and spare[4] == (n, m, H.dtype)
+    _, dx, dlam, (work, pivots, newton), _ = factor = spare if fits else _places(n, m, H.dtype)
     if type(sigma) is type(d) is float:
-        return newton(work, pivots, H, J, sigma, d, g, c)
-    return _dense.newton(work, pivots, *_parts(H, J, sigma, d), g, c)
+        negative, zero, gd, cd, size = newton(work, pivots, H, J, sigma, d, g, c)
+    else:
+        negative, zero, gd, cd, size = _dense.newton(work, pivots, *_parts(H, J, sigma, d), g, c)
+    return (factor, negative, zero, (dx, dlam, gd, cd, size)) if zero >= 0 else (None, 0, n + m, None)
 
 
-def _places(n, m, dtype, spare):
-    """Return a small factor to be filled, the spare one if it fits: (triangle, pivots, scale), a step in two parts,
-    memory and what fills it, and for what it fits."""
-    fits = n, m, dtype
-    if spare is not None and spare[4] == fits:
-        return spare
+def _places(n, m, dtype):
+    """Return a small factor to be filled: (triangle, pivots, scale), a step in two parts, memory and what fills it, and
+    for what it fits."""
     N = n + m
     work, pivots = np.empty((N + 2, N), dtype), np.empty(N, np.int32)
     step, newton = work[N + 1], _SETTLED[dtype.char].plain_newton
-    return (work[:N], pivots, work[N]), step[:n], step[n:], (work, pivots, newton), fits
+    return (work[:N], pivots, work[N]), step[:n], step[n:], (work, pivots, newton), (n, m, dtype)
 
 
 def _parts(H, J, sigma, d):
