@@ -14,6 +14,29 @@ from numopt.constrained._operator import as_operator, plus, rows_scaled, stack, 
 from numopt.constrained._point import Point, State
 from numopt.constrained._regular import INFINITE
 
+new = object.__new__  # without a call of __init__
+
+
+class Pair:
+    """Two functions that are asked together, counted by pairs and timed."""
+
+    __slots__ = ("ask", "ask_next", "first", "second", "space", "tally")
+
+    def __init__(self, space, first, second):
+        self.space, self.first, self.second, self.tally = space, first, second, [0]
+        self.ask, self.ask_next = first.call, second.call
+        space.tallies.append((self.tally, first.kind, second.kind))
+
+    def answers(self, x, *more):
+        """Return the answers at x; the second function gets `more`."""
+        space, y, z, ask, ask_next = self.space, x.copy(), x.copy(), self.ask, self.ask_next
+        self.tally[0] += 1
+        before, began = space.seconds, perf_counter()
+        answer = ask(y)
+        following = ask_next(z, *more)
+        space.seconds = before + perf_counter() - began
+        return answer, following
+
 
 class Plain:
     """Evaluates f, c and their derivatives; `Problem` says what each method returns."""
@@ -22,8 +45,9 @@ class Plain:
         objective, block = p.objective, p.blocks[0]
         self.xp, self.space, self.native = p.xp, p.space, p.space.native
         self.k = p.k = settled("constrained", p.xp, self.native)  # all arrays are copies, C-contiguous
-        self.f, self.g, self.Hf = objective.value, objective.gradient, objective.hessian
-        self.c, self.J, self.Hc = block.value, block.jacobian, block.hessian
+        self.values = Pair(p.space, objective.value, block.value)
+        self.firsts = Pair(p.space, objective.gradient, block.jacobian)
+        self.seconds = Pair(p.space, objective.hessian, block.hessian)
         self.sf, self.sc, self.row_scales = p.sf, p.sc, p.row_scales
         self.target = p.layout.target  # of equalities, None for zeros; c has no other rows then
         self.vector, self.rows, self.matrix, self.square = (p.n,), (p.m,), (p.m, p.n), (p.n, p.n)
@@ -39,22 +63,26 @@ class Plain:
         return None if mixed or p.objective.hess is None or p.blocks[0].hess is None else cls(p)
 
     def point(self, x):
-        f, c = self._ask(self.f, self.c, x)
-        f = f if type(f) is float else self.f.read(f, x)
-        c = self._read(self.c, c, self.rows, x)
+        both = self.values
+        f, c = both.answers(x)
+        f = f if type(f) is float else both.first.read(f, x)
+        c = self._read(both.second, c, self.rows, x)
         if self.target is not None:
             c -= self.target
         if self.sc is not None:
             c *= self.sc
         f *= self.sf
-        return Point(x, f, c, -INFINITE < f < INFINITE and c.dot(c) < INFINITE)
+        point = new(Point)
+        point.x, point.f, point.c, point.g, point.J, point.Hf = x, f, c, None, None, None
+        point.finite = -INFINITE < f < INFINITE and c.dot(c) < INFINITE
+        return point
 
     def derive(self, point):
         if point.g is None:
-            x, sc = point.x, self.sc
-            g, J = self._ask(self.g, self.J, x)
-            g = self._read(self.g, g, self.vector, x)
-            J = self._read(self.J, J, self.matrix, x)
+            x, sc, both = point.x, self.sc, self.firsts
+            g, J = both.answers(x)
+            g = self._read(both.first, g, self.vector, x)
+            J = self._read(both.second, J, self.matrix, x)
             if type(J) is not ndarray:
                 J = stack(self.xp, self.space, [J], x.shape[0])
             point.g = g if self.sf == 1.0 else g * self.sf
@@ -63,7 +91,8 @@ class Plain:
 
     def trial(self, x, lam):
         point = self.point(x)
-        state = State(point, lam)
+        state = new(State)
+        state.point, state.lam, state.zl, state.zu = point, lam, None, None
         if point.finite:
             self.derive(point)
             gL, J = point.g.copy(), point.J
@@ -76,32 +105,20 @@ class Plain:
         return state
 
     def hessian(self, point, lam):
-        x, H, of_f, of_c = point.x, point.Hf, self.Hf, self.Hc
+        x, H, both = point.x, point.Hf, self.seconds
         v = lam.copy() if self.sc is None else lam * self.sc
         if H is None:
-            H, part = self._ask(of_f, of_c, x, v)
+            H, part = both.answers(x, v)
             if type(H) is ndarray and H.dtype is self.native and H.shape == self.f_square:
                 H = H.copy()
             else:
-                self.f_square, H = self._first(of_f, H, x)
+                self.f_square, H = self._first(both.first, H, x)
             point.Hf = H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
         else:
-            (part,) = self.space.ask((of_c,), x, ((v,),))
+            (part,) = self.space.ask((both.second,), x, ((v,),))
         if not (type(part) is ndarray and part.dtype is self.native and part.shape == self.c_square):
-            self.c_square, part = self._first(of_c, part, x)
+            self.c_square, part = self._first(both.second, part, x)
         return H + part if type(H) is type(part) is ndarray else plus(self.xp, self.space, H, part)
-
-    def _ask(self, first, second, x, *more):
-        """Return the answers of two functions at x, counted and timed; the second gets `more`."""
-        space, y, z, ask, ask_next = self.space, x.copy(), x.copy(), first.call, second.call
-        counts = space.counts
-        counts[first.kind] += 1
-        counts[second.kind] += 1
-        before, began = space.seconds, perf_counter()
-        answer = ask(y)
-        following = ask_next(z, *more)
-        space.seconds = before + perf_counter() - began
-        return answer, following
 
     def _read(self, asked, answer, shape, x):
         """Return a copy of an answer; what is not as expected is read in general."""

@@ -68,8 +68,7 @@ def kkt_newton(H, J, sigma, d, g, c, spare=None):
 
 
 def _places(n, m, dtype):
-    """Return a small factor to be filled: (triangle, pivots, scale), a step in two parts, memory and what fills it, and
-    for what it fits."""
+    """Return a small factor to be filled: (triangle, pivots, scale), a step in two parts, what fills them, its key."""
     N = n + m
     work, pivots = np.empty((N + 2, N), dtype), np.empty(N, np.int32)
     step, newton = work[N + 1], _SETTLED[dtype.char].plain_newton
