@@ -7,6 +7,7 @@ import numpy as np
 
 from numopt._array import host
 from numopt._loop import Iterate
+from numopt.completion._blocks import turned_blocks
 from numopt.completion._factors import NotFiniteError, balanced, finite, qr
 from numopt.completion._factors import inner as dot
 from numopt.completion._gauss_newton import SAFE
@@ -21,26 +22,29 @@ _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients c
 
 
 def homotopy(p, V, counts, *, sweeps, share=1.0, rough=None):
-    """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return V.
+    """Yield at most `sweeps` sweeps with orthonormal V and a ridge that falls with the residual; return (V, blocks).
+
+    V is orthonormal again. The blocks of its columns are None where the last sweep leaves them too rough.
 
     With V orthonormal the system of a row is about its share n_i / n of the identity, so that a ridge of tau times the
     density has one meaning for all instances; at first it is the share of noise in V. Sweeps are those of `rough`, the
     problem in single precision, if given.
     """
-    q, tau, V = rough or p, max(share, 1e-13), like(rough or p, V)
-    for _ in range(sweeps):
-        V = qr(V)
+    q, tau, V, blocks = rough or p, max(share, 1e-13), qr(like(rough or p, V)), None
+    for sweep in range(sweeps):
         U, _, _, _ = q.half(q.rows, V, tau * p.density)
         Q = qr(finite(U))
-        V, square, _, _ = q.half(q.columns, Q, tau * p.density)
-        V, rel = finite(V), math.sqrt(square) / p.norm
+        V, square, kept, _ = q.half(q.columns, Q, tau * p.density, keep=sweep > 0)
+        rel = math.sqrt(square) / p.norm
         counts.n_als += 1
-        U, W = like(p, Q, V)
+        U, W = like(p, Q, finite(V))
         yield Iterate(p.zeros()._replace(U=U, V=W), max(rel, 2 * p.tol), counts.info(V.shape[1]))
         tau = max(min(min(0.2, share) * tau, rel**2), 1e-13)
+        V, R = p.kernels.orthonormal(V)
         if rel < _NEAR:
+            blocks = turned_blocks(p.xp, kept, R, rel) if sweep else None
             break
-    return like(p, V)
+    return like(p, V), blocks
 
 
 def alternate(p, state, counts, least=0.0):

@@ -27,12 +27,12 @@ def recover(p, rank, counts, rng, V=None):
     by the leading direction of the residuals, with a few Gauss-Newton steps in between: the only start known to us
     that leads out of the wrong basins that few entries or ill-conditioned matrices have.
     """
-    rough = single(p)
+    rough, blocks = single(p), None
     if V is None:
         s, V = directions(rough, rough.zeros(), rank, rng)
-        V = yield from homotopy(p, V, counts, sweeps=_SWEEPS, share=noise_share(s, rank), rough=rough)
+        V, blocks = yield from homotopy(p, V, counts, sweeps=_SWEEPS, share=noise_share(s, rank), rough=rough)
     state, rel, slope, end = yield from gauss_newton(
-        p, V, counts, enough=_AIM * p.tol, steps=40, judged=False, rough=rough
+        p, V, counts, enough=_AIM * p.tol, steps=40, judged=False, rough=rough, blocks=blocks
     )
     best, floor = (state, rel, slope), 64 * float(p.xp.finfo(p.dtype).eps)
     if rel > max(p.tol, floor) and not (end == "stationary" and not structured(p, state, rng)):

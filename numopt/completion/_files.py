@@ -128,7 +128,7 @@ def _iterates(p, rank, rng):
         yield Iterate(p.zeros(), 0.0, counts.info(0))
         return Status.CONVERGED
     _, V = directions(p, p.zeros(), rank, rng)
-    V = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+    V, _ = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
     state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
     yield Iterate(state, min(rel, slope), counts.info(rank))
     return Status.STALLED

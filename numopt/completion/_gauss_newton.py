@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from numopt._array import host
 from numopt._loop import Iterate
+from numopt.completion._blocks import Blocks
 from numopt.completion._factors import NotFiniteError, distance, finite, inner, moved, outside, qr
 from numopt.completion._single import like
 from numopt.completion._spikes import calmed
@@ -32,7 +33,7 @@ class Counts:
         return {"n_als": self.n_als, "n_gn": self.n_gn, "n_cg": self.n_cg, "rank": rank}
 
 
-def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged=True, rough=None):
+def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged=True, rough=None, blocks=None):
     """Yield the iterates from V on; return (state, relative residual, gradient, how it ended).
 
     It ends as "met" (residual below `enough`), "stationary", "slow" (`patience` steps gained less than 2; at a
@@ -43,14 +44,19 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
     by conjugate gradients on the Schur complement, preconditioned by its diagonal blocks, and is accepted if the
     objective falls (Levenberg's rule on mu). Without `judged` no iterate is offered as an answer.
 
+    `blocks` near those of V's columns, if given, save making them for the first step.
     `rough`, the problem in single precision if given, finds the steps, and the rows while the residual is large. It is
     left for good when conjugate gradients take long or a step is rejected.
     """
-    zero, rough, V = p.zeros(), rough or p, qr(V)
-    U, square, systems, g = _rows(p, rough, V, None, 1.0)
-    y, w = rough.columns.y, rough.columns.weights
-    push = p.kernels.multiply(rough.columns, y * w if w.shape[0] else y, like(rough, U))
-    size = host(inner(push, push))
+    zero, rough, V, g, origin = p.zeros(), rough or p, qr(V), None, None
+    U, square, systems, _ = _rows(p, rough, V, None, 1.0)
+    if blocks:
+        g, size, _ = rough.gradient(rough.columns, *like(rough, V, U))
+        g, origin = outside(V, like(p, g)), U
+    else:
+        y, w = rough.columns.y, rough.columns.weights
+        push = p.kernels.multiply(rough.columns, y * w if w.shape[0] else y, like(rough, U))
+        size = host(inner(push, push))
     rounding = 64 * float(p.xp.finfo(p.dtype).eps)
     rel = math.sqrt(square) / p.norm
     damping, rejected, residuals, gradients = min(1e-2, rel), 0, [rel], []
@@ -62,10 +68,13 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
         if g is None:
             q = rough if residuals[-1] > _FAR else p
-            _, _, blocks, g = q.half(q.columns, like(q, U), mu, keep=True, base=like(q, V))
-            g = outside(V, like(p, g))
+            _, _, kept, g = q.half(q.columns, like(q, U), mu, keep=True, base=like(q, V))
+            blocks, origin, g = Blocks(kept), U, outside(V, like(p, g))
         slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
+        if not math.isfinite(slope):  # neither `min` nor a comparison shows NaN
+            raise NotFiniteError
         gradients.append(slope)
+        p.kept["blocks"] = origin, blocks
         seen = min(residuals[-1], slope) if judged else max(residuals[-1], 2 * p.tol)
         yield Iterate(state, seen, counts.info(V.shape[1]))
         if slope <= p.tol and not stage:
@@ -153,7 +162,7 @@ def _step(p, U, V, kept, blocks, g, mu, forcing):
     U moves by -E with V to first order.
     """
     k = p.kernels
-    r, z = g, outside(V, k.solve_kept(blocks, g))
+    r, z = g, outside(V, blocks.solve(g))
     d, D, E = z, p.xp.zeros_like(z), p.xp.zeros_like(U)
     first = size = host(inner(r, z))
     for n in range(1, _MAX_CG + 1):
@@ -165,7 +174,7 @@ def _step(p, U, V, kept, blocks, g, mu, forcing):
         if not _positive(curvature):
             return D, E, r, n
         D, E, r = (k.added(x, a * size / curvature, y) for x, a, y in ((D, 1, d), (E, 1, W), (r, -1, s)))
-        z = outside(V, k.solve_kept(blocks, r))
+        z = outside(V, blocks.solve(r))
         old, size = size, host(inner(r, z))
         if not _positive(size - forcing**2 * first):
             return D, E, r, n

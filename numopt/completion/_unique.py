@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from numopt._array import host
-from numopt.completion._factors import NotFiniteError, distance, finite, inner, outside, qr, transposed
+from numopt.completion._blocks import Blocks, close
+from numopt.completion._factors import NotFiniteError, distance, finite, inner, outside, qr
 from numopt.completion._parts import listed, part
 from numopt.completion._single import at_hand, like
 
@@ -70,19 +71,22 @@ def conditioning(p, state):
     error in all directions alike, with the first as a bound on what the coupling of U and V adds.
 
     Where a run has the problem in single precision at hand, and neither the curvature nor any line's system comes near
-    what rounding could hide, that is enough.
+    what rounding could hide, that is enough; H may then be that of factors nearby, with which the values change by
+    as little as the factors do.
     """
     rough, (origin, kept) = at_hand(p), p.kept.get("systems", (None, None))
+    source, blocks = p.kept.get("blocks", (None, None))
     if rough is not None:
         U, V = like(rough, state.U, state.V)
         near = origin is not None and origin.shape == V.shape and distance(V, origin) < _BESIDE
-        flat, factor, (least, most) = _conditioning(rough, U, V, kept if near else None)
+        blocks = blocks if near and source is not None and close(state.U, source) else None
+        flat, factor, (least, most) = _conditioning(rough, U, V, kept if near else None, blocks)
         if flat > _SURE and least > 0 and most < 1 / _SURE:  # 0 where numbers were too small
             return flat, factor
     return _conditioning(p, state.U, state.V, kept if origin is state.V else None)[:2]
 
 
-def _conditioning(p, U, V, kept):
+def _conditioning(p, U, V, kept, blocks=None):
     """Return what `conditioning` does, and the range of the lines' shares in the second, relative to the usual one."""
     m, n = p.shape
     if V.shape[1] == 0:
@@ -90,8 +94,9 @@ def _conditioning(p, U, V, kept):
     if kept is None:
         V = qr(finite(V))
         U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
-    _, _, blocks, _ = p.half(p.columns, finite(U), 0.0, keep=True, base=V)
-    spreads = [_spread(p, *x) for x in ((p.rows, kept, V), (p.columns, blocks, U))]
+    if blocks is None:
+        blocks = Blocks(p.half(p.columns, finite(U), 0.0, keep=True, base=V)[2])
+    spreads = [_spread(p, *x) for x in ((p.rows, Blocks(kept), V), (p.columns, blocks, U))]
     own, least, most = zip(*spreads, strict=True)
     smallest = _smallest(p, U, V, kept, blocks) if n > V.shape[1] else 1.0  # nothing but gauge directions
     if smallest <= 0:
@@ -102,10 +107,10 @@ def _conditioning(p, U, V, kept):
     return smallest, float(factor), (unit * min(least), unit * max(most))
 
 
-def _spread(p, side, kept, F):
+def _spread(p, side, blocks, F):
     """Return the sum of trace(G_i^{-1} F^T F) over the lines with entries, the smallest and the largest."""
     there = p.xp.asarray(np.diff(side.indptr) > 0, device=p.device)
-    traces = p.kernels.inverse_traces(kept, transposed(F) @ F)
+    traces = blocks.traces(p.kernels, p.kernels.products(F, F))
     none = p.xp.zeros_like(traces)
     some, least = p.xp.where(there, traces, none), p.xp.min(p.xp.where(there, traces, none + math.inf))
     total, least, most = host(p.xp.sum(some), least, p.xp.max(some))
@@ -121,7 +126,7 @@ def _smallest(p, U, V, kept, blocks):
         return outside(V, k.schur_columns(p.columns, U, V, D, k.schur_rows(p.rows, U, V, D, kept)))
 
     r = outside(V, p.draw(np.random.default_rng(_SEED), *V.shape))
-    z = outside(V, finite(k.solve_kept(blocks, r)))
+    z = outside(V, finite(blocks.solve(r)))
     size = host(inner(r, z))
     if size <= 0:
         return 0.0
@@ -136,10 +141,10 @@ def _smallest(p, U, V, kept, blocks):
         ritz, turn = np.linalg.eigh(T)
         for q, d in zip(R, Z, strict=True):
             s = k.added(s, -host(inner(s, d)), q)
-        z = finite(outside(V, k.solve_kept(blocks, s)))
+        z = finite(outside(V, blocks.solve(s)))
         size = host(inner(s, z))
         if size <= (noise * ritz[-1]) ** 2:  # all eigenvalues that a random vector sees, as with all entries observed
-            return float(ritz[0] / ritz[-1]) if noise * ritz[-1] <= _SETTLED * ritz[0] else 0.0
+            return float(ritz[0] / ritz[-1]) if noise * ritz[-1] < _SETTLED * ritz[0] else 0.0
         # An eigenvalue lies that close to the smallest Ritz value. Where flat directions are hidden, this
         # distance stays above the value itself.
         distance = size**0.5 * abs(turn[-1, 0])

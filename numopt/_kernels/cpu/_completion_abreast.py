@@ -168,12 +168,15 @@ def _inverse_block(typingctx, S, k, first, p, q, masks, mask, kept, i, at):
         high = [mixed(sums[c], sums[c + 1], [1, 5, 3, 7]) for c in (0, 2)]
         lines = [mixed(*pair, lanes) for lanes in ([0, 1, 4, 5], [2, 3, 6, 7]) for pair in (low, high)]
         factor = _load(builder, _slot(context, builder, kinds[5], masks, mask))
-        array = context.make_array(kinds[7])(context, builder, kept)
+        array, stored = context.make_array(kinds[7])(context, builder, kept), _VECTOR
+        if kinds[7].dtype == types.float32:
+            stored = ir.VectorType(ir.FloatType(), LANES)
         width = cgutils.unpack_tuple(builder, array.shape)[1]
         for lane, line in enumerate(lines):
             row = builder.mul(builder.add(i, _number(lane)), width)
-            place = builder.bitcast(builder.gep(array.data, [builder.add(row, at)]), _VECTOR.as_pointer())
-            builder.store(builder.fmul(line, factor), place, align=8)
+            place = builder.bitcast(builder.gep(array.data, [builder.add(row, at)]), stored.as_pointer())
+            line = builder.fmul(line, factor)
+            builder.store(line if stored == _VECTOR else builder.fptrunc(line, stored), place, align=4)
         return context.get_dummy_value()
 
     i64 = types.intp

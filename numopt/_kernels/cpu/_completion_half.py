@@ -37,7 +37,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
     S, found, diagonal = np.zeros((k, width_of(k, keep), LANES)), np.zeros((K, LANES)), np.empty((k, LANES))
     square = (k + 3) // 4 * 4 if keep and not abreast else 0
     inverse, lower = np.empty((square, square)), np.empty((square, square))
-    end = np.empty((LANES if keep else 0, kept.shape[1]))
+    end = np.empty((LANES if keep else 0, kept.shape[1]), kept.dtype)
     norms, own = np.empty(several), np.empty((several, k))
     floor, exact = (1e-13, 1e-3) if V.itemsize == 8 else (2e-7, 1e-2)
     for start in range(lo, hi, several):

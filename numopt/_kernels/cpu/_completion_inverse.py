@@ -1,7 +1,8 @@
 """Inverses of the small systems of rows, symmetric and packed: a product where triangles would be solved one by one.
 
 Row j of an inverse starts at the multiple of 4 at or below j, with zeros before j, and has half of the diagonal: the
-row and its transpose together then count everything once. Rows of zeros make groups of 4.
+row and its transpose together then count everything once. Rows of zeros make groups of 4. They are stored as the data
+are: products with float32 ones are summed in float64.
 """
 
 import numba
@@ -43,9 +44,8 @@ def pack_inverse(G, k, first, inverse, lower, kept, i):
     at = 0
     for j in range(K):
         start = j // 4 * 4
-        scaled_copy(1.0, inverse, j, start, kept, i, at, K - start)
-        for c in range(start, j):
-            kept[i, at + c - start] = 0.0
+        for c in range(start, K):
+            kept[i, at + c - start] = inverse[j, c] if c >= j else 0.0
         kept[i, at + j - start] *= 0.5
         at += K - start
 

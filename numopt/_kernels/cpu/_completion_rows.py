@@ -202,11 +202,12 @@ def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
 def symmetric_four(typingctx, P, i, at, b, x, first, n):
     """Add to x[0, first:first+n] what the four rows of length n from P[i, at] on, and their transpose, make of b[0].
 
-    They are rows `first` and so on of a symmetric matrix, float64, from its diagonal block on.
+    They are rows `first` and so on of a symmetric matrix, from its diagonal block on; b and x are float64.
     """
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[0])
+        kinds, vector = signature.args, _vector(context, signature.args[3])
+        given = ir.VectorType(context.get_data_type(kinds[0].dtype), 4)
         i, at, first, n = args[1], args[2], args[5], args[6]
         rows = [
             _row(context, builder, kinds[0], args[0], i, builder.add(at, builder.mul(_number(q), n))) for q in range(4)
@@ -217,7 +218,8 @@ def symmetric_four(typingctx, P, i, at, b, x, first, n):
         def body(at, *totals):
             own, total, new = _load(builder, b, at, vector), _load(builder, x, at, vector), []
             for row, s, old in zip(rows, scales, totals, strict=True):
-                line = _load(builder, row, at, vector)
+                line = _load(builder, row, at, given)
+                line = line if given == vector else builder.fpext(line, vector)
                 total = builder.fadd(total, builder.fmul(s, line, flags=_FUSED), flags=_FUSED)
                 new.append(builder.fadd(old, builder.fmul(own, line, flags=_FUSED), flags=_FUSED))
             _store(builder, total, x, at)

@@ -26,7 +26,7 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     k, m = V.shape[1], ptr.size - 1
     padded = _padded(V, _whole(V))
     U, sums = np.empty((m, k), V.dtype), np.empty(m)
-    kept = np.empty((m if keep else 0, packed_size(k)))
+    kept = np.empty((m if keep else 0, packed_size(k)), V.dtype)
     rhs = np.empty((m if keep else 0, k), V.dtype)
     bounds = _bounds(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
     args = (y, idx.view(np.uint32), ptr, w, padded, k, offset, ridge, scale, base, U, sums, kept, rhs)
