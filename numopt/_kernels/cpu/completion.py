@@ -12,6 +12,7 @@ from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
 from numopt._kernels.cpu._completion_inverse import packed_size, trace_chunks, trace_rows
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
+from numopt._kernels.cpu._completion_layout import beside, padded, whole
 from numopt._kernels.cpu._completion_shares import each, share, tapered
 from numopt._kernels.cpu._jit import jit
 
@@ -24,12 +25,12 @@ def half_step(side, V, offset, ridge, scale, base, keep):
     """Minimise over each row u: sum w (y - o_j - (base + u).v_j)^2 + scale_i sum_a ridge_a u_a^2."""
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
-    padded = _padded(V, _whole(V))
+    wide = padded(V, whole(V))
     U, sums = np.empty((m, k), V.dtype), np.empty(m)
     kept = np.empty((m if keep else 0, packed_size(k)), V.dtype)
     rhs = np.empty((m if keep else 0, k), V.dtype)
     bounds = _bounds(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
-    args = (y, idx.view(np.uint32), ptr, w, padded, k, offset, ridge, scale, base, U, sums, kept, rhs)
+    args = (y, idx.view(np.uint32), ptr, w, wide, k, offset, ridge, scale, base, U, sums, kept, rhs)
     share(half_rows, half_chunks, bounds, *args)
     return U, sums, kept, rhs
 
@@ -38,10 +39,10 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     """Solve each row's least squares by conjugate gradients, sketched or from `start`; return (U, sums, steps)."""
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
-    padded = _padded(V, _whole(V, 1))
+    wide = padded(V, whole(V, 1))
     U, sums, steps = np.empty((m, k), V.dtype), np.empty(m), np.zeros(m, np.int64)
     given = (start, ridge, buckets, signs, size, rtol, max_steps)
-    args = (y, idx.view(np.uint32), ptr, w, padded, k, *given, U, sums, steps)
+    args = (y, idx.view(np.uint32), ptr, w, wide, k, *given, U, sums, steps)
     bounds = _bounds(ptr, 20 * k, k * k)
     share(iterative_rows, iterative_chunks, bounds, *args)
     return U, sums, int(steps.max())
@@ -54,9 +55,9 @@ def gradient(side, U, V, offset, pushed=True):
     """
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
-    K = _whole(V)
+    K = whole(V)
     g, size, sums = np.empty((m, k), V.dtype), np.empty(m if pushed else 0), np.empty(m)
-    args = (y, idx.view(np.uint32), ptr, w, _padded(U, K), _padded(V, K), offset, g, size, sums)
+    args = (y, idx.view(np.uint32), ptr, w, padded(U, K), padded(V, K), offset, g, size, sums)
     bounds = _bounds(ptr, (4 if pushed else 3) * k, k)
     share(passes.gradient_rows, passes.gradient_chunks, bounds, *args)
     return g, size, sums
@@ -65,9 +66,9 @@ def gradient(side, U, V, offset, pushed=True):
 def residuals(side, U, V, offset):
     """Return y_ij - o_j - u_i.v_j for each entry, in the order of the side."""
     y, idx, ptr, _ = side
-    K = _whole(V)
+    K = whole(V)
     out = np.empty(y.size, V.dtype)
-    args = (y, idx.view(np.uint32), ptr, _padded(U, K), _padded(V, K), offset, out)
+    args = (y, idx.view(np.uint32), ptr, padded(U, K), padded(V, K), offset, out)
     bounds = _bounds(ptr, 2 * K, 1)
     share(passes.residual_rows, passes.residual_chunks, bounds, *args)
     return out
@@ -76,9 +77,9 @@ def residuals(side, U, V, offset):
 def multiply(side, values, X):
     """Return the product (m, q) of the sparse matrix with these values and X."""
     _, idx, ptr, _ = side
-    q, K = X.shape[1], _whole(X)
+    q, K = X.shape[1], whole(X)
     out = np.empty((ptr.size - 1, K), X.dtype)
-    args = (values, idx.view(np.uint32), ptr, _padded(X, K), out)
+    args = (values, idx.view(np.uint32), ptr, padded(X, K), out)
     bounds = _bounds(ptr, 2 * K, K)
     share(passes.multiply_rows, passes.multiply_chunks, bounds, *args)
     return np.ascontiguousarray(out[:, :q])
@@ -88,9 +89,9 @@ def schur_rows(side, U, V, D, kept):
     """Return w_i = G_i^{-1} sum_j w v_j (u_i.d_j), with the factors of G_i that `half_step` kept."""
     _, idx, ptr, w = side
     k = V.shape[1]
-    K = _whole(V)
+    K = whole(V)
     out = np.empty_like(U)
-    args = (idx.view(np.uint32), ptr, w, _beside(V, D, K), _padded(U, K), kept, out)
+    args = (idx.view(np.uint32), ptr, w, beside(V, D, K), padded(U, K), kept, out)
     bounds = _bounds(ptr, 4 * K, 2 * k * k)
     share(passes.schur_row_rows, passes.schur_row_chunks, bounds, *args)
     return out
@@ -99,9 +100,9 @@ def schur_rows(side, U, V, D, kept):
 def schur_columns(side, U, V, D, W):
     """Return sum_i w u_i (u_i.d_j - v_j.w_i) for each row j of a side."""
     _, idx, ptr, w = side
-    K = _whole(V)
+    K = whole(V)
     out = np.empty_like(V)
-    args = (idx.view(np.uint32), ptr, w, _beside(U, W, K), _beside(D, V, K, -1), out)
+    args = (idx.view(np.uint32), ptr, w, beside(U, W, K), beside(D, V, K, -1), out)
     bounds = _bounds(ptr, 6 * K, K)
     share(passes.schur_column_rows, passes.schur_column_chunks, bounds, *args)
     return out
@@ -166,15 +167,15 @@ def products(X, Y):
     """Return X^T Y in float64."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
     bounds = tapered(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
-    G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, _whole(Y)))
+    G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, whole(Y)))
     each(tall.product_chunks, bounds, X, Y, G)
     return np.ascontiguousarray(G.sum(axis=0)[: X.shape[1], : Y.shape[1]])
 
 
 def turned(X, C, base=None):
     """Return X C, or base + X C, for a small matrix C."""
-    X = np.ascontiguousarray(X)
-    small = np.zeros((-(-X.shape[1] // 2) * 2, _whole_of(C.shape[1], X)), X.dtype)
+    X, C = np.ascontiguousarray(X), np.asarray(C, X.dtype)
+    small = np.zeros((-(-X.shape[1] // 2) * 2, whole(C)), X.dtype)
     small[: X.shape[1], : C.shape[1]] = C
     base = X[:0] if base is None else np.ascontiguousarray(base)
     out = np.empty((X.shape[0], C.shape[1]), X.dtype)
@@ -203,28 +204,6 @@ def orthonormal(X):
         tall.upper_inverse(G, k, inverse)
         Q, R, least = turned(Q, inverse), np.triu(G).astype(X.dtype) @ R, 0.5
     return Q, R
-
-
-def _whole(X, more=0):
-    """Return the length of a row of X, with so many numbers more, in whole vectors, at least one."""
-    return _whole_of(X.shape[1] + more, X)
-
-
-def _whole_of(k, X):
-    lanes = 4 if X.dtype == np.float64 else 8
-    return max(-(-k // lanes), 1) * lanes
-
-
-def _padded(X, K):
-    return X if X.shape[1] == K and X.flags.c_contiguous else _beside(X, X[:0], K)
-
-
-def _beside(X, Y, K, sign=1):
-    """Return the rows of X and sign times those of Y side by side, each padded to K."""
-    X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
-    out = np.empty((X.shape[0], 2 * K if Y.size else K), X.dtype)
-    share(tall.pad_rows, tall.pad_chunks, tapered(X.shape[0], 8192 // K + 1), X, Y, sign, K, out)
-    return out
 
 
 def _bounds(ptr, per_entry, per_row):
@@ -276,8 +255,8 @@ def warmup(dtype):
     turned(V, products(V, V), V)
     orthonormal(V), inner(V, V), added(V, 1.0, V)
     # What runs in parallel is compiled by calls with one chunk.
-    narrow = _padded(V, _whole(V))
-    wide = _beside(V, V, narrow.shape[1])
+    narrow = padded(V, whole(V))
+    wide = beside(V, V, narrow.shape[1])
     u, out, sums, no_base = index.view(np.uint32), np.empty_like(V), np.empty(n), np.empty((0, k), dtype)
 
     def compiled(chunks, *args):
@@ -292,8 +271,8 @@ def warmup(dtype):
     compiled(passes.solve_chunks, kept, rhs, rhs.copy())
     compiled(trace_chunks, kept, np.eye(k), sums)
     given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2, out, sums, np.zeros(n, np.int64)
-    compiled(iterative_chunks, side[0], u, ptr, none, _padded(V, _whole(V, 1)), k, *given)
-    compiled(tall.product_chunks, V, V, np.zeros((1, 4, _whole(V))))
+    compiled(iterative_chunks, side[0], u, ptr, none, padded(V, whole(V, 1)), k, *given)
+    compiled(tall.product_chunks, V, V, np.zeros((1, 4, whole(V))))
     compiled(tall.turn_chunks, V, narrow[:k], V, out)
     compiled(tall.dot_chunks, V.reshape(-1), V.reshape(-1), sums)
     compiled(tall.add_chunks, V.reshape(-1), 1.0, V.reshape(-1), out.reshape(-1))
