@@ -6,15 +6,17 @@ R. Nabben, C. Vuik, Y. A. Erlangga, J. Sci. Comput. 39, 2009). That takes a thir
 
 It needs no second product with the plan. S = diag(c) - P^T diag(1/a) P, and with the masses Y = P Z of rows by groups
 Z^T S y = Z^T (c y) - Y^T (P y / a) and P (y + Z x) = P y + Y x; P times a direction follows from P z and P times the
-last one.
+last one. So a step goes over the rows twice, down to the groups and up again, and each thread keeps its rows; between
+are a few loops over the columns, whose sums are made on the way: <z, r> = <y, r> + <x, Z^T r>.
 """
 
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._ot_coarse import coarse_matrix, factor, masses, solve
-from numopt._kernels.cpu._ot_cost import SUM
-from numopt._kernels.cpu._ot_tiles import spread, times, transposed_times
+from numopt._kernels.cpu._ot_cost import SUM, gather
+from numopt._kernels.cpu._ot_deflation_rows import diagonals, down, up
+from numopt._kernels.cpu._ot_tiles import spread
 
 
 @jit(fastmath=SUM)
@@ -25,76 +27,97 @@ def deflated_gradients(tiles, layout, by_group, a, b, v, s, rhs, regularization,
     of chunks.
     """
     place, group, count = layout
-    n, m = a.size, 4 * group.size
-    w, inverse = spread(v, place, m, True), 1.0 / s
+    n, m, k = a.size, 4 * group.size, parts.shape[1]
+    w, inverse, outer = spread(v, place, m, True), 1.0 / s, 1.0 / a
     r, weights, x = spread(rhs, place, m, False), spread(b, place, m, False), np.zeros(m)
     size = np.sum(np.abs(r))
     if not size > 0:
         d[:] = 0
         return 0
-    goal, inner = rtol * size, inverse / a
+    goal, inner = rtol * size, inverse * outer
     diagonal, jacobi = np.empty(m), np.empty(m)
-    transposed_times(tiles, inverse, parts, diagonal, False)
-    transposed_times(tiles, inverse * inner, parts, jacobi, True)
-    corners = np.zeros(count)
+    diagonals(tiles, inverse, inverse * inner, parts[0], parts[1])
+    gather(parts[0].reshape((k, -1)), diagonal)
+    gather(parts[1].reshape((k, -1)), jacobi)
     for j in range(m):
         diagonal[j] = w[j] * diagonal[j] + regularization * weights[j]
-        corners[group[j // 4]] += diagonal[j] + 1e-12 * weights[j]
         full = max(diagonal[j] - w[j] * w[j] * jacobi[j], 1e-14 * weights[j])
         jacobi[j] = 1.0 / full if weights[j] > 0 else 0.0
     Y = masses(tiles, by_group, w, inverse)
-    E = coarse_matrix(Y, a, corners, sums)
+    lift, r_groups = np.zeros(4 * sums.shape[2]), np.zeros(4 * sums.shape[2])
+    _by_group(group, diagonal + 1e-12 * weights, r, lift, r_groups)
+    E = coarse_matrix(Y, a, lift[:count], sums)
     factor(E)
 
-    lift, u, lifted, ones, outer = np.zeros(4 * sums.shape[2]), np.empty(n), np.empty(n), np.ones(n), 1.0 / a
-    part, back = np.empty((1, sums.shape[2], 4)), np.empty(lift.size)
-    y, z, wy, p, Pp, Sp = np.empty(m), np.empty(m), np.empty(m), np.zeros(m), np.zeros(n), np.empty(m)
-    for j in range(m):  # start from the solution on groups
-        lift[group[j // 4]] += r[j]
+    u, Pp, p, Sp, wy, rest = np.zeros(n), np.zeros(n), np.zeros(m), np.empty(m), np.empty(m), np.empty(m)
+    backs, back, ups = np.empty((k, lift.size)), np.empty(lift.size), parts[0].reshape((k, -1))
+    lift[:] = r_groups  # start from the solution on groups: a step of length 1, with nothing of Jacobi's
     solve(E, lift[:count])
-    times(Y, ones, lift, lifted, 1)
-    transposed_times(tiles, inner * lifted, parts, Sp, False)
-    left, before = 0.0, 1.0
-    for j in range(m):
-        x[j] = lift[group[j // 4]]
-        r[j] -= diagonal[j] * x[j] - w[j] * Sp[j]
-        left += abs(r[j])
-    step = 0
-    while left > goal and step < max_iter:
-        lift[:] = 0
-        for j in range(m):
-            y[j] = jacobi[j] * r[j]
-            wy[j] = w[j] * y[j]
-            lift[group[j // 4]] += r[j] - diagonal[j] * y[j]
-        times(tiles, inverse, wy, u, parts.shape[0])
-        transposed_times(Y, outer * u, part, back, False)
-        for q in range(count):
-            lift[q] += back[q]
+    up(tiles, Y, inner, lift, 0.0, u, Pp, parts[0])
+    _direction(group, lift, x, r, 0.0, p)
+    curvature, alpha, before, step = _product(ups, diagonal, w, p, Sp), 1.0, 1.0, 0
+    while True:
+        left, yr = _advance(alpha, p, Sp, diagonal, jacobi, w, x, r, wy, rest)
+        if not (left > goal and step < max_iter):
+            break
+        _by_group(group, rest, r, lift, r_groups)
+        down(tiles, Y, inverse, outer, wy, u, backs)
+        gather(backs, back)
+        lift += back
         solve(E, lift[:count])
-        times(Y, ones, lift, lifted, 1)
-        rz = 0.0
-        for j in range(m):
-            z[j] = y[j] + lift[group[j // 4]]
-            rz += z[j] * r[j]
+        rz = yr + np.dot(lift, r_groups)
         beta = rz / before if step else 0.0
-        before = rz
-        for j in range(m):
-            p[j] = z[j] + beta * p[j]
-        for i in range(n):
-            Pp[i] = u[i] + lifted[i] + beta * Pp[i]
-        transposed_times(tiles, inner * Pp, parts, Sp, False)
-        curvature = 0.0
-        for j in range(m):
-            Sp[j] = diagonal[j] * p[j] - w[j] * Sp[j]
-            curvature += p[j] * Sp[j]
+        up(tiles, Y, inner, lift, beta, u, Pp, parts[0])
+        _direction(group, lift, jacobi, r, beta, p)
+        curvature = _product(ups, diagonal, w, p, Sp)
         if not curvature > 0:
             break
-        alpha, left = rz / curvature, 0.0
-        for j in range(m):
-            x[j] += alpha * p[j]
-            r[j] -= alpha * Sp[j]
-            left += abs(r[j])
+        alpha, before = rz / curvature, rz
         step += 1
     for j in range(d.size):
         d[j] = x[place[j]]
     return max(step, 1)
+
+
+@jit
+def _by_group(group, x, y, x_groups, y_groups):
+    """Add up two vectors over the tiles of each group."""
+    x_groups[:], y_groups[:] = 0.0, 0.0
+    for t in range(group.size):
+        q, j = group[t], 4 * t
+        x_groups[q] += (x[j] + x[j + 1]) + (x[j + 2] + x[j + 3])
+        y_groups[q] += (y[j] + y[j + 1]) + (y[j + 2] + y[j + 3])
+
+
+@jit(fastmath={"contract"})
+def _direction(group, lift, jacobi, r, beta, p):
+    """p = D^-1 r + Z x + beta p."""
+    for t in range(group.size):
+        shift = lift[group[t]]
+        for j in range(4 * t, 4 * t + 4):
+            p[j] = jacobi[j] * r[j] + shift + beta * p[j]
+
+
+@jit(fastmath=SUM)
+def _product(parts, diagonal, w, p, Sp):
+    """Complete S p from the chunks' sums and return <p, S p>."""
+    gather(parts, Sp)
+    curvature = 0.0
+    for j in range(p.size):
+        Sp[j] = diagonal[j] * p[j] - w[j] * Sp[j]
+        curvature += p[j] * Sp[j]
+    return curvature
+
+
+@jit(fastmath=SUM)
+def _advance(alpha, p, Sp, diagonal, jacobi, w, x, r, wy, rest):
+    """Take a step, fill w y and r - diag(c) y, y = D^-1 r, and return the l1 norm of r and <y, r>."""
+    left, yr = 0.0, 0.0
+    for j in range(p.size):
+        x[j] += alpha * p[j]
+        r[j] -= alpha * Sp[j]
+        y = jacobi[j] * r[j]
+        wy[j], rest[j] = w[j] * y, r[j] - diagonal[j] * y
+        left += abs(r[j])
+        yr += y * r[j]
+    return left, yr

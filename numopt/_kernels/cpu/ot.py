@@ -202,7 +202,7 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
         _ot_tiles.times(tiles, 1.0 / a, _ot_tiles.spread(v, layout[0], 4 * layout[1].size, True), s, k)
     steps = deflated_gradients(
         tiles, layout, by_group, a, wide(b), v, s, wide(rhs), regularization, rtol, max_iter, d,
-        np.empty((k, layout[1].size, 4)), _coarse_room(layout[2], k),
+        np.empty((2, k, layout[1].size, 4)), _coarse_room(layout[2], k),
     )  # fmt: skip
     return d.astype(rhs.dtype), steps
 
