@@ -51,6 +51,7 @@ def masses(tiles, by_group, w, scale):
 
 @jit
 def _coarse_rows(Y, places, start, lo, hi, a, E):
+    E[:] = 0
     for i in range(lo, hi):
         for t in range(start[i], start[i + 1]):
             for q in range(4):
@@ -71,7 +72,6 @@ def _coarse(Y, places, start, a, sums):
 def coarse_matrix(Y, a, diagonal, sums):
     """Return the lower half of diag(diagonal) - Y^T diag(1/a) Y."""
     count, width = diagonal.size, sums.shape[1]
-    sums[:] = 0
     _coarse(Y[0], Y[1], Y[2], a, sums)
     for q in range(1, sums.shape[0]):
         sums[0] += sums[q]

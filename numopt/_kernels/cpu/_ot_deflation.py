@@ -91,7 +91,7 @@ def _by_group(group, x, y, x_groups, y_groups):
 
 @jit(fastmath={"contract"})
 def _direction(group, lift, jacobi, r, beta, p):
-    """p = D^-1 r + Z x + beta p."""
+    """Turn p into D^-1 r + Z x + beta p."""
     for t in range(group.size):
         shift = lift[group[t]]
         for j in range(4 * t, 4 * t + 4):

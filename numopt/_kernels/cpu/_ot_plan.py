@@ -115,15 +115,25 @@ def _sample(P, step, count, group, Y):
 
 
 @jit(fastmath=SUM)
-def _less_squares(A, Y, weight):
-    """Take sum_q weight_q y_q y_q^T from the lower half of A, four rows at a time: A is larger than the first cache."""
+def _less_squares_rows(A, first, step, Y, weight):
+    """Take sum_q weight_q y_q y_q^T from every `step`-th row of the lower half of A, four rows of Y at a time."""
     for q in range(0, weight.size, 4):
         y0, y1, y2, y3 = Y[q], Y[q + 1], Y[q + 2], Y[q + 3]
-        for p in range(A.shape[0]):
+        for p in range(first, A.shape[0], step):
             row = A[p, : p + 1]
             a, b, c, d = weight[q] * y0[p], weight[q + 1] * y1[p], weight[q + 2] * y2[p], weight[q + 3] * y3[p]
             for r in range(row.size):
                 row[r] -= (a * y0[r] + b * y1[r]) + (c * y2[r] + d * y3[r])
+
+
+@jit(parallel=True)
+def _less_squares(A, Y, weight):
+    """Do so for all rows of A, which is larger than the first cache: an eighth of them is not."""
+    if Y.size < 2**13:  # no launch of threads
+        _less_squares_rows(A, 0, 1, Y, weight)
+        return
+    for block in numba.prange(8):
+        _less_squares_rows(A, block, 8, Y, weight)
 
 
 @jit(fastmath=SUM)

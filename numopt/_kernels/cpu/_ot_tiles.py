@@ -109,9 +109,13 @@ def group_tiles(places, start, group):
 @jit
 def spread(x, place, m, exponential):
     """Return x, or exp(x), in the order of the tiles; 0 where no column is."""
-    out = np.zeros(m)
+    out, values = np.zeros(m), x
+    if exponential:  # apart from the scatter: powers are made eight at a time
+        values = np.empty(x.size)
+        for j in range(x.size):
+            values[j] = exp64(x[j])
     for j in range(x.size):
-        out[place[j]] = exp64(x[j]) if exponential else x[j]
+        out[place[j]] = values[j]
     return out
 
 
