@@ -8,6 +8,8 @@ _ERROR, _UNEVEN, _STEPS = 2e-2, 0.1, 60  # what ends a level before the last
 _MAX_CG = 4000
 _IDLE = 1e-2  # share of the error that empty rows may have before a sweep fills them
 _PATIENCE = 3  # failed line searches, each followed by a sweep
+_STUCK = 30  # steps in which neither the dual gains more than its rounding nor the error a tenth
+_ROUNDING = 1e-14  # of the dual, relative to its terms
 
 
 def ladder(problem):
@@ -37,6 +39,7 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
     for reg in levels:
         last, steps, failures = reg == levels[-1], 0, 0
         point = window.swept(window.at(point.f, reg), reg)
+        dual, error, stuck = point.dual, point.error, 0
         while True:
             counts.update(reg=reg / problem.mass, violation=point.error)
             measure = point.error if last and judged else None
@@ -52,16 +55,19 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
             steps += 1
             shift, rtol = min(1e-3, 1e-2 * point.error), max(1e-4, min(0.1, point.error))
             least = 0.1 * point.error / problem.C.shape[1]
-            rhs = reg * point.residual
-            d, cg = problem.kernels.direction(window.pattern, point.p, rhs, least, shift, rtol, _MAX_CG)
-            d = d - (xp.max(d) + xp.min(d)) / 2
+            d, cg = problem.kernels.direction(window.pattern, point.p, point.residual, least, shift, rtol, _MAX_CG)
+            d = reg * (d - (xp.max(d) + xp.min(d)) / 2)
             counts["n_cg"] += cg
             trial = window.search(point, d, reg, None, window.reach(point, d, reg, point.t))
             failures = failures + 1 if trial is None else 0
             point = point if trial is None else trial
             if problem.forbids and point.slope > 0 and window.rises_forever(point, d, reg):
                 return point, Status.INFEASIBLE
-            if failures > _PATIENCE:
+            gained = point.dual > dual + _ROUNDING * (abs(dual) + problem.high - problem.low)
+            gained = gained or point.error < 0.9 * error
+            stuck = 0 if gained else stuck + 1
+            dual, error = max(dual, point.dual), min(error, point.error)
+            if failures > _PATIENCE or stuck > _STUCK:
                 if last:
                     return point, Status.STALLED
                 break

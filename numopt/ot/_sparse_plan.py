@@ -1,24 +1,17 @@
 """Quadratically regularised and cardinality-constrained optimal transport."""
 
-import math
-
-from numopt import _array
-from numopt._check import Checks, controls, integer, positive_scalar
-from numopt._kernels import kernels
+from numopt._check import Checks, controls
 from numopt._loop import Status, run
 from numopt._solver import solver
-from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
+from numopt.exceptions import PrecisionWarning, warn
+from numopt.ot._sparse_input import checked
 from numopt.ot._sparse_newton import ladder, newton
-from numopt.ot._sparse_problem import Outside, Problem, State
+from numopt.ot._sparse_problem import State
 from numopt.ot._sparse_topk import topk
 from numopt.ot._sparse_window import NotFiniteError
 
-_EPS = 2.0**-52
-_SAMPLE = 64  # rows that the median is taken from
-
-
 @solver(family="ot", arrays=("a", "b", "C"))
-def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max_time=None, init=None,
+def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max_time=None, init=None,
                 callback=None, check_every=1, on_failure="warn"):  # fmt: skip
     """Transport plan with few non-zeros: quadratic regularisation, optionally a limit on each column.
 
@@ -40,8 +33,9 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     max_nonzeros : int, optional
         Largest number of non-zeros in a column, >= 1. None (default), like any number from n on, sets no
         limit. The problem is then no longer convex; see Notes.
-    tol : float, default 1e-9
-        For `marginal_error`, the l1 violation of the marginals relative to the mass.
+    tol : float, optional
+        For `marginal_error`, the l1 violation of the marginals relative to the mass. None (default): 1e-9,
+        or what rounding allows if that is more.
     max_iter : int, default 1000
         Newton and L-BFGS steps together.
     max_time : float, optional
@@ -77,8 +71,8 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     ConvergenceWarning
         `tol` was not met.
     PrecisionWarning
-        `tol` is below what rounding allows, about ``1.4e-17 (n + m) (max C - min C) / (reg sum(a))`` and,
-        for float32 data, 1e-7.
+        `tol` is below what rounding allows, about ``1.4e-17 (n + m) max(|C|, max C - min C) / (reg sum(a))``
+        and, for float32 data, 1e-7.
 
     Notes
     -----
@@ -126,14 +120,14 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=1e-9, max_iter=1000, max
     >>> result.nnz, result.max_nnz_per_column
     (152, 6)
     """
-    controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
-             on_failure=on_failure)  # fmt: skip
-    problem = _problem(a, b, C, reg, max_nonzeros)
+    controls(tol=0.0 if tol is None else tol, max_iter=max_iter, max_time=max_time, check_every=check_every,
+             callback=callback, on_failure=on_failure)  # fmt: skip
+    problem = checked(a, b, C, reg, max_nonzeros, 1e-9 if tol is None else tol)
     f = _start(problem, init)
-    floor = _EPS / 16 * sum(problem.C.shape) * (problem.high - problem.low) / problem.reg
-    floor = max(floor, 1e-7 if problem.dtype == problem.xp.float32 else 0.0)
-    if tol < floor:
-        warn(f"tol is {tol}: rounding allows about {floor:.1e}; raise tol or reg", PrecisionWarning)
+    if tol is None:
+        tol = max(1e-9, 4 * problem.floor)
+    elif tol < problem.floor:
+        warn(f"tol is {tol}: rounding allows about {problem.floor:.1e}; raise tol or reg", PrecisionWarning)
     levels = ladder(problem) if init is None else [problem.reg]
     return run(
         _iterates(problem, f, levels, tol),
@@ -161,72 +155,12 @@ def _iterates(problem, f, levels, tol):
         return Status.NONFINITE
 
 
-def _problem(a, b, C, reg, max_nonzeros):
-    """Check the input; return the problem on the rows and columns that have weight."""
-    checks = Checks({"a": a, "b": b, "C": C})
-    xp, dtype = checks.xp, checks.dtype
-    a, b = checks.weights("a"), checks.weights("b")
-    C = checks.matrix("C", shape=(*a.shape, *b.shape), posinf=True, remedy="only +inf marks a forbidden pair")
-    found = checks.settle()
-    mass, other = found["a"].total, found["b"].total
-    if abs(mass - other) > 1e-6 * mass:
-        raise InvalidInputError(
-            f"a sums to {mass} and b to {other}: equal masses are expected; normalise both to the same sum"
-        )
-    outside = Outside(C, a > 0, b > 0, xp.nonzero(a > 0)[0], xp.nonzero(b > 0)[0])
-    a, b = xp.astype(a, xp.float64)[outside.rows] / mass, xp.astype(b, xp.float64)[outside.columns] / other
-    if a.shape[0] < C.shape[0]:
-        C = xp.take(C, outside.rows, axis=0)
-    if b.shape[0] < C.shape[1]:
-        C = xp.take(C, outside.columns, axis=1)
-    low, high = found["C"].low, found["C"].high
-    forbids = high == math.inf
-    if forbids:
-        _reachable(xp, C, outside)
-        high = _array.host(xp.max(xp.where(xp.isfinite(C), C, low)))
-    if not high - low < math.inf:
-        raise InvalidInputError(f"C ranges from {low} to {high}: a finite range is expected; rescale C")
-    k = C.shape[0] if max_nonzeros is None else integer("max_nonzeros", max_nonzeros, low=1)
-    top_a, top_b = _array.host(xp.max(a), xp.max(b))
-    reg = positive_scalar("reg", reg) * mass
-    if reg * top_b < 64 * _EPS * (high - low):
-        raise InvalidInputError(
-            f"reg is {reg / mass}: at least {64 * _EPS * (high - low) / (top_b * mass):.3g} is expected, or "
-            f"the plan drowns in the rounding of C; raise it, or use an exact solver"
-        )
-    return Problem(
-        xp=xp, kernels=kernels("ot_sparse", xp), C=C, a=a, b=b, reg=reg, k=min(k, C.shape[0]), mass=mass,
-        low=low, high=high, forbids=forbids, median=_median(xp, C), top_b=top_b,
-        heaviest=min(top_a, top_b), dtype=dtype, outside=outside,
-    )  # fmt: skip
-
-
-def _reachable(xp, C, outside):
-    """Raise for a row or column with weight that has nowhere to go."""
-    for axis, name, kept in ((1, "a", outside.rows), (0, "b", outside.columns)):
-        least = xp.min(C, axis=axis)
-        if _array.host(xp.max(least)) == math.inf:
-            index = int(_array.host(kept[xp.argmax(least)]))
-            line = "row" if name == "a" else "column"
-            raise InvalidInputError(
-                f"{name}[{index}] is positive and C has +inf in all of {line} {index}: at least one finite "
-                f"cost is expected; allow a pair or set {name}[{index}] to 0"
-            )
-
-
-def _median(xp, C):
-    """Return the median of the finite entries in a sample of rows."""
-    rows = xp.sort(xp.reshape(C[:: max(1, C.shape[0] // _SAMPLE), :], (-1,)))
-    finite = int(_array.host(xp.sum(xp.astype(xp.isfinite(rows), xp.float64))))
-    return _array.host(rows[finite // 2]) if finite else math.nan
-
-
 def _start(problem, init):
     """Return the potential to start from, float64, on the rows that have weight."""
-    xp, C = problem.xp, problem.outside.C
+    xp, C = problem.xp, problem.whole.C
     if init is None:
         return xp.astype(xp.min(problem.C, axis=1), xp.float64)
     checks = Checks({"init": getattr(init, "f", init), "C": C}, dtype=xp.float64)
     f = checks.vector("init", size=C.shape[0], remedy="start from finite potentials, or without init")
     checks.settle()
-    return f[problem.outside.rows]
+    return f[problem.whole.rows]

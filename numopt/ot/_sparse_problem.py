@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -19,14 +20,49 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What the caller gave, and where its weights are positive."""
+class Whole:
+    """What the caller gave, with weights of sum 1, and where they are above a limit."""
 
+    xp: object
     C: object
-    has_row: object  # masks
-    has_column: object
-    rows: object  # positions
-    columns: object
+    a: object
+    b: object
+    limit: float
+
+    @cached_property
+    def rows(self):
+        """Positions of the rows that are kept."""
+        return self.xp.nonzero(self.a > self.limit)[0]
+
+    @cached_property
+    def columns(self):
+        """Positions of the columns that are kept."""
+        return self.xp.nonzero(self.b > self.limit)[0]
+
+    def kept(self, C):
+        """Return the rows and columns of C that are kept; C itself if all are."""
+        if self.rows.shape[0] < C.shape[0]:
+            C = self.xp.take(C, self.rows, axis=0)
+        return self.xp.take(C, self.columns, axis=1) if self.columns.shape[0] < C.shape[1] else C
+
+    def sums(self, r, c):
+        """Return row and column sums of a plan with nothing in the rows and columns that are held out."""
+        return tuple(
+            merged(self.xp, w > self.limit, x, self.xp.zeros_like(w)) for w, x in ((self.a, r), (self.b, c))
+        )
+
+    def potentials(self, f, g):
+        """Return (f, g) for all rows and columns: those held out get the largest that moves nothing."""
+        xp, C = self.xp, self.C
+        if f.shape[0] < C.shape[0]:
+            out = xp.nonzero(self.a <= self.limit)[0]
+            room = xp.take(xp.take(C, out, axis=0), self.columns, axis=1) - g
+            f = merged(xp, self.a > self.limit, f, xp.min(room, axis=1))
+        if g.shape[0] < C.shape[1]:
+            out = xp.nonzero(self.b <= self.limit)[0]
+            room = xp.take(C, out, axis=1) - f[:, None]
+            g = merged(xp, self.b > self.limit, g, xp.min(room, axis=0))
+        return f, g
 
 
 @dataclass(frozen=True)
@@ -51,8 +87,15 @@ class Problem:
     top_b: float  # max b
     heaviest: float  # min(max a, max b)
     dtype: object
-    outside: Outside
+    whole: Whole
     kept: dict = field(default_factory=dict)  # the answer computed last
+
+    @property
+    def floor(self):
+        """The marginal error that rounding leaves: of potentials, and of values in the caller's dtype."""
+        largest = max(self.high - self.low, abs(self.high), abs(self.low))
+        single = 1e-7 if self.dtype == self.xp.float32 else 0.0
+        return max(2.0**-56 * sum(self.C.shape) * largest / self.reg, single)
 
     def dual(self, f, t, square, reg):
         """Return H(f) = <a, f> - <b, t> - reg/2 ||P||^2, on the device."""
@@ -80,14 +123,15 @@ class Problem:
         return self.kept["answer"]
 
     def _answer(self, f, bound, support):
-        xp, kernels = self.xp, self.kernels
+        xp, kernels, whole = self.xp, self.kernels, self.whole
         pattern, t, p, square = self._columns(bound, None, self.k)
-        dual = self.dual(bound, t, square, self.reg)
+        potentials = whole.potentials(bound, -t)
+        dual = xp.sum(whole.a * potentials[0]) + xp.sum(whole.b * potentials[1]) - self.reg / 2 * square
         if f is not bound or support is not None:
             pattern, _, p, _ = self._columns(f, support, self.k)
         p = xp.astype(xp.astype(p, self.dtype), xp.float64)  # the values that the caller will see
-        r, c = kernels.margins(pattern, p)
-        error = xp.sum(xp.abs(r - self.a)) + xp.sum(xp.abs(c - self.b))
+        r, c = whole.sums(*kernels.margins(pattern, p))
+        error = xp.sum(xp.abs(r - whole.a)) + xp.sum(xp.abs(c - whole.b))
         rows, columns, values = kernels.entries(pattern, p)
         cost, value = self.cost_and_value(self.C[rows, columns], values)
         rounded_cost, rounded_value = rounded(self, pattern, p)
@@ -99,7 +143,7 @@ class Problem:
         named = zip(("cost", "value", "dual_value", "rounded_cost", "gap"), money, strict=True)
         found = {name: self.mass * number for name, number in named}
         found |= {"marginal_error": error, "max_nnz_per_column": int(most)}
-        return found | {"entries": (rows, columns, values), "t": t}
+        return found | {"entries": (rows, columns, values), "potentials": potentials}
 
     def _columns(self, f, support, k):
         """Return (pattern, t, p, square) at f."""
@@ -111,13 +155,13 @@ class Problem:
 
     def finish(self, state, info, common):
         """Build the result in the caller's units, rows and columns."""
-        found, outside = dict(self.answer(state)), self.outside
+        found, whole = dict(self.answer(state)), self.whole
         rows, columns, values = found.pop("entries")
-        rows, columns = outside.rows[rows], outside.columns[columns]
-        n, m = outside.C.shape
+        rows, columns = whole.rows[rows], whole.columns[columns]
+        n, m = whole.C.shape
         order = self.xp.argsort(rows * m + columns)
         values = self.xp.astype(self.mass * values[order], self.dtype)
-        f, g = self._potentials(state.bound, -found.pop("t"))
+        f, g = found.pop("potentials")
         free = state.support is None and (self.k >= self.C.shape[0] or common["success"])
         return SparsePlanResult(
             f=self.xp.astype(f, self.dtype),
@@ -130,19 +174,6 @@ class Problem:
             **found,
             **common,
         )
-
-    def _potentials(self, f, g):
-        """Return (f, g) for all rows and columns: those without weight get the largest that moves nothing."""
-        C, xp, o = self.outside.C, self.xp, self.outside
-        if f.shape[0] < C.shape[0]:
-            empty = xp.nonzero(~o.has_row)[0]
-            room = xp.take(xp.take(C, empty, axis=0), o.columns, axis=1) - g
-            f = merged(xp, o.has_row, f, xp.min(room, axis=1))
-        if g.shape[0] < C.shape[1]:
-            empty = xp.nonzero(~o.has_column)[0]
-            room = xp.take(C, empty, axis=1) - f[:, None]
-            g = merged(xp, o.has_column, g, xp.min(room, axis=0))
-        return f, g
 
 
 def merged(xp, mask, inside, rest):

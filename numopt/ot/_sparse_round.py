@@ -7,14 +7,15 @@ def rounded(problem, pattern, p):
     As in Altschuler et al. (arXiv 1705.09634): rows, then columns that have too much are scaled down. What
     is missing then goes to at most n + m - 1 entries instead of all, so that the plan stays sparse.
     """
-    xp, kernels, a, b = problem.xp, problem.kernels, problem.a, problem.b
+    xp, kernels, whole = problem.xp, problem.kernels, problem.whole
+    a, b = xp.take(whole.a, whole.rows), xp.take(whole.b, whole.columns)
     r, c = kernels.margins(pattern, p)
     p = kernels.scaled(pattern, p, _shrink(xp, r, a), xp.ones_like(c))
     r, c = kernels.margins(pattern, p)
     p = kernels.scaled(pattern, p, xp.ones_like(r), _shrink(xp, c, b))
-    r, c = kernels.margins(pattern, p)
-    rows, columns, more = north_west(xp, a - r, b - c)
-    extra = xp.sum(xp.where(more > 0, problem.C[rows, columns], 0) * more)
+    r, c = whole.sums(*kernels.margins(pattern, p))
+    rows, columns, more = north_west(xp, whole.a - r, whole.b - c)
+    extra = xp.sum(xp.where(more > 0, whole.C[rows, columns], 0) * more)
     rows, columns, values = kernels.entries(pattern, p)
     cost, value = problem.cost_and_value(problem.C[rows, columns], values)
     # The new entries E may lie on old ones: (P + E)^2 <= P^2 + 2 max(P) E + E^2.

@@ -65,7 +65,7 @@ class Window:
         room = self.margin - self._spread(point.f - self.center)
         reach = self.stretch * _REACH * point.peak
         if room < min(spread, reach / 2):
-            margin = min(max(2 * spread, _MARGIN * point.peak), reach)
+            margin = min(self.stretch * max(2 * spread, _MARGIN * point.peak), reach)
             self.move(point.f, reg, margin, t)
             room = self.margin
         return room / spread * (1 - 1e-9)

@@ -157,6 +157,70 @@ def test_weights_over_a_hundred_orders_of_magnitude(seed, reg):
     assert result.kind == "exact" and result.nit < 300
 
 
+@pytest.mark.parametrize("seed", [62, 265, 272, 277, 325])
+def test_weights_below_rounding_do_not_stop_progress(seed):
+    # dozens of rows that ask for 1e-50 used to take turns at filling the columns that were nearly empty
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(30, 201, 2)
+    X, Y = rng.random((n, 2)), rng.random((m, 2))
+    C = ((X[:, None] - Y[None]) ** 2).sum(axis=2)
+    a, b = rng.dirichlet(np.full(n, 0.01)), rng.dirichlet(np.full(m, 0.01))
+    reg = 10 ** rng.uniform(-4, 1)
+    result = sparse_plan(a, b, C, reg=reg)
+    check(result, a, b, C, reg)
+    assert -1e-12 <= result.gap <= 1e-8 and result.nit < 400
+
+
+def test_weights_that_are_held_out_count_in_the_certificate():
+    a, b, C = instance(12, 15)
+    a[3], b[[0, 7]] = 1e-14, 2e-14
+    a, b = a / a.sum(), b / b.sum()
+    result = sparse_plan(a, b, C, reg=0.1, tol=1e-7)
+    P = check(result, a, b, C, 0.1)
+    assert not P[3].any() and not P[:, 7].any() and 5e-14 < result.marginal_error
+    limited = sparse_plan(a, b, C, reg=0.1, tol=1e-7, max_nonzeros=5)
+    assert limited.success and limited.gap >= 0
+
+
+def test_negligible_weights_that_may_only_go_to_each_other_are_not_held_out():
+    a = np.array([0.5, 0.5, 1e-20])
+    C = np.array([[0.0, 1.0, np.inf], [1.0, 0.0, np.inf], [np.inf, np.inf, 0.3]])
+    result = sparse_plan(a, a, C, reg=0.1)
+    check(result, a, a, C, 0.1)
+    assert np.isfinite([result.value, result.dual_value, *result.f, *result.g]).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 6, 8])
+def test_parts_that_hang_together_by_no_pair_find_each_other(seed):
+    # at a tiny reg the next pair between two parts is 1e5 times as far away as a plan is deep
+    rng = np.random.default_rng(seed)
+    X, Y = rng.random((20, 2)), rng.random((25, 2))
+    a, b = rng.random(20) + 0.1, rng.random(25) + 0.1
+    a, b, C = a / a.sum(), b / b.sum(), ((X[:, None] - Y) ** 2).sum(axis=2)
+    result = sparse_plan(a, b, C, reg=1e-8)
+    assert result.success and oracle.marginal_error(result.plan.todense(), a, b) <= 1e-6
+    assert -1e-9 <= result.gap <= 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-30, 1e30, 1e200, 1e290])
+@pytest.mark.parametrize("k", [None, 3])
+def test_units_of_cost_do_not_matter(scale, k):
+    a, b, C = instance(6, 7)
+    one = sparse_plan(a, b, C, reg=0.1, max_nonzeros=k)
+    two = sparse_plan(a, b, scale * C, reg=0.1 * scale, max_nonzeros=k)
+    assert two.success
+    np.testing.assert_allclose(two.plan.todense(), one.plan.todense(), atol=1e-8)
+
+
+@pytest.mark.parametrize("offset", [-1e6, 1e3, 1e6, 1e9])
+def test_the_default_tolerance_knows_what_rounding_leaves(offset):
+    a, b, C = instance(6, 7)
+    assert sparse_plan(a, b, C + offset, reg=0.1).success
+    with pytest.warns(PrecisionWarning, match="rounding allows"):
+        sparse_plan(a, b, C + 1e6, reg=0.1, tol=1e-12, on_failure="ignore")
+    assert sparse_plan(*(x.astype(np.float32) for x in (a, b, C)), reg=0.1).success
+
+
 def test_prescribed_solution_is_found():
     rng = np.random.default_rng(1)
     for reg in (1.0, 1e-2):
