@@ -152,7 +152,7 @@ def relax_plan(A, ordering="auto"):
     the order of sums, while the rows of a level can be computed at once.
 
     *Cost*: about that of sorting the entries, some tens of sweeps; for CuPy arrays the pattern travels to the
-    host once. *Memory*: about 20 bytes an entry.
+    host once. *Memory*: 20 bytes an entry off the diagonal and 32 a row.
 
     Examples
     --------

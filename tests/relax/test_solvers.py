@@ -228,3 +228,16 @@ def test_scipy_calls_carry_over():
     np.testing.assert_allclose(result.x, x, atol=1e-6)
     with pytest.raises(ValueError, match="M is csr_array: None is expected"):
         ssor_pcg(GRID, RHS, M=GRID)
+
+
+@pytest.mark.parametrize("rows", ["padded", "as they are"])
+def test_a_plan_takes_the_memory_that_its_page_names(rows):
+    A = laplacian_2d(40)
+    if rows == "as they are":
+        draws = np.random.default_rng(0).random((200, 200))
+        A = sparse.csr_array(sparse.csr_array((draws + draws.T < 0.2) * 1.0) + 10 * sparse.eye_array(200))
+    plan = relax_plan(A)
+    fields = [*vars(plan).values(), *plan._pattern]
+    taken = sum(x.nbytes for x in fields if isinstance(x, np.ndarray)) - plan._pattern.levels.nbytes
+    n, off = A.shape[0], A.nnz - A.shape[0]
+    assert 0.8 * (20 * off + 32 * n) < taken < 1.05 * (20 * off + 32 * n)
