@@ -8,6 +8,7 @@ from numopt.monotone._matrix import matrix
 from numopt.monotone._operator import Operator
 from numopt.monotone._product import Product
 from numopt.monotone._prox import Box, Free, NonNegative, Simplex
+from numopt.monotone._tolerance import expect_squares
 
 
 class _BilinearOperator(Operator):
@@ -22,7 +23,7 @@ class _BilinearOperator(Operator):
         m, n = self.A.shape
         self.c = self.A.vector(n) if c is None else checks.vector("c", size=n)
         self.b = self.A.vector(m) if b is None else checks.vector("b", size=m)
-        checks.settle()
+        expect_squares("A", checks.settle()["A"], checks.xp, checks.dtype)
         xp = self.xp = checks.xp
         self.c, self.b = (xp.astype(v, xp.float64, copy=False) for v in (self.c, self.b))
         self.device, self.dtype = checks.device, checks.dtype

@@ -7,6 +7,7 @@ from numopt._check import Checks, scalar
 from numopt._kernels import kernels
 from numopt.monotone._matrix import wrap
 from numopt.monotone._operator import Operator
+from numopt.monotone._tolerance import expect_squares
 
 SQUARES, LOGISTIC = 0, 1
 
@@ -24,7 +25,7 @@ class _Linear(Operator):
         self.n, self.dim = A.shape
         low, high = (0.0, 1.0) if self.loss == LOGISTIC else (-np.inf, np.inf)
         b = checks.vector("b", size=self.n, low=low, high=high)
-        checks.settle()
+        expect_squares("A", checks.settle()["A"], checks.xp, checks.dtype)
         self.xp, self.device, self.dtype = checks.xp, checks.device, checks.dtype
         self.A, self.b = wrap(self.xp, self.device, A), self.xp.astype(b, self.xp.float64, copy=False)
         self.ridge = scalar("ridge", ridge, low=0.0)

@@ -16,6 +16,7 @@ from numopt.monotone._matrix import wrap
 from numopt.monotone._operator import Operator
 from numopt.monotone._product import Product
 from numopt.monotone._prox import Free, Simplex
+from numopt.monotone._tolerance import expect_squares
 
 
 class _Adversarial(Operator):
@@ -28,7 +29,7 @@ class _Adversarial(Operator):
         A = checks.matrix("A")
         self.n, self.split = A.shape
         b = checks.vector("b", size=self.n, low=low, high=high, remedy="give each row a target in range")
-        checks.settle()
+        expect_squares("A", checks.settle()["A"], checks.xp, checks.dtype)
         xp = self.xp = checks.xp
         self.device, self.dtype = checks.device, checks.dtype
         self.A, self.b, self.root = wrap(xp, self.device, A), xp.astype(b, xp.float64), math.sqrt(self.n)

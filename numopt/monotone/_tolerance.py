@@ -1,7 +1,7 @@
-"""What rounding allows of a tolerance."""
+"""What the range and the rounding of numbers allow."""
 
 from numopt._check import scalar
-from numopt.exceptions import PrecisionWarning, warn
+from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 
 
 def check_tolerance(tol, xp, dtype):
@@ -13,3 +13,13 @@ def check_tolerance(tol, xp, dtype):
     if 0 < tol < floor:
         remedy = "raise it" + (" or use float64" if single else "")
         warn(f"tol is {tol}: rounding allows about {floor:.1g}; {remedy}", PrecisionWarning)
+
+
+def expect_squares(name, extent, xp, dtype):
+    """Raise for data whose squares overflow, or all underflow: their norms would be infinite, or 0."""
+    largest, most = max(-extent.low, extent.high), float(xp.finfo(dtype).max) ** 0.5 / 1e3
+    if largest > 0 and not 1 / most < largest < most:
+        raise InvalidInputError(
+            f"{name} reaches {largest:.3g}: between {1 / most:.0e} and {most:.0e} is expected, since its entries are "
+            f"squared; rescale it"
+        )
