@@ -1,4 +1,4 @@
-"""Products with dense and sparse matrices of either float dtype; all sums are in float64."""
+"""Products with dense matrices of either float dtype; all sums are in float64."""
 
 import numba
 import numpy as np
@@ -7,13 +7,11 @@ from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
 _CHUNKS = 16  # of rows; their sums are added in order, whatever the number of threads
-_SCATTER = 4  # entries of a row below which columns are added up instead
-_USED = 0.75  # share of a vector that is not 0, below which only the columns in use are read
 _SERIAL = 2**20  # entries below which threads cost more than they bring
 
 
 @jit
-def _nonzeros(x):
+def nonzeros(x):
     """Return the places of the entries that are not 0."""
     places = np.empty(x.size + 1, np.int64)
     count = 0
@@ -54,7 +52,7 @@ def _dot_rows(A, x, out, low, high):
 @jit(fastmath=_SUM)
 def _add_rows(A, y, out, low, high):
     """Add y_i times row i to out for the rows from low to high with y_i != 0, eight at a time."""
-    used = low + _nonzeros(y[low:high])
+    used = low + nonzeros(y[low:high])
     h = used.size // 8
     for k in range(h):
         a, b, c, d = used[k], used[k + h], used[k + 2 * h], used[k + 3 * h]
@@ -169,79 +167,6 @@ def _total(parts):
     out = parts[0].copy()
     for q in range(1, parts.shape[0]):
         out += parts[q]
-    return out
-
-
-@jit(fastmath=_SUM)
-def csr_product(data, indices, indptr, x):
-    """Return the product of a CSR matrix and x: four entries at a time, then two, then one."""
-    columns = indices.view(np.uint32)
-    out = np.empty(indptr.size - 1)
-    q = np.int64(indptr[0])
-    for i in range(out.size):
-        high = np.int64(indptr[i + 1])
-        s0 = s1 = s2 = s3 = 0.0
-        while q + 4 <= high:
-            s0 += data[q] * x[columns[q]]
-            s1 += data[q + 1] * x[columns[q + 1]]
-            s2 += data[q + 2] * x[columns[q + 2]]
-            s3 += data[q + 3] * x[columns[q + 3]]
-            q += 4
-        if q + 2 <= high:
-            s0 += data[q] * x[columns[q]]
-            s1 += data[q + 1] * x[columns[q + 1]]
-            q += 2
-        if q < high:
-            s0 += data[q] * x[columns[q]]
-            q += 1
-        out[i] = (s0 + s1) + (s2 + s3)
-    return out
-
-
-@jit(fastmath=_SUM)
-def _csr_scatter(data, indices, indptr, y, used, size):
-    """Return the product of the transpose of a CSR matrix and y, adding up the rows that are used."""
-    columns = indices.view(np.uint32)
-    out = np.zeros(size)
-    for k in range(used.size):
-        i = used[k]
-        for q in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
-            out[columns[q]] += data[q] * y[i]
-    return out
-
-
-@jit
-def csr_multiply(data, indices, indptr, data_T, indices_T, indptr_T, x):
-    """Return A x from the rows of A, or from the columns in use if they are fewer, or the rows very short."""
-    count = 0
-    for j in range(x.size):
-        count += x[j] != 0.0
-    if count < _USED * x.size or data.size < _SCATTER * (indptr.size - 1):
-        return _csr_scatter(data_T, indices_T, indptr_T, x, _nonzeros(x), indptr.size - 1)
-    return csr_product(data, indices, indptr, x)
-
-
-@jit
-def csr_gram(data, indices, indptr, data_T, indices_T, indptr_T, d):
-    """Return A diag(d) A^T as a dense array: row i adds up the columns that it meets."""
-    m = indptr.size - 1
-    M = np.zeros((m, m))
-    for i in range(m):
-        for q in range(indptr[i], indptr[i + 1]):
-            j = indices[q]
-            a = data[q] * d[j]
-            for r in range(indptr_T[j], indptr_T[j + 1]):
-                M[i, indices_T[r]] += a * data_T[r]
-    return M
-
-
-@jit
-def csr_maxima(data, indices, indptr, x):
-    """Return the largest data_q x_q of each row, 0 for an empty one."""
-    out = np.zeros(indptr.size - 1)
-    for i in range(out.size):
-        for q in range(indptr[i], indptr[i + 1]):
-            out[i] = max(out[i], data[q] * x[indices[q]])
     return out
 
 

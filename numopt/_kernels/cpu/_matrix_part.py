@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from numopt._kernels.cpu._csr_matrix import csr_multiply
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._matrix import csr_multiply, dense_adjoint, dense_forward
+from numopt._kernels.cpu._matrix import dense_adjoint, dense_forward
 
 
 @jit

@@ -2,17 +2,10 @@
 
 import numpy as np
 
+from numopt._kernels.cpu._csr_matrix import csr_gram, csr_maxima, csr_multiply
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
-from numopt._kernels.cpu._matrix import (
-    csr_gram,
-    csr_maxima,
-    csr_multiply,
-    dense_adjoint,
-    dense_forward,
-    dense_maxima,
-    dense_products,
-)
+from numopt._kernels.cpu._matrix import dense_adjoint, dense_forward, dense_maxima, dense_products
 from numopt._kernels.cpu._matrix_part import csr_bidiagonal, csr_part, dense_bidiagonal
 from numopt._kernels.cpu._projection import plain, weighted
 
