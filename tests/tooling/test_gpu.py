@@ -130,6 +130,13 @@ def test_a_peer_that_is_missing_says_so():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", measure.PARTS)
+def test_every_measurement_is_rehearsed(name):
+    rows = list(measure.PARTS[name](StandIn(600.0)))
+    assert rows and [row for row in rows if row["status"] != "ok"] == []
+
+
+@pytest.mark.slow
 def test_a_rehearsal_from_end_to_end(tmp_path, capsys):
     command = ["--stand-in", "--out", str(tmp_path), "--budget", "150", "--only", "device,check-clustering,peers"]
     assert gpu.main(command) == 0
