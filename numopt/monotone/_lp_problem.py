@@ -67,7 +67,7 @@ class LinearProgram:
     """min c.x subject to A x <= b in the first `m_ub` rows, A x = b in the others, low <= x <= high.
 
     `powers` of two are the units of A, x and c: A is in units of the first, b in those of A x, the value of c x.
-    Where there is no `costly` variable every multiplier is 0, since nothing else would say how large they are.
+    Where no variable is `costly` every multiplier is 0, since nothing else would say how large they are.
     """
 
     A: Matrix
@@ -78,7 +78,7 @@ class LinearProgram:
     m_ub: int
     dtype: object
     powers: tuple = (0, 0, 0)
-    costly: bool = True
+    costly: float = 1.0  # or 0.0
     scaled: object = None  # (Matrix, rows, columns): rows A columns
     memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
@@ -210,7 +210,7 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
     c, *sides = (xp.astype(v, xp.float64, copy=False) for v in (c, *sides))
     b, c = divided(xp, "b", xp.concat(sides), a + x), divided(xp, "c", c, g)
     low, high = (like(xp, divided(np, "bounds", end, x), place, xp.float64) for end in ends)
-    costly = extents["c"].low != 0 or extents["c"].high != 0
+    costly = float(extents["c"].low != 0 or extents["c"].high != 0)
     p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units, costly)
     with np.errstate(all="ignore"):  # what comes of it is looked at
         p.scaled = scaled(p)
