@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 
 import numopt
@@ -42,10 +43,16 @@ def _warm(dtype):
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from numopt._kernels import compiled_families
+    from numopt import _kernels
+
+    folder = Path(_kernels.__file__).with_name("cpu")
+
+    def length(family):
+        return sum(path.stat().st_size for path in folder.glob(f"*{family}*.py"))
 
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        list(pool.map(partial(numopt.warmup, dtype), compiled_families()))
+        longest_first = sorted(_kernels.compiled_families(), key=length, reverse=True)
+        list(pool.map(partial(numopt.warmup, dtype), longest_first))
 
 
 def _demos():

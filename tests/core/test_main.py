@@ -50,7 +50,8 @@ def test_warmup(monkeypatch, capsys):
     monkeypatch.setattr(numopt, "warmup", lambda *args: seen.append(args))
     assert main(["warmup", "--dtype", "float32"]) == 0 and main(["warmup"]) == 0
     families = _kernels.compiled_families()
-    assert seen == [(dtype, family) for dtype in ("float32", None) for family in families] and "ot" in families
+    assert sorted(seen, key=str) == sorted([(dtype, f) for dtype in ("float32", None) for f in families], key=str)
+    assert {family for _, family in seen[:2]} == {"completion", "ot"}  # what takes longest
     assert "compiled" in capsys.readouterr().out
 
 

@@ -39,7 +39,9 @@ def _descend(F, h, U, norms, y, beta, tol, steps, g):
             step /= 4
         if not found:
             break
-        U[:], G[:], g[:] = trial, new_G, new_g
+        _copy(trial, U)
+        _copy(new_G, G)
+        _copy(new_g, g)
         move = math.sqrt(square) / whole
         seen[count % _MEMORY] = value
         count += 1
@@ -101,6 +103,13 @@ def _project(U, G, step, norms, out):
         for c in range(r):
             for i in range(n):
                 out[b, c, i] *= scale
+
+
+@jit
+def _copy(x, out):  # "out[:] = x" takes seconds to compile: the words of an error that cannot happen
+    x, out = x.reshape(-1), out.reshape(-1)
+    for i in range(x.size):
+        out[i] = x[i]
 
 
 @jit(fastmath=_SUM)
