@@ -19,18 +19,18 @@ _LOG_2PI = math.log(2 * math.pi)
 def em(X, R, steps, floor, kind, weighted):
     """Make `steps` EM steps from responsibilities R (b, n, k); see the portable room."""
     R = np.array(R.transpose(0, 2, 1), order="C")  # a copy, which is overwritten
-    values = np.empty(R.shape[0])
-    _starts(np.ascontiguousarray(X.T), R, steps, floor, kind in ("oas", "tied"), kind == "tied", weighted, values)
+    values, how = np.empty(R.shape[0]), (steps, floor, kind in ("oas", "tied"), kind == "tied", weighted)
+    if R.shape[0] == 1:
+        values[0] = _steps(np.ascontiguousarray(X.T), R[0], *how)
+    else:
+        _starts(np.ascontiguousarray(X.T), R, *how, values)
     return R.transpose(0, 2, 1), values
 
 
 @jit(parallel=True)
 def _starts(X, R, steps, floor, oas, tied, weighted, values):
-    if R.shape[0] == 1:
-        values[0] = _steps(X, R[0], steps, floor, oas, tied, weighted)
-    else:
-        for b in numba.prange(R.shape[0]):
-            values[b] = _steps(X, R[b], steps, floor, oas, tied, weighted)
+    for b in numba.prange(R.shape[0]):
+        values[b] = _steps(X, R[b], steps, floor, oas, tied, weighted)
 
 
 @jit
