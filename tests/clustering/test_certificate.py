@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numopt.clustering import certify_kmeans, kmeans_sdp
+from numopt.clustering import _lloyd, _pairwise, certify_kmeans, kmeans_sdp
 from numopt.clustering._lloyd import partition
 from numopt.clustering._pairwise import _Features, _root
 from numopt.clustering._problem import kmeans_problem
@@ -134,6 +134,35 @@ def test_rows_may_be_permuted_and_the_space_turned():
     other = certify_kmeans(X[order] @ turn + 5, np.repeat([0, 1], 30)[order], on_failure="ignore")
     assert other.lower_bound == pytest.approx(one.lower_bound, rel=1e-9)
     assert other.fun == pytest.approx(one.fun, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_bound_tuned_on_a_sample_stays_below_the_optimum(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(11, 2)) + 3 * rng.integers(0, 2, 11)[:, None]
+    labels = np.concatenate([rng.integers(2, size=9), [2, 2]])  # the last cluster has no evenly spaced point but one
+    monkeypatch.setattr(_pairwise, "_SAMPLE", 5)
+    result = certify_kmeans(X, labels, on_failure="ignore")
+    assert 0 <= result.lower_bound <= oracle.optimum(X, 3) * (1 + 1e-9)
+    assert result.fun == pytest.approx(oracle.sse(X, labels), rel=1e-12)
+
+
+def test_a_sample_tells_tau_nearly_as_well_as_all_points(monkeypatch):
+    X = np.random.default_rng(6).normal(size=(300, 2)) + np.repeat([0.0, 3.0], 150)[:, None]
+    labels = kmeans_sdp(X, 2, method="certify", rng=0, on_failure="ignore").labels
+    whole = certify_kmeans(X, labels, on_failure="ignore")
+    monkeypatch.setattr(_pairwise, "_SAMPLE", 60)
+    result = certify_kmeans(X, labels, on_failure="ignore")
+    assert whole.gap_kind == "dual" and result.lower_bound >= 0.95 * whole.lower_bound > 0
+
+
+def test_starts_compared_on_a_sample_give_a_partition_of_all(monkeypatch):
+    rng = np.random.default_rng(5)
+    X = np.concatenate([rng.normal(size=(60, 2)) + centre for centre in ([0, 0], [30, 0], [0, 30])])
+    monkeypatch.setattr(_lloyd, "_SAMPLE", 40)
+    result = kmeans_sdp(X, 3, method="certify", rng=0)
+    assert result.gap_kind == "exact" and result.success
+    assert result.fun == pytest.approx(oracle.sse(X, np.repeat([0, 1, 2], 60)), rel=1e-12)
 
 
 def test_rounding_beside_a_zero_diagonal_does_no_harm():

@@ -5,8 +5,8 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from numopt import Status
-from numopt.clustering import kmeans_sdp, ppp_select_k
-from numopt.exceptions import InvalidInputError
+from numopt.clustering import _nested, kmeans_sdp, ppp_select_k
+from numopt.exceptions import InvalidInputError, SolverError
 from numopt.gallery import heterogeneous_clusters, isotropic_clusters
 from tests.oracles import clustering as oracle
 
@@ -128,3 +128,33 @@ def test_limits():
 def test_refused(change, message):
     with pytest.raises(InvalidInputError, match=message):
         ppp_select_k(**{"X": np.arange(16.0).reshape(8, 2), "max_clusters": 2} | change)
+
+
+@pytest.fixture
+def third_fit(monkeypatch):
+    """Return a function that makes the third run of K-means inside another end in some way."""
+
+    def ends(status):
+        def run(X, k, **options):
+            result = kmeans_sdp(X, k, **options)
+            if k == 3:
+                result.status, result.message = status, "so it ended"
+            return result
+
+        monkeypatch.setattr(_nested, "kmeans_sdp", run)
+
+    return ends
+
+
+def test_ctrl_c_inside_a_fit_keeps_the_fits_before(third_fit):
+    third_fit(Status.INTERRUPTED)
+    X, _ = isotropic_clusters(60, 3, 2, 8.0)
+    result = ppp_select_k(X, 5, rng=0, on_failure="ignore")
+    assert result.status == Status.INTERRUPTED and not result.success
+    assert list(result.fits) == [1, 2] and result.n_clusters == 2
+
+
+def test_a_fit_that_broke_down_is_named(third_fit):
+    third_fit(Status.NONFINITE)
+    with pytest.raises(SolverError, match="with 3 clusters: so it ended"):
+        ppp_select_k(isotropic_clusters(60, 3, 2, 8.0)[0], 5, rng=0)
