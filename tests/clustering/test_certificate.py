@@ -148,12 +148,12 @@ def test_a_bound_tuned_on_a_sample_stays_below_the_optimum(seed, monkeypatch):
 
 
 def test_a_sample_tells_tau_nearly_as_well_as_all_points(monkeypatch):
-    X = np.random.default_rng(6).normal(size=(300, 2)) + np.repeat([0.0, 3.0], 150)[:, None]
+    X = np.random.default_rng(6).normal(size=(3000, 2)) + np.repeat([0.0, 3.0], 1500)[:, None]
     labels = kmeans_sdp(X, 2, method="certify", rng=0, on_failure="ignore").labels
     whole = certify_kmeans(X, labels, on_failure="ignore")
-    monkeypatch.setattr(_pairwise, "_SAMPLE", 60)
+    monkeypatch.setattr(_pairwise, "_SAMPLE", 1000)
     result = certify_kmeans(X, labels, on_failure="ignore")
-    assert whole.gap_kind == "dual" and result.lower_bound >= 0.95 * whole.lower_bound > 0
+    assert whole.gap_kind == "dual" and result.lower_bound >= 0.99 * whole.lower_bound > 0
 
 
 def test_starts_compared_on_a_sample_give_a_partition_of_all(monkeypatch):
