@@ -347,6 +347,16 @@ def test_theory_learns_from_conjugate_gradients_for_free():
     assert counts["tuned"] < min(counts[w] for w in (1.0, 1.5, 1.8))
 
 
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_what_theory_has_learnt_goes_through_json(solve):
+    one, other = (Tuner(solve, {"omega": (1.0, 1.99)}, cost="nit", rng=seed) for seed in (0, 9))
+    problems = [((A, b), None) for _, A, b in shifted_laplacians(12, "low")]
+    one.run(problems[:6])
+    other.load_state_dict(json.loads(json.dumps(one.state_dict())))
+    for mine, theirs in zip(one.run(problems[6:]).results, other.run(problems[6:]).results, strict=True):
+        assert mine.success and mine.nit == theirs.nit and (mine.x == theirs.x).all()
+
+
 def test_matrices_of_no_family_are_solved_all_the_same():
     rng, tuner = np.random.default_rng(0), Tuner(ssor_pcg, {"omega": (1.0, 1.99)}, cost="nit", rng=0)
     for m in (8, 9, 9, 10):
