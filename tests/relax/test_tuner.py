@@ -9,6 +9,7 @@ import pytest
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning
 from numopt.gallery import Heat, laplacian_2d, shifted_laplacians
 from numopt.relax import Tuner, sor, ssor_pcg
+from numopt.relax._cheb_cb import ChebCB
 from numopt.relax._theory import best_sor
 from numopt.relax._tsallis import TsallisInf, probabilities
 
@@ -313,6 +314,19 @@ def test_choices_and_several_parameters():
     assert Tuner(len, space, rng=0).predict() == (math.inf, math.inf)
     mean, sd = tuner.predict(params=best)
     assert abs(math.log(mean / math.exp(2))) < 0.3 and 0 < sd < 0.5
+
+
+def test_coefficients_of_cheb_cb_are_the_best_within_their_box():
+    learner = ChebCB(1, 0.0, 1.0)
+    for context, loss in ((0.5, 0), (0.5001, 30), (0.4999, 0), (0.2, 10), (0.8, 5), (0.1, 30)):  # asks for a cliff
+        learner.tell(0, 0.0, float(loss), (context,))
+    X, y = np.array(learner.played[0][0]), np.array(learner.played[0][1]) / learner.S
+    box = np.array([1.0, *(2 / np.arange(1, 6))]) * 30 / learner.S
+    free, theta = np.linalg.lstsq(X, y, rcond=None)[0], learner.fits[0]
+    assert (abs(free) > box).any() and (abs(theta) <= box).all()
+    uphill = X.T @ (X @ theta - y)
+    assert abs(np.clip(theta - uphill, -box, box) - theta).max() <= 1e-5 * box[0]
+    assert learner.misfit == pytest.approx(np.sum((X @ theta - y) ** 2))
 
 
 # --- theory
