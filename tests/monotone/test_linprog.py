@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 from numopt import Status
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.monotone import linprog_pd
+from numopt.monotone import _lp_polish, linprog_pd
 
 
 def feasible(seed, m_ub=8, m_eq=4, n=15):
@@ -153,6 +153,14 @@ def test_the_polish_is_exact(high, sparse):
     assert result.success and abs(result.fun - exact.fun) <= 1e-10
     plain = linprog_pd(c, A_eq=E, b_eq=d, bounds=bounds, tol=1e-4, method="pdhg")
     assert plain.success and abs(plain.fun - exact.fun) <= 1e-3
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_the_polish_finds_the_variables_that_it_lacks(kept, monkeypatch):
+    monkeypatch.setattr(_lp_polish, "KEPT", kept)  # a basis alone, rarely a feasible one
+    c, E, d = transport(20, 30)
+    result = linprog_pd(c, A_eq=E, b_eq=d, tol=1e-11)
+    assert result.success and abs(result.fun - linprog(c, A_eq=E, b_eq=d).fun) <= 1e-10
 
 
 def test_a_program_in_tiny_units_is_polished_too():
