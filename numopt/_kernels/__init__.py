@@ -60,6 +60,12 @@ def use_kernels(room):
         _forced.reset(token)
 
 
+def compiled_families():
+    """Return the names that `warmup` takes for `family`."""
+    cpu = importlib.import_module("numopt._kernels.cpu")
+    return tuple(info.name for info in pkgutil.iter_modules(cpu.__path__) if info.name[0] != "_")
+
+
 def warmup(dtype=None, family=None):
     """Compile the CPU kernels and fill their disk cache, so that first calls are fast.
 
@@ -88,12 +94,6 @@ def warmup(dtype=None, family=None):
             raise BackendError(f"Numba cannot be imported ({error}): there is nothing to compile") from error
         for each in dtypes if hasattr(module, "warmup") else ():
             module.warmup(each)
-
-
-def compiled_families():
-    """Return the names that `warmup` takes for `family`."""
-    cpu = importlib.import_module("numopt._kernels.cpu")
-    return tuple(info.name for info in pkgutil.iter_modules(cpu.__path__) if info.name[0] != "_")
 
 
 def _chosen(xp):
