@@ -9,6 +9,7 @@ import math
 from functools import partial
 
 from numopt import _array
+from numopt._kernels import settled
 from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
@@ -119,7 +120,8 @@ def merit(p, state, eta1, eta2):
 def _added_curvature(p, B, H, g, dx):
     """Return (g.(B - H) dx, |(B - H) dx|^2, |dx|^2)."""
     if _array.is_array(B) and _array.is_array(H):
-        return p.k.added_curvature(B, H, g, dx)
+        k = settled("constrained", p.xp, p.space.native) if p.space.numpy else p.k
+        return k.added_curvature(B, H, g, dx)
     off = times(B, dx) - times(H, dx)
     return _array.host(g @ off, off @ off, dx @ dx)
 

@@ -44,7 +44,7 @@ class Plain:
     def __init__(self, p):
         objective, block = p.objective, p.blocks[0]
         self.xp, self.space, self.native = p.xp, p.space, p.space.native
-        self.k = p.k = settled("constrained", p.xp, self.native)  # all arrays are copies, C-contiguous
+        self.k = settled("constrained", p.xp, self.native)  # of arrays that are copies, C-contiguous
         self.values = Pair(p.space, objective.value, block.value)
         self.firsts = Pair(p.space, objective.gradient, block.jacobian)
         self.seconds = Pair(p.space, objective.hessian, block.hessian)

@@ -5,6 +5,7 @@ import pytest
 
 from numopt import _array, use_kernels
 from numopt._kernels import kernels
+from numopt._kernels._settled import Settled
 from tests.oracles import constrained as naive
 
 
@@ -229,3 +230,24 @@ def test_projections(k, n, dtype):
         if w @ w:
             expected = expected - (w @ expected - t[i]) / (w @ w) * w
     _close(k.project_rows(W, t, d, rows), expected, dtype)
+
+
+def test_settled_kernels_answer_as_others_do(k):
+    """Only a call with C-contiguous arrays and floats settles a kernel; whatever number comes later is a float."""
+    settled, compiled = Settled(k), hasattr(k.complementarity, "typeof_pyval")
+    x, _, low, high, zl, zu = _bounds(20, "float64")
+    strided = np.repeat(x, 2)[::2]
+    for vector, mu in ((strided, 0.5), (x, 1), (x, 0.5), (x, 1), (x, np.float32(0.1)), (x, np.int64(2))):
+        _close(settled.complementarity(vector, low, high, zl, zu, mu), k.complementarity(x, low, high, zl, zu, mu), "")
+    assert ("complementarity" in vars(settled)) and (settled.complementarity is not k.complementarity) == compiled
+    for vector in (x, low, zl):
+        vector.flags.writeable = False
+    _close(settled.complementarity(x, low, high, zl, zu, 0.5), k.complementarity(x, low, high, zl, zu, 0.5), "")
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3, "float32"), [1.0, 1.0, 1.0], 1.0, None])
+def test_settled_kernels_refuse_what_is_no_such_array(wrong):
+    settled = Settled(kernels("constrained", _array.namespace(np.empty(0))))
+    assert settled.sum_of_squares(np.ones(3)) == 3
+    with pytest.raises(TypeError):
+        settled.sum_of_squares(wrong)

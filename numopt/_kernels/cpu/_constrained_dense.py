@@ -33,11 +33,10 @@ def assemble(A, H, J, sigma, d, tau, delta):
 
 
 @jit
-def equilibrate(A, scale):
-    """Scale rows and columns of A to size 1, in place, and set the scale (NaN if A holds one)."""
+def equilibrate(A, scale, largest):
+    """Scale rows and columns of A to size 1, in place, and set the scale (NaN if A holds one); `largest` is scratch."""
     n = A.shape[0]
     scale[:] = 1.0
-    largest = np.empty(n, A.dtype)
     for _ in range(3):
         for j in range(n):
             top = 0.0
@@ -58,20 +57,6 @@ def equilibrate(A, scale):
 
 
 @jit
-def small(A, pivots, scale, H, J, sigma, d, tau, delta):
-    """Set triangle, pivots and scale to the factors of the KKT matrix; return the counts (negative, zero).
-
-    The second is -1 where the matrix holds NaN or infinity.
-    """
-    assemble(A, H, J, sigma, d, tau, delta)
-    equilibrate(A, scale)
-    if scale[0] != scale[0]:
-        return 0, -1
-    factor(A, pivots)
-    return inertia(A, pivots)
-
-
-@jit
 def direction(A, pivots, scale, g, c, step):
     """Set `step` to the solution for -(g, c); return (g.dx, c.dlam, |step|^2)."""
     solve(A, pivots, scale, g, c, -1.0, step)
@@ -87,15 +72,19 @@ def direction(A, pivots, scale, g, c, step):
 
 @jit
 def newton(work, pivots, H, J, sigma, d, tau, delta, g, c):
-    """Do both: factor, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2).
+    """Factor the KKT matrix, then find the direction; return (negative, zero, g.dx, c.dlam, |step|^2).
 
-    `work` has the triangle in all rows but two, then the scale, then the step.
+    `work` has the triangle in all rows but two, then the scale, then the step. The first two are the counts of
+    eigenvalues, the second of them -1 where the matrix holds NaN or infinity.
     """
     N = work.shape[1]
     A, scale, step = work[:N], work[N], work[N + 1]
-    negative, zero = small(A, pivots, scale, H, J, sigma, d, tau, delta)
-    if zero < 0:
-        return negative, zero, 0.0, 0.0, 0.0
+    assemble(A, H, J, sigma, d, tau, delta)
+    equilibrate(A, scale, step)
+    if scale[0] != scale[0]:
+        return 0, -1, 0.0, 0.0, 0.0
+    factor(A, pivots)
+    negative, zero = inertia(A, pivots)
     gd, cd, size = direction(A, pivots, scale, g, c, step)
     return negative, zero, gd, cd, size
 

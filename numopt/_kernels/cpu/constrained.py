@@ -29,8 +29,8 @@ def kkt_factor(H, J, sigma, d, spare=None):
         none = np.zeros(m + n, H.dtype)
         H, J = np.ascontiguousarray(H), np.ascontiguousarray(J)
         return kkt_newton(H, J, sigma, d, none[:n], none[n:], spare)[:3]
-    A, scale = kkt_matrix(H, J, sigma, d), np.empty(m + n, H.dtype)
-    _dense.equilibrate(A, scale)
+    A, (scale, largest) = kkt_matrix(H, J, sigma, d), np.empty((2, m + n), H.dtype)
+    _dense.equilibrate(A, scale, largest)
     if scale[0] != scale[0]:
         return None, 0, m + n
     sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
