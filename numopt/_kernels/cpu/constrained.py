@@ -5,20 +5,18 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
-from numopt._kernels._settled import Settled
 from numopt._kernels.cpu import _constrained_dense as _dense
 from numopt._kernels.cpu import _constrained_sparse as _sparse
 from numopt._kernels.cpu import _constrained_symbolic as _symbolic
+from numopt._kernels.cpu._constrained_places import SETTLED, parts, places
+from numopt._kernels.cpu._constrained_warmup import warmup  # noqa: F401 (the table looks for it here)
 from numopt._kernels.cpu._jit import jit
-
-_NONE = {dtype: np.empty(0, dtype) for dtype in "fd"}
-_SETTLED = {dtype: Settled(_dense) for dtype in "fd"}  # for steps, whose arrays are the method's own
 
 
 def kkt_matrix(H, J, sigma, d):
     """Return [[H + diag(sigma), J^T], [J, -diag(d)]]; `sigma` and `d` are vectors or numbers."""
     A = np.empty((sum(J.shape),) * 2, H.dtype)
-    _dense.assemble(A, *_parts(H, J, sigma, d))
+    _dense.assemble(A, *parts(H, J, sigma, d))
     return A
 
 
@@ -48,7 +46,7 @@ def kkt_solve(factor, rx, rc):
 def kkt_direction(factor, g, c):
     """Return (dx, dlam, g.dx, c.dlam, |dx|^2 + |dlam|^2), with (dx, dlam) the solution for -(g, c)."""
     step = np.empty(g.size + c.size, g.dtype)
-    sums = _SETTLED[g.dtype.char].direction(*factor[0], g, c, step)
+    sums = SETTLED[g.dtype.char].direction(*factor[0], g, c, step)
     return step[: g.size], step[g.size :], *sums
 
 
@@ -59,30 +57,12 @@ def kkt_newton(H, J, sigma, d, g, c, spare=None):
         factor, negative, zero = kkt_factor(H, J, sigma, d)
         return factor, negative, zero, factor and kkt_direction(factor, g, c)
     fits = spare is not None and spare[4] == (n, m, H.dtype)
-    _, dx, dlam, (work, pivots, newton), _ = factor = spare if fits else _places(n, m, H.dtype)
+    _, dx, dlam, (work, pivots, newton), _ = factor = spare if fits else places(n, m, H.dtype)
     if type(sigma) is type(d) is float:
         negative, zero, gd, cd, size = newton(work, pivots, H, J, sigma, d, g, c)
     else:
-        negative, zero, gd, cd, size = _dense.newton(work, pivots, *_parts(H, J, sigma, d), g, c)
+        negative, zero, gd, cd, size = _dense.newton(work, pivots, *parts(H, J, sigma, d), g, c)
     return (factor, negative, zero, (dx, dlam, gd, cd, size)) if zero >= 0 else (None, 0, n + m, None)
-
-
-def _places(n, m, dtype):
-    """Return a small factor to be filled: (triangle, pivots, scale), a step in two parts, what fills them, its key."""
-    N = n + m
-    work, pivots = np.empty((N + 2, N), dtype), np.empty(N, np.int32)
-    step, newton = work[N + 1], _SETTLED[dtype.char].plain_newton
-    return (work[:N], pivots, work[N]), step[:n], step[n:], (work, pivots, newton), (n, m, dtype)
-
-
-def _parts(H, J, sigma, d):
-    """Return the arguments of the compiled kernels: every diagonal as a vector, perhaps empty, and a number."""
-    none, tau, delta = _NONE[H.dtype.char], 0.0, 0.0
-    if type(sigma) is not np.ndarray:
-        sigma, tau = none, float(sigma)
-    if type(d) is not np.ndarray:
-        d, delta = none, float(d)
-    return np.ascontiguousarray(H), np.ascontiguousarray(J), sigma, d, tau, delta
 
 
 def singular_range(J):
@@ -312,34 +292,3 @@ def project_rows(W, t, d, rows):
             for j in range(d.size):
                 d[j] -= off * W[i, j]
     return d
-
-
-def warmup(dtype):
-    """Compile for one dtype."""
-    one = np.ones(2, dtype)
-    eye = np.eye(2, dtype=dtype)
-    mu = float(one[0])
-    factor, *_ = kkt_factor(eye, eye[:1], 0.0, one[:1])
-    big = np.eye(_dense.SMALL, dtype=dtype)
-    kkt_factor(big, big[:1], 0.0, 0.0)
-    for sigma in (0.0, one):
-        kkt_newton(eye, eye[:1], sigma, 0.0, one, one[:1], factor)
-    singular_range(eye)
-    kkt_solve(factor, one, one[:1])
-    kkt_direction(factor, one, one[:1])
-    sum_of_squares(one)
-    sum_of_magnitudes(one)
-    slope_and_reach(one, one, one)
-    added_curvature(eye, eye, one, one)
-    kkt_errors(one, eye, one, one, one, one, one, mu)
-    lagrangian_measures(one.copy(), eye, one, one, one, mu)
-    for function in (bound_errors, bound_curvature):
-        function(one, 0 * one, 2 * one, one, one)
-    pushed(one, 0 * one, 2 * one, 0.01)
-    barrier(one, 0 * one, 2 * one, mu)
-    complementarity(one, 0 * one, 2 * one, one, one, mu)
-    bound_steps(one, one, 0 * one, 2 * one, one, one, mu, 0.99)
-    bound_reset(one, 0 * one, 2 * one, one, one, mu)
-    project_rows(eye, one, one, np.arange(2))
-    parts, *_ = sparse_ldl(np.arange(2), np.arange(2), one, 2, None)
-    sparse_ldl_solve(parts, one)
