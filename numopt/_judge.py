@@ -31,7 +31,7 @@ class Judge:
 
     def judge(self, state, measure):
         """Judge an iterate by its measure, a float; return (status that ends the run or None, request)."""
-        if not math.isfinite(measure):
+        if not -math.inf < measure < math.inf:  # a first call of isfinite after others' code is slow: cold caches
             return Status.NONFINITE, None
         if measure <= self._trigger:
             return self._try(state, measure)
