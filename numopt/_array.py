@@ -4,6 +4,7 @@ Plain NumPy arrays take a short way through each function: a solve of a small pr
 than these questions, and the general answers take microseconds each.
 """
 
+import math
 from contextlib import nullcontext
 from functools import lru_cache
 from itertools import chain
@@ -16,6 +17,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 _MAX_INDEX = 2**31 - 1
 _NUMPY = compat.array_namespace(np.empty(0))
 _DOUBLE = np.dtype(float)
+PLAIN = _NUMPY, "cpu", _NUMPY.float64  # namespace, device and dtype of NumPy's float64
 
 
 def is_array(x):
@@ -62,13 +64,20 @@ def namespace(*arrays, **named):
     return found or _NUMPY
 
 
+def is_plain_vector(x):
+    """Say whether `x` is a contiguous vector of NumPy's float64, not empty, of finite numbers with finite squares."""
+    if type(x) is not np.ndarray or x.dtype is not _DOUBLE or x.ndim != 1:
+        return False
+    return x.size > 0 and x.flags.c_contiguous and math.isfinite(x.dot(x))
+
+
 def shared(arrays):
     """Return (namespace, device, dtype to compute in) of checked arrays by name, which must be of one library."""
     for x in arrays.values():
         if type(x) is not np.ndarray or x.dtype is not _DOUBLE:
             break
     else:  # what most calls pass: no question is open
-        return _NUMPY, "cpu", _NUMPY.float64
+        return PLAIN
     xp, (first, *others) = namespace(**arrays), arrays
     for name in others:
         if device(arrays[name]) != device(arrays[first]):
@@ -101,7 +110,7 @@ def _library(xp):
 
 def is_numpy(xp):
     """Say whether the namespace is NumPy's."""
-    return compat.is_numpy_namespace(xp)
+    return xp is _NUMPY or compat.is_numpy_namespace(xp)
 
 
 def is_cupy(xp):

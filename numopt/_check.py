@@ -56,8 +56,15 @@ def one_of(name, value, options):
     return value
 
 
+_REACTIONS = "warn", "raise", "ignore"
+
+
 def controls(*, tol, max_iter, max_time=None, check_every=1, callback=None, on_failure="warn"):
     """Check the keywords that all solvers share; the loop calls this for everybody."""
+    typical = type(tol) is float and type(max_iter) is type(check_every) is int and type(on_failure) is str
+    plain = typical and max_time is callback is None and 0.0 <= tol < math.inf
+    if plain and max_iter >= 1 <= check_every and on_failure in _REACTIONS:  # what most calls pass
+        return
     scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0")
     integer("max_iter", max_iter, low=1, remedy="allow at least one iteration")
     if max_time is not None:
@@ -65,7 +72,7 @@ def controls(*, tol, max_iter, max_time=None, check_every=1, callback=None, on_f
     integer("check_every", check_every, low=1, remedy="check every iteration with 1")
     if callback is not None and not callable(callback):
         raise InvalidTypeError(f"callback is {callback!r}: a function of one argument is expected; pass one")
-    one_of("on_failure", on_failure, ("warn", "raise", "ignore"))
+    one_of("on_failure", on_failure, _REACTIONS)
 
 
 def _range(low=-math.inf, high=math.inf, above=-math.inf, kind="a finite number"):
@@ -204,6 +211,16 @@ class Checks:
 
     def _queue(self, name, x, low, high, remedy, posinf=False, total=False):
         self._tests.append(_Test(name, x, low, high, remedy, posinf, total))
+
+
+def lone_vector(name, x):
+    """Check a vector that is the only array of a call; return (vector, namespace, device, dtype to compute in)."""
+    if _array.is_plain_vector(x):
+        return x, *_array.PLAIN
+    checks = Checks({name: x})
+    x = checks.vector(name, told=False)
+    checks.settle()
+    return x, checks.xp, checks.device, checks.dtype
 
 
 def _missing(name):

@@ -4,13 +4,15 @@ import contextlib
 import math
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Real
 from time import perf_counter
 
 import numpy as np
 
+from numopt._array import host
 from numopt._check import controls
-from numopt._judge import Judge, floats
+from numopt._judge import Judge
 from numopt._status import Status
 from numopt.exceptions import ConvergenceWarning, SolverError, warn
 
@@ -26,7 +28,8 @@ class Iterate:
 
     `state` (an array, or nested tuples and dicts of arrays) stays valid until the next `Iterate` is
     yielded. `measure` is a scalar on the device that estimates the first value of the certificate, or
-    None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``.
+    None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``. `info`
+    is the run's from then on: each `Iterate` has one of its own.
     `steps` is how many iterations a method did since the `Iterate` before, where a kernel does several.
     """
 
@@ -62,7 +65,7 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
         ``certify(state) -> dict of scalars`` computed from the problem data; `tol` judges the first.
     finish : callable
         ``finish(state, info, common) -> Result``; `info` is that of the last iterate and `common` holds
-        the fields of `Result`.
+        the fields of `Result`, ``message`` and ``history`` as functions that make them.
     tol, max_iter, max_time, check_every, callback, on_failure
         As in every solver. `max_time` in seconds, callbacks included.
     quiet : bool, default False
@@ -142,17 +145,12 @@ class _Loop:
 
     def check(self, at, time):
         """Record, judge and show the iterate; return (status that ends the run or None, request)."""
-        if type(at.measure) is float and _FLOAT.issuperset(map(type, at.info.values())):  # nothing is on a device
-            shown = {"measure": at.measure, **at.info}
-        else:
-            shown = {"measure": math.nan if at.measure is None else at.measure}
-            for name, value in at.info.items():
-                if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0:
-                    shown[name] = value
-            shown = floats(shown)
+        measure, info = at.measure, at.info
+        if type(measure) is not float or not _FLOAT.issuperset(map(type, info.values())):  # something is on a device
+            measure, info = _brought(measure, info)
         if not self.quiet:
-            self.records.append((self.nit, time, shown))
-        measure, verdict, request = shown["measure"], None, None
+            self.records.append((self.nit, time, measure, info))
+        verdict, request = None, None
         if at.measure is not None:
             verdict, request = self.judge.judge(at.state, measure)
         if self.callback is not None and verdict != Status.NONFINITE:
@@ -172,31 +170,46 @@ class _Loop:
             raise SolverError(f"{status.sentence(reason)}; no finite iterate in {self.nit} iterations")
         (name, value), tol = next(iter(certificate.items())), self.judge.tol
         status = status.given(value <= tol)
-        message = f"{status.sentence(reason)}; {name} = {value:.3g}, tol = {tol:.3g}, {self.nit} iterations"
         common = {
             "success": status is Status.CONVERGED,
             "status": status,
-            "message": message,
+            "message": partial(_message, status, reason, name, value, tol, self.nit),
             "nit": self.nit,
             "time": self.clock(),
             "certificate": certificate,
-            "history": self.history(),
+            "history": partial(_history, self.records),
         }
         return finish(state, self.at.info, common)
 
-    def history(self):
-        if not self.records:
-            return {}
-        nits, times, shown = zip(*self.records, strict=True)
-        names = [*shown[0]]
-        for named in shown:
-            if [*named] != names:
-                names = dict.fromkeys(name for named in shown for name in named)
-                shown = [{name: named.get(name, math.nan) for name in names} for named in shown]
-                break
-        rows = [(nit, time, *named.values()) for nit, time, named in zip(nits, times, shown, strict=True)]
-        columns = np.array(rows).T.copy()
-        return {"nit": columns[0].astype(int), **dict(zip(["time", *names], columns[1:], strict=True))}
-
     def clock(self):
         return perf_counter() - self.began - self.paused
+
+
+def _brought(measure, info):
+    """Bring measure and scalars of an iterate to the host, in one transfer."""
+    scalars = {
+        name: value
+        for name, value in info.items()
+        if isinstance(value, (float, int, Real)) or getattr(value, "ndim", None) == 0
+    }
+    measure, *values = host(math.nan if measure is None else measure, *scalars.values(), 0.0)  # 0.0: always a tuple
+    return measure, dict(zip(scalars, values, strict=False))
+
+
+def _message(status, reason, name, value, tol, nit):
+    return f"{status.sentence(reason)}; {name} = {value:.3g}, tol = {tol:.3g}, {nit} iterations"
+
+
+def _history(records):
+    if not records:
+        return {}
+    nits, times, measures, infos = zip(*records, strict=True)
+    names = [*infos[0]]
+    for info in infos:
+        if [*info] != names:
+            names = dict.fromkeys(name for info in infos for name in info)
+            infos = [{name: info.get(name, math.nan) for name in names} for info in infos]
+            break
+    rows = [(*head, *info.values()) for *head, info in zip(nits, times, measures, infos, strict=True)]
+    columns = np.array(rows).T.copy()
+    return {"nit": columns[0].astype(int), **dict(zip(["time", "measure", *names], columns[1:], strict=True))}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import dataclass_transform
 
 import numpy as np
@@ -84,6 +85,29 @@ class Result(Mapping):
         names = list(self)
         width = max(map(len, names))
         return "\n".join(f"{name:>{width}}: {_brief(getattr(self, name))}" for name in names)
+
+
+class _Later:
+    """A field that may be given as a `partial`: what that returns takes its place when the field is first read."""
+
+    def __init__(self, slot):
+        self.slot = slot
+
+    def __get__(self, result, owner=None):
+        if result is None:
+            return self
+        value = self.slot.__get__(result)
+        if type(value) is partial:
+            value = value()
+            self.slot.__set__(result, value)
+        return value
+
+    def __set__(self, result, value):
+        self.slot.__set__(result, value)
+
+
+for _name in ("message", "history"):
+    setattr(Result, _name, _Later(getattr(Result, _name)))
 
 
 def _brief(value):

@@ -232,7 +232,7 @@ def _finisher(p, full):
         kind = "none" if full or "none" in kinds else "probabilistic" if "probabilistic" in kinds else "dual"
         said = f"{best} of 1 to {len(fits)} clusters, {_said(margin, kind)}"
         return SelectionResult(
-            **common | {"message": f"{common['message']}; {said}"}, n_clusters=best, labels=fit.labels,
+            **common | {"message": f"{common['message']()}; {said}"}, n_clusters=best, labels=fit.labels,
             centers=fit.centers, fun=fit.fun, lower_bound=fit.lower_bound, gap=fit.gap, gap_kind=fit.gap_kind, bic=bic,
             bic_bound=bound, margin=margin, margin_kind=kind, sdp_gap=common["certificate"]["sdp_gap"],
             _fits=tuple(fit.result for fit in fits),

@@ -67,7 +67,7 @@ def finisher(p, note=""):
         elif split is not None and kind != "exact" and certificate["lower_bound"] > p.original(bound.value):
             kind = "dual"
         names = "fun", "lower_bound", "gap", "sdp_gap", "sdp_value", "primal_residual", "min_entry", "cut_violation"
-        parts = common["message"], _said(kind, certificate["gap"], split), note
+        parts = common["message"](), _said(kind, certificate["gap"], split), note
         common = common | {"message": "; ".join(filter(None, parts))}
         return KMeansResult(
             **common, **{name: certificate.get(name) for name in names}, labels=found.labels,

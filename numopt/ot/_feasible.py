@@ -1,5 +1,7 @@
 """Is there a plan that avoids the forbidden pairs? Asked only when a solver has failed."""
 
+from functools import partial
+
 import numpy as np
 
 from numopt._array import host
@@ -20,8 +22,8 @@ def explained(p, common, f):
     if missing == 0.0:
         return common
     reason = f"the pairs of finite cost cannot carry {missing:.3g} of the mass"
-    message = f"{Status.INFEASIBLE.sentence(reason)}; {common['message'].partition('; ')[2]}"
-    return common | {"status": Status.INFEASIBLE, "message": message}
+    message = f"{Status.INFEASIBLE.sentence(reason)}; {common['message']().partition('; ')[2]}"
+    return common | {"status": Status.INFEASIBLE, "message": partial(str, message)}
 
 
 def stuck_mass(p, f):

@@ -159,7 +159,7 @@ def _finisher(p):
         if p.transposed:
             f, g = g, f
         if p.note:
-            common = common | {"message": f"{common['message']}; {p.note}"}
+            common = common | {"message": f"{common['message']()}; {p.note}"}
         values = {name: common["certificate"][name] for name in ("value", "dual_value", "cost", "marginal_error")}
         counts = {name: int(info.get(name, 0)) for name in ("n_passes", "n_newton", "n_cg", "nnz")}
         whole = replace(p.whole or p, reg=p.reg, extent=p.extent, memo={})

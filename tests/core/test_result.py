@@ -1,6 +1,8 @@
 """Results: attributes, mapping, printing, identity, pickling."""
 
+import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,3 +82,14 @@ def test_pickle_keeps_everything():
     again = pickle.loads(pickle.dumps(make(_problem=3)))
     assert again.nit == 2 and again._problem == 3 and again.certificate == {"gap": 1e-9}
     np.testing.assert_array_equal(again.x, np.arange(20.0))
+
+
+def test_a_field_may_be_made_when_it_is_first_read():
+    made = []
+    res = make(message=partial(lambda: made.append(1) or "made"), history=partial(dict))
+    assert not made
+    assert res["message"] == dict(res)["message"] == res.message == "made" and made == [1] and res.history == {}
+    res = make(message=partial(str, "made"))
+    assert pickle.loads(pickle.dumps(res)).message == copy.copy(res).message == "made"
+    res.message = "another"
+    assert "another" in repr(res)
