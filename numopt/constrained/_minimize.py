@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt import _array
-from numopt._check import Checks, integer, one_of
+from numopt._check import integer, lone_vector, one_of
 from numopt._loop import run
 from numopt._solver import solver
 from numopt._status import Status
@@ -149,10 +149,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     options = _options(options)
     if sketched or rng is not None:
         rng = _array.default_rng(rng)
-    checks = Checks({"x0": x0})
-    x0 = checks.vector("x0", told=False)
-    checks.settle()
-    space = Space(checks.xp, checks.device, checks.dtype)
+    x0, *where = lone_vector("x0", x0)
+    space = Space(*where)
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
     lower, upper = read_bounds(x0, bounds)
     p = Problem(space, objective, read_constraints(space, constraints), x0, lower, upper, scaled=not sketched)
