@@ -25,7 +25,7 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
     xp, point = p.xp, p.derive(p.start)
     eta1, eta2, delta, first = ETA1, ETA2, DELTA, None
     n_sketch = capped = 0
-    rounding = 10 * float(xp.finfo(p.space.dtype).eps)  # no residual gets smaller, least of all in float32
+    rounding = 10 * p.space.eps  # no residual gets smaller, least of all in float32
     eye = xp.eye(p.n, dtype=p.space.dtype, device=p.space.device)
     while True:
         gL, G, c = p.lagrangian_gradient(point, lam), _dense(point.J), point.c
@@ -85,7 +85,7 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
         finite(slope, "the slope of the merit function")
 
         here, alpha = merit(p, p.measure(State(point, lam)), eta1, eta2), 1.0  # step 7
-        slack = 10 * float(xp.finfo(p.space.dtype).eps) * max(1.0, abs(here))
+        slack = 10 * p.space.eps * max(1.0, abs(here))
         while True:
             state = p.trial(point.x + dx * alpha, lam + dlam * alpha)
             if merit(p, state, eta1, eta2) <= here + alpha * BETA * slope + slack:

@@ -84,7 +84,7 @@ class _Draw:
     def __init__(self, space, rng, x):
         self.space, self.rng, self.x = space, rng, x
         size = float(np.max(np.abs(_array.host(x))))
-        self.h = float(space.xp.finfo(space.dtype).eps) ** (1 / 3) * max(1.0, size)
+        self.h = space.eps ** (1 / 3) * max(1.0, size)
 
     def vector(self, n):
         return _array.like(self.space.xp, self.rng.standard_normal(n), self.space.device, self.space.dtype)

@@ -33,13 +33,13 @@ class Objective:
     """
 
     def __init__(self, space, fun, jac, hess, hessp, args):
-        def of(function):
-            return (lambda x, *more: function(x, *more, *args)) if args else function
-
-        fun = of(_function("fun", fun))
+        fun = _function("fun", fun)
         self.joint, self.jac = jac is True, None if jac is True else _derivative("jac", jac)
         self.products = None if hessp is None or hess is not None else _function("hessp", hessp)
         self.hess, self.learns = _hessian("hess", hess) if self.products is None else (None, "")
+        if args:
+            given = fun, jac, hess, hessp
+            fun, jac, hess, hessp = (_with(one, args) if callable(one) else one for one in given)
         self.value = ValueAndGradient(space, "nfev", fun, "fun") if self.joint else Value(space, "nfev", fun, "fun")
         if self.joint:
             gradient = KeptGradient(space, self.value)
@@ -47,16 +47,16 @@ class Objective:
             raw, scheme = Raw(space, "nfev", fun), self.jac
             gradient = Asked(space, "", lambda x: differences(space, raw, x, scheme)[0, :])
         else:
-            gradient = Gradient(space, "njev", of(jac), "jac")
+            gradient = Gradient(space, "njev", jac, "jac")
         self.gradient = gradient
         if callable(self.hess):
-            self.hessian = Hessian(space, "nhev", of(hess), "hess")
+            self.hessian = Hessian(space, "nhev", hess, "hess")
         elif self.hess is None:  # there is none, or it is a matter of products
             self.hessian = Asked(space, "", lambda x: None)
         else:
             self.hessian = Asked(space, "", lambda x: differences(space, gradient, x, hess))
         if self.products is not None:
-            self.product = Gradient(space, "nhev", of(self.products), "hessp")
+            self.product = Gradient(space, "nhev", hessp, "hessp")
 
 
 class Block:
@@ -132,12 +132,12 @@ def read_constraints(space, constraints):
         label = f"constraints[{i}]"
         if isinstance(given, dict):
             blocks.append(_from_dict(space, label, given))
-        elif hasattr(given, "A") and hasattr(given, "lb"):
-            blocks.append(LinearBlock(space, label, given.A, given.lb, given.ub))
         elif hasattr(given, "fun") and hasattr(given, "lb"):
             jac = _derivative(f"{label}.jac", given.jac)
             hess = _hessian(f"{label}.hess", given.hess)
             blocks.append(Block(space, label, _function(f"{label}.fun", given.fun), jac, hess, given.lb, given.ub))
+        elif hasattr(given, "A") and hasattr(given, "lb"):
+            blocks.append(LinearBlock(space, label, given.A, given.lb, given.ub))
         else:
             raise InvalidTypeError(
                 f"{label} is {type(given).__name__}: a NonlinearConstraint, LinearConstraint or dict is expected; "
@@ -158,7 +158,7 @@ def _from_dict(space, label, given):
 
 
 def _with(function, args):
-    return lambda x: function(x, *args)
+    return lambda x, *more: function(x, *more, *args)
 
 
 def _function(name, given):
@@ -169,6 +169,8 @@ def _function(name, given):
 
 def _derivative(name, given):
     """Return a function or the name of a difference scheme; None means central differences."""
+    if callable(given):
+        return given
     if given is None or given is False:
         return "3-point"
     return one_of(name, given, SCHEMES) if isinstance(given, str) else _function(name, given)

@@ -28,7 +28,7 @@ class LineSearchFailed(NumoptError):
 def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
     eta1, eta2, units, lowest = 1.0, 0.1, 0, UNBOUNDED * p.sf
-    eps, state, shown = float(p.xp.finfo(p.space.dtype).eps), p.measure(start), Iterate(None)
+    eps, state, shown = p.space.eps, p.measure(start), Iterate(None)
     kkt.look = lambda: p.caller_view(state)
     while True:
         begun, point = state, state.point

@@ -64,8 +64,9 @@ class Layout:
             self.low, self.high = low[self.rows], high[self.rows]
             if self.m < self.m_user or (self.rows[1:] < self.rows[:-1]).any():
                 self.order = self.move(self.rows, self.xp.int64)
-        if np.count_nonzero(self.low[: self.n_eq]):
-            self.target = self.move(self.low[: self.n_eq])
+        if low.tobytes().strip(b"\0"):  # some are not zero, of equalities or others
+            target = self.low[: self.n_eq]
+            self.target = self.move(target) if target.any() else None
 
     def move(self, values, dtype=None):
         """Bring host data to where the variables live."""

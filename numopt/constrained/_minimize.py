@@ -142,11 +142,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     >>> res.success, res.x.round(6), res.second_order
     (True, array([-0.707107, -0.707107]), 'min')
     """
-    if isinstance(method, str) and method.lower() in _OF_SCIPY:
-        method = "auto"
-    sketched = one_of("method", method, ("auto", "adasketch")) == "adasketch"
-    one_of("linear_solver", linear_solver, ("auto", *KINDS) if sketched else DIRECT)
-    options = _options(options)
+    sketched = _sketched(method, linear_solver)
+    options = _options(options) if options else {}
     if sketched or rng is not None:
         rng = _array.default_rng(rng)
     x0, *where = lone_vector("x0", x0)
@@ -205,10 +202,19 @@ def _ended(iterates):
         return end.args
 
 
+def _sketched(method, linear_solver):
+    """Check the two names; say whether the method is that of the paper."""
+    if type(method) is type(linear_solver) is str and method == linear_solver == "auto":
+        return False
+    if isinstance(method, str) and method.lower() in _OF_SCIPY:
+        method = "auto"
+    sketched = one_of("method", method, ("auto", "adasketch")) == "adasketch"
+    one_of("linear_solver", linear_solver, ("auto", *KINDS) if sketched else DIRECT)
+    return sketched
+
+
 def _options(options):
     """Return the options, all of them known."""
-    if not options:
-        return {}
     options = dict(options)
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise InvalidInputError(

@@ -41,26 +41,34 @@ class Pair:
 class Plain:
     """Evaluates f, c and their derivatives; `Problem` says what each method returns."""
 
-    def __init__(self, p):
-        objective, block = p.objective, p.blocks[0]
-        self.xp, self.space, self.native = p.xp, p.space, p.space.native
-        self.k = settled("constrained", p.xp, self.native)  # of arrays that are copies, C-contiguous
-        self.values = Pair(p.space, objective.value, block.value)
-        self.firsts = Pair(p.space, objective.gradient, block.jacobian)
-        self.seconds = Pair(p.space, objective.hessian, block.hessian)
-        self.sf, self.sc, self.row_scales = p.sf, p.sc, p.row_scales
-        self.target = p.layout.target  # of equalities, None for zeros; c has no other rows then
-        self.vector, self.rows, self.matrix, self.square = (p.n,), (p.m,), (p.m, p.n), (p.n, p.n)
+    def __init__(self, space, objective, block, n):
+        self.xp, self.space, self.native, self.n = space.xp, space, space.native, n
+        self.values = Pair(space, objective.value, block.value)
+        self.firsts = Pair(space, objective.gradient, block.jacobian)
+        self.seconds = Pair(space, objective.hessian, block.hessian)
+        self.sf, self.sc, self.target = 1.0, None, None
+        self.vector, self.square, self.rows, self.matrix = (n,), (n, n), None, None
         self.f_square = self.c_square = None  # `square` once the first Hessian was seen to be symmetric
 
     @classmethod
     def of(cls, p):
         """Return the evaluation of a problem, None where it needs the general one."""
-        layout, known = p.layout, p.space.numpy and len(p.blocks) == 1 and type(p.start.J) is ndarray
-        if not known or layout.free is not None or layout.order is not None or p.secant is not None:
+        if not p.space.numpy or len(p.blocks) != 1 or p.layout.free is not None:
             return None
-        mixed = layout.target is not None and p.m > p.n_eq
-        return None if mixed or p.objective.hess is None or p.blocks[0].hess is None else cls(p)
+        block = p.blocks[0]
+        return None if p.objective.hess is None or block.hess is None else cls(p.space, p.objective, block, p.n)
+
+    def suits(self, layout):
+        """Take note of the rows, once they are known; return this, None if they need the general evaluation."""
+        m, self.target = layout.m, layout.target  # of equalities, None for zeros; c has no other rows then
+        self.rows, self.matrix = (m,), (m, self.n)
+        mixed = layout.target is not None and m > layout.n_eq
+        return None if mixed or layout.order is not None else self
+
+    def scale(self, p):
+        """Take over the scales of a problem."""
+        self.k = settled("constrained", p.xp, self.native)  # of arrays that are copies, C-contiguous
+        self.sf, self.sc, self.row_scales = p.sf, p.sc, p.row_scales
 
     def point(self, x):
         both = self.values
@@ -129,5 +137,6 @@ class Plain:
     def _first(self, asked, answer, x):
         """Return (`square` or None, a Hessian): whether later ones like this one need no look for symmetry."""
         H = asked.read(answer, x)
-        known = asked.skew is False and asked.plain(answer, self.square)
-        return self.square if known else None, as_operator(H) if hasattr(H, "matvec") else H
+        if type(H) is not ndarray and hasattr(H, "matvec"):
+            H = as_operator(H)
+        return self.square if asked.skew is False else None, H

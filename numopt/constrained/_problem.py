@@ -40,23 +40,24 @@ class Problem:
 
     def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
         self.space, self.objective, self.blocks, self.xp = space, objective, blocks, space.xp
-        self.layout = Layout(space, x0, lower, upper)
-        self._values = [objective.value, *(block.value for block in blocks)]
-        self._firsts = [objective.gradient, *(block.jacobian for block in blocks)]
-        x0, self.n, self._null = self.layout.x0, self.layout.x0.shape[0], None
-        f, c = self._first(self.layout.full(x0))
+        self.layout, self._null, self.secant = Layout(space, x0, lower, upper), None, None
+        self._values = [objective.value, *[block.value for block in blocks]]
+        self._firsts = [objective.gradient, *[block.jacobian for block in blocks]]
+        self.sf, self.sc, x0 = 1.0, None, self.layout.x0
+        self.n = x0.shape[0]
+        plain = Plain.of(self)
+        f, values = self._first(plain, x0)
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
         self.bounded = self.layout.bounded or self.m > self.n_eq
-        self.sf, self.sc = 1.0, None
-        self._scale(self.derive(Point(x0, f, self._rows(c), True)), scaled)
-        self.block_rows, end = [], 0
-        for block in blocks:
-            self.block_rows.append((block, slice(end, end := end + block.size)))
-        self._curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
-        self.secant = self._secant()
-        if plain := Plain.of(self):
+        start, plain = Point(x0, f, self._rows(values), True), plain and plain.suits(self.layout)
+        start = (plain or self).derive(start)
+        self._scale(start, scaled)
+        if plain and type(start.J) is np.ndarray:
+            plain.scale(self)
             self.point, self.derive, self.hessian, self.trial = plain.point, plain.derive, plain.hessian, plain.trial
+        else:
+            self.secant = self._secant()
 
     @cached_property
     def l(self):  # noqa: E743
@@ -76,9 +77,23 @@ class Problem:
     def cu(self):
         return self.high[self.n_eq :]
 
-    def _first(self, full):
-        """Evaluate all at the start."""
-        f, *c = self.space.ask(self._values, full)
+    @cached_property
+    def block_rows(self):
+        """Pairs of a block and where its rows lie."""
+        found, end = [], 0
+        for block in self.blocks:
+            found.append((block, slice(end, end := end + block.size)))
+        return found
+
+    def _first(self, plain, x0):
+        """Evaluate f and c at the start; return f and the answers of the blocks."""
+        if plain:
+            point = plain.point(x0)
+            f, c = point.f, [point.c]
+            if point.finite:
+                return f, c
+        else:
+            f, *c = self.space.ask(self._values, self.layout.full(x0))
         if not math.isfinite(f):
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
         for block, values in zip(self.blocks, c, strict=True):
@@ -155,7 +170,8 @@ class Problem:
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
         full, v, of_f = self.layout.full(point.x), self.row_multipliers(lam, scaled=True), self.objective
-        asked, more = [block.hessian for block, _ in self._curved], [(v[rows],) for _, rows in self._curved]
+        curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
+        asked, more = [block.hessian for block, _ in curved], [(v[rows],) for _, rows in curved]
         if of_f.hess is not None and point.Hf is None:
             H, *parts = self.space.ask([of_f.hessian, *asked], full, [(), *more])
             H = H if self.sf == 1.0 else rows_scaled(H, self.sf)
@@ -260,8 +276,13 @@ class Problem:
 
     def certificate(self, state):
         """Recompute the KKT error from the caller's functions at the point; evaluations at it are not repeated."""
-        named = "kkt_error", "kkt_stationarity", "constr_violation", "complementarity"
-        return dict(zip(named, self.errors(state), strict=True))
+        error, stationarity, violation, complementarity = self.errors(state)
+        return {
+            "kkt_error": error,
+            "kkt_stationarity": stationarity,
+            "constr_violation": violation,
+            "complementarity": complementarity,
+        }
 
     # ---------------------------------------------------------------- to and from the caller
 
@@ -287,4 +308,5 @@ class Problem:
 
 def _largest(*values):
     """Return the largest of floats, NaN if one is."""
-    return max(values) if sum(values) == sum(values) else math.nan
+    total = sum(values)
+    return max(values) if total == total else math.nan

@@ -97,7 +97,7 @@ def second_order(p, kkt, state):
     d, sigma = 0.0, 0.0
     if p.bounded:
         zl, zu = state.zl, state.zu
-        tiny = float(xp.finfo(p.space.dtype).eps)
+        tiny = p.space.eps
         sigma = zl / (xp.clip(state.x - p.l, tiny, None)) + zu / xp.clip(p.u - state.x, tiny, None)
         if p.m > e:
             c, lam = state.point.c[e:], state.lam[e:]
@@ -105,12 +105,13 @@ def second_order(p, kkt, state):
             curvature = curvature + xp.clip(lam, 0.0, None) / xp.clip(p.cu - c, tiny, None)
             d = xp.concat([xp.zeros_like(state.point.c[:e]), 1.0 / xp.clip(curvature, tiny, None)])
     kkt.factor(p.hessian(state.point, state.lam), state.point.J, sigma, d)
-    if kkt.negative < p.m:  # a zero eigenvalue, or one that rounding pushed to the other side
+    negative, zero = kkt.negative, kkt.zero
+    if negative < p.m:  # a zero eigenvalue, or one that rounding pushed to the other side
         warn(
             "dependent constraints: their gradients at x are linearly dependent, so that multipliers are not unique; "
             "leave out what follows from the others",
             NumoptWarning,
         )
-    if kkt.zero:
+    if zero:
         return "not verified"
-    return "min" if kkt.negative == p.m else "saddle" if kkt.negative > p.m else "not verified"
+    return "min" if negative == p.m else "saddle" if negative > p.m else "not verified"

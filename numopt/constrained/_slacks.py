@@ -16,7 +16,7 @@ class Interior:
         self.slacks = p.m - p.n_eq
         rows = relax if p.sc is None else relax * p.sc[p.n_eq :]
         self.lo, self.hi = self.joined(p.l - relax, p.cl - rows), self.joined(p.u + relax, p.cu + rows)
-        self.eps = float(p.xp.finfo(p.space.dtype).eps)
+        self.eps = p.space.eps
 
     def joined(self, x, s):
         """Return the vector (x, s)."""
