@@ -87,27 +87,21 @@ class Result(Mapping):
         return "\n".join(f"{name:>{width}}: {_brief(getattr(self, name))}" for name in names)
 
 
-class _Later:
-    """A field that may be given as a `partial`: what that returns takes its place when the field is first read."""
+def _later(slot):
+    """Return a field that may be given as a `partial`: what that returns takes its place when it is first read."""
 
-    def __init__(self, slot):
-        self.slot = slot
-
-    def __get__(self, result, owner=None):
-        if result is None:
-            return self
-        value = self.slot.__get__(result)
+    def read(result):
+        value = slot.__get__(result)
         if type(value) is partial:
             value = value()
-            self.slot.__set__(result, value)
+            slot.__set__(result, value)
         return value
 
-    def __set__(self, result, value):
-        self.slot.__set__(result, value)
+    return property(read, slot.__set__)
 
 
 for _name in ("message", "history"):
-    setattr(Result, _name, _Later(getattr(Result, _name)))
+    setattr(Result, _name, _later(getattr(Result, _name)))
 
 
 def _brief(value):

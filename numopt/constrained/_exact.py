@@ -93,7 +93,7 @@ def exact_newton(p, kkt, regular, start):
                 raise LineSearchFailed(begun)
             new = p.trial(point.x + dx * alpha, lam + dlam * alpha)
         if p.secant is not None:
-            p.learn(point, new.point, new.lam)
+            p.secant.learn(p, point, new.point, new.lam)
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)

@@ -71,7 +71,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         if direction and search.step(*direction):
             point, w, lam, zl, zu = search.taken
             if p.secant is not None:
-                p.learn(search.point, point, lam)
+                p.secant.learn(p, search.point, point, lam)
             info = {"mu": mu, "alpha": search.alpha, "tau": tau, "delta": delta}
         else:
             if theta <= tol / 100 and filter_.pairs and insist:

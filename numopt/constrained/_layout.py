@@ -68,6 +68,14 @@ class Layout:
             target = self.low[: self.n_eq]
             self.target = self.move(target) if target.any() else None
 
+    def sides(self, scales):
+        """Return the lower and the upper bounds of the rows, scaled, where the variables live."""
+        zeros, found = None if self.target is None else np.zeros(self.n_eq), []
+        for side in (self.low, self.high):
+            side = side if scales is None else side * scales
+            found.append(self.move(side if zeros is None else np.concatenate([zeros, side[self.n_eq :]])))
+        return found
+
     def move(self, values, dtype=None):
         """Bring host data to where the variables live."""
         if dtype is None and values.dtype is self.space.native:

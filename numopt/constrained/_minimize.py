@@ -1,5 +1,7 @@
 """The public solver: scipy's call, numopt's certificate."""
 
+from functools import partial
+
 import numpy as np
 
 from numopt import _array
@@ -8,6 +10,7 @@ from numopt._loop import run
 from numopt._solver import solver
 from numopt._status import Status
 from numopt.constrained._adasketch import CAP, adasketch
+from numopt.constrained._certificate import certificate
 from numopt.constrained._constraints import Objective, read_constraints
 from numopt.constrained._exact import LineSearchFailed, exact_newton
 from numopt.constrained._functions import Space
@@ -17,7 +20,7 @@ from numopt.constrained._layout import read_bounds
 from numopt.constrained._point import State
 from numopt.constrained._problem import Problem
 from numopt.constrained._regular import Breakdown, Regulariser
-from numopt.constrained._result import ConstrainedResult, bound_multipliers, second_order
+from numopt.constrained._result import finisher
 from numopt.constrained._sketch import KINDS
 from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
@@ -163,7 +166,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
-        _ended(iterates), certify=p.certificate, finish=_finisher(p, kkt, sketched), tol=tol,
+        _ended(iterates), certify=partial(certificate, p), finish=finisher(p, kkt, sketched), tol=tol,
         max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback,
         on_failure=on_failure, start=State(p.start, p.space.zeros(p.m)),
     )  # fmt: skip
@@ -231,28 +234,3 @@ def _multipliers(p, lam0):
     if not np.isfinite(_array.host(v)).all():
         raise InvalidInputError("options['lam0'] holds NaN or infinity: finite numbers are expected; replace them")
     return p.inner_multipliers(v)
-
-
-def _finisher(p, kkt, sketched):
-    """Return the function that builds the result of a run."""
-
-    def finish(state, info, common):
-        point, x = p.derive(state.point), p.layout.full(state.x)
-        counts = p.space.counts.copy()
-        del counts[""]
-        z_lower, z_upper = bound_multipliers(p, state)
-        rows = p.row_multipliers(state.lam)
-        gradient = point.g if p.layout.free is None else p.objective.gradient(x)
-        if p.sf != 1.0 and gradient is point.g:
-            gradient = gradient / p.sf
-        name = kkt.name if not sketched else info.get("kind", "kaczmarz")
-        order = second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
-        v = [rows[at] for _, at in p.block_rows]
-        return ConstrainedResult(
-            **common, x=x, fun=point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
-            **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
-            n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **counts,
-            time_eval=p.space.seconds,
-        )  # fmt: skip
-
-    return finish

@@ -1,4 +1,4 @@
-"""The constrained problem as the methods see it, and the certificate that judges them all.
+"""The constrained problem as the methods see it.
 
     min f(x)   subject to   c_i(x) = 0 (i < n_eq),   cl <= c_i(x) <= cu (i >= n_eq),   l <= x <= u
 
@@ -16,8 +16,8 @@ from numopt.constrained._layout import Layout
 from numopt.constrained._operator import Operator, as_operator, plus, rows_scaled, stack, transposed_times
 from numopt.constrained._plain import Plain
 from numopt.constrained._point import Point, State
-from numopt.constrained._quasi_newton import QuasiNewton
-from numopt.constrained._scales import all_finite, chosen_scales
+from numopt.constrained._quasi_newton import secant
+from numopt.constrained._scales import all_finite, chosen_scales, rescaled
 from numopt.exceptions import InvalidInputError
 
 
@@ -50,6 +50,9 @@ class Problem:
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
         self.bounded = self.layout.bounded or self.m > self.n_eq
+        self.block_rows, end = [], 0
+        for block in blocks:
+            self.block_rows.append((block, slice(end, end := end + block.size)))
         start, plain = Point(x0, f, self._rows(values), True), plain and plain.suits(self.layout)
         start = (plain or self).derive(start)
         self._scale(start, scaled)
@@ -57,7 +60,7 @@ class Problem:
             plain.scale(self)
             self.point, self.derive, self.hessian, self.trial = plain.point, plain.derive, plain.hessian, plain.trial
         else:
-            self.secant = self._secant()
+            self.secant = secant(self)
 
     @cached_property
     def l(self):  # noqa: E743
@@ -76,14 +79,6 @@ class Problem:
     @cached_property
     def cu(self):
         return self.high[self.n_eq :]
-
-    @cached_property
-    def block_rows(self):
-        """Pairs of a block and where its rows lie."""
-        found, end = [], 0
-        for block in self.blocks:
-            found.append((block, slice(end, end := end + block.size)))
-        return found
 
     def _first(self, plain, x0):
         """Evaluate f and c at the start; return f and the answers of the blocks."""
@@ -118,34 +113,8 @@ class Problem:
         if self.n_eq == self.m:  # equality rows less their right-hand sides
             self.low = self.high = self.space.zeros(self.m)
         else:
-            self.low, self.high = (self.layout.move(side) for side in self._sides(scales))
-        self.start = start if self.sf == 1.0 and self.sc is None else self._rescaled(start)
-
-    def _sides(self, scales):
-        """Yield the lower and the upper bounds of the rows, on the host."""
-        for side in (self.layout.low, self.layout.high):
-            side = side if scales is None else side * scales
-            if self.layout.target is not None:
-                side = np.concatenate([np.zeros(self.n_eq), side[self.n_eq :]])
-            yield side
-
-    def _rescaled(self, start):
-        point = Point(start.x, start.f * self.sf, start.c, True)
-        point.g, point.J = start.g * self.sf, start.J
-        if self.sc is not None:
-            point.c, point.J = start.c * self.sc, rows_scaled(start.J, self.sc)
-        return point
-
-    def _secant(self):
-        """Return the quasi-Newton matrix for all parts without a Hessian, or None."""
-        kinds = [part.learns for part in (self.objective, *self.blocks) if part.learns]
-        if not kinds:
-            return None
-        learns = [np.full(block.size, bool(block.learns)) for block in self.blocks]
-        rows = np.concatenate(learns)[self.layout.rows] if learns else np.empty(0)
-        self._learning = self.layout.move(rows.astype(float))
-        kind = "sr1" if "sr1" in kinds else "bfgs"
-        return QuasiNewton(kind, self.xp, self.space.device, self.space.dtype, self.n)
+            self.low, self.high = self.layout.sides(scales)
+        self.start = start if self.sf == 1.0 and self.sc is None else rescaled(start, self.sf, self.sc)
 
     # ---------------------------------------------------------------- evaluation
 
@@ -214,12 +183,6 @@ class Problem:
                 self._null = self.space.zeros(self.n, self.n)
         return self._null
 
-    def learn(self, old, new, lam):
-        """Show the quasi-Newton matrix the step from one point to another."""
-        if self.secant is not None:
-            y = transposed_times(new.J, lam * self._learning) - transposed_times(old.J, lam * self._learning)
-            self.secant.update(new.x - old.x, y + (new.g - old.g) if self.objective.learns else y)
-
     def _rows(self, values):
         """Return the answers of the blocks as rows of c."""
         if not values:
@@ -227,13 +190,13 @@ class Problem:
         c = self.layout.constraints(values[0] if len(values) == 1 else self.xp.concat(values))
         return c if self.sc is None else c * self.sc
 
-    # ---------------------------------------------------------------- judging
+    # ---------------------------------------------------------------- the Lagrangian
 
     def lagrangian_gradient(self, point, lam):
         """Return grad f + J^T lam."""
         return point.g + transposed_times(point.J, lam) if self.m else point.g
 
-    def _dual_parts(self, point, lam):
+    def dual_parts(self, point, lam):
         """Return (g, J) of which kernels form g + J^T lam: where J is not dense, the sum and no rows."""
         if type(point.J) is np.ndarray or _array.is_array(point.J):
             return point.g, point.J
@@ -248,41 +211,12 @@ class Problem:
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
         point, lam = self.derive(state.point), state.lam
-        g, J = self._dual_parts(point, lam)
+        g, J = self.dual_parts(point, lam)
         state.gL = self.space.copied(g)
         state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
             state.gL, J, point.c, lam, self.row_scales, self.sf
         )
         return state
-
-    def errors(self, state):
-        """Return (kkt_error, stationarity, violation, complementarity), unscaled, as floats."""
-        point, lam = self.derive(state.point), state.lam
-        g, J = self._dual_parts(point, lam)
-        if state.zl is not None:
-            g = g - state.zl + state.zu
-        stationarity, violation, complementarity, size = self.k.kkt_errors(
-            g, J, point.c, lam, self.low, self.high, self.row_scales, self.sf
-        )
-        if state.zl is not None:
-            off, product = self.k.bound_errors(point.x, self.l, self.u, state.zl, state.zu)
-            violation, complementarity = _largest(violation, off), _largest(complementarity, product / self.sf)
-        error = _largest(self._relative(stationarity, size), violation, complementarity)
-        return error, stationarity, violation, complementarity
-
-    def _relative(self, stationarity, size):
-        """Return the stationarity divided by the mean multiplier over 100 where that is above 1."""
-        return stationarity / max(1.0, size / (100.0 * max(1, self.m)))
-
-    def certificate(self, state):
-        """Recompute the KKT error from the caller's functions at the point; evaluations at it are not repeated."""
-        error, stationarity, violation, complementarity = self.errors(state)
-        return {
-            "kkt_error": error,
-            "kkt_stationarity": stationarity,
-            "constr_violation": violation,
-            "complementarity": complementarity,
-        }
 
     # ---------------------------------------------------------------- to and from the caller
 
@@ -304,9 +238,3 @@ class Problem:
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""
         return self.layout.full(state.x), self.row_multipliers(state.lam)
-
-
-def _largest(*values):
-    """Return the largest of floats, NaN if one is."""
-    total = sum(values)
-    return max(values) if total == total else math.nan

@@ -1,6 +1,9 @@
 """Quasi-Newton matrices for Hessians that nobody wrote down."""
 
+import numpy as np
+
 from numopt import _array
+from numopt.constrained._operator import transposed_times
 
 
 class QuasiNewton:
@@ -22,6 +25,11 @@ class QuasiNewton:
     def __init__(self, kind, xp, device, dtype, n):
         self.kind, self.xp, self.fresh = kind, xp, True
         self.matrix = xp.eye(n, dtype=dtype, device=device)
+
+    def learn(self, p, old, new, lam):
+        """Learn from the step between two points of a problem."""
+        y = transposed_times(new.J, lam * self.rows) - transposed_times(old.J, lam * self.rows)
+        self.update(new.x - old.x, y + (new.g - old.g) if p.objective.learns else y)
 
     def update(self, s, y):
         """Learn that the gradient changed by `y` along the step `s`."""
@@ -45,3 +53,16 @@ class QuasiNewton:
                 y, sy = theta * y + (1 - theta) * Bs, 0.2 * sBs
             B = B + y[:, None] * (y[None, :] / sy) - Bs[:, None] * (Bs[None, :] / sBs)
         self.matrix = B if B is self.matrix else (B + xp.matrix_transpose(B)) / 2
+
+
+def secant(p):
+    """Return the matrix for all parts of a problem without a Hessian, or None; `rows` marks those of constraints."""
+    kinds = [part.learns for part in (p.objective, *p.blocks) if part.learns]
+    if not kinds:
+        return None
+    kind = "sr1" if "sr1" in kinds else "bfgs"
+    matrix = QuasiNewton(kind, p.xp, p.space.device, p.space.dtype, p.n)
+    learns = [np.full(block.size, bool(block.learns)) for block in p.blocks]
+    rows = np.concatenate(learns)[p.layout.rows] if learns else np.empty(0)
+    matrix.rows = p.layout.move(rows.astype(float))
+    return matrix

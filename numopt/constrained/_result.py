@@ -1,6 +1,7 @@
 """What the constrained solvers return."""
 
 from numopt._result import Result, result_class
+from numopt._status import Status
 from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
 from numopt.constrained._operator import transposed_times
@@ -67,7 +68,32 @@ class ConstrainedResult(Result):
     time_eval: float
 
 
-def bound_multipliers(p, state):
+def finisher(p, kkt, sketched):
+    """Return the function that builds the result of a run."""
+
+    def finish(state, info, common):
+        point, x = p.derive(state.point), p.layout.full(state.x)
+        counts = p.space.counts.copy()
+        del counts[""]
+        z_lower, z_upper = _bound_multipliers(p, state)
+        rows = p.row_multipliers(state.lam)
+        gradient = point.g if p.layout.free is None else p.objective.gradient(x)
+        if p.sf != 1.0 and gradient is point.g:
+            gradient = gradient / p.sf
+        name = kkt.name if not sketched else info.get("kind", "kaczmarz")
+        order = _second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
+        v = [rows[at] for _, at in p.block_rows]
+        return ConstrainedResult(
+            **common, x=x, fun=point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
+            **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
+            n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **counts,
+            time_eval=p.space.seconds,
+        )  # fmt: skip
+
+    return finish
+
+
+def _bound_multipliers(p, state):
     """Return z_lower, z_upper of all variables; those of fixed ones balance the gradient."""
     if state.zl is None:
         zl, zu = p.space.zeros(p.n), p.space.zeros(p.n)
@@ -85,7 +111,7 @@ def bound_multipliers(p, state):
     return tuple(xp.where(layout.is_free, scattered(xp, spread, layout.free, z), side) for z, side in sides)
 
 
-def second_order(p, kkt, state):
+def _second_order(p, kkt, state):
     """Say what the inertia of the KKT matrix at a first-order point proves, and warn of dependent rows.
 
     Bounds enter through their multipliers over their distances, as in the barrier method: an active bound with a

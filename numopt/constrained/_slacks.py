@@ -1,6 +1,7 @@
 """The variables and linear systems of the interior-point method: w = (x, s) between bounds, c(x) - s = 0."""
 
 from numopt import _array
+from numopt.constrained._certificate import errors
 from numopt.constrained._point import State
 from numopt.constrained._regular import finite
 
@@ -33,7 +34,7 @@ class Interior:
         if not self.p.bounded:
             return self.p.measure(State(point, lam))
         state = State(point, lam, zl[: self.n], zu[: self.n])
-        state.error = self.p.errors(state)[0]
+        state.error = errors(self.p, state)[0]
         return state
 
     def violation(self, point, w):
