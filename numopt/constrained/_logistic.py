@@ -62,8 +62,8 @@ def _newton(p, here, tol):
         # With the Hessian of the point before, the error falls as it just did, give or take: is that enough?
         if before is None or not 2 * error * error <= tol * before:
             H = p.hessian(here)
-        new, kappa = None, p.multipliers(here)[1]
-        if p.radius is not None and (trusted or kappa >= 0):
+        new = None
+        if p.radius is not None and (trusted or p.multipliers(here)[1] >= 0):
             v = p.least(H, here)
             if v is not None:
                 new, dv = p.point(v), v - here.v
@@ -71,7 +71,7 @@ def _newton(p, here, tol):
                     new = None  # the first may climb: it comes from inside the sphere
             trusted = new is not None
         if new is None:
-            new = _search(p, here, p.direction(H, here, kappa))
+            new = _search(p, here, p.direction(H, here, p.multipliers(here)[1]))
         if new is None:
             return Status.BREAKDOWN, "no step makes the loss fall"
         last, here = here, new

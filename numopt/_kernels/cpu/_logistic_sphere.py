@@ -10,11 +10,54 @@ from scipy.linalg import lapack
 
 from numopt._kernels.cpu._jit import jit
 
+_SMALL = 32  # numbers
+
 
 def on_sphere(H, c, radius):
     """Return (v, shift, whether it was found); see the portable kernel. It is not found in the hard case."""
+    if c.size <= _SMALL:
+        return _small(H, c, radius)
     A, diagonal, off, scales, _ = lapack.dsytrd(H.T, lower=1, lwork=32 * c.size)
     return _solved(A.T, diagonal, off, scales, c, radius)
+
+
+@jit
+def _small(H, c, radius):
+    """Do it in one call, which leaves out what LAPACK's costs when it has not been called for a while."""
+    A = H.copy()
+    return _solved(A, *_tridiagonal(A), c, radius)
+
+
+@jit(fastmath={"contract", "reassoc"})
+def _tridiagonal(A):
+    """Return (diagonal, off, scales) of the tridiagonal form of A; A keeps the reflectors as `_reflect` reads them."""
+    n = A.shape[0]
+    diagonal, off, scales, p = np.empty(n), np.zeros(n - 1), np.zeros(n - 1), np.empty(n)
+    for i in range(n - 1):
+        diagonal[i], first, rest = A[i, i], A[i, i + 1], 0.0
+        for j in range(i + 2, n):
+            rest += A[i, j] * A[i, j]
+        off[i] = first
+        if rest == 0.0:
+            continue
+        off[i] = -math.copysign(math.sqrt(first * first + rest), first)
+        scales[i] = scale = (off[i] - first) / off[i]
+        A[i, i + 1] = 1.0
+        for j in range(i + 2, n):
+            A[i, j] /= first - off[i]
+        along = 0.0
+        for j in range(i + 1, n):
+            p[j] = 0.0
+            for k in range(i + 1, n):
+                p[j] += scale * A[j, k] * A[i, k]
+            along += p[j] * A[i, j]
+        for j in range(i + 1, n):
+            p[j] -= 0.5 * scale * along * A[i, j]
+        for j in range(i + 1, n):
+            for k in range(i + 1, n):
+                A[j, k] -= A[i, j] * p[k] + p[j] * A[i, k]
+    diagonal[n - 1] = A[n - 1, n - 1]
+    return diagonal, off, scales
 
 
 @jit(fastmath={"contract", "reassoc"})
