@@ -250,7 +250,8 @@ def _finite(x):
     if x.dtype.kind != "f":
         return True
     x = x.ravel(order="K")
-    return math.isfinite(x.dot(x))
+    with np.errstate(over="ignore"):
+        return math.isfinite(x.dot(x))
 
 
 def _kinds(y):

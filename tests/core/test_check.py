@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from numopt._check import Checks, controls, integer, one_of, positive_scalar, scalar
+from numopt._check import Checks, controls, integer, lone_vector, one_of, positive_scalar, scalar
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
@@ -169,3 +169,19 @@ def test_an_array_that_is_left_out_is_named():
         checks.weights("a")
     with pytest.raises(InvalidTypeError, match="A is None: an array is expected"):
         checks.csr("A")
+
+
+@pytest.mark.parametrize("x", [np.arange(3.0), np.arange(6.0)[::2], [1, 2], np.ones(2, np.float32)])
+def test_a_lone_vector_is_what_checks_make_of_it(x):
+    checks = Checks({"x": x})
+    expected = checks.vector("x")
+    checks.settle()
+    vector, xp, device, dtype = lone_vector("x", x)
+    assert (xp, device, dtype) == (checks.xp, checks.device, checks.dtype)
+    assert vector.dtype == expected.dtype and vector.flags.c_contiguous and (vector == expected).all()
+
+
+@pytest.mark.parametrize("x", [[1.0, np.nan], np.array([np.inf]), np.ones((2, 2)), np.empty(0)])
+def test_a_lone_vector_may_be_refused(x):
+    with pytest.raises(InvalidInputError, match="x"):
+        lone_vector("x", x)
