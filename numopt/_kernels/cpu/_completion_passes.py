@@ -230,26 +230,3 @@ def solve_chunks(workers, counter, bounds, kept, B, out):
         while c < bounds.size - 1:
             solve_rows(bounds[c], bounds[c + 1], kept, B, out)
             c = next_chunk(counter)
-
-
-@jit(fastmath=_SUM)
-def moment_rows(y, w, unit, mean, sums):
-    """Write the sums of w, w x and w x^2, x = y / unit - mean."""
-    total = first = second = 0.0
-    for e in range(y.size):
-        x = y[e] / unit - mean
-        s = w[e] if w.size > 0 else 1.0
-        total += s
-        first += s * x
-        second += s * x * x
-    sums[0], sums[1], sums[2] = total, first, second
-
-
-@jit(parallel=True)
-def moment_chunks(workers, counter, bounds, y, w, unit, mean, sums):
-    """Do all entries, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
-            moment_rows(y[bounds[c] : bounds[c + 1]], w[bounds[c] : bounds[c + 1]], unit, mean, sums[c])
-            c = next_chunk(counter)

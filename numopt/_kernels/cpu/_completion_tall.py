@@ -1,4 +1,4 @@
-"""Products of tall factors (n, k), n >> k, chunk by chunk: BLAS would leave them, and QR, to one thread.
+"""Products of tall factors (n, k), n >> k, and sums of vectors, chunk by chunk: BLAS would leave them to one thread.
 
 Rows are taken as they lie, vectors reach into the row behind; the last rows of a chunk go through a padded copy.
 """
@@ -109,6 +109,29 @@ def add_chunks(workers, counter, bounds, x, a, y, out):
         c = next_chunk(counter)
         while c < bounds.size - 1:
             add_rows(bounds[c], bounds[c + 1], x, a, y, out)
+            c = next_chunk(counter)
+
+
+@jit(fastmath={"contract", "reassoc", "nsz"})
+def moment_rows(y, w, unit, mean, sums):
+    """Write the sums of w, w x and w x^2, x = y / unit - mean."""
+    total = first = second = 0.0
+    for e in range(y.size):
+        x = y[e] / unit - mean
+        s = w[e] if w.size > 0 else 1.0
+        total += s
+        first += s * x
+        second += s * x * x
+    sums[0], sums[1], sums[2] = total, first, second
+
+
+@jit(parallel=True)
+def moment_chunks(workers, counter, bounds, y, w, unit, mean, sums):
+    """Do all entries, chunk by chunk."""
+    for _ in numba.prange(workers):
+        c = next_chunk(counter)
+        while c < bounds.size - 1:
+            moment_rows(y[bounds[c] : bounds[c + 1]], w[bounds[c] : bounds[c + 1]], unit, mean, sums[c])
             c = next_chunk(counter)
 
 

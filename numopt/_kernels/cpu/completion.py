@@ -150,7 +150,7 @@ def moments(y, w, unit, mean):
     """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
     bounds = tapered(y.size, _NUMBERS)
     sums = np.empty((bounds.size - 1, 3))
-    each(passes.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
+    each(tall.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
     return tuple(sums.sum(axis=0).tolist())
 
 
@@ -248,7 +248,8 @@ def warmup(dtype):
     gradient(side, V, V, none)
     multiply(side, residuals(side, V, V, none), V)
     schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
-    solve_kept(kept, rhs), inverse_traces(kept, np.eye(k))
+    double = rhs.astype(np.float64)  # what float32 systems are asked to solve near the end of a run in float64
+    solve_kept(kept, rhs), solve_kept(kept, double), inverse_traces(kept, np.eye(k))
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)
     peel(index, ptr, index, ptr, k)
     crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
@@ -269,6 +270,7 @@ def warmup(dtype):
     compiled(passes.schur_row_chunks, u, ptr, none, wide, narrow, kept, out)
     compiled(passes.schur_column_chunks, u, ptr, none, wide, wide, out)
     compiled(passes.solve_chunks, kept, rhs, rhs.copy())
+    compiled(passes.solve_chunks, kept, double, double.copy())
     compiled(trace_chunks, kept, np.eye(k), sums)
     given = V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2, out, sums, np.zeros(n, np.int64)
     compiled(iterative_chunks, side[0], u, ptr, none, padded(V, whole(V, 1)), k, *given)
