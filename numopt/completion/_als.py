@@ -32,7 +32,7 @@ def homotopy(p, V, counts, *, sweeps, share=1.0, rough=None):
     """
     q, tau, V, blocks = rough or p, max(share, 1e-13), qr(like(rough or p, V)), None
     for sweep in range(sweeps):
-        U, _, _, _ = q.half(q.rows, V, tau * p.density)
+        U, _, _, _ = q.half(q.rows, V, tau * p.density, summed=False)
         Q = qr(finite(U))
         V, square, kept, _ = q.half(q.columns, Q, tau * p.density, keep=sweep > 0)
         rel = math.sqrt(square) / p.norm
@@ -81,10 +81,10 @@ def interpolate(p, V, counts, rng, inner):
     while True:
         large = "cg" if r > _LARGE and rel > _FAR else "direct"
         way = large if inner == "auto" else inner
-        for side in ("rows", "columns"):
-            Q, turn = p.xp.linalg.qr(finite(V))
+        for side in (p.rows, p.columns):
+            Q, turn = p.kernels.orthonormal(finite(V))
             # In the new basis the other factor is what it was: U V^T = (U R^T) Q^T.
-            U, square, n_cg = solved(p, getattr(p, side), Q, U @ p.xp.matrix_transpose(turn), rng, way)
+            U, square, n_cg = solved(p, side, Q, U @ p.xp.matrix_transpose(turn), rng, way, summed=side is p.columns)
             counts.n_cg += n_cg
             U, V = Q, U
         before, rel = rel, math.sqrt(square) / p.norm
@@ -93,10 +93,10 @@ def interpolate(p, V, counts, rng, inner):
         yield Iterate(state, rel if rel < 0.95 * before else measure(p, state), counts.info(r))
 
 
-def solved(p, side, V, start, rng, way, accuracy=0.1):
-    """Return (U, sum w r^2, steps) of the rows of a side: exact, or their gradient reduced to `accuracy`."""
+def solved(p, side, V, start, rng, way, accuracy=0.1, summed=True):
+    """Return (U, sum w r^2 if `summed`, steps) of the rows of a side, exact or with gradients reduced to `accuracy`."""
     if way == "direct":
-        U, square, _, _ = p.half(side, V, SAFE * p.density)
+        U, square, _, _ = p.half(side, V, SAFE * p.density, summed=summed)
         return U, square, 0
     buckets, signs, size = np.empty(0, np.int64), np.empty(0), 0
     if way == "sketch":

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from numopt._array import host, namespace
 from numopt._kernels import kernels
 
@@ -26,7 +28,7 @@ def qr(X):
 
 def tall(X):
     """Return the kernels for factors like X."""
-    return kernels("completion", namespace(X))
+    return kernels("completion", np if type(X) is np.ndarray else namespace(X))  # asked often
 
 
 def transposed(X):
@@ -63,7 +65,8 @@ def balanced(U, V):
     xp = namespace(U)
     if U.shape[1] == 0:
         return U, V, xp.sum(U, axis=0)
-    (P, R), (Q, S) = xp.linalg.qr(U), xp.linalg.qr(V)
+    k = tall(U)
+    (P, R), (Q, S) = (k.orthonormal(X) for X in (U, V))
     left, s, right = xp.linalg.svd(R @ transposed(S), full_matrices=False)
     root = xp.sqrt(s)
-    return (P @ left) * root, (Q @ transposed(right)) * root, s
+    return k.turned(P, left * root), k.turned(Q, transposed(right) * root), s

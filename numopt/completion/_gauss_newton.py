@@ -68,7 +68,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         mu = damping * p.density * host(inner(U, U)) / U.shape[1]
         if g is None:
             q = rough if residuals[-1] > _FAR else p
-            _, _, kept, g = q.half(q.columns, like(q, U), mu, keep=True, base=like(q, V))
+            _, _, kept, g = q.half(q.columns, like(q, U), mu, keep=True, base=like(q, V), summed=False)
             blocks, origin, g = Blocks(kept), U, outside(V, like(p, g))
         slope = math.sqrt(host(inner(g, g)) / size) / residuals[-1] if size > 0 else 0.0
         if not math.isfinite(slope):  # neither `min` nor a comparison shows NaN

@@ -75,11 +75,14 @@ class Problem:
         b, c = (self.xp.zeros((size,), **make) if self.bias_ridge is not None else self.empty() for size in (m, n))
         return State(self.xp.zeros((m, rank), **make), self.xp.zeros((n, rank), **make), b, c)
 
-    def half(self, side, V, ridge, *, keep=False, base=None):
-        """Solve for the rows of a side without biases, with one ridge for all; return (U, sum w r^2, kept, rhs)."""
-        ridge = [float(ridge)] * V.shape[1]
+    def half(self, side, V, ridge, *, keep=False, base=None, summed=True):
+        """Solve for the rows of a side without biases, with one ridge for all; return (U, sum w r^2, kept, rhs).
+
+        The sum is 0 unless `summed`.
+        """
         base = self.empty(0, V.shape[1]) if base is None else base
-        U, sums, kept, rhs = self.kernels.half_step(side, V, self.empty(), np.asarray(ridge), self.empty(), base, keep)
+        none, ridges = self.empty(), np.full(V.shape[1], float(ridge))
+        U, sums, kept, rhs = self.kernels.half_step(side, V, none, ridges, none, base, keep, summed)
         return U, float(host(self.xp.sum(sums))), kept, rhs
 
     def gradient(self, side, U, V, offset=None, *, pushed=True):

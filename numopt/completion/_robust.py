@@ -33,7 +33,7 @@ def grown(p, state, rng):
     q, _ = p.weighted(state)
     _, W = directions(q, state, 1, rng)
     state = state._replace(V=qr(p.xp.concat((state.V, W), axis=1)))
-    return state._replace(U=p.half(q.rows, state.V, 0.0)[0])
+    return state._replace(U=p.half(q.rows, state.V, 0.0, summed=False)[0])
 
 
 def settled(p, state, counts, most=30):

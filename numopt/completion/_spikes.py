@@ -21,18 +21,19 @@ _GROWN = 1.5  # times the leverage before: what was large already may belong the
 def calmed(p, V, before, U, ridge):
     """Return V with those rows solved anew whose leverage became large in the step from `before`; both orthonormal."""
     xp, (n, k) = p.xp, V.shape
-    leverage, most = xp.sum(V * V, axis=1), _SPIKE * _natural(n, k)
+    one = xp.ones((k,), dtype=V.dtype, device=p.device)
+    leverage, most = (V * V) @ one, _SPIKE * _natural(n, k)  # sums of short rows are slow otherwise
     if not host(xp.max(leverage)) > most:
         return V
-    ran = (leverage > most) & (leverage > _GROWN * xp.sum(before * before, axis=1))
+    ran = (leverage > most) & (leverage > _GROWN * ((before * before) @ one))
     lines = np.nonzero(host(ran))[0]
     if not lines.size:
         return V
     columns = _some(p, p.columns, lines)
     met = np.unique(host(columns.indices))
     W = xp.where(ran[:, None], xp.zeros_like(V), V)
-    F = _replaced(p, U, met, p.half(_some(p, p.rows, met), W, ridge)[0])
-    return qr(finite(_replaced(p, W, lines, p.half(columns, F, ridge)[0])))
+    F = _replaced(p, U, met, p.half(_some(p, p.rows, met), W, ridge, summed=False)[0])
+    return qr(finite(_replaced(p, W, lines, p.half(columns, F, ridge, summed=False)[0])))
 
 
 def _natural(n, k):

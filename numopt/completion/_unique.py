@@ -93,9 +93,9 @@ def _conditioning(p, U, V, kept, blocks=None):
         return 1.0, 0.0, (1.0, 1.0)
     if kept is None:
         V = qr(finite(V))
-        U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True)
+        U, _, kept, _ = p.half(p.rows, V, 0.0, keep=True, summed=False)
     if blocks is None:
-        blocks = Blocks(p.half(p.columns, finite(U), 0.0, keep=True, base=V)[2])
+        blocks = Blocks(p.half(p.columns, finite(U), 0.0, keep=True, base=V, summed=False)[2])
     spreads = [_spread(p, *x) for x in ((p.rows, Blocks(kept), V), (p.columns, blocks, U))]
     own, least, most = zip(*spreads, strict=True)
     smallest = _smallest(p, U, V, kept, blocks) if n > V.shape[1] else 1.0  # nothing but gauge directions

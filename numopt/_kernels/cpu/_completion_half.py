@@ -13,11 +13,28 @@ from numopt._kernels.cpu._completion_gram import (
     lines_cached,
 )
 from numopt._kernels.cpu._completion_inverse import pack_inverse, set_identity
-from numopt._kernels.cpu._completion_rows import dot, fetch, scaled_copy
+from numopt._kernels.cpu._completion_rows import dot, dot_four, fetch, scaled_copy
 from numopt._kernels.cpu._completion_shares import next_chunk
 from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
+
+
+@jit
+def _take_products(values, line, V, idx, first, n):
+    """Subtract line[0].V[idx[first + e]] from n values."""
+    K, e = V.shape[1], 0
+    while n - e >= 4:
+        at = first + e
+        x0, x1, x2, x3 = dot_four(line, 0, V, idx[at], idx[at + 1], idx[at + 2], idx[at + 3], 0, K)
+        values[e] -= x0
+        values[e + 1] -= x1
+        values[e + 2] -= x2
+        values[e + 3] -= x3
+        e += 4
+    while e < n:
+        values[e] -= dot(line, 0, 0, V, idx[first + e], 0, K)
+        e += 1
 
 
 @jit(fastmath=_SUM)
@@ -58,8 +75,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                     for e in range(n):
                         flat[e] -= offset[idx[first + e]]
                 if based:
-                    for e in range(n):
-                        flat[e] -= dot(line, 0, 0, V, idx[first + e], 0, K)
+                    _take_products(flat, line, V, idx, first, n)
                 if weighted:
                     for e in range(n):
                         s = np.sqrt(w[first + e])
@@ -115,14 +131,23 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                 U[i, a] = u
                 total -= z * z + own[q, a] * u * u
                 line[0, a] = U[i, a] + base[i, a] if based else U[i, a]
+            if sums.size == 0:
+                continue
             if not total > exact * norms[q]:
                 total = 0.0
-                for e in range(ptr[i], ptr[i + 1]):
-                    j = idx[e]
-                    r = y[e] - dot(line, 0, 0, V, j, 0, K)
+                for first in range(ptr[i], ptr[i + 1], lines):
+                    n = min(lines, ptr[i + 1] - first)
+                    for e in range(n):
+                        flat[e] = y[first + e]
                     if shifted:
-                        r -= offset[j]
-                    total += w[e] * r * r if weighted else r * r
+                        for e in range(n):
+                            flat[e] -= offset[idx[first + e]]
+                    _take_products(flat, line, V, idx, first, n)
+                    if weighted:
+                        for e in range(n):
+                            flat[e] *= np.sqrt(w[first + e])
+                    for e in range(n):
+                        total += flat[e] * flat[e]
             sums[i] = total
 
 

@@ -7,7 +7,6 @@ chunk computes does not depend on who computes it.
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -34,8 +33,8 @@ def share(rows, chunks, bounds, *args):
 
 
 def each(chunks, bounds, *args):
-    """Do all chunks by as many threads as there are."""
-    chunks(min(numba.get_num_threads(), bounds.size - 1), np.zeros(1, np.int64), bounds, *args)
+    """Do all chunks by as many threads as there are; workers who find nothing left cost less than asking how many."""
+    chunks(bounds.size - 1, np.zeros(1, np.int64), bounds, *args)
 
 
 @lru_cache

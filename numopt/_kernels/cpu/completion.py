@@ -21,12 +21,15 @@ _SOLVED = 50_000  # of a chunk in passes over factors alone
 _NUMBERS = 32_768  # of a chunk in sums and updates of vectors
 
 
-def half_step(side, V, offset, ridge, scale, base, keep):
-    """Minimise over each row u: sum w (y - o_j - (base + u).v_j)^2 + scale_i sum_a ridge_a u_a^2."""
+def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
+    """Minimise over each row u: sum w (y - o_j - (base + u).v_j)^2 + scale_i sum_a ridge_a u_a^2.
+
+    What is left of the data may cost a pass of its own: it is found only if `summed`.
+    """
     y, idx, ptr, w = side
     k, m = V.shape[1], ptr.size - 1
     wide = padded(V, whole(V))
-    U, sums = np.empty((m, k), V.dtype), np.empty(m)
+    U, sums = np.empty((m, k), V.dtype), np.empty(m if summed else 0)
     kept = np.empty((m if keep else 0, packed_size(k)), V.dtype)
     rhs = np.empty((m if keep else 0, k), V.dtype)
     bounds = _bounds(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)

@@ -11,12 +11,12 @@ from numopt._array import device, host, is_cupy, namespace
 _BATCH, _ON_DEVICE = 2**21, 2**28  # numbers in a gathered batch: what a cache likes, what fills a device
 
 
-def half_step(side, V, offset, ridge, scale, base, keep):
+def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
     """Minimise over each row u: sum w (y - o_j - (base + u).v_j)^2 + scale_i sum_a ridge_a u_a^2.
 
-    Returns (U (m, k), sum of w r^2 of each row (m,), factors for `solve_kept`, right-hand sides (m, k)); the last
-    two are empty unless `keep`. `offset` (n,), `scale` (m,) and `base` (m, k) may be empty. A ridge of 1e-13
-    (float32: 2e-7) of the mean diagonal keeps systems of rows with too few entries regular.
+    Returns (U (m, k), sum of w r^2 of each row (m,), factors for `solve_kept`, right-hand sides (m, k)); the second
+    is empty unless `summed`, the last two unless `keep`. `offset` (n,), `scale` (m,) and `base` (m, k) may be empty. A
+    ridge of 1e-13 (float32: 2e-7) of the mean diagonal keeps systems of rows with too few entries regular.
     """
     xp, k = namespace(V), V.shape[1]
     floor = (1e-13 if V.dtype == xp.float64 else 2e-7) / k
@@ -34,16 +34,18 @@ def half_step(side, V, offset, ridge, scale, base, keep):
         own = own + (floor * trace + xp.astype(trace == 0, xp.float64))[:, None]
         G = G + eye * own[:, :, None]
         u = xp.linalg.solve(G, right)
-        r = b - xp.matmul(A, u)[:, :, 0]
         U.append(u[:, :, 0])
-        sums.append(xp.sum(w * r * r, axis=1))
+        if summed:
+            r = b - xp.matmul(A, u)[:, :, 0]
+            sums.append(xp.sum(w * r * r, axis=1))
         if keep:
             kept.append(xp.linalg.inv(G))
             rhs.append(right[:, :, 0])
     nothing = xp.empty((0, k), dtype=V.dtype, device=device(V))
     kept = xp.concat(kept) if keep else xp.empty((0, k, k), dtype=xp.float64, device=device(V))
     rhs = xp.astype(xp.concat(rhs), V.dtype) if keep else nothing
-    return xp.astype(xp.concat(U), V.dtype), xp.concat(sums), kept, rhs
+    sums = xp.concat(sums) if summed else xp.empty((0,), dtype=xp.float64, device=device(V))
+    return xp.astype(xp.concat(U), V.dtype), sums, kept, rhs
 
 
 def gradient(side, U, V, offset, pushed=True):
