@@ -6,9 +6,8 @@
 
 import numpy as np
 
-from numopt._array import device, host, is_cupy, namespace
-
-_BATCH, _ON_DEVICE = 2**21, 2**28  # numbers in a gathered batch: what a cache likes, what fills a device
+from numopt._array import device, host, namespace
+from numopt._kernels.portable._completion_batches import batch_of, batches, blocks, gathered
 
 
 def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
@@ -23,8 +22,8 @@ def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
     eye = xp.eye(k, dtype=xp.float64, device=device(V))
     ridge = xp.asarray(ridge, dtype=xp.float64, device=device(V))
     U, sums, kept, rhs = [], [], [], []
-    for lo, hi, at, there in _batches(side[2], k * k, V):
-        A, b, w = _gathered(side, V, offset, at, there)
+    for lo, hi, at, there in batches(side[2], k * k, V):
+        A, b, w = gathered(side, V, offset, at, there)
         if base.shape[0]:
             b = b - xp.sum(A * base[lo:hi, None, :], axis=2)
         weighted = xp.matrix_transpose(A * w[:, :, None])
@@ -54,8 +53,8 @@ def gradient(side, U, V, offset, pushed=True):
     The second, a third of the work, is empty unless `pushed`.
     """
     xp, g, size, sums = namespace(V), [], [], []
-    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
-        A, b, w = _gathered(side, V, offset, at, there)
+    for lo, hi, at, there in batches(side[2], V.shape[1], V):
+        A, b, w = gathered(side, V, offset, at, there)
         r = b - xp.sum(A * U[lo:hi, None, :], axis=2)
         weighted = A * w[:, :, None]
         g.append(xp.sum(weighted * r[:, :, None], axis=1))
@@ -72,7 +71,7 @@ def residuals(side, U, V, offset):
     y, idx, ptr, _ = side
     xp = namespace(V)
     out = []
-    for lo, hi in _blocks(ptr, V.shape[1], _batch(V)):
+    for lo, hi in blocks(ptr, V.shape[1], batch_of(V)):
         part = slice(int(ptr[lo]), int(ptr[hi]))
         i = xp.asarray(np.repeat(np.arange(lo, hi), np.diff(ptr[lo : hi + 1])), device=device(V))
         j = idx[part]
@@ -84,7 +83,7 @@ def residuals(side, U, V, offset):
 def multiply(side, values, X):
     """Return the product (m, q) of the sparse matrix with these values and X."""
     xp, out = namespace(X), []
-    for _, _, at, there in _batches(side[2], X.shape[1], X):
+    for _, _, at, there in batches(side[2], X.shape[1], X):
         A = xp.take(X, xp.reshape(xp.take(side[1], at), (-1,)), axis=0)
         A = xp.reshape(A, (*there.shape, X.shape[1]))
         v = xp.reshape(xp.take(values, at), there.shape) * xp.astype(there, X.dtype)
@@ -96,9 +95,9 @@ def schur_rows(side, U, V, D, kept):
     """Return w_i = G_i^{-1} sum_j w v_j (u_i.d_j), with the factors of G_i that `half_step` kept."""
     xp, out = namespace(V), []
     empty = xp.empty((0,), dtype=V.dtype, device=device(V))
-    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
-        A, _, w = _gathered(side, V, empty, at, there)
-        B, _, _ = _gathered(side, D, empty, at, there)
+    for lo, hi, at, there in batches(side[2], V.shape[1], V):
+        A, _, w = gathered(side, V, empty, at, there)
+        B, _, _ = gathered(side, D, empty, at, there)
         s = xp.sum(B * U[lo:hi, None, :], axis=2) * w
         out.append(xp.sum(A * s[:, :, None], axis=1))
     return solve_kept(kept, xp.astype(xp.concat(out), V.dtype))
@@ -108,9 +107,9 @@ def schur_columns(side, U, V, D, W):
     """Return sum_i w u_i (u_i.d_j - v_j.w_i) for each row j of a side."""
     xp, out = namespace(V), []
     empty = xp.empty((0,), dtype=V.dtype, device=device(V))
-    for lo, hi, at, there in _batches(side[2], V.shape[1], V):
-        A, _, w = _gathered(side, U, empty, at, there)
-        B, _, _ = _gathered(side, W, empty, at, there)
+    for lo, hi, at, there in batches(side[2], V.shape[1], V):
+        A, _, w = gathered(side, U, empty, at, there)
+        B, _, _ = gathered(side, W, empty, at, there)
         s = xp.sum(A * D[lo:hi, None, :], axis=2) - xp.sum(B * V[lo:hi, None, :], axis=2)
         out.append(xp.sum(A * (s * w)[:, :, None], axis=1))
     return xp.astype(xp.concat(out), V.dtype)
@@ -197,47 +196,6 @@ def _to_host(x):
     return np.asarray(host(x), dtype=np.int64)
 
 
-def _blocks(ptr, width, batch):
-    """Yield (lo, hi): rows whose entries, each `width` numbers, fit a batch when padded."""
-    count, lo, most = np.diff(ptr), 0, max(1, batch // max(width, 1))
-    while lo < count.size:
-        longest = np.maximum.accumulate(np.maximum(count[lo : lo + most], 1))
-        padded = longest * np.arange(1, longest.size + 1) * width
-        hi = lo + max(1, int(np.searchsorted(padded, batch, side="right")))
-        yield lo, hi
-        lo = hi
-
-
-def _batch(like):
-    return _ON_DEVICE if is_cupy(namespace(like)) else _BATCH
-
-
-def _batches(ptr, width, like):
-    """Yield (lo, hi, flat positions of the padded entries, which of them are there), made where `like` lives."""
-    xp, where, size = namespace(like), device(like), int(ptr[-1])
-    starts, count = xp.asarray(ptr, device=where), np.diff(ptr)
-    for lo, hi in _blocks(ptr, width, _batch(like)):
-        lanes = xp.arange(max(1, int(count[lo:hi].max())), dtype=starts.dtype, device=where)
-        at = starts[lo:hi, None] + lanes
-        there = at < starts[lo + 1 : hi + 1, None]
-        at = xp.where(there, at, 0) if size else xp.zeros_like(at)
-        yield lo, hi, xp.reshape(at, (-1,)), there
-
-
-def _gathered(side, V, offset, at, there):
-    """Return float64 rows of V, targets and weights of a batch, zero where nothing is."""
-    y, idx, _, w = side
-    xp = namespace(V)
-    mask = xp.astype(there, xp.float64)
-    j = xp.take(idx, at)
-    A = xp.reshape(xp.astype(xp.take(V, j, axis=0), xp.float64), (*there.shape, V.shape[1])) * mask[:, :, None]
-    b = xp.astype(xp.take(y, at), xp.float64)
-    if offset.shape[0]:
-        b = b - xp.take(offset, j)
-    weights = xp.reshape(xp.astype(xp.take(w, at), xp.float64), there.shape) * mask if w.shape[0] else mask
-    return A, xp.reshape(b, there.shape) * mask, weights
-
-
 def peel(rows, row_ptr, columns, column_ptr, rank):
     """Return (determined rows, determined columns, components, lines left) of a pattern, NumPy arrays.
 
@@ -285,8 +243,8 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     eye = xp.eye(k, dtype=xp.float64, device=device(V))
     empty = xp.empty((0,), dtype=V.dtype, device=device(V))
     U, sums, most = [], [], 0
-    for lo, hi, at, there in _batches(side[2], k * k, V):
-        A, b, w = _gathered(side, V, empty, at, there)
+    for lo, hi, at, there in batches(side[2], k * k, V):
+        A, b, w = gathered(side, V, empty, at, there)
         At = xp.matrix_transpose(A * w[:, :, None])
         x, M = xp.astype(start[lo:hi, :], xp.float64)[:, :, None], None
         if buckets.size:
