@@ -19,6 +19,7 @@ from numopt._kernels.cpu._jit import jit
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
 _SOLVED = 50_000  # of a chunk in passes over factors alone
 _NUMBERS = 32_768  # of a chunk in sums and updates of vectors
+_FEW = 8_000  # numbers below which Householder's method is faster
 
 
 def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
@@ -196,8 +197,10 @@ def added(X, a, Y):
 
 
 def orthonormal(X):
-    """Return (Q, R) with X = Q R by Cholesky's method, twice; by Householder's where columns nearly depend."""
+    """Return (Q, R) with X = Q R by Cholesky's method, twice; by Householder's if X is small or nearly singular."""
     k = X.shape[1]
+    if X.size < _FEW:
+        return np.linalg.qr(X)
     least, R = (1e-10, np.eye(k)) if X.dtype == np.float64 else (1e-3, np.eye(k, dtype=np.float32))
     Q = X
     for _ in range(2):
