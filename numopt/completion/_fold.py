@@ -29,5 +29,5 @@ def fold_in(X, V, *, mean=0.0, col_bias=None, mask=None, sample_weight=None, rid
         counts = kernels("completion", xp).multiply(rows, w, xp.ones((n, 1), **make))[:, 0]
     offset = xp.empty((0,), **make) if col_bias is None else col_bias
     none = xp.empty((0, V.shape[1]), **make)
-    U, _, _, _ = kernels("completion", xp).half_step(rows, V, offset, ridges, counts, none, False)
+    U, _, _, _ = kernels("completion", xp).half_step(rows, V, offset, ridges, counts, none, False, False)
     return (U[:, :r], U[:, r]) if biased else (U, xp.zeros((m,), **make))
