@@ -73,11 +73,14 @@ def coarse_matrix(Y, a, diagonal, sums):
     """Return the lower half of diag(diagonal) - Y^T diag(1/a) Y."""
     count, width = diagonal.size, sums.shape[1]
     _coarse(Y[0], Y[1], Y[2], a, sums)
-    for q in range(1, sums.shape[0]):
-        sums[0] += sums[q]
-    E = sums[0].reshape((width, width))[:count, :count].copy()
+    E, parts = np.zeros((count, count)), sums.reshape((sums.shape[0], width, width))
     for p in range(count):
-        E[p, p] += diagonal[p]
+        row = E[p, : p + 1]
+        for q in range(parts.shape[0]):
+            part = parts[q, p]
+            for r in range(row.size):
+                row[r] += part[r]
+        row[p] += diagonal[p]
     return E
 
 

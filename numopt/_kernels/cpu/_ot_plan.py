@@ -24,6 +24,17 @@ def shorten(x):
     return np.uint16((_f32(x).view(np.uint32) + np.uint32(0x8000)) >> np.uint32(16))
 
 
+@jit
+def above(P, rows, a, b, theta):
+    """Count the entries P_ij >= theta min(a_i, b_j) of these rows."""
+    count = 0
+    for i in rows:
+        p, floor = P[i], theta * a[i]
+        for j in range(b.size):
+            count += np.int64(_short(p[j]) >= min(floor, theta * b[j]))
+    return count
+
+
 @jit(fastmath=SUM)
 def _plan_rows(P, lo, hi, scale, y, part):
     """Add rows lo..hi of P^T diag(scale) P y to `part`, two rows at a time: the vectors are read less often."""

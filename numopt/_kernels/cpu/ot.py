@@ -9,8 +9,7 @@ from numopt._kernels.cpu._ot_components import split
 from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
 from numopt._kernels.cpu._ot_deflation import deflated_gradients
 from numopt._kernels.cpu._ot_newton import conjugate_gradients, entry_system, plan_system
-
-_f32 = np.float32
+from numopt._kernels.cpu._ot_plan import above
 
 
 def cost_minima(cost):
@@ -108,8 +107,7 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
 def plan_density(P, a, b, theta):
     """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows."""
     rows = np.linspace(0, P.shape[0] - 1, min(16, P.shape[0])).astype(np.int64)
-    sample = (P[rows].astype(np.uint32) << 16).view(_f32)
-    return float(np.mean(sample >= theta * np.minimum(a[rows, None], b)))
+    return above(P, rows, wide(a), wide(b), theta) / (rows.size * P.shape[1])
 
 
 def extract(cost, f, g, reg, log_a, log_b, log_theta):
