@@ -13,7 +13,7 @@ import math
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
-from numopt.ot._search import NotFinite, Point, centred, far, finite, search
+from numopt.ot._search import NotFinite, Point, accuracy, centred, far, finite, search
 
 FACTOR = 3.0  # between levels; 2 to 4 cost about the same
 SHORT = 2.0  # ... after one that was hard: more than MANY Newton steps, or a first error above MISSED
@@ -142,7 +142,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
     while last or point.error > ROUGH:
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
-        rest = p.b - point.c, *_accuracy(point.error, 0.1)
+        rest = p.b - point.c, *accuracy(point.error, 0.1)
         if not whole and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
             some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
             _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g + reg * point.v, reg, True)
@@ -214,7 +214,7 @@ def _on_entries(p, f, g, reg, last, work):
                 final *= 1e-3
                 depth = final
                 break
-            rest = _accuracy(error, 0.05, damping, before, p.tol if last else 0.0)
+            rest = accuracy(error, 0.05, damping, before, p.tol if last else 0.0)
             d, steps = k.kept_direction(K, p.a, p.b, v, s, p.b - c, *rest)
             work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
             better = search(p, evaluate, point, d, True, 1e-13) if steps else None
@@ -241,15 +241,3 @@ def _shown(f, g, error, work, judged):
     """Return the iterate; `error` is its measure only at the target, by all entries that count."""
     work["level_error"] = error
     return Iterate((f, g), error if judged else None, dict(work))
-
-
-def _accuracy(error, most, damping=1.0, before=math.nan, tol=0.0):
-    """Return how far to regularise Newton's system at this error, what share may stay unsolved, and the most steps.
-
-    Towards the end that is what meets the tolerance: once it does so anyway, or as soon as the next step can.
-    """
-    rest, enough = max(1e-2, min(most, error)), 0.3 * tol / max(error, 1e-300)
-    quadratic = error < 0.3 * before and error * (error / before) ** 2 < 0.5 * tol
-    if quadratic or enough > rest:
-        rest = min(most, max(1e-6, enough))
-    return 1e-3 * damping * min(1.0, error), rest, 400

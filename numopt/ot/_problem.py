@@ -3,15 +3,12 @@
 import math
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from numopt._array import device, host, is_cupy, is_numpy, like, namespace, turned
 from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, stranded, visible
-
-COSTS = {"sqeuclidean": 1, "euclidean": 2, "cityblock": 3}
+from numopt.ot._median import COSTS, sample_median
 
 
 @dataclass(frozen=True)
@@ -223,31 +220,6 @@ def _measured(p, reg, reg_relative, tol, checks):
             PrecisionWarning,
         )
     return replace(p, tol=float(tol))
-
-
-def sample_median(p, size):
-    """Return the median of a fixed sample of at most `size` costs, without those that are infinite."""
-    (n, m), (C, X, YT, kind) = p.shape, p.cost
-    step = -(-n * m // size)
-    while math.gcd(step, m) > 1:  # every row and every column has its turn
-        step += 1
-    if kind:
-        at = np.arange(0, n * m, step)
-        i, j = (p.xp.asarray(index, device=device(p.a)) for index in np.divmod(at, m))
-        sample = _distance(p.xp, p.xp.take(X, i, axis=0) - p.xp.take(YT, j, axis=1).T, kind)
-    else:
-        sample = p.xp.reshape(C, (-1,))[::step]
-    sample = host(sample)
-    finite = sample[np.isfinite(sample)]
-    return float(np.median(finite)) if finite.size else math.nan
-
-
-def _distance(xp, difference, kind):
-    """Return the cost of pairs of points from their differences, one a row."""
-    if kind == COSTS["cityblock"]:
-        return xp.sum(xp.abs(difference), axis=1)
-    squares = xp.sum(difference * difference, axis=1)
-    return xp.sqrt(squares) if kind == COSTS["euclidean"] else squares
 
 
 def _original_index(p, name, position):

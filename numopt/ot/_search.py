@@ -1,4 +1,4 @@
-"""How far to go along a Newton direction of the semi-dual."""
+"""How exact a Newton direction of the semi-dual must be, and how far to go along it."""
 
 import math
 from typing import NamedTuple
@@ -40,14 +40,14 @@ def search(p, evaluate, point, d, cheap, rounding):
     if not math.isfinite(size):
         raise NotFinite(f"a Newton step became {size}")
     steps = [d * min(1.0, RADIUS / max(size, 1.0))]
-    if cheap and size > 1:
-        steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
-    if cheap and 0.5 < size <= RADIUS:
-        steps.append(xp.where(length > 0.5, STRETCH * d, d))
-    if cheap and size > RADIUS:
-        steps.append(xp.clip(d, -RADIUS, RADIUS))
     trials = [evaluate(point.v + steps[0])]
-    if trials[0].error > GOOD * point.error:
+    if cheap and trials[0].error > GOOD * point.error:
+        if size > 1:
+            steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
+        if 0.5 < size <= RADIUS:
+            steps.append(xp.where(length > 0.5, STRETCH * d, d))
+        if size > RADIUS:
+            steps.append(xp.clip(d, -RADIUS, RADIUS))
         trials += [evaluate(point.v + step) for step in steps[1:]]
     best = max(range(len(trials)), key=lambda i: trials[i].value)
     step, trial = steps[best], trials[best]
@@ -102,3 +102,15 @@ def finite(point):
     if not math.isfinite(point.error):
         raise NotFinite(f"the marginal error became {point.error}")
     return point
+
+
+def accuracy(error, most, damping=1.0, before=math.nan, tol=0.0):
+    """Return how far to regularise Newton's system at this error, what share may stay unsolved, and the most steps.
+
+    Towards the end that is what meets the tolerance: once it does so anyway, or as soon as the next step can.
+    """
+    rest, enough = max(1e-2, min(most, error)), 0.3 * tol / max(error, 1e-300)
+    quadratic = error < 0.3 * before and error * (error / before) ** 2 < 0.5 * tol
+    if quadratic or enough > rest:
+        rest = min(most, max(1e-6, enough))
+    return 1e-3 * damping * min(1.0, error), rest, 400

@@ -29,7 +29,7 @@ def test_portable_blocks_do_not_show(xp, kind, monkeypatch):
 
     whole = results()
     for size in 1, 100, 21 * 32:
-        monkeypatch.setattr(portable, "_BLOCK", size)
+        monkeypatch.setattr("numopt._kernels.portable._ot_blocks._BLOCK", size)
         for v, w in zip(results(), whole, strict=True):
             np.testing.assert_allclose(v, w, rtol=1e-4, atol=1e-9)  # products with P are float32
 

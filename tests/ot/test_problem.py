@@ -7,7 +7,8 @@ import pytest
 
 from numopt.exceptions import PrecisionWarning
 from numopt.ot import sinkhorn_newton
-from numopt.ot._problem import sample_median, transport_problem
+from numopt.ot._median import sample_median
+from numopt.ot._problem import transport_problem
 from tests.oracles import ot as oracle
 from tests.ot.measure import squares
 

@@ -43,10 +43,11 @@ def shape(cost):
 def chunks(n, m, work):
     """Count the chunks of rows: by sizes alone, so that results do not depend on the threads.
 
-    Adding up the chunks' column sums costs m a chunk: at most an eighth of `work`. Their number is a power of two: few
-    threads get equal shares. Little work is one chunk, for which the kernels launch no threads.
+    Adding up the chunks' column sums costs m a chunk, by one thread: at most a sixty-fourth of a pass, an eighth of
+    other `work`. Their number is a power of two: few threads get equal shares. Little work is one chunk, for which the
+    kernels launch no threads.
     """
-    return 2 ** int(math.log2(max(1, min(32, n // 32, work // (8 * m))))) if work >= 2**15 else 1
+    return 2 ** int(math.log2(max(1, min(32, n // 64, work // (8 * m))))) if work >= 2**15 else 1
 
 
 @jit

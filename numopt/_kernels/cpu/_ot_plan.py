@@ -149,18 +149,16 @@ def _less_squares(A, Y, weight):
 
 @jit(fastmath=SUM)
 def plan_coarse(P, inverse, group, A):
-    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A, y_i the mass of row i by group, from a sample of the rows."""
+    """Add sum_i (diag(y_i) - y_i y_i^T / r_i) to A's lower half, y_i row i's mass by group, from a sample of rows."""
     n, k = P.shape[0], A.shape[0]
     step = max(1, min(8, n // 128))
     count = n // step
     room = (count + 3) // 4 * 4  # the last rows weigh nothing
-    Y, weight = np.zeros((room, k)), np.zeros(room)
+    Y, weight, total = np.zeros((room, k)), np.zeros(room), np.zeros(k)
     _sample(P, step, count, group.view(np.uint32), Y)
     for q in range(count):
         weight[q] = step * inverse[_sampled(q, step)]
-        for p in range(k):
-            A[p, p] += step * Y[q, p]
-    _less_squares(A, Y, weight)
+        total += Y[q]
     for p in range(k):
-        for r in range(p):
-            A[r, p] = A[p, r]
+        A[p, p] += step * total[p]
+    _less_squares(A, Y, weight)

@@ -99,7 +99,7 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     """
     n, m = P.shape
     system = _system(n, m, count)
-    k = chunks(n, m, n * m)
+    k = max(1, chunks(n, m, n * m) // 2)  # a product is shorter than a pass
     plan_system(P, k, group, wide(b), regularization, *system)
     return _solve(P, *_NO_ENTRIES, system, group, b, rhs, regularization, rtol, max_iter, np.empty((k, 0)))
 

@@ -6,6 +6,8 @@ from numopt._array import host, namespace
 from numopt._kernels.cuda import _sparse
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable import ot as portable
+from numopt._kernels.portable._ot_blocks import shape
+from numopt._kernels.portable._ot_gradients import conjugate_gradients
 
 # A pass fills the multiprocessors of today; the order of sums must not follow the device. The rows of a matrix that are
 # read twice, and the parts of the column sums, of 20 000 numbers each, fit in a cache of 50 MB together.
@@ -24,7 +26,7 @@ def row_pass(cost, a, f, g, reg, single):
 
 def plan_pass(cost, a, f, g, reg, single):
     """Return (f', c, P) where P is the plan in float32."""
-    P = empty(portable._shape(cost), np.float32)
+    P = empty(shape(cost), np.float32)
     return (*_pass(cost, a, g, reg, single, P), P)
 
 
@@ -83,7 +85,7 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
         return diagonal * y - _sparse.times(turned, row, start, u)
 
     jacobi = 1.0 / xp.maximum(diagonal - squares, 1e-14 * b)
-    d, steps = portable._pcg(product, jacobi, right, rtol, max_iter)
+    d, steps = conjugate_gradients(product, jacobi, right, rtol, max_iter)
     return xp.astype(d, rhs.dtype), steps
 
 
@@ -96,7 +98,7 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
 def _opened(cost, single=False):
     """Return the module for a cost, the arguments that stand for it, and its shape."""
     C, X, YT, kind = cost
-    n, m = portable._shape(cost)
+    n, m = shape(cost)
     compiled = module("ot", real(X if kind else C), f"KIND={kind}", f"EXP={'expf' if single else 'exp'}")
     if kind == 0 and m > 1 and C.strides[1] != C.itemsize:  # every so many rows of a matrix are taken as they are
         C = rows_first(C)
@@ -107,7 +109,7 @@ def _opened(cost, single=False):
 def _grid(cost, groups):
     """Return the blocks of a pass over so many groups of rows, and their threads."""
     of = "points" if cost[3] else "matrix"
-    return min(groups, _BLOCKS[of]), min(_MOST[of], -(-portable._shape(cost)[1] // 32) * 32)
+    return min(groups, _BLOCKS[of]), min(_MOST[of], -(-shape(cost)[1] // 32) * 32)
 
 
 def _pass(cost, a, g, reg, single, P):

@@ -1,17 +1,12 @@
-"""Kernels of optimal transport in array-standard calls.
-
-A cost is the tuple ``(C, X, YT, kind)``: kind 0 is the matrix C; kinds 1, 2, 3 are the squared Euclidean,
-Euclidean and l1 distances between the rows of X and the columns of YT, computed on the fly. Passes take
-blocks of rows, of at most 64 MB in float64; a few such temporaries are alive at a time. Sums are float64.
-"""
+"""Kernels of optimal transport in array-standard calls. Sums are float64."""
 
 import math
 
 from numopt._array import device, host, namespace
+from numopt._kernels.portable._ot_blocks import blocks, exponents, shape, slices, wide
+from numopt._kernels.portable._ot_gradients import conjugate_gradients
 from numopt._kernels.portable._runs import adder, once
 
-_BLOCK = 2**23  # entries of a block
-_STEPS = 16  # of conjugate gradients between two looks from the host
 _CLAMP = -708.0, 709.0  # of exponents: no subnormal number, no overflow
 
 
@@ -23,7 +18,7 @@ def cost_minima(cost):
     """
     xp = namespace(cost[1])
     rows, columns, high, low = [], [], [], []
-    for _, D in _blocks(cost):
+    for _, D in blocks(cost):
         least = xp.min(D, axis=1)
         finite = xp.where(xp.isfinite(least), least, 0.0)
         rows.append(least)
@@ -40,7 +35,7 @@ def cost_minima(cost):
 
 def cost_block(cost):
     """Return the matrix of a cost given by points."""
-    return namespace(cost[1]).concat([D for _, D in _blocks(cost)])
+    return namespace(cost[1]).concat([D for _, D in blocks(cost)])
 
 
 def row_pass(cost, a, f, g, reg, single):
@@ -55,14 +50,14 @@ def row_pass(cost, a, f, g, reg, single):
 def plan_pass(cost, a, f, g, reg, single):
     """Return (f', c, P) where P is the plan in float32."""
     xp = namespace(a)
-    P = xp.empty(_shape(cost), dtype=xp.float32, device=device(a))
+    P = xp.empty(shape(cost), dtype=xp.float32, device=device(a))
     return (*_pass(cost, a, g, reg, single, P), P)
 
 
 def plan_block(cost, f, g, reg):
     """Return the plan P = exp((f + g - C) / reg) in the dtype of f."""
     xp = namespace(f)
-    return xp.concat([xp.astype(xp.exp(E), f.dtype) for _, _, E in _exponents(cost, f, g, reg)])
+    return xp.concat([xp.astype(xp.exp(E), f.dtype) for _, _, E in exponents(cost, f, g, reg)])
 
 
 def plan_sums(cost, f, g, reg):
@@ -72,7 +67,7 @@ def plan_sums(cost, f, g, reg):
     """
     xp = namespace(f)
     rows, columns, paid = [], 0.0, 0.0
-    for _, D, E in _exponents(cost, f, g, reg):
+    for _, D, E in exponents(cost, f, g, reg):
         P = xp.exp(xp.clip(E, *_CLAMP))
         rows.append(xp.sum(P, axis=1))
         columns = columns + xp.sum(P, axis=0)
@@ -83,7 +78,7 @@ def plan_sums(cost, f, g, reg):
 def c_transform(cost, g):
     """Return min_j (C_ij - g_j) for each row i."""
     xp = namespace(g)
-    return xp.astype(xp.concat([xp.min(D - _wide(g), axis=1) for _, D in _blocks(cost)]), g.dtype)
+    return xp.astype(xp.concat([xp.min(D - wide(g), axis=1) for _, D in blocks(cost)]), g.dtype)
 
 
 def rounded_sums(cost, f, g, reg, u, v):
@@ -92,9 +87,9 @@ def rounded_sums(cost, f, g, reg, u, v):
     Both are scalars on the device.
     """
     xp = namespace(f)
-    u, v = _wide(u), _wide(v)
+    u, v = wide(u), wide(v)
     paid, entropy = 0.0, 0.0
-    for rows, D, E in _exponents(cost, f, g, reg):
+    for rows, D, E in exponents(cost, f, g, reg):
         R = xp.exp(xp.clip(E, *_CLAMP)) + u[rows, None] * v
         some = R > 1e-300
         mass = xp.where(some, R, 0.0)
@@ -108,7 +103,7 @@ def groups(cost, f):
 
     Other rooms precondition by groups; this one needs none.
     """
-    xp, m = namespace(f), _shape(cost)[1]
+    xp, m = namespace(f), shape(cost)[1]
     return xp.zeros((m,), dtype=xp.int32, device=device(f)), 1
 
 
@@ -127,11 +122,11 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     Laplacian however P was rounded.
     """
     xp = namespace(P)
-    b, right = _wide(b), _wide(rhs)
+    b, right = wide(b), wide(rhs)
     rows, columns = xp.sum(P, axis=1, dtype=xp.float64), xp.sum(P, axis=0, dtype=xp.float64)
     scale = xp.astype(_inverse(rows), xp.float32)
     squares = xp.zeros_like(columns)
-    for part in _slices(*P.shape):
+    for part in slices(*P.shape):
         squares = squares + xp.sum(P[part, :] ** 2 * scale[part, None], axis=0, dtype=xp.float64)
     diagonal = columns + regularization * b
 
@@ -140,7 +135,7 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
         return diagonal * p - xp.astype(Lp, xp.float64)
 
     jacobi = _inverse(xp.maximum(diagonal - squares, 1e-7 * diagonal))
-    d, steps = _pcg(product, jacobi, right, rtol, max_iter)
+    d, steps = conjugate_gradients(product, jacobi, right, rtol, max_iter)
     return xp.astype(d, rhs.dtype), steps
 
 
@@ -150,9 +145,9 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
     These are float64, int32 and int64. Exponents are clamped to [-708, 709].
     """
     xp = namespace(f)
-    log_a, log_b = _wide(log_a), _wide(log_b)
+    log_a, log_b = wide(log_a), wide(log_b)
     data, indices, counts = [], [], []
-    for rows, _, E in _exponents(cost, f, g, reg):
+    for rows, _, E in exponents(cost, f, g, reg):
         keep = E - log_theta >= xp.minimum(log_a[rows, None], log_b[None, :])
         data.append(xp.exp(xp.clip(E[keep], *_CLAMP)))
         indices.append(xp.astype(xp.nonzero(keep)[1], xp.int32))
@@ -164,8 +159,8 @@ def pattern_eval(data, indices, indptr, a, w):
     """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
     xp = namespace(data)
     row, add_rows, add_columns = _adders(indices, indptr, w.shape[0])
-    w64 = _wide(w)
-    s = add_rows(data * xp.take(w64, indices)) / _wide(a)
+    w64 = wide(w)
+    s = add_rows(data * xp.take(w64, indices)) / wide(a)
     c = w64 * add_columns(data * xp.take(_inverse(s), row))
     return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
 
@@ -179,7 +174,7 @@ def pattern_direction(
     matrix is a graph Laplacian plus regularization diag(b).
     """
     xp = namespace(data)
-    a, b, w, s, right = map(_wide, (a, b, w, s, rhs))
+    a, b, w, s, right = map(wide, (a, b, w, s, rhs))
     row, add_rows, add_columns = _adders(indices, indptr, b.shape[0])
     p = data * xp.take(w, indices) / xp.take(s, row)
     p = xp.where(p >= drop * xp.minimum(xp.take(a, row), xp.take(b, indices)), p, xp.zeros_like(p))
@@ -192,7 +187,7 @@ def pattern_direction(
         return diagonal * y - add_columns(p * xp.take(u, row))
 
     jacobi = 1.0 / xp.maximum(diagonal - squares, 1e-14 * b)
-    d, steps = _pcg(product, jacobi, right, rtol, max_iter)
+    d, steps = conjugate_gradients(product, jacobi, right, rtol, max_iter)
     return xp.astype(d, rhs.dtype), steps
 
 
@@ -209,8 +204,8 @@ def kept_point(K, a, b, v, limit):
     xp = namespace(v)
     v = xp.clip(v, -limit, limit)
     s, c = pattern_eval(*K, a, xp.exp(v))
-    value = xp.sum(_wide(b) * _wide(v)) - xp.sum(_wide(a) * _wide(xp.log(s)))
-    return v, s, c, value, xp.sum(_wide(xp.abs(c - b)))
+    value = xp.sum(wide(b) * wide(v)) - xp.sum(wide(a) * wide(xp.log(s)))
+    return v, s, c, value, xp.sum(wide(xp.abs(c - b)))
 
 
 def kept_shift(K, a, b, v, s, c):
@@ -224,11 +219,6 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
 
 
-def _wide(x):
-    xp = namespace(x)
-    return xp.astype(x, xp.float64, copy=False)
-
-
 def _inverse(x):
     """Return 1 / x, and 0 where x is 0."""
     xp = namespace(x)
@@ -236,47 +226,12 @@ def _inverse(x):
     return xp.where(zero, 0.0, 1.0 / xp.where(zero, 1.0, x))
 
 
-def _shape(cost):
-    C, X, YT, kind = cost
-    return C.shape if kind == 0 else (X.shape[0], YT.shape[1])
-
-
-def _slices(n, m):
-    """Yield slices of rows, blocks of a matrix of shape (n, m)."""
-    height = max(1, _BLOCK // m)
-    for low in range(0, n, height):
-        yield slice(low, min(low + height, n))
-
-
-def _blocks(cost):
-    """Yield (slice of rows, these rows of the cost in its own dtype)."""
-    C, X, YT, kind = cost
-    for rows in _slices(*_shape(cost)):
-        yield rows, C[rows, :] if kind == 0 else _distances(X[rows, :], YT, kind)
-
-
-def _exponents(cost, f, g, reg):
-    """Yield (slice of rows, these rows of the cost, those of (f + g - C) / reg in float64)."""
-    f, g = _wide(f), _wide(g)
-    for rows, D in _blocks(cost):
-        yield rows, D, ((f[rows, None] + g) - D) / reg
-
-
-def _distances(X, YT, kind):
-    xp = namespace(X)
-    D = xp.zeros((X.shape[0], YT.shape[1]), dtype=X.dtype, device=device(X))
-    for k in range(X.shape[1]):
-        gap = X[:, k][:, None] - YT[k, :]
-        D += xp.abs(gap) if kind == 3 else gap * gap
-    return xp.sqrt(D) if kind == 2 else D
-
-
 def _pass(cost, a, g, reg, single, P):
     """Return (f', c) and write the plan to P, if that is not None."""
     xp = namespace(a)
-    a64, g = _wide(a), _wide(g)
+    a64, g = wide(a), wide(g)
     f, c = [], xp.zeros_like(g)
-    for rows, D in _blocks(cost):
+    for rows, D in blocks(cost):
         E = (g - D) / reg
         top = xp.max(E, axis=1)
         E = E - xp.where(top == -math.inf, 0.0, top)[:, None]
@@ -308,36 +263,3 @@ def _adders(indices, indptr, m):
     row, order, start = _layout(indices, indptr, m)
     n, size = indptr.shape[0] - 1, indices.shape[0]
     return row, adder(indptr, m, size), adder(start, n, size, order)
-
-
-def _pcg(product, jacobi, rhs, rtol, max_iter):
-    """Solve product(d) = rhs from 0 until the l1 norm of the residual falls by rtol; return (d, steps).
-
-    The host looks at every 16th step only; between two looks, an iteration that is done stands still.
-    """
-    xp = namespace(rhs)
-    one = xp.ones((), dtype=rhs.dtype, device=device(rhs))
-
-    def ratio(valid, x, y):
-        return xp.where(valid, x, 0.0 * one) / xp.where(valid, y, one)
-
-    d, r = xp.zeros_like(rhs), rhs
-    z = jacobi * r
-    p, rz = z, xp.sum(r * z)
-    goal, running, steps, taken = rtol * xp.sum(xp.abs(r)), one > 0, 0.0 * one, 0
-    for step in range(1, max_iter + 1):
-        Lp = product(p)
-        curvature = xp.sum(p * Lp)
-        moving = running & (curvature > 0)
-        alpha = ratio(moving, rz, curvature)
-        d, r = d + alpha * p, r - alpha * Lp
-        z = jacobi * r
-        before, rz = rz, xp.sum(r * z)
-        steps = steps + xp.astype(moving, steps.dtype)
-        running = moving & (xp.sum(xp.abs(r)) > goal)
-        p = z + ratio(running, rz, before) * p
-        if step % _STEPS == 0 or step == max_iter:
-            more, taken = host(running, steps)
-            if not more:
-                break
-    return d, int(taken)
