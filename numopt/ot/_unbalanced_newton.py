@@ -73,11 +73,14 @@ def _predict(points, reg, f, g):
 
 
 def _sweeps(p, g, work):
-    """Two of Sinkhorn's sweeps on some of the rows."""
+    """Two of Sinkhorn's sweeps on some of the rows, and Newton's method where they are not enough."""
     f = None
     for _ in range(2):
-        f, g = _sweep(p, f, g, work)
+        point = evaluated(p, f, g, False, False, work)
+        f, g = point.f, half_step(p, point)
     yield Iterate((None, g), None, dict(work))
+    if not _rough(point):
+        _, g, _ = yield from _on_plan(p, None, g, False, work)
     return None, g
 
 
@@ -124,7 +127,7 @@ def _on_plan(p, f, g, last, work):
             def evaluate(d, point=point, single=single):
                 return evaluated(p, point.f, point.g + p.reg * d, single, True, work)
 
-            better = _search(p, evaluate, point, d, noise)
+            better = _search(p, evaluate, point, d, noise, math.inf)
             if better is None:
                 break
             point = better
@@ -139,11 +142,13 @@ def _on_entries(p, f, g, last, work):
     """Newton on the entries that matter, K: the plan of g + reg v is diag(1 / s) K diag(exp(v))."""
     xp, k, cost = p.xp, p.base.kernels, p.base.cost
     final = min(DEPTH, max(3e-3 * p.base.tol, 1e-30))
-    depth, group, failures, fresh = DEPTH, None, 0, True
+    depth, group, failures, fresh, start, far = DEPTH, None, 0, True, None, False
     while failures < 3:
         if failures:
             f, g = _sweep(p, f, g, work)
-        start = evaluated(p, f, g, False, False, work)
+        before, start = start, evaluated(p, f, g, False, False, work)
+        if far:
+            start = _further(p, before, start, work)
         if group is None:
             group = k.groups(cost, start.f)
         logs = (xp.log(xp.clip(x, 1e-300, None)) for x in (start.r, start.c))
@@ -175,7 +180,7 @@ def _on_entries(p, f, g, last, work):
                 failures += 1
                 break
             point = better
-        f, g = point.f, point.g
+        f, g, far = point.f, point.g, host(xp.max(xp.abs(point.plan[0]))) > REACH
         if _rough(point) and not last:
             break
         if point.error <= max(goal, 100 * DEPTH) and last:
@@ -183,7 +188,20 @@ def _on_entries(p, f, g, last, work):
     return f, g
 
 
-def _search(p, evaluate, point, d, noise):
+def _further(p, before, point, work):
+    """Double a move that ended where the entries do, as long as value and error gain on the whole cost.
+
+    A part of the plan that no pair connects to the others may have to move by rho, thousands of times reg.
+    """
+    move = point.g - before.g
+    while True:
+        trial = evaluated(p, None, point.g + move, False, False, work)
+        if not (trial.value > point.value and trial.error < point.error):
+            return point
+        point, move = trial, 2 * move
+
+
+def _search(p, evaluate, point, d, noise, longest=4.0):
     """Return a point along the direction d that is better in value, or in error at an equal value.
 
     Two first steps compete when d is long: shortened as a whole it is safe; clipped, columns that are giving
@@ -208,7 +226,7 @@ def _search(p, evaluate, point, d, noise):
         if t < 1e-4:
             return None
         trial = evaluate(t * step)
-    while 1.0 <= t < 4.0 and t * RADIUS < size:
+    while 1.0 <= t < longest and t * RADIUS < size:
         further = evaluate(2 * t * step)
         if not (further.value > trial.value and further.error < trial.error):
             break

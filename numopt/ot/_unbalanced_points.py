@@ -56,7 +56,7 @@ def _balanced(p, f, g):
 def _point(p, f, g, r, c, plan):
     target, total = p.columns.target(g), p.xp.sum(r)
     value = (p.rows.dual(f) + p.columns.dual(g)) / p.reg - total
-    worst = p.xp.max(p.xp.abs(c - target) / (target + 1e-3 * p.base.tol * total))
+    worst = p.xp.max(p.xp.abs(c - target) / (p.xp.minimum(c, target) + 1e-3 * p.base.tol * total))
     numbers = host(value, p.error(c, target, total), worst)
     if not all(map(math.isfinite, numbers)):
         raise NotFinite

@@ -174,6 +174,37 @@ def test_dirichlet_weights_and_random_shapes():
         assert res.success and res.gap >= 0 and np.isfinite(res.f).all() and np.isfinite(res.g).all()
 
 
+def forbidding(seed):
+    """Return a random problem, half of its pairs forbidden, and its settings; weights of any size, large penalties."""
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(5, 61, 2)
+    kind = rng.integers(3)
+    if kind == 0:
+        C = rng.random((n, m))
+    elif kind == 1:
+        C = ((rng.random((n, 1, 2)) - rng.random((1, m, 2))) ** 2).sum(axis=2)
+    else:
+        C = rng.integers(0, 6, (n, m)).astype(float)
+    C[rng.random((n, m)) < 0.5] = INF
+    alpha = 10 ** rng.uniform(-2, 1)
+    a, b = rng.dirichlet(np.full(n, alpha)), rng.dirichlet(np.full(m, alpha))
+    if rng.random() < 0.3:
+        a, b = a * (rng.random(n) > 0.2), b * (rng.random(m) > 0.2)
+    b = b * 10 ** rng.uniform(-3, 3)
+    reg, rho, u = 10 ** rng.uniform(-4, 1), tuple(10 ** rng.uniform(-3, 3, 2)), rng.random()
+    rho = (INF, rho[1]) if u < 0.1 else (rho[0], INF) if u < 0.2 else rho
+    kw = {"reg": reg, "rho": rho[0], "rho_columns": rho[1], "reg_type": ("entropy", "kl")[int(rng.integers(2))]}
+    return a, b, C, kw
+
+
+@pytest.mark.parametrize("seed", [66, 91, 113, 149, 160, 164, 273, 464, 646, 675, 687])
+def test_parts_that_no_pair_connects_move_by_the_penalty(seed):
+    # at reg = rho / 1e5 steps of some reg would never get there
+    a, b, C, kw = forbidding(seed)
+    res = unbalanced_sinkhorn_newton(a, b, C, **kw)
+    assert res.success and res.nit < 150 and np.isfinite(res.f).all() and np.isfinite(res.g).all()
+
+
 def test_float32_reaches_its_default_tolerance():
     a, b, C = problem()
     for reg in (0.1, 1e-3):
