@@ -165,6 +165,11 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         k, cost = kernels("ot", xp), _point_cost(X, Y, self.cost)
         ones, reg, g = xp.ones_like(X[:, 0]), self.result_.reg, self.potentials_[1]
         f, _ = k.row_pass(cost, ones, 0.0 * ones, xp.where(b > 0, g, -math.inf), reg, False)
+        if not host(xp.max(xp.abs(f))) < math.inf:
+            raise InvalidInputError(
+                f"X has points up to {host(xp.max(xp.abs(X))):.3g}: points are expected whose costs to the target are "
+                f"finite; drop them, or rescale all points"
+            )
         return TransportPlan(xp, cost, f, g, reg, ones, b, False).matvec(Y)
 
     def _clouds(self, X, Y, sample_weight, target_weight):

@@ -2,8 +2,9 @@
 
 import math
 
-from numopt._array import csr, device, like, namespace
+from numopt._array import csr, device, like, namespace, shared
 from numopt._check import positive_scalar
+from numopt._given import as_array
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
 
@@ -195,7 +196,8 @@ class TransportPlan:
         return sum(block.T @ y[rows, ...] for rows, block in self._blocks())
 
     def _given(self, x, size, name, dimensions):
-        namespace(**{name: x, "the plan": self._f})  # refuses arrays of two libraries
+        x = as_array(name, x)
+        shared({name: x, "the plan": self._f})  # refuses arrays of two libraries, and what is no real number
         x = like(self._xp, x, device(self._f), self.dtype)
         if x.ndim not in dimensions or x.shape[0] != size:
             shapes = " or ".join((f"({size},)", f"({size}, k)")[d - 1] for d in dimensions)

@@ -85,7 +85,8 @@ def _rounded(xp, P, a, b):
     R = R * xp.astype(_shrink(xp, b, xp.sum(R, axis=0, dtype=xp.float64)), P.dtype)
     u = xp.clip(a - xp.sum(R, axis=1, dtype=xp.float64), 0.0, None)
     v = xp.clip(b - xp.sum(R, axis=0, dtype=xp.float64), 0.0, None)
-    v = v / xp.clip(xp.sum(v), 1e-300, None)
+    missing = xp.sum(v)
+    v = v / xp.where(missing > 0, missing, 1.0)
     return R + xp.astype(u, P.dtype)[:, None] * xp.astype(v, P.dtype)
 
 

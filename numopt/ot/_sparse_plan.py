@@ -10,6 +10,7 @@ from numopt.ot._sparse_problem import State
 from numopt.ot._sparse_topk import topk
 from numopt.ot._sparse_window import NotFiniteError
 
+
 @solver(family="ot", arrays=("a", "b", "C"))
 def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max_time=None, init=None,
                 callback=None, check_every=1, on_failure="warn"):  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from numopt._array import host
 from numopt._check import Checks, controls, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
@@ -187,6 +188,13 @@ def _finisher(p):
     def finish(state, info, common):
         f, g = p.potentials(state)
         certificate, rho = common["certificate"], p.rho
+        largest = max(host(p.xp.max(p.xp.abs(f)), p.xp.max(p.xp.abs(g))))
+        rounding = float(p.xp.finfo(f.dtype).eps) * largest / p.reg
+        if not common["success"] and rounding > 0.1 * p.base.tol:
+            common["message"] += (
+                f"; potentials up to {largest:.3g} at reg = {p.reg:.3g} leave an error of about {rounding:.1g} by "
+                f"rounding: raise tol or reg, or lower rho"
+            )
         if p.base.transposed:
             f, g, rho = g, f, rho[::-1]
         names = ("value", "dual_value", "cost", "mass", "marginal_error")

@@ -21,6 +21,7 @@ from numopt.ot._unbalanced_points import evaluated, half_step, restricted
 FACTOR = 4.0  # between levels of reg
 ROUGH = 2e-2  # error at which a level is left
 WORST = 1.0  # ... and the worst column, relative to its own mass: small ones cannot catch up later
+SLOW = 0.2  # of the error, after a sweep: Newton's method is better
 FAST = 8  # sweeps at once where each gains a factor of ten
 SMOOTH = 2e-2  # levels above this fraction of the scale are left to sweeps
 SPARSE = 0.3  # share of entries that matter below which they are extracted
@@ -73,13 +74,13 @@ def _predict(points, reg, f, g):
 
 
 def _sweeps(p, g, work):
-    """Two of Sinkhorn's sweeps on some of the rows, and Newton's method where they are not enough."""
-    f = None
+    """Two of Sinkhorn's sweeps on some of the rows, and Newton's method where the second gains little."""
+    f, errors = None, []
     for _ in range(2):
         point = evaluated(p, f, g, False, False, work)
-        f, g = point.f, half_step(p, point)
+        f, g, errors = point.f, half_step(p, point), [*errors, point.error]
     yield Iterate((None, g), None, dict(work))
-    if not _rough(point):
+    if errors[1] > SLOW * errors[0] and not _rough(point):
         _, g, _ = yield from _on_plan(p, None, g, False, work)
     return None, g
 

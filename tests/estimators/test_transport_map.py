@@ -211,3 +211,17 @@ def test_bad_data_is_refused(clouds, change, match):
 def test_bad_parameters_are_refused_by_fit(clouds, parameter, match):
     with pytest.raises(InvalidInputError, match=match):
         TransportMap(**parameter).fit(*clouds)
+
+
+def test_masked_weights_are_refused(clouds):
+    X, Y = clouds[:2]
+    for name, size in (("sample_weight", len(X)), ("target_weight", len(Y))):
+        hidden = np.ma.masked_array(np.ones(size), mask=np.arange(size) == 1)
+        with pytest.raises(InvalidInputError, match=rf"^{name}\[1\] is masked"):
+            TransportMap().fit(X, Y, **{name: hidden})
+
+
+def test_points_whose_costs_overflow_are_refused(clouds):
+    X, Y = clouds[:2]
+    with pytest.raises(InvalidInputError, match="X has points up to"):
+        TransportMap().fit(X, Y).transform(np.full((2, X.shape[1]), 1e200))

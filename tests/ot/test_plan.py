@@ -116,6 +116,16 @@ def test_arrays_of_another_library_are_refused():
         plan.matvec(array_api_strict.ones(5))
 
 
+@pytest.mark.parametrize("method", ["matvec", "rmatvec", "barycentric"])
+def test_operands_that_are_no_plain_real_numbers_are_refused(method):
+    a, b, C = squares(6, 6)
+    plan = sinkhorn_newton(a, b, C, reg=0.1).plan
+    Z = np.ones((6, 2))
+    for bad in (np.ma.masked_array(Z, mask=Z > 0), Z * 1j, [["x", "y"]] * 6):
+        with pytest.raises((InvalidInputError, InvalidTypeError)):
+            getattr(plan, method)(bad)
+
+
 def test_nan_in_an_operand_is_the_callers():
     plan = sinkhorn_newton(*squares(4, 5), reg=0.1).plan
     assert np.isnan(plan.matvec(np.array([1.0, np.nan, 0, 0, 0]))).all()

@@ -105,3 +105,10 @@ def test_bad_input_is_refused(kind, change, error, match):
     P, a, b = change(*almost(5, 6, seed=0))
     with pytest.raises(error, match=match):
         round_plan(kind(P), a, b)
+
+
+@pytest.mark.parametrize("mass", [1e-300, 1e-200, 1e200])
+def test_any_mass(mass):
+    P = np.array([[0.5, 0.1], [0.0, 0.3]])
+    R = round_plan(mass * P, mass * np.array([0.5, 0.5]), mass * np.array([0.5, 0.5])) / mass
+    np.testing.assert_allclose([R.sum(axis=0), R.sum(axis=1)], 0.5, rtol=1e-12)

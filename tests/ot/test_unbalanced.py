@@ -205,6 +205,13 @@ def test_parts_that_no_pair_connects_move_by_the_penalty(seed):
     assert res.success and res.nit < 150 and np.isfinite(res.f).all() and np.isfinite(res.g).all()
 
 
+def test_potentials_too_large_for_reg_are_said_to_be():
+    a, b, C, kw = forbidding(283)
+    res = unbalanced_sinkhorn_newton(a, b, C, **kw, on_failure="ignore")
+    assert res.success or "raise tol or reg, or lower rho" in res.message
+    assert unbalanced_sinkhorn_newton(a, b, C, **kw, tol=1e-6).success
+
+
 def test_float32_reaches_its_default_tolerance():
     a, b, C = problem()
     for reg in (0.1, 1e-3):

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._ot_sparse_pcg import pcg
 from numopt._kernels.cpu._simplex import column_root, keep_largest, root
 
 _SUM = {"contract", "reassoc", "nsz"}
@@ -77,7 +78,7 @@ def entries(pattern, p):
 def direction(pattern, p, rhs, least, shift, rtol, max_cg):
     """Solve (L + shift I) d = rhs by Jacobi-PCG, the whole loop in one kernel; return (d, steps)."""
     start, rows, _, _ = pattern
-    return _direction(start, rows, p, rhs, least, shift, rtol, max_cg)
+    return pcg(start, rows, p, rhs, least, shift, rtol, max_cg)
 
 
 def warmup(dtype):
@@ -204,56 +205,3 @@ def _margins(start, rows, n, p):
             r[rows[q]] += p[q]
             c[j] += p[q]
     return r, c
-
-
-@jit(fastmath=_SUM)
-def _direction(start, rows, p, rhs, least, shift, rtol, max_cg):
-    n, m = rhs.size, start.size - 1
-    begin, active, size = np.zeros(m + 1, np.int64), np.empty(rows.size, np.int32), 0
-    degree, jacobi = np.full(n, shift), np.full(n, shift)
-    for j in range(m):
-        total = 0.0
-        for q in range(start[j], start[j + 1]):
-            if p[q] > 0:
-                active[size] = rows[q]
-                size += 1
-                total += p[q]
-        if total <= least:
-            size = begin[j]
-        begin[j + 1] = size
-        for q in range(begin[j], size):
-            degree[active[q]] += 1.0
-            jacobi[active[q]] += 1.0 - 1.0 / (size - begin[j])
-    for i in range(n):
-        if degree[i] == shift:
-            degree[i], jacobi[i] = 1.0, 1.0
-    d, r, z, y = np.zeros(n), rhs.copy(), rhs / jacobi, np.empty(n)
-    direction, rz = z.copy(), 0.0
-    for i in range(n):
-        rz += r[i] * z[i]
-    goal, steps = rz * rtol**2, 0
-    while steps < max_cg and rz > goal:
-        for i in range(n):
-            y[i] = degree[i] * direction[i]
-        for j in range(m):
-            total = 0.0
-            for q in range(begin[j], begin[j + 1]):
-                total += direction[active[q]]
-            total /= max(1, begin[j + 1] - begin[j])
-            for q in range(begin[j], begin[j + 1]):
-                y[active[q]] -= total
-        curvature = 0.0
-        for i in range(n):
-            curvature += direction[i] * y[i]
-        if not curvature > 0:
-            break
-        step, old, rz = rz / curvature, rz, 0.0
-        for i in range(n):
-            d[i] += step * direction[i]
-            r[i] -= step * y[i]
-            z[i] = r[i] / jacobi[i]
-            rz += r[i] * z[i]
-        for i in range(n):
-            direction[i] = z[i] + rz / old * direction[i]
-        steps += 1
-    return d, steps
