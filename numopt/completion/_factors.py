@@ -65,8 +65,7 @@ def balanced(U, V):
     xp = namespace(U)
     if U.shape[1] == 0:
         return U, V, xp.sum(U, axis=0)
-    k = tall(U)
-    (P, R), (Q, S) = (k.orthonormal(X) for X in (U, V))
+    (P, R), (Q, S) = xp.linalg.qr(U), xp.linalg.qr(V)
     left, s, right = xp.linalg.svd(R @ transposed(S), full_matrices=False)
     root = xp.sqrt(s)
-    return k.turned(P, left * root), k.turned(Q, transposed(right) * root), s
+    return (P @ left) * root, (Q @ transposed(right)) * root, s
