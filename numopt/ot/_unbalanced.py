@@ -191,10 +191,11 @@ def _finisher(p):
         largest = max(host(p.xp.max(p.xp.abs(f)), p.xp.max(p.xp.abs(g))))
         rounding = float(p.xp.finfo(f.dtype).eps) * largest / p.reg
         if not common["success"] and rounding > 0.1 * p.base.tol:
-            common["message"] += (
-                f"; potentials up to {largest:.3g} at reg = {p.reg:.3g} leave an error of about {rounding:.1g} by "
+            note = (
+                f"potentials up to {largest:.3g} at reg = {p.reg:.3g} leave an error of about {rounding:.1g} by "
                 f"rounding: raise tol or reg, or lower rho"
             )
+            common = common | {"message": f"{common['message']()}; {note}"}
         if p.base.transposed:
             f, g, rho = g, f, rho[::-1]
         names = ("value", "dual_value", "cost", "mass", "marginal_error")
