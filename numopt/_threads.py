@@ -34,6 +34,10 @@ def threads(n):
     -----
     The BLAS and OpenMP limits hold for the process, Numba's for the calling Python thread.
 
+    Python threads may solve at the same time where Numba's threading layer is ``omp`` or ``tbb``. Its last resort,
+    ``workqueue``, cannot serve two at once and ends the process: solve in processes there. ``python -m numba -s`` says
+    which layers a machine has.
+
     Examples
     --------
     >>> import numopt

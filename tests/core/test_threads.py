@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -76,3 +77,20 @@ def test_numba_loaded_inside_the_block_follows_too():
         env=os.environ | {"NUMBA_NUM_THREADS": "3"},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_python_threads_may_solve_at_the_same_time():
+    X = np.random.default_rng(0).random((400, 2))
+    C = ((X[:, None] - X[::-1] ** 2) ** 2).sum(axis=-1)
+    a = np.full(400, 1 / 400)
+
+    def solve(_):
+        return numopt.ot.sinkhorn_newton(a, a, C, reg=1e-3)
+
+    alone = solve(0)
+    if numba.threading_layer() == "workqueue":
+        pytest.skip("numba's last resort serves one thread at a time")
+    with ThreadPoolExecutor(3) as pool:
+        for result in pool.map(solve, range(6)):
+            assert result.success
+            assert (result.f == alone.f).all()
