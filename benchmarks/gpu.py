@@ -5,8 +5,9 @@ Checks of the kernels, parity of every solver with the CPU, benchmarks, peers th
 a pure Python wheel: one that lies in a folder named by ``--wheels`` is used from there.
 
 Each part runs in a process of its own with its own limit in seconds, since a fault on a device spoils all that follows
-in its process. Rows are written as they come, and the record after each part: whatever happens, what was found stays.
-``--stand-in`` rehearses all of it with NumPy; its seconds mean nothing.
+in its process. What is only checked runs side by side, what is timed runs alone. Rows are written as they come, and the
+record after each part: whatever happens, what was found stays. ``--stand-in`` rehearses all with NumPy; its seconds
+mean nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = 465.0  # seconds, of the 480 promised
-WARM = "import sys; sys.path[:0] = sys.argv[1:]; import numopt; numopt.warmup('float64')"
+WARM = "import sys; sys.path[:0] = sys.argv[2:]; import numopt; numopt.warmup('float64', sys.argv[1])"
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -37,32 +39,28 @@ class Part:
     seconds: float
 
 
-PARTS = (
-    Part("device", 25),
-    *(Part(f"check-{family}", 14) for family in ("ot", "monotone", "relax", "completion", "clustering")),
-    Part("parity", 75),
-    *(Part(f"bench-{family}", seconds) for family, seconds in (
-        ("ot", 45), ("monotone", 25), ("relax", 35), ("completion", 30), ("clustering", 25),
-    )),
-    Part("break-even", 40),
-    Part("peers", 30),
-    Part("tests", 60),
-)  # fmt: skip
+Stage = tuple[Part, ...]  # parts side by side
+FAMILIES = "ot", "monotone", "relax", "completion", "clustering"
+STAGES: tuple[Stage, ...] = (
+    (Part("device", 15),),
+    (*(Part(f"check-{family}", 80) for family in FAMILIES), Part("parity", 80), Part("tests", 80)),  # nothing is timed
+    *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (70, 30, 40, 40, 45), strict=True)),
+    (Part("break-even", 50),),
+    (Part("peers", 75),),
+)
 
 Outcome = tuple[str, str, list[dict[str, Any]]]  # status, message, rows
 
 
 def orchestrate(
-    parts: Sequence[Part], run: Callable[[Part, float], Outcome], budget: float, written: Callable[[list[Any]], Any],
+    stages: Sequence[Stage], run: Callable[[Part, float], Outcome], budget: float, written: Callable[[list[Any]], Any],
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Run the parts in order within `budget` seconds; call `written` with all records after each."""
+    """Run one stage after the other within `budget` seconds; call `written` with all records after each part."""
     began, planned, records = clock(), 0.0, []
-    for part in parts:
-        now = clock() - began
-        saved = max(planned - now, 0.0)
-        planned += part.seconds
-        limit = min(part.seconds + min(saved, 2 * part.seconds), budget - now)
+
+    def record(part: Part, limit: float) -> dict[str, Any]:
+        start = clock()
         if limit < 3.0:
             status, message, rows = "skipped", "no time was left", []
         else:
@@ -70,9 +68,17 @@ def orchestrate(
                 status, message, rows = run(part, limit)
             except Exception as error:  # whatever it is, the other parts go on
                 status, message, rows = "failed", f"{type(error).__name__}: {error}", []
-        taken = clock() - began - now
-        records.append({"name": part.name, "status": status, "seconds": taken, "message": message, "rows": rows})
-        written(records)
+        return {"name": part.name, "status": status, "seconds": clock() - start, "message": message, "rows": rows}
+
+    for stage in stages:
+        now = clock() - began
+        saved = max(planned - now, 0.0)
+        planned += max(part.seconds for part in stage)
+        limits = [min(part.seconds + min(saved, 2 * part.seconds), budget - now) for part in stage]
+        with ThreadPoolExecutor(len(stage)) as pool:
+            for found in pool.map(record, stage, limits):
+                records.append(found)
+                written(records)
     return records
 
 
@@ -147,7 +153,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     options = ["--stand-in"] * arguments.stand_in + (["--wheels", arguments.wheels] if arguments.wheels else [])
     wanted = [name for name in arguments.only.split(",") if name]
-    parts = [part for part in PARTS if not wanted or part.name.startswith(tuple(wanted))]
+    chosen = (tuple(p for p in stage if not wanted or p.name.startswith(tuple(wanted))) for stage in STAGES)
+    stages = [stage for stage in chosen if stage]
     from benchmarks._gpu import report
 
     facts = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit()}
@@ -156,17 +163,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     def written(records: list[dict[str, Any]]) -> None:
         last = records[-1]
         print(f"{last['name']:18} {last['status']:8} {last['seconds']:6.1f} s  {len(last['rows'])} rows", flush=True)
-        for row in records[0]["rows"]:
+        for row in records[0]["rows"]:  # the device's
             facts.update(row.get("facts", {}))
         report.write(folder, facts, records)
 
-    # The CPU side of the break-even sizes takes a while to compile: on a core that nobody else needs meanwhile.
-    warm = None if arguments.stand_in else subprocess.Popen([sys.executable, "-c", WARM, *own], cwd=ROOT)
+    # The CPU side of the break-even sizes takes a while to compile: on cores that nobody else needs meanwhile.
+    warm = [] if arguments.stand_in else [subprocess.Popen([sys.executable, "-c", WARM, f, *own]) for f in FAMILIES]
     try:
-        records = orchestrate(parts, in_a_process(options), arguments.budget, written)
+        records = orchestrate(stages, in_a_process(options), arguments.budget, written)
     finally:
-        if warm is not None:
-            warm.kill()
+        for process in warm:
+            process.kill()
     print((folder / "gpu.md").read_text(encoding="utf8"))
     return 1 if any(record["status"] in ("wrong", "failed") for record in records) else 0
 

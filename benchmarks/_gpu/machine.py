@@ -9,7 +9,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ PACKAGES = (
 )  # fmt: skip
 
 TABLE = _kernels._table
+_COPY = """extern "C" __global__ void copy(const double2 *x, double2 *y, long long n) {
+    long long i = blockIdx.x * (long long)(4 * blockDim.x) + threadIdx.x, step = blockDim.x;
+    double2 v[4];
+    for (int k = 0; k < 4; k++) if (i + k * step < n) v[k] = x[i + k * step];
+    for (int k = 0; k < 4; k++) if (i + k * step < n) y[i + k * step] = v[k];
+}"""
 
 
 class Machine:
@@ -95,12 +101,24 @@ class Machine:
     @contextmanager
     def room(self, name: str) -> Iterator[None]:
         """Solve with the kernels of a room."""
-        with numopt.use_kernels(name):
+        with numopt.use_kernels("portable") if name == "portable" else nullcontext():
             yield
 
     def kernels(self, family: str, room: str) -> Any:
         """Return the kernels of a room."""
         return TABLE(family, room)
+
+    def copy_rate(self) -> float:
+        """Return the bytes that move in a second, read and written, by the faster of two copies of 4 GB."""
+        count = int(min(2**29, self.memory() / 40))
+        x, y = self.normal(count), self.library.empty(count)
+        size = x.nbytes
+        moved = self.library.cuda.runtime.memcpyAsync
+        stream = self.library.cuda.get_current_stream().ptr
+        by_engine = self.seconds(lambda: moved(y.data.ptr, x.data.ptr, size, 3, stream), 0.5)  # 3: device to device
+        copy = self.library.RawKernel(_COPY, "copy")
+        by_kernel = self.seconds(lambda: copy((count // 2048 + 1,), (512,), (x, y, np.int64(count // 2))), 0.5)
+        return 2 * size / min(by_engine, by_kernel)
 
     def has(self, family: str, room: str) -> bool:
         """Say whether a room has kernels of its own for a family."""
@@ -141,6 +159,10 @@ class Machine:
     def memory(self) -> float:
         """Return the bytes of the device."""
         return float(self.library.cuda.Device().mem_info[1])
+
+    def held(self) -> float:
+        """Return the bytes that arrays took at most since the last `free`, the space between them included."""
+        return float(self.library.get_default_memory_pool().total_bytes())
 
     def facts(self) -> dict[str, Any]:
         """Return what the device is."""
@@ -227,6 +249,15 @@ class StandIn(Machine):
     def memory(self) -> float:
         """Return a size that no rehearsal reaches."""
         return 1e9
+
+    def held(self) -> float:
+        """Nobody counts."""
+        return 0.0
+
+    def copy_rate(self) -> float:
+        """Return the bytes that a copy moves in a second."""
+        x = self.normal(1000)
+        return 16e3 / self.seconds(lambda: self.xp.asarray(x, copy=True))
 
     def facts(self) -> dict[str, Any]:
         """Return what this is not."""

@@ -12,6 +12,10 @@ COLUMNS = (
     ("what", "what"), ("status", "status"), ("size", "size"), ("dtype", "dtype"), ("room", "kernels"),
     ("error", "error"), ("seconds", "seconds"), ("of_limit", "times the limit"), ("note", "note"),
 )  # fmt: skip
+FIGURES = (
+    ("part", "part"), ("what", "what"), ("size", "size"), ("dtype", "dtype"), ("asked", "asked"), ("seen", "seen"),
+    ("holds", "holds"),
+)  # fmt: skip
 
 
 def write(folder: Path, facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> tuple[Path, Path]:
@@ -35,6 +39,9 @@ def page(facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> str:
         if part.get("message"):
             lines += ["```", part["message"].strip(), "```", ""]
         lines += _table(part["rows"])
+    figures = [{"part": part["name"], **row} for part in parts for row in part["rows"] if "asked" in row]
+    if figures:
+        lines += ["", "## Figures asked for", "", *_table(figures, FIGURES)]
     verdict = pays(parts)
     if verdict and not facts.get("device", "none").startswith("none"):
         lines += ["", f"## Which CUDA kernels pay ({PAYS} times as fast as portable)", ""]
@@ -76,8 +83,8 @@ def break_even(sizes: Sequence[float], ours: Sequence[float], other: Sequence[fl
     return exp(log(sizes[k - 1]) + share * (log(sizes[k]) - log(sizes[k - 1])))
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    used = [(key, title) for key, title in COLUMNS if any(row.get(key) not in (None, "") for row in rows)]
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str]] = COLUMNS) -> list[str]:
+    used = [(key, title) for key, title in columns if any(row.get(key) not in (None, "") for row in rows)]
     if not rows or not used:
         return ["(nothing)"]
     lines = ["| " + " | ".join(title for _, title in used) + " |", "|" + " --- |" * len(used)]
@@ -88,4 +95,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "**no**"
     return f"{value:.3g}" if isinstance(value, float) else str(value if value is not None else "")

@@ -33,19 +33,18 @@ def settled(family, xp, dtype):
 
 @contextmanager
 def use_kernels(room):
-    """Use other kernels inside a ``with`` block: to debug, to compare, or to try those for a device.
+    """Use other kernels inside a ``with`` block: to debug, or to compare.
 
     Parameters
     ----------
-    room : {"portable", "cuda"}
-        ``"portable"``: the kernels written in array-standard calls alone, slow, but they run on every array.
-        ``"cuda"``: for CuPy arrays, the CUDA kernels, compiled when they are first called; other arrays keep
-        theirs. CuPy arrays run the portable kernels otherwise, until a device has measured which of these pay.
+    room : {"portable"}
+        The kernels written in array-standard calls alone: slow, but they run on every array. Otherwise NumPy's arrays
+        run those that Numba compiles, and CuPy's the CUDA kernels, compiled when they are first called.
 
     Raises
     ------
     InvalidInputError
-        Another `room`: that of NumPy's arrays follows from them.
+        Another `room`: it follows from the arrays.
 
     Examples
     --------
@@ -53,7 +52,7 @@ def use_kernels(room):
     >>> with numopt.use_kernels("portable"):
     ...     pass  # solve here
     """
-    token = _forced.set(one_of("room", room, ("portable", "cuda")))
+    token = _forced.set(one_of("room", room, ("portable",)))
     try:
         yield
     finally:
@@ -98,13 +97,12 @@ def warmup(dtype=None, family=None):
 
 def _chosen(xp):
     """Return the room of a namespace, or the one that is forced."""
-    forced = _forced.get()
-    return _room(xp) if forced is None or (forced == "cuda" and not is_cupy(xp)) else forced
+    return _forced.get() or _room(xp)
 
 
 @lru_cache
 def _room(xp):
-    return "cpu" if is_numpy(xp) else "portable"
+    return "cpu" if is_numpy(xp) else "cuda" if is_cupy(xp) else "portable"
 
 
 @lru_cache

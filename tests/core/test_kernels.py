@@ -43,17 +43,20 @@ def test_fast_kernels_lie_over_portable_ones(toy, xp):
     toy("cpu", "def f(x): return 2\ndef warmup(dtype): pass")
     toy("cuda", "def f(x): return 3")
     k = _kernels.kernels("toy", xp.xp)
-    assert (k.f(0), k.g(0)) == ({"strict": 1, "cupy": 1}.get(xp.name, 2), 1)
+    assert (k.f(0), k.g(0)) == ({"strict": 1, "cupy": 3}.get(xp.name, 2), 1)
     assert set(vars(k)) == {"f", "g"}
     assert _kernels.kernels("toy", xp.xp) is k
 
 
-def test_the_kernels_for_a_device_are_asked_for_and_change_nothing_for_other_arrays(toy, xp):
+def test_the_kernels_for_a_device_follow_from_the_arrays(toy, monkeypatch):
     toy("cpu", "def f(x): return 2")
     toy("cuda", "def f(x): return 3")
-    with numopt.use_kernels("cuda"):
-        assert _kernels.kernels("toy", xp.xp).f(0) == {"strict": 1, "cupy": 3}.get(xp.name, 2)
-    assert _kernels._table("toy", "cuda").f(0) == 3 and _kernels._table("toy", "cuda").g(0) == 1
+    monkeypatch.setattr(_kernels, "is_cupy", lambda xp: xp == "CuPy")
+    monkeypatch.setattr(_kernels, "is_numpy", lambda xp: xp is np)
+    assert [_kernels.kernels("toy", xp).f(0) for xp in (np, "CuPy", "another")] == [2, 3, 1]
+    with numopt.use_kernels("portable"):
+        assert _kernels.kernels("toy", "CuPy").f(0) == 1
+    assert _kernels._table("toy", "cuda").g(0) == 1
 
 
 def test_a_family_without_a_fast_file_is_portable(toy):
@@ -71,8 +74,9 @@ def test_use_kernels_forces_the_portable_room(toy):
     with numopt.use_kernels("portable"):
         assert _kernels.kernels("toy", np).f(0) == 1
     assert _kernels.kernels("toy", np).f(0) == 2
-    with pytest.raises(InvalidInputError, match="room is 'cpu'"), numopt.use_kernels("cpu"):
-        pass
+    for name in "cpu", "cuda":
+        with pytest.raises(InvalidInputError, match=f"room is '{name}'"), numopt.use_kernels(name):
+            pass
 
 
 @pytest.mark.parametrize("error", [ImportError("no llvm"), ModuleNotFoundError("no numba", name="numba")])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def orchestrated(takes, budget=100.0, share=10.0):
         clock.now += min(seconds, limit)
         return "ok" if seconds <= limit else "stopped", "", [{"what": part.name, "status": "ok"}]
 
-    parts = [gpu.Part(name, share) for name in takes]
-    records = gpu.orchestrate(parts, run, budget, lambda records: written.append(len(records)), clock)
+    stages = [(gpu.Part(name, share),) for name in takes]
+    records = gpu.orchestrate(stages, run, budget, lambda records: written.append(len(records)), clock)
     assert written == list(range(1, len(takes) + 1))
     return records, limits
 
@@ -54,10 +55,21 @@ def test_the_budget_is_the_last_word():
 
 
 def test_the_promise_of_eight_minutes_holds():
-    assert gpu.BUDGET <= 480 - 10 and sum(part.seconds for part in gpu.PARTS) <= gpu.BUDGET + 100
-    assert sum(part.seconds for part in gpu.PARTS if part.name != "tests") <= gpu.BUDGET
+    assert gpu.BUDGET <= 480 - 10
+    assert sum(max(part.seconds for part in stage) for stage in gpu.STAGES) <= gpu.BUDGET
     known = {**checks.PARTS, **measure.PARTS, **peers.PARTS}
-    assert {part.name for part in gpu.PARTS} == set(known)
+    assert {part.name for stage in gpu.STAGES for part in stage} == set(known)
+
+
+def test_the_parts_of_a_stage_run_side_by_side():
+    met = Barrier(2, timeout=20.0)
+
+    def run(part, limit):
+        met.wait()
+        return "ok", "", [{"what": part.name, "status": "ok"}]
+
+    records = gpu.orchestrate([(gpu.Part("a", 9.0), gpu.Part("b", 9.0))], run, 99.0, lambda records: None)
+    assert [record["name"] for record in records] == ["a", "b"] and {record["status"] for record in records} == {"ok"}
 
 
 def test_half_written_rows_are_left_out(tmp_path):
@@ -80,6 +92,8 @@ def test_the_record_says_what_pays_and_only_for_a_device(tmp_path):
     assert "# numopt on a card" in text and "driver: 13.0" in text and "pass 10 float64: 3.00, pays" in text
     assert json.loads(data.read_text())["parts"][0]["rows"] == ROWS
     assert "pays" not in report.page({"device": "none: a rehearsal"}, [part])
+    figure = {"what": "solve", "status": "ok", "asked": "40 pass times", "seen": "41.0", "holds": False}
+    assert "| bench-ot | solve | 40 pass times | 41.0 | **no** |" in report.page({}, [part | {"rows": [figure]}])
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -126,7 +140,8 @@ def test_red_black_is_the_system_that_a_plan_would_make():
 
 def test_a_peer_that_is_missing_says_so():
     rows = list(peers.peers(StandIn(60.0)))
-    assert len(rows) == 5 and all(row["status"] == "skipped" and row["note"] for row in rows)
+    theirs = [row for row in rows if not row["what"].endswith("numopt")]
+    assert len(theirs) >= 6 and all(row["status"] == "skipped" and row["note"] for row in theirs)
 
 
 @pytest.mark.slow

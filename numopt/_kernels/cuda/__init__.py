@@ -1,1 +1,1 @@
-"""Kernels for CuPy arrays, behind ``use_kernels("cuda")`` until a device has measured that they pay."""
+"""Kernels for CuPy arrays: where a device has measured 1.5 times the speed of the portable ones, or more."""
