@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 PAYS = 1.5  # times as fast as the portable kernel, from which a CUDA kernel may become the default
+TIMED = "bench-", "break-even", "peers"  # beginnings of the names of parts
 COLUMNS = (
     ("what", "what"), ("status", "status"), ("size", "size"), ("dtype", "dtype"), ("room", "kernels"),
     ("error", "error"), ("seconds", "seconds"), ("of_limit", "times the limit"), ("note", "note"),
@@ -18,12 +20,15 @@ FIGURES = (
 )  # fmt: skip
 
 
+Table = list[list[str]]  # the first line is the heading
+
+
 def write(folder: Path, facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> tuple[Path, Path]:
-    """Write what is known so far; return the paths of the JSON and of the table."""
+    """Write what is known so far; return the paths of the JSON and of the table. The pages of docs/ take a third."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, table = folder / "gpu.json", folder / "gpu.md"
+    data, table, docs = (folder / f"gpu.{kind}" for kind in ("json", "md", "rst"))
     record = json.dumps({**facts, "parts": list(parts)}, indent=1) + "\n"
-    for path, text in ((data, record), (table, page(facts, parts))):
+    for path, text in ((data, record), (table, page(facts, parts)), (docs, for_docs(facts, parts))):
         part = path.with_suffix(path.suffix + ".part")
         part.write_text(text, encoding="utf8")
         part.replace(path)
@@ -38,15 +43,38 @@ def page(facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> str:
         lines += ["", f"## {part['name']}: {part['status']}, {part['seconds']:.0f} s", ""]
         if part.get("message"):
             lines += ["```", part["message"].strip(), "```", ""]
-        lines += _table(part["rows"])
-    figures = [{"part": part["name"], **row} for part in parts for row in part["rows"] if "asked" in row]
-    if figures:
-        lines += ["", "## Figures asked for", "", *_table(figures, FIGURES)]
-    verdict = pays(parts)
-    if verdict and not facts.get("device", "none").startswith("none"):
-        lines += ["", f"## Which CUDA kernels pay ({PAYS} times as fast as portable)", ""]
-        lines += [f"- {what}: {ratio:.2f}, {'pays' if ratio >= PAYS else 'does not pay'}" for what, ratio in verdict]
+        lines += _markdown(_table(part["rows"]))
+    for title, table in _conclusions(facts, parts):
+        lines += ["", f"## {title}", "", *_markdown(table)]
     return "\n".join(lines) + "\n"
+
+
+def for_docs(facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> str:
+    """Return the conclusions and all that was timed as reStructuredText; of the checks, how many there were."""
+    named = {name: _text(value) for name, value in facts.items() if name != "parts"}
+    lines = ["; ".join(f"{name}: {value}" for name, value in named.items()) + ".", ""]
+    for part in parts:
+        if part["rows"] and not part["name"].startswith(TIMED):
+            found = Counter(row["status"] for row in part["rows"])
+            notes = [row["note"] for row in part["rows"] if part["name"] == "tests" and "note" in row]
+            counts = ", ".join(f"{n} {status}" for status, n in found.items())
+            lines.append(" ".join([f"- ``{part['name']}``: {counts}", *notes]))
+    timed = [(part["name"], _table(part["rows"])) for part in parts if part["name"].startswith(TIMED)]
+    for title, table in (*_conclusions(facts, parts), *(found for found in timed if found[1][0])):
+        lines += ["", f".. csv-table:: {title}", "   :header-rows: 1", ""]
+        lines += ["   " + ",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in table]
+    return "\n".join(lines) + "\n"
+
+
+def _conclusions(facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> list[tuple[str, Table]]:
+    """Return the figures that were asked for, and which kernels pay, with their titles."""
+    figures = [{"part": part["name"], **row} for part in parts for row in part["rows"] if "asked" in row]
+    found = [("Figures asked for", _table(figures, FIGURES))] if figures else []
+    if not facts.get("device", "none").startswith("none") and (verdict := pays(parts)):
+        lines = [[what, f"{ratio:.2f}", "pays" if ratio >= PAYS else "does not pay"] for what, ratio in verdict]
+        heading = ["kernel or solve", "times as fast as portable", f"{PAYS} are asked"]
+        found.append(("Which CUDA kernels pay", [heading, *lines]))
+    return found
 
 
 def pays(parts: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
@@ -83,13 +111,16 @@ def break_even(sizes: Sequence[float], ours: Sequence[float], other: Sequence[fl
     return exp(log(sizes[k - 1]) + share * (log(sizes[k]) - log(sizes[k - 1])))
 
 
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str]] = COLUMNS) -> list[str]:
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str]] = COLUMNS) -> Table:
     used = [(key, title) for key, title in columns if any(row.get(key) not in (None, "") for row in rows)]
-    if not rows or not used:
+    return [[title for _, title in used]] + [[_text(row.get(key, "")) for key, _ in used] for row in rows]
+
+
+def _markdown(table: Table) -> list[str]:
+    if not table[0]:
         return ["(nothing)"]
-    lines = ["| " + " | ".join(title for _, title in used) + " |", "|" + " --- |" * len(used)]
-    cells = ([_text(row.get(key, "")).replace("|", "/") for key, _ in used] for row in rows)
-    return lines + ["| " + " | ".join(line) + " |" for line in cells]
+    lines = ["| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in table]
+    return [lines[0], "|" + " --- |" * len(table[0]), *lines[1:]]
 
 
 def _text(value: Any) -> str:

@@ -89,10 +89,11 @@ def test_the_record_says_what_pays_and_only_for_a_device(tmp_path):
     part = {"name": "bench-ot", "status": "ok", "seconds": 4.0, "message": "", "rows": ROWS}
     data, table = report.write(tmp_path, {"device": "a card", "driver": "13.0"}, [part])
     text = table.read_text()
-    assert "# numopt on a card" in text and "driver: 13.0" in text and "pass 10 float64: 3.00, pays" in text
+    assert "# numopt on a card" in text and "driver: 13.0" in text and "| pass 10 float64 | 3.00 | pays |" in text
     assert json.loads(data.read_text())["parts"][0]["rows"] == ROWS
     assert "pays" not in report.page({"device": "none: a rehearsal"}, [part])
     figure = {"what": "solve", "status": "ok", "asked": "40 pass times", "seen": "41.0", "holds": False}
+    assert '"bench-ot","solve","40 pass times","41.0","**no**"' in report.for_docs({}, [part | {"rows": [figure]}])
     assert "| bench-ot | solve | 40 pass times | 41.0 | **no** |" in report.page({}, [part | {"rows": [figure]}])
     assert not list(tmp_path.glob("*.part"))
 
