@@ -297,7 +297,8 @@ def tests(machine: Machine) -> Iterator[Row]:
     chosen = ["-m", "cuda", "tests/kernels", "tests/contract", "tests/core/test_kernels.py"]
     if machine.name != "cupy":
         chosen = ["-k", "portable_room", "tests/core/test_kernels.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "--maxfail=40", "-p", "no:cacheprovider", "-p", "no:benchmark", *chosen]
+    without = [option for plugin in ("cacheprovider", "benchmark") for option in ("-p", f"no:{plugin}")]
+    command = [sys.executable, "-m", "pytest", "-q", "--maxfail=40", *without, *chosen]
     if importlib.util.find_spec("xdist"):
         command += ["-n", str(min(8, (os.cpu_count() or 1) // 2 + 1))]
     try:
