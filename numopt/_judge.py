@@ -5,6 +5,7 @@ import math
 from numopt._array import copied, host
 from numopt._status import Status
 
+_INFINITE = math.inf  # found sooner than an attribute of a module
 _PATIENCE = 100  # checks that may pass without a gain of 0.1 %, or half of the run if that is longer
 _NEAR_MISSES = 3
 
@@ -20,6 +21,11 @@ class Judge:
         What it must reach.
     """
 
+    __slots__ = (
+        *("certified", "certify", "promising", "tol"),
+        *("_checks", "_doubt", "_mark", "_marked", "_near", "_trigger"),
+    )
+
     def __init__(self, certify, tol):
         self.certify, self.tol = certify, tol
         self.promising = math.inf, None  # measure, copy of the state
@@ -29,9 +35,12 @@ class Judge:
         self._trigger = tol  # the measure from which on a certificate is worth its cost
         self._mark, self._marked, self._checks = math.inf, 0, 0  # for stagnation
 
-    def judge(self, state, measure):
-        """Judge an iterate by its measure, a float; return (status that ends the run or None, request)."""
-        if not -math.inf < measure < math.inf:  # a first call of isfinite after others' code is slow: cold caches
+    def judge(self, state, measure, lasting=False):
+        """Judge an iterate by its measure, a float; return (status that ends the run or None, request).
+
+        A `lasting` state will not be written to: it needs no copy.
+        """
+        if not -_INFINITE < measure < _INFINITE:  # a first call of isfinite after others' code is slow: cold caches
             return Status.NONFINITE, None
         if measure <= self._trigger:
             return self._try(state, measure)
@@ -43,7 +52,7 @@ class Judge:
         if measure > self.tol:  # the method has rebuilt its measure, which may be trusted again
             self._trigger = self.tol
         if measure < self.promising[0]:
-            self.promising = measure, copied(state)
+            self.promising = measure, state if lasting else copied(state)
         return None, None
 
     def best(self, state, start):

@@ -31,12 +31,21 @@ class Iterate:
     None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``. `info`
     is the run's from then on: each `Iterate` has one of its own.
     `steps` is how many iterations a method did since the `Iterate` before, where a kernel does several.
+    `plain` says that measure and scalars are floats of Python and that nothing in `state` will be written to: there is
+    nothing to look at and to copy. `names`, where given, are those of the entries of `info`, which then is a tuple.
     """
 
     state: object
     measure: object = None
     info: dict = field(default_factory=dict)
     steps: int = 1
+    plain: bool = False
+    names: tuple = ()
+
+    @property
+    def named(self):
+        """`info` by name."""
+        return dict(zip(self.names, self.info, strict=True)) if self.names else self.info
 
 
 @dataclass(slots=True)
@@ -120,6 +129,8 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
 class _Loop:
     """The state of one run: the iterate at hand, the clock, the records."""
 
+    __slots__ = ("at", "began", "callback", "iterates", "judge", "nit", "paused", "quiet", "records")
+
     def __init__(self, iterates, judge, callback, quiet):
         self.iterates, self.judge, self.callback, self.quiet = iterates, judge, callback, quiet
         self.began, self.paused = perf_counter(), 0.0
@@ -127,41 +138,41 @@ class _Loop:
 
     def advance(self, until, max_iter, check_every):
         """Iterate to the end; return (status, reason)."""
-        request, send = None, self.iterates.send
+        nit, request, send, judge = 0, None, self.iterates.send, self.judge.judge
         while True:
             try:
                 self.at = at = send(request)
             except StopIteration as end:
                 status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
                 return (Status.STALLED if status is None else status), reason
-            before, self.nit, request, now = self.nit, self.nit + at.steps, None, perf_counter()
-            last = now >= until or self.nit >= max_iter
-            if last or self.nit // check_every > before // check_every or at.steps == 0:
-                verdict, request = self.check(at, now - self.began - self.paused)
+            before, now, request = nit, perf_counter(), None
+            self.nit = nit = before + at.steps
+            last = now >= until or nit >= max_iter
+            if check_every == 1 or last or nit // check_every > before // check_every or at.steps == 0:
+                verdict, measure, info, time = None, at.measure, at.info, now - self.began - self.paused
+                if not (at.plain or (type(measure) is float and _FLOAT.issuperset(map(type, info.values())))):
+                    measure, info = _brought(measure, info)  # something is on a device
+                if not self.quiet:
+                    self.records.append((nit, time, measure, info, at.names))
+                if at.measure is not None:
+                    verdict, request = judge(at.state, measure, at.plain)
+                if self.callback is not None and verdict != Status.NONFINITE:
+                    verdict = self.show(at, measure, time, verdict)
                 if verdict is not None:
                     return verdict, ""
             if last:
                 return (Status.TIME_LIMIT if now >= until else Status.MAX_ITER), ""
 
-    def check(self, at, time):
-        """Record, judge and show the iterate; return (status that ends the run or None, request)."""
-        measure, info = at.measure, at.info
-        if type(measure) is not float or not _FLOAT.issuperset(map(type, info.values())):  # something is on a device
-            measure, info = _brought(measure, info)
-        if not self.quiet:
-            self.records.append((self.nit, time, measure, info))
-        verdict, request = None, None
-        if at.measure is not None:
-            verdict, request = self.judge.judge(at.state, measure)
-        if self.callback is not None and verdict != Status.NONFINITE:
-            began = perf_counter()
-            try:
-                self.callback(Intermediate(self.nit, measure, time, at.state, at.info, self.judge.tol))
-            except StopIteration:
-                verdict = Status.CALLBACK_STOP if verdict is None else verdict
-            finally:
-                self.paused += perf_counter() - began
-        return verdict, request
+    def show(self, at, measure, time, verdict):
+        """Call the callback; return the status that ends the run or None."""
+        began = perf_counter()
+        try:
+            self.callback(Intermediate(self.nit, measure, time, at.state, at.named, self.judge.tol))
+        except StopIteration:
+            return Status.CALLBACK_STOP if verdict is None else verdict
+        finally:
+            self.paused += perf_counter() - began
+        return verdict
 
     def conclude(self, status, reason, finish, start):
         """Build the result at the best iterate."""
@@ -179,7 +190,7 @@ class _Loop:
             "certificate": certificate,
             "history": partial(_history, self.records),
         }
-        return finish(state, self.at.info, common)
+        return finish(state, self.at.named, common)
 
     def clock(self):
         return perf_counter() - self.began - self.paused
@@ -203,7 +214,8 @@ def _message(status, reason, name, value, tol, nit):
 def _history(records):
     if not records:
         return {}
-    nits, times, measures, infos = zip(*records, strict=True)
+    nits, times, measures, infos, named = zip(*records, strict=True)
+    infos = [dict(zip(names, info, strict=True)) if names else info for info, names in zip(infos, named, strict=True)]
     names = [*infos[0]]
     for info in infos:
         if [*info] != names:
