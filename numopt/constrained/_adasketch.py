@@ -93,7 +93,7 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
             alpha /= 2
             if alpha < _SHORTEST:
                 return Status.BREAKDOWN, "no step along the direction decreases the merit function"
-        point, lam = state.point, state.lam
+        point, lam = state, state.lam
         counts = {"kind": kind, "n_sketch": n_sketch, "inner_capped": capped, "inner_residual": off}
         yield Iterate(state, state.error, {"alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2, **counts})
 

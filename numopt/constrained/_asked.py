@@ -24,14 +24,17 @@ class Asked:
 
     Attributes
     ----------
+    size : int or None
+        How long the first vector was, for `Values`; None before one was seen.
     skew : bool or None
         Whether the first Hessian was not symmetric; None before one was seen, and for what is none.
     """
 
-    skew = None
+    __slots__ = ("call", "kind", "name", "of", "pair", "size", "skew", "space")
 
     def __init__(self, space, kind, call, name=""):
         self.space, self.kind, self.call, self.name = space, kind, call, name
+        self.size = self.skew = None
 
     def read(self, answer, x):
         """Return the answer, checked; here it comes from others, which have done that."""
@@ -48,6 +51,8 @@ class Asked:
 class Value(Asked):
     """A scalar."""
 
+    __slots__ = ()
+
     def read(self, answer, x):
         return self.space.scalar(self.name, answer)
 
@@ -55,7 +60,11 @@ class Value(Asked):
 class ValueAndGradient(Asked):
     """A scalar and its gradient, which is kept with its point."""
 
-    pair = None, None
+    __slots__ = ()
+
+    def __init__(self, space, kind, call, name):
+        super().__init__(space, kind, call, name)
+        self.pair = None, None
 
     def read(self, answer, x):
         f, g = answer
@@ -65,6 +74,8 @@ class ValueAndGradient(Asked):
 
 class KeptGradient(Asked):
     """The gradient that came with a value."""
+
+    __slots__ = ()
 
     def __init__(self, space, of):
         super().__init__(space, "", lambda x: None)
@@ -79,6 +90,8 @@ class KeptGradient(Asked):
 class Gradient(Asked):
     """A vector as long as x."""
 
+    __slots__ = ()
+
     def read(self, answer, x):
         return answer.copy() if self.plain(answer, x.shape) else self.space.vector(self.name, answer, x.shape[0])
 
@@ -86,7 +99,7 @@ class Gradient(Asked):
 class Values(Asked):
     """A vector, of whatever size the first one has."""
 
-    size = None
+    __slots__ = ()
 
     def read(self, answer, x):
         if self.plain(answer, (self.size,)):
@@ -99,6 +112,8 @@ class Values(Asked):
 class Raw(Asked):
     """A vector of any dtype, for differences."""
 
+    __slots__ = ()
+
     def read(self, answer, x):
         xp = self.space.xp
         return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
@@ -107,7 +122,7 @@ class Raw(Asked):
 class Jacobian(Asked):
     """A matrix with a row for each of the values `of`, which are read before it."""
 
-    of = None
+    __slots__ = ()
 
     def read(self, answer, x):
         shape = self.of.size, x.shape[0]
@@ -116,6 +131,8 @@ class Jacobian(Asked):
 
 class Hessian(Asked):
     """A symmetric matrix. If the first one is not, a warning says so, and then all are made so."""
+
+    __slots__ = ()
 
     def read(self, answer, x):
         H, shape = answer, x.shape * 2

@@ -20,8 +20,13 @@ def errors(p, state):
     The error is the largest of the three, with the stationarity divided by the mean multiplier over 100 where that is
     above 1.
     """
-    point, lam = p.derive(state.point), state.lam
+    point, lam = p.derive(state), state.lam
     g, J = p.dual_parts(point, lam)
+    if not p.bounded:
+        *_, error, stationarity, violation = p.settled.lagrangian_measures(
+            p.space.copied(g), J, point.c, lam, p.row_scales, p.sf
+        )
+        return error, stationarity, violation, 0.0
     if state.zl is not None:
         g = g - state.zl + state.zu
     stationarity, violation, complementarity, size = p.k.kkt_errors(

@@ -18,6 +18,7 @@ from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
 from numopt.exceptions import NumoptError
 
 _NU, _BETA = 1.5, 1e-4
+_NAMES = "alpha", "tau", "delta", "eta1", "eta2"
 _SHORTEST = 0.05  # shorter steps say that the merit function is in the way: the filter goes on
 
 
@@ -28,26 +29,25 @@ class LineSearchFailed(NumoptError):
 def exact_newton(p, kkt, regular, start):
     """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
     eta1, eta2, units, lowest = 1.0, 0.1, 0, UNBOUNDED * p.sf
-    eps, state, shown = p.space.eps, p.measure(start), Iterate(None)
+    eps, state, shown = p.space.eps, p.measure(start), Iterate(None, plain=True, names=_NAMES)
     kkt.look = lambda: p.caller_view(state)
     while True:
-        begun, point = state, state.point
+        begun = point = state
         B = H = p.hessian(point, state.lam)
         step, tau, delta = kkt.newton(H, point.J, state.gL, point.c), 0.0, 0.0
         if step is None:
-            K = math.sqrt(state.gg + state.cc)
+            K, known = math.sqrt(state.gg + state.cc), True
             if rank_suspect(p, point.J):
                 shorter = shortest_multipliers(p, point, state.gL, K)
                 if shorter is not None:
-                    state = p.measure(State(point, shorter[0]))
+                    state, known = p.measure(State(point, shorter[0])), False
                     K, H = math.sqrt(state.gg + state.cc), p.hessian(point, state.lam)
                 delta = min(1e-2, 0.1 * K)
-            factor, plain = partial(_factor, kkt, point.J), partial(p.convexer, point)
-            found = regular.correct(factor, H, plain, K, delta)
+            solved = partial(_solved, kkt, point.J, state.gL, point.c)
+            found = regular.correct(solved, H, partial(p.convexer, point), K, delta, known)
             if found is None:
                 raise LineSearchFailed(begun)
-            B, tau, delta = found
-            step = kkt.direction(state.gL, point.c)
+            B, tau, delta, step = found
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
         dx, dlam, gd, cd, size = step
         if not size < INFINITE:
@@ -72,16 +72,17 @@ def exact_newton(p, kkt, regular, start):
             if eta1 > 1e8 or eta2 < 1e-8:
                 raise LineSearchFailed(begun)
 
-        here, alpha = state.merit(eta1, eta2), 1.0
+        half1, half2, alpha = 0.5 * eta1, 0.5 * eta2, 1.0
+        here = state.f + state.lc + half1 * cc + half2 * gg
         if not -INFINITE < here < INFINITE:
             finite(here, "the merit function")
         slack = 10 * eps * (here if here > 1.0 else -here if here < -1.0 else 1.0)
         new = p.trial(point.x + dx, lam + dlam)
-        while not -INFINITE < new.merit(eta1, eta2) <= here + alpha * _BETA * slope + slack:
+        while not -INFINITE < new.f + new.lc + half1 * new.cc + half2 * new.gg <= here + alpha * _BETA * slope + slack:
             value = merit(p, new, eta1, eta2)
-            if alpha == 1.0 and new.point.finite and p.m:
+            if alpha == 1.0 and new.finite and p.m:
                 # second-order correction: the same factors, c at the trial point added
-                sx, slam, *_, size = kkt.direction(gL, c + new.point.c)
+                sx, slam, *_, size = kkt.direction(gL, c + new.c)
                 finite(size, "the size of the correction")
                 corrected = p.trial(point.x + sx, lam + slam)
                 if merit(p, corrected, eta1, eta2) <= here + _BETA * slope + slack:
@@ -93,16 +94,16 @@ def exact_newton(p, kkt, regular, start):
                 raise LineSearchFailed(begun)
             new = p.trial(point.x + dx * alpha, lam + dlam * alpha)
         if p.secant is not None:
-            p.secant.learn(p, point, new.point, new.lam)
+            p.secant.learn(p, point, new, new.lam)
         units = units + 1 if alpha == 1.0 else 0
         if units >= 3:
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
         state, step, dx, dlam = new, None, None, None  # the memory of this step serves the next one's solve
         shown.state, shown.measure = state, state.error
-        shown.info = {"alpha": alpha, "tau": tau, "delta": delta, "eta1": eta1, "eta2": eta2}
+        shown.info = alpha, tau, delta, eta1, eta2
         yield shown
-        if state.point.f < lowest:
-            return unbounded(p, state.point)
+        if state.f < lowest:
+            return unbounded(p, state)
 
 
 def merit(p, state, eta1, eta2):
@@ -111,8 +112,8 @@ def merit(p, state, eta1, eta2):
     if math.isfinite(value):
         return value
     if value != value:
-        gL = p.lagrangian_gradient(state.point, state.lam)  # not that of the kernel, which may be what is wrong
-        if math.isfinite(_array.host(p.xp.sum(state.point.g) + p.xp.sum(gL))):
+        gL = p.lagrangian_gradient(state, state.lam)  # not that of the kernel, which may be what is wrong
+        if math.isfinite(_array.host(p.xp.sum(state.g) + p.xp.sum(gL))):
             finite(value, "the merit function")  # no derivative of the caller's is to blame
     return math.inf
 
@@ -126,5 +127,5 @@ def _added_curvature(p, B, H, g, dx):
     return _array.host(g @ off, off @ off, dx @ dx)
 
 
-def _factor(kkt, J, B, tau, delta):
-    kkt.factor(B, J, tau, delta)
+def _solved(kkt, J, g, c, B, tau, delta):
+    return kkt.newton(B, J, g, c, tau, delta)

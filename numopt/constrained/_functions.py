@@ -17,27 +17,20 @@ class Space:
 
     Attributes
     ----------
-    tallies : list of (list of int, str, str)
-        How often functions of two kinds were asked together: each list holds one number.
+    counts : dict of str to int
+        Calls of `ask` by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``; "" for what asks others in turn.
     seconds : float
         Time spent in the caller's functions.
     """
+
+    __slots__ = ("counts", "device", "dtype", "native", "numpy", "seconds", "xp")
 
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
         self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
-        self._counts, self.tallies = {"nfev": 0, "njev": 0, "nhev": 0, "ncev": 0, "": 0}, []
+        self.counts = {"nfev": 0, "njev": 0, "nhev": 0, "ncev": 0, "": 0}
         self.seconds = 0.0
-
-    @property
-    def counts(self):
-        """Calls by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``; "" for what asks others in turn."""
-        counts = self._counts.copy()
-        for (times,), *kinds in self.tallies:
-            for kind in kinds:
-                counts[kind] += times
-        return counts
 
     def ask(self, asked, x, more=None):
         """Call functions of the caller at x, counted and timed; return their answers, checked.
@@ -45,7 +38,7 @@ class Space:
         Each gets a copy of x that it may write to, and a tuple of `more`. They are called one right after the other:
         each leaves cold caches behind, so what else there is to do waits for the last one.
         """
-        answers, counts, before, began = [], self._counts, self.seconds, perf_counter()
+        answers, counts, before, began = [], self.counts, self.seconds, perf_counter()
         for one in asked:
             counts[one.kind] += 1
             y = x.copy() if self.numpy else self.copied(x)

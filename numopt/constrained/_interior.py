@@ -55,18 +55,18 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         theta, squares = k.sum_of_magnitudes(c), k.sum_of_squares(rw) + k.sum_of_squares(c)
         phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(squares, "the gradient"))
         H = p.hessian(point, lam)
-        direction, tau, delta = ip.newton(point.J, sigma, H, rw, c), 0.0, 0.0
+        direction, tau, delta = ip.newton(point.J, sigma, rw, c, H), 0.0, 0.0
         if direction is None:
+            known = True
             if rank_suspect(p, point.J):
                 shorter = None if ip.slacks else shortest_multipliers(p, point, rw, K, pull)
                 if shorter is not None:
-                    lam, rw = shorter
+                    (lam, rw), known = shorter, False
                     H = p.hessian(point, lam)
                 delta = min(1e-2, 0.1 * K)
-            factor, plain = partial(ip.factor_with, point.J, sigma), partial(p.convexer, point)
-            found = regular.correct(factor, H, plain, mu if p.bounded else K, delta)
-            _, tau, delta = found or (H, math.inf, 0.0)
-            direction = found and ip.direction(rw, c)
+            solved = partial(ip.newton, point.J, sigma, rw, c)
+            found = regular.correct(solved, H, partial(p.convexer, point), mu if p.bounded else K, delta, known)
+            _, tau, delta, direction = found or (H, math.inf, 0.0, None)
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)
         if direction and search.step(*direction):
             point, w, lam, zl, zu = search.taken

@@ -20,6 +20,7 @@ _SMALL, _DENSE, _SHARE = 500, 6000, 0.2  # unknowns always dense; unknowns dense
 class Dense:
     """[[H + diag(sigma), J^T], [J, -diag(d)]] as one dense matrix, factored as L D L^T."""
 
+    __slots__ = ("factors", "k", "n_factor", "negative", "residual", "xp", "zero")
     name = "ldl"
 
     def __init__(self, xp):
@@ -52,6 +53,8 @@ class KKT:
     residual : tuple of array or None
         What an inexact solve left of the system.
     """
+
+    __slots__ = ("inner", "look", "preconditioner", "refined", "wanted", "xp")
 
     def __init__(self, xp, linear_solver="auto", preconditioner=None, refined=ENOUGH):
         self.xp, self.wanted, self.preconditioner, self.inner = xp, linear_solver, preconditioner, None
@@ -86,9 +89,9 @@ class KKT:
             found = inner.k.kkt_newton(H, J, sigma, d, g, c, inner.factors)
             inner.factors, inner.negative, inner.zero, direction = found
             inner.n_factor += 1
-            if direction is None:
+            if direction is None and inner.factors is None:
                 raise Breakdown(Status.NONFINITE, _BROKEN)
-            return direction if inner.negative == c.size and not inner.zero else None
+            return direction
         self.factor(H, J, sigma, d)
         right = self.inner.negative == c.shape[0] and not self.inner.zero
         return self.direction(g, c) if right else None

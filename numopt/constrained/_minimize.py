@@ -174,7 +174,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
 
 def _auto(p, kkt, tol, lam, z0):
     """Choose between the merit function and the filter; the filter goes on where the merit function gets stuck."""
-    regular, start = Regulariser(kkt, p.n, p.m), p.start
+    regular, start = Regulariser(kkt, p.m), p.start
     if p.bounded or p.secant is not None:
         warm = {}
         if z0 is not None and lam is not None:
@@ -183,10 +183,10 @@ def _auto(p, kkt, tol, lam, z0):
         # Perhaps there is no interior: half of tol makes one. A path that ended for no reason gives way to another.
         failed = Status.BREAKDOWN, Status.INFEASIBLE
         if p.bounded and end[0] == Status.BREAKDOWN:
-            again = Regulariser(kkt, p.n, p.m)
+            again = Regulariser(kkt, p.m)
             end = yield from interior(p, kkt, again, start, tol, mu=_STRONG, relax=tol / 2, insist=True)
         if p.bounded and end[0] in failed:
-            end = yield from interior(p, kkt, Regulariser(kkt, p.n, p.m), start, tol, relax=tol / 2)
+            end = yield from interior(p, kkt, Regulariser(kkt, p.m), start, tol, relax=tol / 2)
         return end
     if lam is None:
         lam = least_squares_multipliers(p, kkt, start)
@@ -194,7 +194,7 @@ def _auto(p, kkt, tol, lam, z0):
         return (yield from exact_newton(p, kkt, regular, State(start, lam)))
     except LineSearchFailed as failed:
         state = failed.args[0]
-    return (yield from interior(p, kkt, regular, state.point, tol, lam=state.lam))
+    return (yield from interior(p, kkt, regular, state, tol, lam=state.lam))
 
 
 def _ended(iterates):

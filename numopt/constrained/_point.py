@@ -13,27 +13,26 @@ class Point:
         self.g = self.J = self.Hf = None
 
 
-class State:
-    """A point with multipliers, as methods yield it; nothing in it is ever written to.
+class State(Point):
+    """A point with multipliers, as methods yield it; nothing that is known of it is ever written to.
 
     `Problem.measure` adds the gradient `gL` of the Lagrangian, the sums lc = lam.c, cc = |c|^2 and gg = |gL|^2 of a
-    merit function, and the KKT error.
+    merit function, and the KKT error; the sums are infinite where f or c are not finite. Point and multipliers are one
+    object, since each costs as much as some arithmetic.
     """
 
-    __slots__ = ("cc", "error", "gL", "gg", "lam", "lc", "point", "zl", "zu")
+    __slots__ = ("cc", "error", "gL", "gg", "lam", "lc", "zl", "zu")
 
     def __init__(self, point, lam, zl=None, zu=None):
-        self.point, self.lam, self.zl, self.zu = point, lam, zl, zu
-
-    @property
-    def x(self):
-        return self.point.x
+        self.x, self.f, self.c, self.finite = point.x, point.f, point.c, point.finite
+        self.g, self.J, self.Hf = point.g, point.J, point.Hf
+        self.lam, self.zl, self.zu = lam, zl, zu
 
     def copy(self):
         return self
 
     def merit(self, eta1, eta2):
         """Return the exact augmented Lagrangian f + lam.c + eta1/2 |c|^2 + eta2/2 |grad L|^2; infinite where f is."""
-        if not self.point.finite:
+        if not self.finite:
             return math.inf
-        return self.point.f + self.lc + 0.5 * eta1 * self.cc + 0.5 * eta2 * self.gg
+        return self.f + self.lc + 0.5 * eta1 * self.cc + 0.5 * eta2 * self.gg

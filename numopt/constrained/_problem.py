@@ -34,6 +34,8 @@ class Problem:
         Bounds on the rows of c, scaled; `cl` and `cu` are those of the rows that are no equalities.
     sf, sc : float, array of shape (m,) or None
         Scales of f and of the rows of c; None for ones.
+    k, settled : object
+        Kernels; the latter for arrays that are copies, C-contiguous, where all are.
     bounded : bool
         Whether there is any bound or inequality.
     """
@@ -45,7 +47,7 @@ class Problem:
         self._firsts = [objective.gradient, *[block.jacobian for block in blocks]]
         self.sf, self.sc, x0 = 1.0, None, self.layout.x0
         self.n = x0.shape[0]
-        plain = Plain.of(self)
+        self.plain = plain = Plain.of(self)
         f, values = self._first(plain, x0)
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
@@ -57,10 +59,10 @@ class Problem:
         start = (plain or self).derive(start)
         self._scale(start, scaled)
         if plain and type(start.J) is np.ndarray:
-            plain.scale(self)
+            self.settled = plain.scale(self)
             self.point, self.derive, self.hessian, self.trial = plain.point, plain.derive, plain.hessian, plain.trial
         else:
-            self.secant = secant(self)
+            self.secant, self.settled = secant(self), self.k
 
     @cached_property
     def l(self):  # noqa: E743
@@ -206,14 +208,17 @@ class Problem:
     def trial(self, x, lam):
         """Return the state at x, measured where f and c are finite."""
         state = State(self.point(x), lam)
-        return self.measure(state) if state.point.finite else state
+        if state.finite:
+            return self.measure(state)
+        state.lc = state.cc = state.gg = math.inf
+        return state
 
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
-        point, lam = self.derive(state.point), state.lam
+        point, lam = self.derive(state), state.lam
         g, J = self.dual_parts(point, lam)
         state.gL = self.space.copied(g)
-        state.lc, state.cc, state.gg, state.error = self.k.lagrangian_measures(
+        state.lc, state.cc, state.gg, state.error, *_ = self.settled.lagrangian_measures(
             state.gL, J, point.c, lam, self.row_scales, self.sf
         )
         return state
@@ -234,6 +239,14 @@ class Problem:
         pair = [self.layout.reduced(self.space.vector("options['z0']", z, self.layout.whole.shape[0])) for z in z0]
         rows = (self.xp.clip(sign * lam[self.n_eq :], 0.0, None) for sign in (-1.0, 1.0))
         return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
+
+    def counts(self):
+        """Return the calls of the caller's functions by kind."""
+        counts = self.space.counts
+        if self.plain:
+            self.plain.counted(counts)
+        del counts[""]
+        return counts
 
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""

@@ -31,46 +31,43 @@ def unbounded(p, point):
 class Regulariser:
     """Finds tau and delta such that [[H + tau I, J^T], [J, -delta I]] has n positive, m negative eigenvalues."""
 
-    def __init__(self, kkt, n, m):
-        self.kkt, self.n, self.m, self.last = kkt, n, m, 0.0
+    __slots__ = ("kkt", "last", "m")
 
-    def right(self):
-        """Say whether the last factorisation has the inertia that a minimum needs."""
-        last = self.kkt.inner
-        return last.zero == 0 and last.negative == self.m
+    def __init__(self, kkt, m):
+        self.kkt, self.m, self.last = kkt, m, 0.0
 
-    def correct(self, factor, H, plain, size, stabiliser=0.0):
-        """Factor by ``factor(B, tau, delta)`` until the inertia is right; return (B, tau, delta) or None.
+    def correct(self, solved, H, plain, size, stabiliser=0.0, known=False):
+        """Factor until the inertia is right; return (B, tau, delta, direction) or None.
 
+        ``solved(B, tau, delta)`` factors, and returns the direction or None where the inertia is not that of a minimum;
+        `known` says that it has just done so with H itself.
         `stabiliser` > 0 is tried as delta first: where rows are dependent it alone should do, and where the
         curvature is wrong it would only slow the steps down; after that delta is 1e-8 size^(1/4) at most.
         Next comes the Hessian of f alone, the first of ``plain(H)``: often the multipliers, far from
         their limits, are what bends H the wrong way, and no multiple of I has as good a scale. Where that is singular,
         what the multipliers add is turned round. Then tau grows.
         """
-        if stabiliser:
-            factor(H, 0.0, stabiliser)
-            if self.right():
-                return H, 0.0, stabiliser
+        kkt, delta = self.kkt, 0.0
+        dependent = known and (kkt.zero or kkt.negative < self.m)
+        if stabiliser and (step := solved(H, 0.0, stabiliser)):
+            return H, 0.0, stabiliser, step
         for B in plain(H):
-            factor(B, 0.0, 0.0)
-            if self.right():
-                return B, 0.0, 0.0
-        factor(H, 0.0, 0.0)
-        delta = 0.0
-        if self.kkt.zero or self.kkt.negative < self.m:
+            if step := solved(B, 0.0, 0.0):
+                return B, 0.0, 0.0, step
+        if not known:
+            solved(H, 0.0, 0.0)
+            dependent = kkt.zero or kkt.negative < self.m
+        if dependent:
             delta = 1e-8 * min(size, 1.0) ** 0.25
-            factor(H, 0.0, delta)
-            if self.right():
-                return H, 0.0, delta
+            if step := solved(H, 0.0, delta):
+                return H, 0.0, delta, step
         tau = _FIRST if self.last == 0 else max(1e-20, self.last / 3)
         growth = 100.0 if self.last == 0 else 8.0
         while tau <= _LARGEST:
-            factor(H, tau, delta)
-            if self.right():
+            if step := solved(H, tau, delta):
                 self.last = tau
-                return H, tau, delta
-            if delta == 0.0 and self.kkt.negative < self.m:
+                return H, tau, delta, step
+            if delta == 0.0 and kkt.negative < self.m:
                 delta = 1e-8 * min(size, 1.0) ** 0.25
             tau *= growth
         return None

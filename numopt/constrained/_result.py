@@ -1,7 +1,10 @@
 """What the constrained solvers return."""
 
+import numpy as np
+
 from numopt._result import Result, result_class
 from numopt._status import Status
+from numopt.constrained._kkt import Dense
 from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
 from numopt.constrained._operator import transposed_times
@@ -72,9 +75,7 @@ def finisher(p, kkt, sketched):
     """Return the function that builds the result of a run."""
 
     def finish(state, info, common):
-        point, x = p.derive(state.point), p.layout.full(state.x)
-        counts = p.space.counts.copy()
-        del counts[""]
+        point, x = p.derive(state), p.layout.full(state.x)
         z_lower, z_upper = _bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
         gradient = point.g if p.layout.free is None else p.objective.gradient(x)
@@ -86,7 +87,7 @@ def finisher(p, kkt, sketched):
         return ConstrainedResult(
             **common, x=x, fun=point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
             **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
-            n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **counts,
+            n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **p.counts(),
             time_eval=p.space.seconds,
         )  # fmt: skip
 
@@ -126,11 +127,15 @@ def _second_order(p, kkt, state):
         tiny = p.space.eps
         sigma = zl / (xp.clip(state.x - p.l, tiny, None)) + zu / xp.clip(p.u - state.x, tiny, None)
         if p.m > e:
-            c, lam = state.point.c[e:], state.lam[e:]
+            c, lam = state.c[e:], state.lam[e:]
             curvature = xp.clip(-lam, 0.0, None) / xp.clip(c - p.cl, tiny, None)
             curvature = curvature + xp.clip(lam, 0.0, None) / xp.clip(p.cu - c, tiny, None)
-            d = xp.concat([xp.zeros_like(state.point.c[:e]), 1.0 / xp.clip(curvature, tiny, None)])
-    kkt.factor(p.hessian(state.point, state.lam), state.point.J, sigma, d)
+            d = xp.concat([xp.zeros_like(state.c[:e]), 1.0 / xp.clip(curvature, tiny, None)])
+    H = p.hessian(state, state.lam)
+    if type(kkt.inner) is Dense and type(H) is np.ndarray:  # steps have called just this: it is at hand
+        kkt.newton(H, state.J, state.g, state.c, sigma, d)
+    else:
+        kkt.factor(H, state.J, sigma, d)
     negative, zero = kkt.negative, kkt.zero
     if negative < p.m:  # a zero eigenvalue, or one that rounding pushed to the other side
         warn(

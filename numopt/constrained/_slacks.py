@@ -58,9 +58,9 @@ class Interior:
         """Return (dw, dlam, |step|^2) for the residuals (rw, rc) of the gradient and of c - s: the Newton step."""
         return self._with_slacks(self.kkt.direction(*self._without_slacks(rw, rc)), rw)
 
-    def newton(self, J, sigma, H, rw, rc):
-        """Return `direction` for the system with H + Sigma, or None where its inertia is not that of a minimum."""
-        diagonals = self._diagonals(sigma, 0.0, 0.0)
+    def newton(self, J, sigma, rw, rc, H, tau=0.0, delta=0.0):
+        """Return `direction` for the system with H + Sigma + tau I, or None where its inertia is not a minimum's."""
+        diagonals = self._diagonals(sigma, tau, delta)
         found = self.kkt.newton(H, J, *self._without_slacks(rw, rc), *diagonals)
         return found and self._with_slacks(found, rw)
 

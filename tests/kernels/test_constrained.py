@@ -146,15 +146,16 @@ def test_measures_of_equalities(k, dtype):
     gL = g + J.T @ lam
     stationarity, violation, size = abs(gL).max() / 0.5, (c / sc).max(), (lam * sc).sum() / 0.5
     for weight in (1.0, 1e4):
-        expected = weight * lam @ c, c @ c, gL @ gL, max(violation, stationarity / max(1.0, weight * size / 400))
+        error = max(violation, stationarity / max(1.0, weight * size / 400))
+        expected = weight * lam @ c, c @ c, gL @ gL, error, stationarity, violation
         for parts in ((gL - J.T @ (weight * lam), J), (gL, J[:0])):
             found = parts[0].copy()
             measures = k.lagrangian_measures(found, parts[1], c, np.asarray(weight, dtype) * lam, sc, 0.5)
             np.testing.assert_allclose(found, gL, atol=1e-6 * weight if dtype == "float32" else 1e-11 * weight)
             if weight == 1 or dtype == "float64":
                 _close(tuple(measures), expected, dtype)
-    none = c[:0]
-    _close(k.lagrangian_measures(gL, J[:0], none, none, none, 1.0), (0, 0, gL @ gL, abs(gL).max()), dtype)
+    none, largest = c[:0], abs(gL).max()
+    _close(k.lagrangian_measures(gL, J[:0], none, none, none, 1.0), (0, 0, gL @ gL, largest, largest, 0), dtype)
     _close(k.kkt_errors(g, J, c, lam, 0 * c, 0 * c, sc, 0.5), (stationarity, violation, 0, size), dtype)
 
 
@@ -174,12 +175,14 @@ def test_sums_of_a_step(k, dtype):
 def test_newton_step_is_factor_and_direction(k, n, dtype):
     rng = np.random.default_rng(n)
     H, J, g, c = (rng.standard_normal(s).astype(dtype) for s in ((n, n), (2, n), (n,), (2,)))
-    H = H + H.T
+    H = H @ H.T + np.eye(n, dtype=dtype)
     factor, *counts, (dx, dlam, *sums) = k.kkt_newton(H, J, 0.5, 0.0, g, c)
     assert counts == list(k.kkt_factor(H, J, 0.5, 0.0)[1:])
     step = np.linalg.solve(naive.kkt_matrix(H, J, np.full(n, 0.5), np.zeros(2)).astype(float), -np.append(g, c))
     _close(np.concatenate([dx, dlam]), step, dtype)
     _close(tuple(sums), (g @ step[:n], c @ step[n:], step @ step), dtype)
+    *counts, direction = k.kkt_newton(-H, J, 0.0, 0.0, g, c)[1:]
+    assert counts == list(k.kkt_factor(-H, J, 0.0, 0.0)[1:]) and direction is None
     _close(np.concatenate(k.kkt_direction(factor, g, c)[:2]), step, dtype)
 
 

@@ -10,11 +10,11 @@ SETTLED = {dtype: Settled(_dense) for dtype in "fd"}  # for steps, whose arrays 
 
 
 def places(n, m, dtype):
-    """Return a small factor to be filled: (triangle, pivots, scale), a step in two parts, what fills them, its key."""
+    """Return a small factor to be filled: (triangle, pivots, scale), sizes, a step in two parts, what fills them."""
     N = n + m
     work, pivots = np.empty((N + 2, N), dtype), np.empty(N, np.int32)
     step, newton = work[N + 1], SETTLED[dtype.char].plain_newton
-    return (work[:N], pivots, work[N]), step[:n], step[n:], (work, pivots, newton), (n, m, dtype)
+    return (work[:N], pivots, work[N]), (n, m), step[:n], step[n:], newton, work, pivots
 
 
 def parts(H, J, sigma, d):

@@ -33,7 +33,7 @@ def kkt_factor(H, J, sigma, d, spare=None):
         return None, 0, m + n
     sytrf = lapack.dsytrf if A.dtype == np.float64 else lapack.ssytrf
     lower, pivots, _ = sytrf(A.T, lower=1, overwrite_a=True, lwork=64 * (m + n))
-    return ((lower.T, pivots, scale), None, None, None, None), *_dense.inertia(lower.T, pivots)
+    return ((lower.T, pivots, scale), None), *_dense.inertia(lower.T, pivots)
 
 
 def kkt_solve(factor, rx, rc):
@@ -51,18 +51,21 @@ def kkt_direction(factor, g, c):
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
-    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction), the last None or not."""
+    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction or None)."""
     n, m = g.size, c.size
-    if n + m > _dense.SMALL:
-        factor, negative, zero = kkt_factor(H, J, sigma, d)
-        return factor, negative, zero, factor and kkt_direction(factor, g, c)
-    fits = spare is not None and spare[4] == (n, m, H.dtype)
-    _, dx, dlam, (work, pivots, newton), _ = factor = spare if fits else places(n, m, H.dtype)
+    if spare is None or spare[1] != (n, m):
+        if n + m > _dense.SMALL:
+            factor, negative, zero = kkt_factor(H, J, sigma, d)
+            right = negative == m and zero == 0
+            return factor, negative, zero, kkt_direction(factor, g, c) if right else None
+        spare = places(n, m, H.dtype)
     if type(sigma) is type(d) is float:
-        negative, zero, gd, cd, size = newton(work, pivots, H, J, sigma, d, g, c)
+        negative, zero, gd, cd, size = spare[4](spare[5], spare[6], H, J, sigma, d, g, c)
     else:
-        negative, zero, gd, cd, size = _dense.newton(work, pivots, *parts(H, J, sigma, d), g, c)
-    return (factor, negative, zero, (dx, dlam, gd, cd, size)) if zero >= 0 else (None, 0, n + m, None)
+        negative, zero, gd, cd, size = _dense.newton(spare[5], spare[6], *parts(H, J, sigma, d), g, c)
+    if negative == m and zero == 0:
+        return spare, negative, 0, (spare[2], spare[3], gd, cd, size)
+    return (spare, negative, zero, None) if zero >= 0 else (None, 0, n + m, None)
 
 
 def singular_range(J):
@@ -81,7 +84,7 @@ def _larger(worst, value):
 
 @jit
 def lagrangian_measures(gL, J, c, lam, sc, sf):
-    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, unscaled KKT error)."""
+    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, KKT error and its two parts)."""
     lc = cc = gg = stationarity = violation = size = 0.0
     for i in range(c.size):
         lc += lam[i] * c[i]
@@ -96,7 +99,8 @@ def lagrangian_measures(gL, J, c, lam, sc, sf):
         gg += gL[j] * gL[j]
         stationarity = _larger(stationarity, abs(gL[j]))
     mean = size / sf / (100.0 * max(1, c.size))
-    return lc, cc, gg, _larger(violation, stationarity / sf / (1.0 if mean <= 1.0 else mean))
+    stationarity /= sf
+    return lc, cc, gg, _larger(violation, stationarity / (1.0 if mean <= 1.0 else mean)), stationarity, violation
 
 
 @jit

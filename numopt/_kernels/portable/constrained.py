@@ -56,13 +56,15 @@ def kkt_direction(factor, g, c):
 
 
 def kkt_newton(H, J, sigma, d, g, c, spare=None):
-    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction), the last None or not.
+    """Do what `kkt_factor` and `kkt_direction` do; return (factor, negative, zero, direction or None).
 
-    All arrays are C-contiguous and, with those of `spare`, of one dtype. The step may lie in the memory of the factor:
-    it holds until that is spare.
+    There is no direction where the inertia is not that of a minimum with independent rows. All arrays are C-contiguous
+    and, with those of `spare`, of one dtype. The step may lie in the memory of the factor: it holds until that is
+    spare.
     """
     factor, negative, zero = kkt_factor(H, J, sigma, d)
-    return factor, negative, zero, factor and kkt_direction(factor, g, c)
+    right = negative == c.shape[0] and zero == 0
+    return factor, negative, zero, kkt_direction(factor, g, c) if right else None
 
 
 def singular_range(J):
@@ -72,11 +74,11 @@ def singular_range(J):
 
 
 def lagrangian_measures(gL, J, c, lam, sc, sf):
-    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, unscaled KKT error).
+    """Add J^T lam to the gradient `gL`, in place; return (lam.c, |c|^2, |gL|^2, KKT error and its two parts).
 
-    The error is the largest of violation and stationarity, the latter divided by the mean multiplier over 100 where
-    that is above 1. `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `gL` that is the
-    sum already.
+    The error is the largest of stationarity and violation, unscaled, the former divided by the mean multiplier over
+    100 where that is above 1. `sf` and `sc` are the scales of f and of the rows. A `J` without rows stands for a `gL`
+    that is the sum already.
     """
     xp = _array.namespace(gL)
     if J.shape[0]:
@@ -85,9 +87,9 @@ def lagrangian_measures(gL, J, c, lam, sc, sf):
     lc, cc, gg, stationarity, violation, size = _array.host(
         lam @ c, c @ c, gL @ gL, xp.max(xp.abs(gL)) / sf, xp.max(off), xp.sum(size) / sf
     )
-    stationarity /= max(1.0, size / (100.0 * max(1, c.shape[0])))
-    total = stationarity + violation + size
-    return lc, cc, gg, max(stationarity, violation) if total == total else total
+    relative = stationarity / max(1.0, size / (100.0 * max(1, c.shape[0])))
+    total = relative + violation + size
+    return lc, cc, gg, max(relative, violation) if total == total else total, stationarity, violation
 
 
 def added_curvature(B, H, g, dx):
