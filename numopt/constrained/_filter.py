@@ -10,6 +10,8 @@ ARMIJO, _SHORTEST = 1e-4, 1e-10
 class Filter:
     """Decides which trial points are progress."""
 
+    __slots__ = ("least", "most", "pairs")
+
     def __init__(self, theta):
         self.least = 1e-4 * max(1.0, theta)
         self.most = 1e4 * max(1.0, theta)
@@ -25,7 +27,12 @@ class Filter:
 
     def admits(self, theta, phi):
         """Say whether no kept pair is better in both respects."""
-        return theta <= self.most and all(theta < t or phi < f for t, f in self.pairs)
+        if not theta <= self.most:
+            return False
+        for t, f in self.pairs:
+            if not (theta < t or phi < f):
+                return False
+        return True
 
     def switching(self, theta, slope, alpha):
         """Say whether the step promises a decrease of phi that dwarfs the violation."""

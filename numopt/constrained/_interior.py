@@ -39,7 +39,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     mu = mu if p.bounded else 0.0
     if z is not None and p.bounded:  # warm: where the multipliers say that the barrier was
         mu = max(tol / 10, min(mu, _array.host(xp.sum(_products(xp, ip, w, zl, zu))) / max(1, 2 * w.shape[0])))
-    filter_, restorations = Filter(ip.violation(point, w)), 0
+    theta, shown = ip.violation(point, w), Iterate(None, plain=True, names=("mu", "alpha", "tau", "delta"))
+    filter_, restorations = Filter(theta), 0
     kkt.look = lambda: p.caller_view(State(point, lam))
     while True:
         logs, pull, sigma, g, c, rw = 0.0, 0.0, 0.0, point.g, point.c, ip.gradient(point, lam)
@@ -52,12 +53,11 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
             g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, rw + pull
             sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
-        theta, squares = k.sum_of_magnitudes(c), k.sum_of_squares(rw) + k.sum_of_squares(c)
-        phi, K = finite(logs + point.f, "the barrier function"), math.sqrt(finite(squares, "the gradient"))
+        phi = finite(logs + point.f, "the barrier function")
         H = p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, rw, c, H), 0.0, 0.0
         if direction is None:
-            known = True
+            known, K = True, math.sqrt(finite(k.sum_of_squares(rw) + k.sum_of_squares(c), "the gradient"))
             if rank_suspect(p, point.J):
                 shorter = None if ip.slacks else shortest_multipliers(p, point, rw, K, pull)
                 if shorter is not None:
@@ -69,10 +69,10 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             _, tau, delta, direction = found or (H, math.inf, 0.0, None)
         search = Search(ip, point, w, c, g, rw, lam, zl, zu, mu, (theta, phi), filter_)
         if direction and search.step(*direction):
-            point, w, lam, zl, zu = search.taken
+            (point, w, lam, zl, zu), theta = search.taken, search.theta
             if p.secant is not None:
                 p.secant.learn(p, search.point, point, lam)
-            info = {"mu": mu, "alpha": search.alpha, "tau": tau, "delta": delta}
+            alpha = search.alpha
         else:
             if theta <= tol / 100 and filter_.pairs and insist:
                 filter_.clear()  # what no step gets past is the memory of points as feasible as this one
@@ -84,14 +84,16 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             point, w, stuck = restored(ip, point, w, theta, filter_, search.measured)
             zl, zu = k.bound_reset(w, ip.lo, ip.hi, zl, zu, mu)
             lam = least_squares_multipliers(p, kkt, p.derive(point), zu - zl)
-            info = {"mu": mu, "alpha": 0.0, "tau": tau, "delta": delta}
-            if stuck and ip.violation(point, w) > tol:
-                state = ip.state(point, lam, zl, zu)
-                yield Iterate(state, state.error, info)
+            alpha, theta = 0.0, ip.violation(point, w)
+            if stuck and theta > tol:
+                shown.state = state = ip.state(point, lam, zl, zu)
+                shown.measure, shown.info = state.error, (mu, alpha, tau, delta)
+                yield shown
                 why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
                 return Status.INFEASIBLE, why
-        state = ip.state(point, lam, zl, zu)
-        yield Iterate(state, state.error, info)
+        shown.state = state = ip.state(point, lam, zl, zu)
+        shown.measure, shown.info = state.error, (mu, alpha, tau, delta)
+        yield shown
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
         if end := unbounded(p, point):

@@ -2,13 +2,13 @@
 
 import math
 
-from numopt.constrained._regular import finite
+from numopt.constrained._regular import INFINITE, finite
 
 _CORRECTIONS = 4
 
 
 class Search:
-    """The search from one iterate; `taken` is (point, w, lam, zl, zu) after a step that was accepted.
+    """The search from one iterate; after a step that was accepted `taken` is (point, w, lam, zl, zu), `theta` its theta.
 
     Parameters
     ----------
@@ -18,6 +18,11 @@ class Search:
         (theta, phi): violation in sum and barrier function.
     """
 
+    __slots__ = (
+        *("alpha", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z", "mu", "old", "point"),
+        *("rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
+    )
+
     def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):
         self.ip, self.point, self.w, self.c, self.g, self.rw = ip, point, w, c, g, rw
         self.lam, self.zl, self.zu, self.mu, self.old, self.filter = lam, zl, zu, mu, old, filter_
@@ -25,20 +30,23 @@ class Search:
 
     def measured(self, point, w):
         """Return (theta, phi), infinite where a point cannot be evaluated."""
+        ip = self.ip
         if not point.finite:
             return math.inf, math.inf
         logs = 0.0
-        if self.ip.p.bounded:
-            logs = finite(self.ip.k.barrier(w, self.ip.lo, self.ip.hi, self.mu)[0], "the barrier function")
-        return self.ip.violation(point, w), point.f + logs
+        if ip.bounded:
+            logs = finite(ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0], "the barrier function")
+        self.theta = ip.violation(point, w)
+        return self.theta, point.f + logs
 
     def step(self, dw, dlam, size):
         """Search along a direction of the size |(dw, dlam)|^2; say whether a step was accepted."""
         ip, self.dlam = self.ip, dlam
-        finite(size, "the size of the step")
+        if not size < INFINITE:
+            finite(size, "the size of the step")
         self.slope, reach = ip.k.slope_and_reach(self.g, dw, self.w)
         longest = self.longest_z = 1.0
-        if ip.p.bounded:
+        if ip.bounded:
             self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
                 self.w, dw, ip.lo, ip.hi, self.zl, self.zu, self.mu, self.fraction
             )
@@ -71,7 +79,7 @@ class Search:
             filter_.add(*self.old)
         alpha_z = self.longest_z if alpha_z is None else alpha_z
         zl, zu = self.zl, self.zu
-        if ip.p.bounded:
+        if ip.bounded:
             zl, zu = zl + self.dzl * alpha_z, zu + self.dzu * alpha_z
             zl, zu = ip.k.bound_reset(w, ip.lo, ip.hi, zl, zu, self.mu)
         self.taken = ip.p.derive(trial), w, self.lam + self.dlam * alpha, zl, zu
@@ -99,12 +107,12 @@ class Search:
         before = self._error(self.point, self.w, self.lam, self.zl, self.zu)
         kept = self.taken = None
         self._take(trial, w, self.alpha)
-        kept = self.taken
+        kept, self.theta = self.taken, self.ip.violation(trial, w)
         return kept is not None and self._error(*kept) <= 0.99 * before
 
     def _error(self, point, w, lam, zl, zu):
         """Return the size of the residuals of the primal-dual equations."""
         ip = self.ip
         dual = ip.gradient(point, lam) - zl + zu
-        paid = ip.k.complementarity(w, ip.lo, ip.hi, zl, zu, self.mu) if ip.p.bounded else 0.0
+        paid = ip.k.complementarity(w, ip.lo, ip.hi, zl, zu, self.mu) if ip.bounded else 0.0
         return ip.k.sum_of_magnitudes(dual) + ip.violation(point, w) + paid

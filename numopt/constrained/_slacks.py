@@ -12,7 +12,8 @@ class Interior:
     """Variables w = (x, s) between bounds, and the linear systems over (x, s, lam)."""
 
     def __init__(self, p, kkt, relax=0.0):
-        self.p, self.kkt, self.xp, self.k = p, kkt, p.xp, p.k
+        self.p, self.kkt, self.xp, self.bounded = p, kkt, p.xp, p.bounded
+        self.k = p.k if p.bounded else p.settled
         self.n, self.e = p.n, p.n_eq
         self.slacks = p.m - p.n_eq
         rows = relax if p.sc is None else relax * p.sc[p.n_eq :]
@@ -25,13 +26,14 @@ class Interior:
 
     def at(self, w):
         """Return (point, w) with w off its bounds by a rounding error at least."""
-        if self.p.bounded:
-            w = self.k.pushed(w, self.lo, self.hi, self.eps)
+        if not self.bounded:
+            return self.p.point(w), w
+        w = self.k.pushed(w, self.lo, self.hi, self.eps)
         return self.p.point(w[: self.n]), w
 
     def state(self, point, lam, zl, zu):
         """Return what the method yields, its KKT error known; without bounds measured as for equations."""
-        if not self.p.bounded:
+        if not self.bounded:
             return self.p.measure(State(point, lam))
         state = State(point, lam, zl[: self.n], zu[: self.n])
         state.error = errors(self.p, state)[0]
