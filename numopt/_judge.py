@@ -79,7 +79,7 @@ class Judge:
         """Let the certificate decide: converged, worth a rebuild, or stalled."""
         certificate = floats(self.certify(state))
         value = first(certificate)
-        if not math.isfinite(value):
+        if not -_INFINITE < value < _INFINITE:
             return Status.NONFINITE, None
         if value <= self.tol:
             self.certified = certificate, state  # the run ends here: no copy

@@ -14,12 +14,16 @@ from numopt._array import host
 from numopt._check import controls
 from numopt._judge import Judge
 from numopt._status import Status
-from numopt.exceptions import ConvergenceWarning, SolverError, warn
+from numopt.exceptions import ConvergenceWarning, NumoptError, SolverError, warn
 
-__all__ = ["Intermediate", "Iterate", "Status", "run"]
+__all__ = ["Breakdown", "Intermediate", "Iterate", "Status", "run"]
 
 _deadline = ContextVar("deadline", default=math.inf)
 _FLOAT = frozenset({float})
+
+
+class Breakdown(NumoptError):
+    """What a method raises, perhaps deep inside, where it cannot go on; its arguments are a status and a reason."""
 
 
 @dataclass(slots=True)
@@ -67,7 +71,8 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     Parameters
     ----------
     iterates : generator of Iterate
-        May return a `Status`, or ``(Status, reason)``; the state yielded last is then still valid.
+        May return a `Status`, or ``(Status, reason)``, or raise ``Breakdown(Status, reason)``; the state yielded last
+        is then still valid.
         It is sent ``"rebuild"`` when its measure met `tol` and the certificate did not: quantities
         updated recursively should then be recomputed. Methods without any ignore it.
     certify : callable
@@ -126,6 +131,9 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     return result
 
 
+_NOTHING = Iterate(None)
+
+
 class _Loop:
     """The state of one run: the iterate at hand, the clock, the records."""
 
@@ -134,7 +142,7 @@ class _Loop:
     def __init__(self, iterates, judge, callback, quiet):
         self.iterates, self.judge, self.callback, self.quiet = iterates, judge, callback, quiet
         self.began, self.paused = perf_counter(), 0.0
-        self.nit, self.at, self.records = 0, Iterate(None), []
+        self.nit, self.at, self.records = 0, _NOTHING, []
 
     def advance(self, until, max_iter, check_every):
         """Iterate to the end; return (status, reason)."""
@@ -145,6 +153,8 @@ class _Loop:
             except StopIteration as end:
                 status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
                 return (Status.STALLED if status is None else status), reason
+            except Breakdown as end:
+                return end.args
             before, now, request = nit, perf_counter(), None
             self.nit = nit = before + at.steps
             last = now >= until or nit >= max_iter

@@ -15,21 +15,20 @@ from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
 from numopt.constrained._point import State
 from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
-from numopt.exceptions import NumoptError
+from numopt.constrained._slacks import least_squares_multipliers
 
 _NU, _BETA = 1.5, 1e-4
 _NAMES = "alpha", "tau", "delta", "eta1", "eta2"
 _SHORTEST = 0.05  # shorter steps say that the merit function is in the way: the filter goes on
 
 
-class LineSearchFailed(NumoptError):
-    """No step along the direction is acceptable; another method may do better from here."""
-
-
-def exact_newton(p, kkt, regular, start):
-    """Yield iterates; raise `LineSearchFailed` with the last one as its argument."""
+def exact_newton(p, kkt, regular, lam, stuck):
+    """Yield iterates; where no step is acceptable, go on with those of ``stuck(last one)``."""
     eta1, eta2, units, lowest = 1.0, 0.1, 0, UNBOUNDED * p.sf
-    eps, state, shown = p.space.eps, p.measure(start), Iterate(None, plain=True, names=_NAMES)
+    if lam is None:
+        lam = least_squares_multipliers(p, kkt, p.start)
+    p.start.lam = lam
+    eps, state, shown = p.space.eps, p.measure(p.start), Iterate(None, plain=True, names=_NAMES)
     kkt.look = lambda: p.caller_view(state)
     while True:
         begun = point = state
@@ -46,7 +45,7 @@ def exact_newton(p, kkt, regular, start):
             solved = partial(_solved, kkt, point.J, state.gL, point.c)
             found = regular.correct(solved, H, partial(p.convexer, point), K, delta, known)
             if found is None:
-                raise LineSearchFailed(begun)
+                return (yield from stuck(begun))
             B, tau, delta, step = found
         gL, lam, c, gg, cc = state.gL, state.lam, point.c, state.gg, state.cc
         dx, dlam, gd, cd, size = step
@@ -60,7 +59,7 @@ def exact_newton(p, kkt, regular, start):
         if B is not H:
             along, square, length = _added_curvature(p, B, H, gL, dx)
             by2, bent = by2 - along, math.sqrt(square / max(length, 1e-300))
-        if (residual := kkt.residual) is not None:
+        if (residual := kkt.inner.residual) is not None:
             rx, rc = _array.host(gL @ residual[0], c @ residual[1])
             by2, by1 = by2 + rx, by1 + rc
         while True:
@@ -70,7 +69,7 @@ def exact_newton(p, kkt, regular, start):
                 break
             eta1, eta2 = _NU * _NU * eta1, eta2 / _NU
             if eta1 > 1e8 or eta2 < 1e-8:
-                raise LineSearchFailed(begun)
+                return (yield from stuck(begun))
 
         half1, half2, alpha = 0.5 * eta1, 0.5 * eta2, 1.0
         here = state.f + state.lc + half1 * cc + half2 * gg
@@ -91,7 +90,7 @@ def exact_newton(p, kkt, regular, start):
             best = -0.5 * slope * alpha / ((value - here) / alpha - slope) if math.isfinite(value) else 0.0
             alpha *= min(max(best / alpha, 0.1), 0.5)
             if alpha < _SHORTEST:
-                raise LineSearchFailed(begun)
+                return (yield from stuck(begun))
             new = p.trial(point.x + dx * alpha, lam + dlam * alpha)
         if p.secant is not None:
             p.secant.learn(p, point, new, new.lam)

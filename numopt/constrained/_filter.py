@@ -27,12 +27,7 @@ class Filter:
 
     def admits(self, theta, phi):
         """Say whether no kept pair is better in both respects."""
-        if not theta <= self.most:
-            return False
-        for t, f in self.pairs:
-            if not (theta < t or phi < f):
-                return False
-        return True
+        return theta <= self.most and all([theta < t or phi < f for t, f in self.pairs])
 
     def switching(self, theta, slope, alpha):
         """Say whether the step promises a decrease of phi that dwarfs the violation."""

@@ -4,11 +4,11 @@ import numpy as np
 
 from numopt import _array
 from numopt._kernels import kernels
+from numopt._loop import Breakdown
 from numopt._status import Status
 from numopt.constrained._krylov import Products
 from numopt.constrained._operator import Operator
 from numopt.constrained._projected import Projected
-from numopt.constrained._regular import Breakdown
 from numopt.constrained._sparse import ENOUGH, Sparse
 from numopt.exceptions import InvalidInputError
 
@@ -50,8 +50,8 @@ class KKT:
     ----------
     negative, zero : int
         Counts of negative and zero eigenvalues of the last matrix.
-    residual : tuple of array or None
-        What an inexact solve left of the system.
+    inner : Dense, Sparse, Products or Projected
+        Its ``residual`` is None, or the pair of what an inexact solve left of the system.
     """
 
     __slots__ = ("inner", "look", "preconditioner", "refined", "wanted", "xp")
@@ -124,10 +124,6 @@ class KKT:
     @property
     def zero(self):
         return self.inner.zero
-
-    @property
-    def residual(self):
-        return self.inner.residual
 
     def _chosen(self, H, J):
         products, wanted = _by_products(H, J), self.wanted

@@ -12,17 +12,15 @@ from numopt._status import Status
 from numopt.constrained._adasketch import CAP, adasketch
 from numopt.constrained._certificate import certificate
 from numopt.constrained._constraints import Objective, read_constraints
-from numopt.constrained._exact import LineSearchFailed, exact_newton
+from numopt.constrained._exact import exact_newton
 from numopt.constrained._functions import Space
 from numopt.constrained._interior import interior
 from numopt.constrained._kkt import DIRECT, KKT
 from numopt.constrained._layout import read_bounds
-from numopt.constrained._point import State
 from numopt.constrained._problem import Problem
-from numopt.constrained._regular import Breakdown, Regulariser
+from numopt.constrained._regular import Regulariser
 from numopt.constrained._result import finisher
 from numopt.constrained._sketch import KINDS
-from numopt.constrained._slacks import least_squares_multipliers
 from numopt.exceptions import InvalidInputError
 
 _OF_SCIPY = ("slsqp", "trust-constr", "cobyla", "cobyqa")
@@ -166,43 +164,34 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     else:
         iterates = _auto(p, kkt, tol, lam, options.get("z0"))
     return run(
-        _ended(iterates), certify=partial(certificate, p), finish=finisher(p, kkt, sketched), tol=tol,
+        iterates, certify=partial(certificate, p), finish=finisher(p, kkt, sketched), tol=tol,
         max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every, callback=callback,
-        on_failure=on_failure, start=State(p.start, p.space.zeros(p.m)),
+        on_failure=on_failure, start=p.start,
     )  # fmt: skip
 
 
 def _auto(p, kkt, tol, lam, z0):
     """Choose between the merit function and the filter; the filter goes on where the merit function gets stuck."""
-    regular, start = Regulariser(kkt, p.m), p.start
     if p.bounded or p.secant is not None:
-        warm = {}
-        if z0 is not None and lam is not None:
-            warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
-        end = yield from interior(p, kkt, regular, start, tol, lam=lam, **warm)
-        # Perhaps there is no interior: half of tol makes one. A path that ended for no reason gives way to another.
-        failed = Status.BREAKDOWN, Status.INFEASIBLE
-        if p.bounded and end[0] == Status.BREAKDOWN:
-            again = Regulariser(kkt, p.m)
-            end = yield from interior(p, kkt, again, start, tol, mu=_STRONG, relax=tol / 2, insist=True)
-        if p.bounded and end[0] in failed:
-            end = yield from interior(p, kkt, Regulariser(kkt, p.m), start, tol, relax=tol / 2)
-        return end
-    if lam is None:
-        lam = least_squares_multipliers(p, kkt, start)
-    try:
-        return (yield from exact_newton(p, kkt, regular, State(start, lam)))
-    except LineSearchFailed as failed:
-        state = failed.args[0]
-    return (yield from interior(p, kkt, regular, state, tol, lam=state.lam))
+        return _paths(p, kkt, tol, lam, z0)
+    regular = Regulariser(kkt, p.m)
+    return exact_newton(p, kkt, regular, lam, lambda state: interior(p, kkt, regular, state, tol, lam=state.lam))
 
 
-def _ended(iterates):
-    """Turn a breakdown into the reason why the method ended."""
-    try:
-        return (yield from iterates)
-    except Breakdown as end:
-        return end.args
+def _paths(p, kkt, tol, lam, z0):
+    """Go the way of the interior, and where it ends for no reason another one."""
+    start, warm = p.start, {}
+    if z0 is not None and lam is not None:
+        warm = {"z": p.inner_bound_multipliers(z0, lam), "push": 1e-8}
+    end = yield from interior(p, kkt, Regulariser(kkt, p.m), start, tol, lam=lam, **warm)
+    # Perhaps there is no interior: half of tol makes one. A path that ended for no reason gives way to another.
+    failed = Status.BREAKDOWN, Status.INFEASIBLE
+    if p.bounded and end[0] == Status.BREAKDOWN:
+        again = Regulariser(kkt, p.m)
+        end = yield from interior(p, kkt, again, start, tol, mu=_STRONG, relax=tol / 2, insist=True)
+    if p.bounded and end[0] in failed:
+        end = yield from interior(p, kkt, Regulariser(kkt, p.m), start, tol, relax=tol / 2)
+    return end
 
 
 def _sketched(method, linear_solver):

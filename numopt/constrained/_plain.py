@@ -66,15 +66,21 @@ class Plain:
         self.column = self.sc if self.sc is None else self.sc[:, None]
         return self.k
 
-    def counted(self, counts):
-        """Add the calls by kind to a dict."""
+    def count(self, counts):
+        """Add the calls, once and for all, to a dict by kind."""
         f, c = self.objective, self.block
-        for times, one, other in (
-            (self.n_values, f.value, c.value), (self.n_firsts, f.gradient, c.jacobian),
-            (self.n_seconds, f.hessian, c.hessian),
-        ):  # fmt: skip
-            counts[one.kind] += times
-            counts[other.kind] += times
+        counts[f.value.kind] += self.n_values
+        counts[c.value.kind] += self.n_values
+        counts[f.gradient.kind] += self.n_firsts
+        counts[c.jacobian.kind] += self.n_firsts
+        counts[f.hessian.kind] += self.n_seconds
+        counts[c.hessian.kind] += self.n_seconds
+
+    def start(self, x):
+        """Return a state without multipliers."""
+        state = self._values(x, new(State))
+        state.lam = state.zl = state.zu = None
+        return state
 
     def point(self, x):
         return self._values(x, new(Point))

@@ -17,7 +17,7 @@ from numopt.constrained._operator import Operator, as_operator, plus, rows_scale
 from numopt.constrained._plain import Plain
 from numopt.constrained._point import Point, State
 from numopt.constrained._quasi_newton import secant
-from numopt.constrained._scales import all_finite, chosen_scales, rescaled
+from numopt.constrained._scales import all_finite, chosen_scales, rescale
 from numopt.exceptions import InvalidInputError
 
 
@@ -48,15 +48,15 @@ class Problem:
         self.sf, self.sc, x0 = 1.0, None, self.layout.x0
         self.n = x0.shape[0]
         self.plain = plain = Plain.of(self)
-        f, values = self._first(plain, x0)
+        start, values = self._first(plain, x0)
         self.layout.read_rows(blocks)
         self.m, self.n_eq = self.layout.m, self.layout.n_eq
         self.bounded = self.layout.bounded or self.m > self.n_eq
         self.block_rows, end = [], 0
         for block in blocks:
             self.block_rows.append((block, slice(end, end := end + block.size)))
-        start, plain = Point(x0, f, self._rows(values), True), plain and plain.suits(self.layout)
-        start = (plain or self).derive(start)
+        start.c, plain = self._rows(values), plain and plain.suits(self.layout)
+        (plain or self).derive(start)
         self._scale(start, scaled)
         if plain and type(start.J) is np.ndarray:
             self.settled = plain.scale(self)
@@ -83,20 +83,22 @@ class Problem:
         return self.high[self.n_eq :]
 
     def _first(self, plain, x0):
-        """Evaluate f and c at the start; return f and the answers of the blocks."""
+        """Evaluate f and c at the start; return a state with f, and the answers of the blocks."""
         if plain:
-            point = plain.point(x0)
-            f, c = point.f, [point.c]
-            if point.finite:
-                return f, c
+            start = plain.start(x0)
+            f, c = start.f, [start.c]
+            if start.finite:
+                return start, c
         else:
             f, *c = self.space.ask(self._values, self.layout.full(x0))
+            start = State(Point(x0, f, None, True), None)
         if not math.isfinite(f):
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
         for block, values in zip(self.blocks, c, strict=True):
             if not self.space.finite(values):
                 all_finite(f"{block.label}.fun(x0)", values)
-        return f, c
+        start.finite = True
+        return start, c
 
     def _scale(self, start, scaled):
         """Choose the scales from the gradients at the start, and check these."""
@@ -116,7 +118,9 @@ class Problem:
             self.low = self.high = self.space.zeros(self.m)
         else:
             self.low, self.high = self.layout.sides(scales)
-        self.start = start if self.sf == 1.0 and self.sc is None else rescaled(start, self.sf, self.sc)
+        if self.sf != 1.0 or self.sc is not None:
+            rescale(start, self.sf, self.sc)
+        start.lam, self.start = self.space.zeros(self.m), start
 
     # ---------------------------------------------------------------- evaluation
 
@@ -241,12 +245,11 @@ class Problem:
         return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
 
     def counts(self):
-        """Return the calls of the caller's functions by kind."""
+        """Return (nfev, njev, nhev, ncev), the calls of the caller's functions by kind."""
         counts = self.space.counts
         if self.plain:
-            self.plain.counted(counts)
-        del counts[""]
-        return counts
+            self.plain.count(counts)
+        return counts["nfev"], counts["njev"], counts["nhev"], counts["ncev"]
 
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""

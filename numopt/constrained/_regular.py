@@ -4,16 +4,12 @@ A. Wächter, L. T. Biegler, "On the implementation of an interior-point filter l
 (2006), section 3.1.
 """
 
+from numopt._loop import Breakdown
 from numopt._status import Status
-from numopt.exceptions import NumoptError
 
 _FIRST, _LARGEST = 1e-4, 1e10
 UNBOUNDED = -1e20
 INFINITE = float("inf")
-
-
-class Breakdown(NumoptError):
-    """A method cannot go on; its arguments are a status and a reason."""
 
 
 def finite(value, what):

@@ -10,6 +10,8 @@ from numopt.constrained._layout import scattered
 from numopt.constrained._operator import transposed_times
 from numopt.exceptions import NumoptWarning, warn
 
+new = object.__new__  # without a call of __init__
+
 
 @result_class
 class ConstrainedResult(Result):
@@ -81,15 +83,22 @@ def finisher(p, kkt, sketched):
         gradient = point.g if p.layout.free is None else p.objective.gradient(x)
         if p.sf != 1.0 and gradient is point.g:
             gradient = gradient / p.sf
-        name = kkt.name if not sketched else info.get("kind", "kaczmarz")
-        order = _second_order(p, kkt, state) if common["status"] == Status.CONVERGED else "not verified"
-        v = [rows[at] for _, at in p.block_rows]
-        return ConstrainedResult(
-            **common, x=x, fun=point.f / p.sf, jac=gradient, v=v, z_lower=z_lower, z_upper=z_upper,
-            **common["certificate"], second_order=order, linear_solver=name, n_factor=kkt.n_factor,
-            n_sketch=int(info.get("n_sketch", 0)), inner_capped=int(info.get("inner_capped", 0)), **p.counts(),
-            time_eval=p.space.seconds,
-        )  # fmt: skip
+        converged = common["status"] is Status.CONVERGED
+        result = new(ConstrainedResult)  # a call with as many keywords takes longer than a factorisation
+        result.second_order = _second_order(p, kkt, state) if converged else "not verified"
+        result.x, result.fun, result.jac, result.z_lower, result.z_upper = x, point.f / p.sf, gradient, z_lower, z_upper
+        result.v = [rows[at] for _, at in p.block_rows]
+        result.linear_solver, result.n_factor, result.n_sketch, result.inner_capped = kkt.name, kkt.n_factor, 0, 0
+        if sketched:
+            result.linear_solver = info.get("kind", "kaczmarz")
+            result.n_sketch, result.inner_capped = int(info.get("n_sketch", 0)), int(info.get("inner_capped", 0))
+        result.nfev, result.njev, result.nhev, result.ncev = p.counts()
+        result.time_eval = p.space.seconds
+        for name, value in common.items():
+            setattr(result, name, value)
+        (result.kkt_error, result.kkt_stationarity, result.constr_violation,
+         result.complementarity) = result.certificate.values()  # fmt: skip
+        return result
 
     return finish
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from numopt import _array
 from numopt.constrained._operator import Operator, rows_scaled
-from numopt.constrained._point import Point
 from numopt.exceptions import InvalidInputError
 
 _LARGEST_GRADIENT = 100.0  # at the start, after scaling
@@ -33,13 +32,11 @@ def chosen_scales(xp, start, scaled):
     return sf, np.maximum(np.minimum(1.0, _LARGEST_GRADIENT / np.maximum(sizes, 1e-300)), 1e-8)
 
 
-def rescaled(start, sf, sc):
-    """Return a point with its derivatives, scaled."""
-    point = Point(start.x, start.f * sf, start.c, True)
-    point.g, point.J = start.g * sf, start.J
+def rescale(start, sf, sc):
+    """Scale what is known at the start."""
+    start.f, start.g = start.f * sf, start.g * sf
     if sc is not None:
-        point.c, point.J = start.c * sc, rows_scaled(start.J, sc)
-    return point
+        start.c, start.J = start.c * sc, rows_scaled(start.J, sc)
 
 
 def all_finite(name, values):

@@ -8,7 +8,7 @@ _CORRECTIONS = 4
 
 
 class Search:
-    """The search from one iterate; after a step that was accepted `taken` is (point, w, lam, zl, zu), `theta` its theta.
+    """The search from one iterate; after a step that was accepted `taken` is (point, w, lam, zl, zu) and `theta` known.
 
     Parameters
     ----------
@@ -19,8 +19,8 @@ class Search:
     """
 
     __slots__ = (
-        *("alpha", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z", "mu", "old", "point"),
-        *("rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
+        *("alpha", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z", "mu", "old"),
+        *("point", "rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
     )
 
     def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):

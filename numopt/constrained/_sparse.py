@@ -3,8 +3,8 @@
 import numpy as np
 
 from numopt._kernels import kernels
+from numopt._loop import Breakdown
 from numopt._status import Status
-from numopt.constrained._regular import Breakdown
 
 _REFINEMENTS = 3  # at most, until the residual relative to the right-hand side is
 FULL, ENOUGH = 1e-12, 1e-8  # what rounding allows; what Newton's steps need, whose errors fall by less
