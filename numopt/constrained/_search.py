@@ -36,7 +36,7 @@ class Search:
         logs = 0.0
         if ip.bounded:
             logs = finite(ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0], "the barrier function")
-        self.theta = ip.violation(point, w)
+        self.theta = finite(ip.violation(point, w), "the violation")
         return self.theta, point.f + logs
 
     def step(self, dw, dlam, size):
@@ -45,6 +45,7 @@ class Search:
         if not size < INFINITE:
             finite(size, "the size of the step")
         self.slope, reach = ip.k.slope_and_reach(self.g, dw, self.w)
+        finite(self.slope + reach, "the slope along the step")
         longest = self.longest_z = 1.0
         if ip.bounded:
             self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
