@@ -36,7 +36,8 @@ class Iterate:
     is the run's from then on: each `Iterate` has one of its own.
     `steps` is how many iterations a method did since the `Iterate` before, where a kernel does several.
     `plain` says that measure and scalars are floats of Python and that nothing in `state` will be written to: there is
-    nothing to look at and to copy. `names`, where given, are those of the entries of `info`, which then is a tuple.
+    nothing to look at and to copy. `names`, where given, are those of the entries of `info`, which then is a tuple, and
+    which ``finish`` does not get.
     """
 
     state: object
@@ -200,7 +201,7 @@ class _Loop:
             "certificate": certificate,
             "history": partial(_history, self.records),
         }
-        return finish(state, self.at.named, common)
+        return finish(state, {} if self.at.names else self.at.info, common)
 
     def clock(self):
         return perf_counter() - self.began - self.paused

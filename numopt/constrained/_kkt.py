@@ -23,8 +23,8 @@ class Dense:
     __slots__ = ("factors", "k", "n_factor", "negative", "residual", "xp", "zero")
     name = "ldl"
 
-    def __init__(self, xp):
-        self.k, self.xp, self.n_factor, self.residual = kernels("constrained", xp), xp, 0, None
+    def __init__(self, xp, k=None):
+        self.k, self.xp, self.n_factor, self.residual = k or kernels("constrained", xp), xp, 0, None
         self.factors = None
 
     def factor(self, H, J, sigma, d):
@@ -54,10 +54,10 @@ class KKT:
         Its ``residual`` is None, or the pair of what an inexact solve left of the system.
     """
 
-    __slots__ = ("inner", "look", "preconditioner", "refined", "wanted", "xp")
+    __slots__ = ("inner", "k", "look", "preconditioner", "refined", "wanted", "xp")
 
-    def __init__(self, xp, linear_solver="auto", preconditioner=None, refined=ENOUGH):
-        self.xp, self.wanted, self.preconditioner, self.inner = xp, linear_solver, preconditioner, None
+    def __init__(self, xp, linear_solver="auto", preconditioner=None, refined=ENOUGH, k=None):
+        self.xp, self.wanted, self.preconditioner, self.inner, self.k = xp, linear_solver, preconditioner, None, k
         self.refined = refined
         self.look = None  # returns (x, lam), for a preconditioner that depends on them
 
@@ -99,7 +99,7 @@ class KKT:
     def _begun(self, H, J):
         """Choose the solver; return it."""
         plain = self.wanted in ("auto", "ldl") and type(H) is type(J) is np.ndarray
-        self.inner = Dense(self.xp) if plain else self._chosen(H, J)
+        self.inner = Dense(self.xp, self.k) if plain else self._chosen(H, J)
         return self.inner
 
     def direction(self, g, c):

@@ -152,7 +152,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
     lower, upper = read_bounds(x0, bounds)
     p = Problem(space, objective, read_constraints(space, constraints), x0, lower, upper, scaled=not sketched)
-    kkt = KKT(p.xp, "auto" if sketched else linear_solver, options.get("preconditioner"))
+    kkt = KKT(p.xp, "auto" if sketched else linear_solver, options.get("preconditioner"), k=p.k if p.plain else None)
     lam = _multipliers(p, options.get("lam0"))
     if sketched:
         if p.bounded:

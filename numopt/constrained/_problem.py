@@ -113,14 +113,15 @@ class Problem:
         self.sf, scales = chosen_scales(self.xp, start, scaled)
         if scales is not None:
             self.sc = self.layout.move(scales)
-        self.row_scales = 1.0 + self.space.zeros(self.m) if scales is None else self.sc
+        start.lam = zeros = self.space.zeros(self.m)
+        self.row_scales = 1.0 + zeros if scales is None else self.sc
         if self.n_eq == self.m:  # equality rows less their right-hand sides
-            self.low = self.high = self.space.zeros(self.m)
+            self.low = self.high = zeros
         else:
             self.low, self.high = self.layout.sides(scales)
         if self.sf != 1.0 or self.sc is not None:
             rescale(start, self.sf, self.sc)
-        start.lam, self.start = self.space.zeros(self.m), start
+        self.start = start
 
     # ---------------------------------------------------------------- evaluation
 
