@@ -17,6 +17,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 _MAX_INDEX = 2**31 - 1
 _NUMPY = compat.array_namespace(np.empty(0))
 _DOUBLE = np.dtype(float)
+_INFINITE = math.inf  # found sooner than a function of a module, by a caller whose caches are cold
 PLAIN = _NUMPY, "cpu", _NUMPY.float64  # namespace, device and dtype of NumPy's float64
 
 
@@ -68,7 +69,7 @@ def is_plain_vector(x):
     """Say whether `x` is a contiguous vector of NumPy's float64, not empty, of finite numbers with finite squares."""
     if type(x) is not np.ndarray or x.dtype is not _DOUBLE or x.ndim != 1:
         return False
-    return x.size > 0 and x.flags.c_contiguous and math.isfinite(x.dot(x))
+    return x.size > 0 and x.flags.c_contiguous and bool(x.dot(x) < _INFINITE)
 
 
 def shared(arrays):

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from numopt import _array
 from numopt.constrained._operator import transposed_times
 
@@ -10,7 +12,7 @@ _SUSPECT = 0.01  # the steps of degenerate problems hardly change between 0.001 
 
 def rank_suspect(p, J):
     """Say whether the smallest singular value of a dense Jacobian is at most a hundredth of the largest."""
-    if p.m == 0 or not _array.is_array(J):
+    if p.m == 0 or (type(J) is not np.ndarray and not _array.is_array(J)):
         return False
     if p.m > p.n:
         return True

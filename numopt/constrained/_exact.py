@@ -8,8 +8,9 @@ place of eigenvalues, and a second-order correction.
 import math
 from functools import partial
 
+import numpy as np
+
 from numopt import _array
-from numopt._kernels import settled
 from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
@@ -119,9 +120,10 @@ def merit(p, state, eta1, eta2):
 
 def _added_curvature(p, B, H, g, dx):
     """Return (g.(B - H) dx, |(B - H) dx|^2, |dx|^2)."""
+    if type(B) is type(H) is np.ndarray:
+        return p.settled.added_curvature(B, H, g, dx)
     if _array.is_array(B) and _array.is_array(H):
-        k = settled("constrained", p.xp, p.space.native) if p.space.numpy else p.k
-        return k.added_curvature(B, H, g, dx)
+        return p.k.added_curvature(B, H, g, dx)
     off = times(B, dx) - times(H, dx)
     return _array.host(g @ off, off @ off, dx @ dx)
 

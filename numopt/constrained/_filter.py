@@ -27,7 +27,10 @@ class Filter:
 
     def admits(self, theta, phi):
         """Say whether no kept pair is better in both respects."""
-        return theta <= self.most and all([theta < t or phi < f for t, f in self.pairs])
+        for t, f in self.pairs:  # a generator would take longer than the few that there are
+            if not (theta < t or phi < f):
+                return False
+        return theta <= self.most
 
     def switching(self, theta, slope, alpha):
         """Say whether the step promises a decrease of phi that dwarfs the violation."""

@@ -9,7 +9,7 @@ from numopt import _array
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 SCHEMES = ("2-point", "3-point", "cs")
-_EPS = {np.dtype(kind): float(np.finfo(kind).eps) for kind in "fd"}  # asking takes as long as ten calls of Python
+_EPS = {kind: float(np.finfo(kind).eps) for kind in "fd"}  # asking takes as long as ten calls of Python
 
 
 class Space:
@@ -49,7 +49,7 @@ class Space:
     @property
     def eps(self):
         """The rounding error of the dtype."""
-        return _EPS[self.native] if self.numpy else float(self.xp.finfo(self.dtype).eps)
+        return _EPS[self.native.char] if self.numpy else float(self.xp.finfo(self.dtype).eps)
 
     def zeros(self, *shape):
         """Return an array of zeros."""

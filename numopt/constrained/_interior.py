@@ -13,7 +13,7 @@ from numopt._status import Status
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
 from numopt.constrained._point import State
-from numopt.constrained._regular import finite, unbounded
+from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
 from numopt.constrained._restore import restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
@@ -27,6 +27,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     Bounds are loosened by `relax`. Where the filter blocks all steps from a feasible point, `insist` clears it.
     """
     xp, k, n, ip = p.xp, p.k, p.n, Interior(p, kkt, relax)
+    lowest = UNBOUNDED * p.sf
     tol *= p.sf  # in units of the scaled problem, where complementarity is sf times the caller's
     w = k.pushed(ip.joined(start.x, start.c[p.n_eq :]), ip.lo, ip.hi, push)
     point = p.derive(start if not p.bounded else p.point(w[:n]))
@@ -53,7 +54,9 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
             g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, rw + pull
             sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
-        phi = finite(logs + point.f, "the barrier function")
+        phi = logs + point.f
+        if not -INFINITE < phi < INFINITE:
+            finite(phi, "the barrier function")
         H = p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, rw, c, H), 0.0, 0.0
         if direction is None:
@@ -96,8 +99,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         yield shown
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
-        if end := unbounded(p, point):
-            return end
+        if point.f < lowest:
+            return unbounded(p, point)
 
 
 def _products(xp, ip, w, zl, zu):

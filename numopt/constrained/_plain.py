@@ -140,8 +140,10 @@ class Plain:
         if not state.finite:
             state.lc = state.cc = state.gg = INFINITE
             return state
-        self.derive(state)
-        gL, J = state.g.copy(), state.J
+        return self.measure(self.derive(state))
+
+    def measure(self, state):
+        gL, J, lam = state.g.copy(), state.J, state.lam
         if type(J) is not ndarray:
             gL, J = gL + transposed_times(J, lam), empty((0, gL.size), gL.dtype)
         state.gL = gL

@@ -60,7 +60,8 @@ class Problem:
         self._scale(start, scaled)
         if plain and type(start.J) is np.ndarray:
             self.settled = plain.scale(self)
-            self.point, self.derive, self.hessian, self.trial = plain.point, plain.derive, plain.hessian, plain.trial
+            self.point, self.derive, self.hessian = plain.point, plain.derive, plain.hessian
+            self.trial, self.measure = plain.trial, plain.measure
         else:
             self.secant, self.settled = secant(self), self.k
 

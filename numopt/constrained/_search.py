@@ -26,18 +26,19 @@ class Search:
     def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):
         self.ip, self.point, self.w, self.c, self.g, self.rw = ip, point, w, c, g, rw
         self.lam, self.zl, self.zu, self.mu, self.old, self.filter = lam, zl, zu, mu, old, filter_
-        self.fraction = max(0.99, 1.0 - mu)
+        self.fraction = 1.0 - mu if mu < 0.01 else 0.99
 
     def measured(self, point, w):
         """Return (theta, phi), infinite where a point cannot be evaluated."""
         ip = self.ip
         if not point.finite:
             return math.inf, math.inf
-        logs = 0.0
-        if ip.bounded:
-            logs = finite(ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0], "the barrier function")
-        self.theta = finite(ip.violation(point, w), "the violation")
-        return self.theta, point.f + logs
+        self.theta = theta = ip.violation(point, w)
+        if not theta < INFINITE:
+            finite(theta, "the violation")
+        if not ip.bounded:
+            return theta, point.f
+        return theta, point.f + finite(ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0], "the barrier function")
 
     def step(self, dw, dlam, size):
         """Search along a direction of the size |(dw, dlam)|^2; say whether a step was accepted."""
@@ -45,18 +46,20 @@ class Search:
         if not size < INFINITE:
             finite(size, "the size of the step")
         self.slope, reach = ip.k.slope_and_reach(self.g, dw, self.w)
-        finite(self.slope + reach, "the slope along the step")
+        if not -INFINITE < self.slope + reach < INFINITE:
+            finite(self.slope + reach, "the slope along the step")
         longest = self.longest_z = 1.0
         if ip.bounded:
             self.dzl, self.dzu, longest, self.longest_z = ip.k.bound_steps(
                 self.w, dw, ip.lo, ip.hi, self.zl, self.zu, self.mu, self.fraction
             )
             finite(longest + self.longest_z, "the length of the step")
-        self.slack = 10 * ip.eps * max(1.0, abs(self.old[1]))
-        self.alpha, shortest = longest, self.filter.shortest(self.old[0], self.slope)
+        theta, phi = self.old
+        self.slack = 10 * ip.eps * (phi if phi > 1.0 else -phi if phi < -1.0 else 1.0)
+        self.alpha, shortest = longest, self.filter.shortest(theta, self.slope)
         first = None
         while self.alpha >= shortest or first is None:
-            trial, w = ip.at(self.w + dw * self.alpha)
+            trial, w = ip.at(self.w + (dw if self.alpha == 1.0 else dw * self.alpha))
             pair = self.measured(trial, w)
             if reach < 10 * ip.eps or self._accepts(pair):
                 return self._take(trial, w, self.alpha)

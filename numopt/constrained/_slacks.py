@@ -41,7 +41,7 @@ class Interior:
 
     def violation(self, point, w):
         """Return |c - s| in sum."""
-        return self.k.sum_of_magnitudes(self.residual(point, w)) if self.p.m else 0.0
+        return self.k.sum_of_magnitudes(self.residual(point, w) if self.slacks else point.c)
 
     def residual(self, point, w):
         """Return (c_eq, c_ineq - s)."""
@@ -62,6 +62,9 @@ class Interior:
 
     def newton(self, J, sigma, rw, rc, H, tau=0.0, delta=0.0):
         """Return `direction` for the system with H + Sigma + tau I, or None where its inertia is not a minimum's."""
+        if not self.slacks:
+            found = self.kkt.newton(H, J, rw, rc, sigma + tau, delta)
+            return found and (found[0], found[1], found[4])
         diagonals = self._diagonals(sigma, tau, delta)
         found = self.kkt.newton(H, J, *self._without_slacks(rw, rc), *diagonals)
         return found and self._with_slacks(found, rw)
