@@ -6,6 +6,7 @@ from numopt._array import copied, host
 from numopt._status import Status
 
 _INFINITE = math.inf  # found sooner than an attribute of a module
+_ENDED = Status.CONVERGED, None
 _PATIENCE = 100  # checks that may pass without a gain of 0.1 %, or half of the run if that is longer
 _NEAR_MISSES = 3
 
@@ -83,7 +84,7 @@ class Judge:
             return Status.NONFINITE, None
         if value <= self.tol:
             self.certified = certificate, state  # the run ends here: no copy
-            return Status.CONVERGED, None
+            return _ENDED
         if value < first(self.certified[0]):
             self.certified = certificate, copied(state)
         # A measure that is nearly right need not fall far: a few near misses are neither doubted nor punished.

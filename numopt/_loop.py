@@ -20,6 +20,7 @@ __all__ = ["Breakdown", "Intermediate", "Iterate", "Status", "run"]
 
 _deadline = ContextVar("deadline", default=math.inf)
 _FLOAT = frozenset({float})
+_CONVERGED = Status.CONVERGED
 
 
 class Breakdown(NumoptError):
@@ -193,7 +194,7 @@ class _Loop:
         (name, value), tol = next(iter(certificate.items())), self.judge.tol
         status = status.given(value <= tol)
         common = {
-            "success": status is Status.CONVERGED,
+            "success": status is _CONVERGED,
             "status": status,
             "message": partial(_message, status, reason, name, value, tol, self.nit),
             "nit": self.nit,

@@ -30,11 +30,12 @@ class Status(IntEnum):
         A run that was merely cut short or stuck has converged all the same if the certificate says so,
         and none has if it does not.
         """
-        if self is Status.CONVERGED:
+        if self is _CONVERGED:
             return self if met else Status.STALLED
-        return Status.CONVERGED if met and self in _CUT_SHORT else self
+        return _CONVERGED if met and self in _CUT_SHORT else self
 
 
+_CONVERGED = Status.CONVERGED  # a member is a property of its class, called whenever it is looked up
 _CUT_SHORT = {Status.MAX_ITER, Status.TIME_LIMIT, Status.STALLED, Status.BREAKDOWN, Status.PRECISION}
 
 _SENTENCES = {

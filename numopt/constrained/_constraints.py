@@ -32,6 +32,8 @@ class Objective:
         ``products(x, p)``, for operator mode.
     """
 
+    __slots__ = ("gradient", "hess", "hessian", "jac", "joint", "learns", "product", "products", "value")
+
     def __init__(self, space, fun, jac, hess, hessp, args):
         fun = _function("fun", fun)
         self.joint, self.jac = jac is True, None if jac is True else _derivative("jac", jac)
@@ -61,6 +63,8 @@ class Objective:
 
 class Block:
     """One constraint of the caller: some rows of c with Jacobian and, where there is one, Hessian of v.c."""
+
+    __slots__ = ("hess", "hessian", "high", "jac", "jacobian", "label", "learns", "low", "value")
 
     def __init__(self, space, label, fun, jac, hess, low, high):
         self.label, self.jac, self.low, self.high = label, jac, low, high
@@ -95,6 +99,8 @@ def _curvature(space, jacobian, x, v, scheme):
 
 class LinearBlock(Block):
     """A x: the Jacobian is a constant and the Hessian zero."""
+
+    __slots__ = ("A",)
 
     def __init__(self, space, label, A, low, high):
         super().__init__(space, label, None, None, (None, ""), low, high)

@@ -28,6 +28,11 @@ class Layout:
         Rows of the caller, rows that count, equalities among them.
     """
 
+    __slots__ = (
+        *("bounded", "free", "high", "is_free", "low", "lower", "m", "m_user", "n_eq", "order", "rows", "space"),
+        *("target", "upper", "whole", "x0", "xp"),
+    )
+
     def __init__(self, space, x0, lower, upper):
         self.space, self.xp, self.whole, self.free = space, space.xp, x0, None
         if lower is not None and (fixed := lower == upper).any():

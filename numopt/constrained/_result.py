@@ -3,7 +3,6 @@
 import numpy as np
 
 from numopt._result import Result, result_class
-from numopt._status import Status
 from numopt.constrained._kkt import Dense
 from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
@@ -83,9 +82,8 @@ def finisher(p, kkt, sketched):
         gradient = point.g if p.layout.free is None else p.objective.gradient(x)
         if p.sf != 1.0 and gradient is point.g:
             gradient = gradient / p.sf
-        converged = common["status"] is Status.CONVERGED
-        result = new(ConstrainedResult)  # a call with as many keywords takes longer than a factorisation
-        result.second_order = _second_order(p, kkt, state) if converged else "not verified"
+        result = new(ConstrainedResult)  # a call with as many keywords is slower
+        result.second_order = _second_order(p, kkt, state) if common["success"] else "not verified"
         result.x, result.fun, result.jac, result.z_lower, result.z_upper = x, point.f / p.sf, gradient, z_lower, z_upper
         result.v = [rows[at] for _, at in p.block_rows]
         result.linear_solver, result.n_factor, result.n_sketch, result.inner_capped = kkt.name, kkt.n_factor, 0, 0
@@ -145,7 +143,7 @@ def _second_order(p, kkt, state):
         kkt.newton(H, state.J, state.g, state.c, sigma, d)
     else:
         kkt.factor(H, state.J, sigma, d)
-    negative, zero = kkt.negative, kkt.zero
+    negative, zero = kkt.inner.negative, kkt.inner.zero
     if negative < p.m:  # a zero eigenvalue, or one that rounding pushed to the other side
         warn(
             "dependent constraints: their gradients at x are linearly dependent, so that multipliers are not unique; "
