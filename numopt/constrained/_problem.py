@@ -214,10 +214,8 @@ class Problem:
     def trial(self, x, lam):
         """Return the state at x, measured where f and c are finite."""
         state = State(self.point(x), lam)
-        if state.finite:
-            return self.measure(state)
         state.lc = state.cc = state.gg = math.inf
-        return state
+        return self.measure(state) if state.finite else state
 
     def measure(self, state):
         """Add what a method for equalities needs to a state, its KKT error among it; return the state."""
@@ -245,13 +243,6 @@ class Problem:
         pair = [self.layout.reduced(self.space.vector("options['z0']", z, self.layout.whole.shape[0])) for z in z0]
         rows = (self.xp.clip(sign * lam[self.n_eq :], 0.0, None) for sign in (-1.0, 1.0))
         return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
-
-    def counts(self):
-        """Return (nfev, njev, nhev, ncev), the calls of the caller's functions by kind."""
-        counts = self.space.counts
-        if self.plain:
-            self.plain.count(counts)
-        return counts["nfev"], counts["njev"], counts["nhev"], counts["ncev"]
 
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""

@@ -90,7 +90,10 @@ def finisher(p, kkt, sketched):
         if sketched:
             result.linear_solver = info.get("kind", "kaczmarz")
             result.n_sketch, result.inner_capped = int(info.get("n_sketch", 0)), int(info.get("inner_capped", 0))
-        result.nfev, result.njev, result.nhev, result.ncev = p.counts()
+        calls = p.space.counts
+        if p.plain:
+            p.plain.count(calls)
+        result.nfev, result.njev, result.nhev, result.ncev = map(calls.get, ("nfev", "njev", "nhev", "ncev"))
         result.time_eval = p.space.seconds
         for name, value in common.items():
             setattr(result, name, value)
