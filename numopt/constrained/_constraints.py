@@ -6,6 +6,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._check import one_of
+from numopt._given import as_array
 from numopt.constrained._asked import (
     Asked,
     Gradient,
@@ -104,8 +105,9 @@ class LinearBlock(Block):
 
     def __init__(self, space, label, A, low, high):
         super().__init__(space, label, None, None, (None, ""), low, high)
-        if not (_array.is_array(A) or _array.is_sparse(A)):
-            A = np.atleast_2d(np.asarray(A))
+        A = as_array(f"{label}.A", A)
+        if type(A) is np.ndarray:
+            A = np.atleast_2d(A)
         A = A if len(A.shape) == 2 else A[None, :]
         if not _array.is_sparse(A):  # scipy keeps it as a NumPy array: it moves once
             A = _array.like(space.xp, A, space.device, space.dtype)

@@ -77,6 +77,11 @@ def constraint(**changes):
         ({"constraints": [3]}, InvalidTypeError, r"constraints\[0\] is int"),
         ({"constraints": LinearConstraint([[1.0, 2.0, 3.0]], 0, 1)}, InvalidInputError, "2 columns are expected"),
         ({"constraints": LinearConstraint([[1.0, NAN]], 0, 1)}, InvalidInputError, "holds NaN"),
+        (
+            {"constraints": LinearConstraint(np.ma.array([[1.0, 2.0]], mask=[[False, True]]), 0, 1)},
+            InvalidInputError,
+            r"constraints\[0\].A\[0, 1\] is masked",
+        ),
         ({"bounds": [(1, 0), (0, 1)]}, InvalidInputError, r"bounds\[0\] is"),
         ({"bounds": [(0, 1)]}, InvalidInputError, "bounds has 1 entries"),
         ({"bounds": Bounds([0, 0, 0], 1)}, InvalidInputError, "bounds.lb has 3 entries"),
