@@ -22,9 +22,24 @@ def source(name):
 
 
 @lru_cache
-def module(name, *macros):
-    """Return the module of ``<name>.cu`` compiled with these macros, such as ``"REAL=float"``."""
-    return cupy.RawModule(code=source(name), options=(*OPTIONS, *(f"-D{macro}" for macro in macros)))
+def module(name, *macros, together=False):
+    """Return the module of ``<name>.cu`` compiled with these macros, such as ``"REAL=float"``.
+
+    The blocks of its kernels may wait for one another if they are launched `together`: at most one for each
+    multiprocessor, unless the source bounds its use of registers further.
+    """
+    options = *OPTIONS, *(f"-D{macro}" for macro in macros)
+    return cupy.RawModule(code=source(name), options=options, enable_cooperative_groups=together)
+
+
+def multiprocessors():
+    """Return how many multiprocessors the current device has."""
+    return _multiprocessors(cupy.cuda.runtime.getDevice())
+
+
+@lru_cache
+def _multiprocessors(device):
+    return cupy.cuda.runtime.deviceGetAttribute(cupy.cuda.runtime.cudaDevAttrMultiProcessorCount, device)
 
 
 def real(x):

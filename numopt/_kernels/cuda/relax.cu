@@ -1,162 +1,298 @@
-// Relaxation sweeps, level by level: the rows of a level do not touch one another, a thread for each.
-// INDEX is the type of the columns and of the starts of the rows. Every kernel of a sweep first looks at `done`: once
-// a residual is small enough, or the sweep diverges, what was launched after it changes nothing, and nobody had to ask.
+// Relaxation: a launch takes all of its sweeps or steps. Every block of the grid is resident, and they wait for one
+// another between levels; the rows of a level do not touch one another, a thread for each.
+//
+// INDEX is the type of the columns. With SLICED the entries of 32 rows lie together, the first of each row, then the
+// second, ..., so that a warp reads them side by side; starts[i / 32] is where they begin. Else they lie by rows.
+//
+// The rows of a level are dealt out to workers, whose number depends on the level alone, and the workers to the
+// blocks: sums have one order on every device.
 
-__device__ inline double times(const double *values, const INDEX *columns, const INDEX *starts, Int i,
-                               const double *x) {
+#define THREADS 1024  // of a block, at most
+#define SUMS 5  // at most, in one pass
+
+struct Rows {
+    const double *values;
+    const INDEX *columns;
+    const START *starts;
+};
+
+// The entries of a row times x, four at a time under way.
+__device__ inline double times(const Rows &rows, Int i, const double *x) {
+    const Int step = SLICED ? 32 : 1;
+    Int at = SLICED ? rows.starts[i / 32] + i % 32 : rows.starts[i], end = rows.starts[(SLICED ? i / 32 : i) + 1];
     double total = 0.0;
-    for (Int q = starts[i]; q < starts[i + 1]; q++) total += values[q] * x[columns[q]];
+    for (; at < end; at += 4 * step) {
+        double value[4], other[4];
+#pragma unroll
+        for (int q = 0; q < 4; q++) {
+            bool inside = at + q * step < end;
+            value[q] = inside ? rows.values[at + q * step] : 0.0;
+            other[q] = inside ? x[rows.columns[at + q * step]] : 0.0;
+        }
+#pragma unroll
+        for (int q = 0; q < 4; q++) total += value[q] * other[q];
+    }
     return total;
 }
 
-// One level of a forward sweep: x and low = L x in place; parts[block] is the square of what was read of the residual.
-extern "C" __global__ void sor(const double *lower_values, const INDEX *lower_columns, const INDEX *lower_starts, const double *upper_values, const INDEX *upper_columns, const INDEX *upper_starts, const double *diagonal, const double *b, double *x,
-                               double *low, double omega, Int first, Int after, const Int *done, double *parts) {
-    __shared__ double room[32];
-    if (*done) return;
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    double square = 0.0;
-    if (i < after) {
-        double rest = b[i] - x[i] - times(upper_values, upper_columns, upper_starts, i, x), fresh = times(lower_values, lower_columns, lower_starts, i, x);
-        double r = diagonal[i] * (rest - low[i]);
-        square = r * r;
-        low[i] = fresh;
-        x[i] += omega * (rest - fresh);
-    }
-    square = block_sum(square, room);
-    if (threadIdx.x == 0) parts[blockIdx.x] = square;
-}
+// The levels of rows, and how the blocks of the grid get through them together.
+struct Levels {
+    const Int *first, *places;  // first row, and first part of the sums, of each level and behind the last
+    Int count;
+    double *parts;  // two sets: who is late may still read the other
+    volatile Int *flags;  // flags[b] says how often block b has come to a meeting
+    Int turn;
+    int set;
+};
 
-// One level of the forward half of a double sweep: half = the point between, low = L half.
-extern "C" __global__ void ssor_forward(const double *lower_values, const INDEX *lower_columns, const INDEX *lower_starts, const double *diagonal, const double *b, const double *x,
-                                        double *half, double *low, const double *up, double omega, Int first,
-                                        Int after, const Int *done, double *parts) {
-    __shared__ double room[32];
-    if (*done) return;
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    double square = 0.0;
-    if (i < after) {
-        double rest = b[i] - x[i] - up[i], r = diagonal[i] * (rest - times(lower_values, lower_columns, lower_starts, i, x));
-        square = r * r;
-        low[i] = times(lower_values, lower_columns, lower_starts, i, half);
-        half[i] = x[i] + omega * (rest - low[i]);
-    }
-    square = block_sum(square, room);
-    if (threadIdx.x == 0) parts[blockIdx.x] = square;
-}
-
-// One level of the backward half: up = U x of the new x.
-extern "C" __global__ void ssor_backward(const double *upper_values, const INDEX *upper_columns, const INDEX *upper_starts, const double *b, double *x, const double *half,
-                                         const double *low, double *up, double omega, Int first, Int after,
-                                         const Int *done) {
-    if (*done) return;
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    if (i >= after) return;
-    up[i] = times(upper_values, upper_columns, upper_starts, i, x);
-    x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i]);
-}
-
-// The end of a sweep, one block: squares[k] is the sum of the parts; done counts the sweeps once they are enough.
-extern "C" __global__ void __launch_bounds__(1024) settle(const double *parts, Int count, double target, double growth, Int k,
-                                  double *squares, Int *done) {
-    __shared__ double room[32];
-    if (*done) return;
-    double square = 0.0;
-    for (Int q = threadIdx.x; q < count; q += blockDim.x) square += parts[q];
-    square = block_sum(square, room);
+// Waits until every block has come here; what they wrote before can then be read.
+__device__ inline void meet(Levels &all) {
+    __syncthreads();
+    if (gridDim.x == 1) return;
+    all.turn++;
     if (threadIdx.x == 0) {
-        squares[k] = square;
-        if (!(square > target && square / growth <= squares[0])) *done = k + 1;
+        __threadfence();
+        all.flags[blockIdx.x] = all.turn;
+    }
+    if (threadIdx.x < 32) {
+        for (Int b = threadIdx.x; b < gridDim.x; b += 32)
+            while (all.flags[b] < all.turn) {}
+        __threadfence();
+    }
+    __syncthreads();
+}
+
+// Calls row(i, sums) for each row of a level; sums, K of them, become parts.
+template <int K, class Row> __device__ inline void each_row(Levels &all, Int level, Row row) {
+    __shared__ double room[32];
+    Int first = all.first[level], after = all.first[level + 1], place = all.places[level];
+    Int workers = all.places[level + 1] - place, total = all.places[all.count];
+    for (Int w = blockIdx.x; w < workers; w += gridDim.x) {
+        double sums[SUMS] = {};
+        for (Int i = first / 32 * 32 + w * blockDim.x + threadIdx.x; i < after; i += workers * blockDim.x)
+            if (i >= first) row(i, sums);
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            double sum = block_sum(sums[k], room);
+            if (threadIdx.x == 0) all.parts[(all.set * SUMS + k) * total + place + w] = sum;
+        }
     }
 }
 
-// low = L x and up = U x, all rows at once.
-extern "C" __global__ void products(const double *lower_values, const INDEX *lower_columns, const INDEX *lower_starts,
-                                    const double *upper_values, const INDEX *upper_columns, const INDEX *upper_starts,
-                                    const double *x, Int n, double *low, double *up) {
-    Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    if (i >= n) return;
-    low[i] = times(lower_values, lower_columns, lower_starts, i, x);
-    up[i] = times(upper_values, upper_columns, upper_starts, i, x);
-}
-
-// One level of g = K^{-1} (b - A x), K = D / omega + L, with parts of the squared residual.
-extern "C" __global__ void pcg_start(const double *lower_values, const INDEX *lower_columns, const INDEX *lower_starts,
-                                     const double *upper_values, const INDEX *upper_columns, const INDEX *upper_starts,
-                                     const double *diagonal, const double *b, const double *x, double *g, double omega,
-                                     Int first, Int after, double *parts) {
+// Adds up the parts, in every block; the next ones go to the other set.
+template <int K> __device__ inline void add_up(Levels &all, double *sums) {
     __shared__ double room[32];
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    double r = 0.0;
-    if (i < after) {
-        r = b[i] - x[i] - times(lower_values, lower_columns, lower_starts, i, x);
-        r -= times(upper_values, upper_columns, upper_starts, i, x);
-        g[i] = omega * (r - times(lower_values, lower_columns, lower_starts, i, g));
-        r *= diagonal[i];
+    Int total = all.places[all.count];
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        double sum = 0.0;
+        for (Int q = threadIdx.x; q < total; q += blockDim.x) sum += all.parts[(all.set * SUMS + k) * total + q];
+        sums[k] = block_sum(sum, room);
     }
-    double square = block_sum(r * r, room);
-    if (threadIdx.x == 0) parts[blockIdx.x] = square;
+    all.set ^= 1;
 }
 
-// What the last step left to do, and, unless `only`, the next direction.
-extern "C" __global__ void pcg_update(double *x, double *g, double *p, const double *t, const double *y, double alpha,
-                                      double beta, double c, Int only, Int n) {
-    Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    if (i >= n) return;
-    x[i] += alpha * t[i];
-    g[i] -= alpha * (t[i] + y[i]);
-    if (!only) p[i] = c * g[i] + beta * p[i];
+#define OPENED \
+    Levels all = {first, places, count, parts, flags, 0, 0}; \
+    bool lead = blockIdx.x == 0 && threadIdx.x == 0;
+
+// Forward sweeps: x and low = L x in place. out[k] is the square of the residual before sweep k, out[budget] the number
+// of sweeps.
+extern "C" __global__ void __launch_bounds__(THREADS) sor(
+        const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
+        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
+        *parts, Int *flags, const double *diagonal, const double *b, double *x, double *low, double omega, double
+        target, double growth, Int budget, double *out) {
+    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+    OPENED
+    double square, begin = 0.0;
+    Int k = 0;
+    do {
+        for (Int level = 0; level < count; level++) {
+            each_row<1>(all, level, [&](Int i, double *sums) {
+                double rest = b[i] - x[i] - times(upper, i, x), fresh = 0.0, stale = 0.0;
+                if (level > 0) {  // else no entry lies below
+                    fresh = times(lower, i, x);
+                    stale = low[i];
+                    low[i] = fresh;
+                }
+                double r = diagonal[i] * (rest - stale);
+                sums[0] += r * r;
+                x[i] += omega * (rest - fresh);
+            });
+            meet(all);
+        }
+        add_up<1>(all, &square);
+        if (lead) out[k] = square;
+        if (k == 0) begin = square;
+    } while (++k < budget && square > target && square / growth <= begin);
+    if (lead) out[budget] = k;
 }
 
-// One level of t = K^{-T} D p, from the last level on.
-extern "C" __global__ void pcg_backward(const double *upper_values, const INDEX *upper_columns,
-                                        const INDEX *upper_starts, const double *p, double *t, double omega, Int first,
-                                        Int after) {
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    if (i < after) t[i] = omega * (p[i] - times(upper_values, upper_columns, upper_starts, i, t));
+// Double sweeps: half = the point between, low = L half, up = U x; out as above.
+extern "C" __global__ void __launch_bounds__(THREADS) ssor(
+        const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
+        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
+        *parts, Int *flags, const double *diagonal, const double *b, double *x, double *half, double *low, double *up,
+        double omega, double target, double growth, Int budget, double *out) {
+    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+    OPENED
+    double square, begin = 0.0;
+    Int k = 0;
+    do {
+        for (Int level = 0; level < count; level++) {
+            each_row<1>(all, level, [&](Int i, double *sums) {
+                double rest = b[i] - x[i] - up[i], r = diagonal[i] * (rest - times(lower, i, x));
+                sums[0] += r * r;
+                low[i] = times(lower, i, half);
+                half[i] = x[i] + omega * (rest - low[i]);
+            });
+            meet(all);
+        }
+        for (Int level = count - 1; level >= 0; level--) {
+            each_row<0>(all, level, [&](Int i, double *) {
+                up[i] = times(upper, i, x);
+                x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i]);
+            });
+            meet(all);
+        }
+        add_up<1>(all, &square);
+        if (lead) out[k] = square;
+        if (k == 0) begin = square;
+    } while (++k < budget && square > target && square / growth <= begin);
+    if (lead) out[budget] = k;
 }
 
-// One level of y = K^{-1} D (p - c t), with parts of five sums: |K g|^2 and the products by D of q = t + y with p, g
-// and itself, and of g with itself.
-extern "C" __global__ void pcg_forward(const double *lower_values, const INDEX *lower_columns,
-                                       const INDEX *lower_starts, const double *diagonal, const double *g,
-                                       const double *p, const double *t, double *y, double omega, double c, Int first,
-                                       Int after, double *parts) {
-    __shared__ double room[32];
-    Int i = first + blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    double sums[5] = {0.0, 0.0, 0.0, 0.0, 0.0};
-    if (i < after) {
-        y[i] = omega * (p[i] - c * t[i] - times(lower_values, lower_columns, lower_starts, i, y));
-        double d = diagonal[i], q = t[i] + y[i];
-        double r = d * (g[i] / omega + times(lower_values, lower_columns, lower_starts, i, g));
-        sums[0] = r * r;
-        sums[1] = d * q * p[i];
-        sums[2] = d * q * g[i];
-        sums[3] = d * q * q;
-        sums[4] = d * g[i] * g[i];
+// low = L x and up = U x.
+extern "C" __global__ void __launch_bounds__(THREADS) products(
+        const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
+        const INDEX *upper_columns, const START *upper_starts, const double *x, Int n, double *low, double *up) {
+    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+    for (Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x; i < n; i += gridDim.x * (Int)blockDim.x) {
+        low[i] = times(lower, i, x);
+        up[i] = times(upper, i, x);
     }
-    for (int k = 0; k < 5; k++) {
-        double total = block_sum(sums[k], room);
-        if (threadIdx.x == 0) parts[blockIdx.x * 5 + k] = total;
+}
+
+// g = K^{-1} (b - A x), K = D / omega + L, and out[0] = ||b - A x||^2.
+extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
+        const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
+        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
+        *parts, Int *flags, const double *diagonal, const double *b, const double *x, double *g, double omega, double
+        *out) {
+    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+    OPENED
+    for (Int level = 0; level < count; level++) {
+        each_row<1>(all, level, [&](Int i, double *sums) {
+            double r = b[i] - x[i] - times(lower, i, x) - times(upper, i, x);
+            g[i] = omega * (r - times(lower, i, g));
+            r *= diagonal[i];
+            sums[0] += r * r;
+        });
+        meet(all);
+    }
+    double square;
+    add_up<1>(all, &square);
+    if (lead) out[0] = square;
+}
+
+// Steps of conjugate gradients by Eisenstat, see the portable room. The scalars are computed by every thread alike.
+// out: steps, last square, alpha, beta, energy; the squares, budget + 1 of them; alpha and beta of each step.
+extern "C" __global__ void __launch_bounds__(THREADS) pcg(
+        const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
+        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
+        *parts, Int *flags, const double *diagonal, double *x, double *g, double *y, double *p, double *t, double
+        omega, double alpha, double beta, double energy, double target, Int budget, double *out) {
+    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+    OPENED
+    double c = (2.0 - omega) / omega, square = 0.0, sums[SUMS], *squares = out + 5, *pairs = squares + budget + 1;
+    Int steps = 0;
+    // What becomes of a row in the forward pass: |K g|^2 and the products by D of q = t + y with p, g and itself,
+    // and of g with itself.
+    auto forward = [&](Int i, double p_i, double t_i, double g_i, double below, double rest, double *sums) {
+        double y_i = omega * (p_i - c * t_i - below), d = diagonal[i], q = t_i + y_i, r = d * (g_i / omega + rest);
+        y[i] = y_i;
+        sums[0] += r * r;
+        sums[1] += d * q * p_i;
+        sums[2] += d * q * g_i;
+        sums[3] += d * q * q;
+        sums[4] += d * g_i * g_i;
+    };
+    while (steps < budget) {
+        for (Int level = count - 1; level >= 0; level--) {  // what the last step left to do, and t = K^{-T} D p
+            auto backward = [&](Int i, double *sums) {
+                double before = t[i], g_i = g[i] - alpha * (before + y[i]), p_i = c * g_i + beta * p[i];
+                double t_i = omega * (p_i - times(upper, i, t));
+                x[i] += alpha * before;
+                g[i] = g_i;
+                p[i] = p_i;
+                t[i] = t_i;
+                if (level == 0) forward(i, p_i, t_i, g_i, 0.0, 0.0, sums);  // no entry lies below
+            };
+            if (level == 0) each_row<SUMS>(all, level, backward);
+            else each_row<0>(all, level, backward);
+            meet(all);
+        }
+        for (Int level = 1; level < count; level++) {  // y = K^{-1} D (p - c t)
+            each_row<SUMS>(all, level, [&](Int i, double *sums) {
+                forward(i, p[i], t[i], g[i], times(lower, i, y), times(lower, i, g), sums);
+            });
+            meet(all);
+        }
+        add_up<SUMS>(all, sums);
+        double curvature = sums[1], mixed = c * sums[2], size = c * sums[3], rho = c * sums[4];
+        square = sums[0];
+        if (!(square > target)) {
+            alpha = beta = 0.0;
+            break;
+        }
+        alpha = curvature > 0.0 ? rho / curvature : nan("");
+        double following = rho - 2.0 * alpha * mixed + alpha * alpha * size;
+        beta = (following > 0.0 ? following : 0.0) / rho;
+        energy += alpha * rho;
+        if (lead) {
+            squares[steps] = square;
+            pairs[2 * steps] = alpha;
+            pairs[2 * steps + 1] = beta;
+        }
+        steps++;
+        if (!(alpha > 0.0)) break;
+        if (square * beta > target && steps < budget) continue;
+        for (Int level = 0; level < count; level++)  // near the end the residual is formed: make the step
+            each_row<0>(all, level, [&](Int i, double *) {
+                x[i] += alpha * t[i];
+                g[i] -= alpha * (t[i] + y[i]);
+            });
+        meet(all);
+        for (Int level = 0; level < count; level++)
+            each_row<1>(all, level, [&](Int i, double *sums) {
+                double r = diagonal[i] * (g[i] / omega + times(lower, i, g));
+                sums[0] += r * r;
+            });
+        meet(all);
+        add_up<1>(all, &square);
+        alpha = 0.0;
+        if (square <= target) break;
+    }
+    if (lead) {
+        squares[steps] = square;
+        out[0] = steps;
+        out[1] = square;
+        out[2] = alpha;
+        out[3] = beta;
+        out[4] = energy;
     }
 }
 
-// Parts of ||K g||^2, all rows at once.
-extern "C" __global__ void pcg_norm(const double *lower_values, const INDEX *lower_columns, const INDEX *lower_starts,
-                                    const double *diagonal, const double *g, double omega, Int n, double *parts) {
-    __shared__ double room[32];
-    Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    double r = 0.0;
-    if (i < n) r = diagonal[i] * (g[i] / omega + times(lower_values, lower_columns, lower_starts, i, g));
-    r = block_sum(r * r, room);
-    if (threadIdx.x == 0) parts[blockIdx.x] = r;
-}
-
-// out_k = the sum of parts[q * width + k] over q, a block for each k.
-extern "C" __global__ void __launch_bounds__(1024) add_up(const double *parts, Int count, Int width, double *out) {
-    __shared__ double room[32];
-    double total = 0.0;
-    for (Int q = threadIdx.x; q < count; q += blockDim.x) total += parts[q * width + blockIdx.x];
-    total = block_sum(total, room);
-    if (threadIdx.x == 0) out[blockIdx.x] = total;
+// Puts the entries of 32 rows together; rows are filled up with zeros in their own columns.
+extern "C" __global__ void __launch_bounds__(THREADS) slice(
+        const double *values, const INDEX *columns, const INDEX *by_rows, const Int *starts, Int n, double
+        *out_values, INDEX *out_columns) {
+    for (Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x; i < (n + 31) / 32 * 32; i += gridDim.x * (Int)blockDim.x) {
+        Int from = i < n ? by_rows[i] : 0, until = i < n ? by_rows[i + 1] : 0;
+        for (Int at = starts[i / 32] + i % 32; at < starts[i / 32 + 1]; at += 32, from++) {
+            out_values[at] = from < until ? values[from] : 0.0;
+            out_columns[at] = from < until ? columns[from] : i < n ? i : n - 1;
+        }
+    }
 }

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -155,4 +155,6 @@ def stand_in():
     made = ModuleType("cupy")
     made.RawModule, made.empty, made.zeros = RawModule, empty, np.zeros
     made.ascontiguousarray, made.asarray = np.ascontiguousarray, np.array
+    alone = {"getDevice": lambda: 0, "cudaDevAttrMultiProcessorCount": 0, "deviceGetAttribute": lambda *_: 1}
+    made.cuda = SimpleNamespace(runtime=SimpleNamespace(**alone))  # blocks follow one another: none may wait
     return made

@@ -153,6 +153,7 @@ inline unsigned __ballot_sync(unsigned, int test) {
     host::wait(host::warps[me / 32]);
     return mask;
 }
+inline void __threadfence() {}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline double __longlong_as_double(long long x) {
     double out;
