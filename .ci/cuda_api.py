@@ -29,7 +29,10 @@ SOURCES = {  # the macros that the wrappers compile each source with
     ],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
     "monotone": [()],
-    "relax": [("INDEX=int",), ("INDEX=Int",)],
+    "relax": [
+        (f"INDEX={i}", f"START={s}", f"SLICED={k}") for i, s, k in
+        (("int", "Int", 1), ("int", "int", 0), ("Int", "Int", 1), ("Int", "Int", 0))
+    ],
     "completion": [
         (f"REAL={r}", f"K={k}", f"BLOCK={2 if k <= 16 else 4}") for r in ("float", "double") for k in (8, 16, 32, 64)
     ],

@@ -4,7 +4,7 @@ from numopt import _array
 from numopt._check import integer, scalar
 from numopt.exceptions import InvalidInputError
 
-_CHUNK = 4_000_000  # entries to pass over between two looks at the clock: some milliseconds
+_CHUNK = {True: 1_000_000_000, False: 4_000_000}  # entries between two looks at the clock: some ms on CuPy's device, or not
 
 
 def scipy_names(max_iter, maxiter, M, why):
@@ -25,7 +25,7 @@ def checked_omega(omega):
 def stride(problem, check_every, callback):
     """Return how many iterations a kernel does in one call."""
     few = integer("check_every", check_every, low=1, remedy="check every iteration with 1")
-    return few if callback is not None else max(few, _CHUNK // problem.A.nnz)
+    return few if callback is not None else max(few, _CHUNK[_array.is_cupy(problem.xp)] // problem.A.nnz)
 
 
 def columns(solve, b, x0):

@@ -129,9 +129,9 @@ def relax_plan(A, ordering="auto"):
     A : sparse array or matrix of shape (n, n), or array_like
         SciPy or CuPy, any format. Only the pattern matters: zeros that are stored belong to it.
     ordering : {"auto", "natural", "colour"} or array_like of shape (n,), default "auto"
-        The order in which a sweep takes the rows. ``"natural"`` as they come; ``"auto"`` is the same today.
-        ``"colour"``: greedy colouring, which leaves few groups of many rows: it suits devices, costs
-        `ssor_pcg` iterations, and hardly changes `sor`. An array: that permutation, first row first.
+        The order in which a sweep takes the rows. ``"natural"`` as they come. ``"colour"``: greedy colouring, which
+        leaves few groups of many rows: it suits devices, costs `ssor_pcg` iterations, and hardly changes `sor`. An
+        array: that permutation, first row first. ``"auto"``: colours for CuPy arrays, else as they come.
 
     Returns
     -------
@@ -175,6 +175,8 @@ def plan_of(A, ordering="auto"):
     _expect_diagonal(n, indices, indptr)
     at = sparse.csr_array((np.arange(A.nnz), indices, indptr), shape=A.shape)
     mirror, both = mirrored(at)
+    if isinstance(ordering, str) and ordering == "auto" and _array.is_cupy(xp):
+        ordering = "colour"
     order, name = _sequence(both, ordering)
     both = both if name == "natural" else _numbered(both, order)
     level = np.asarray(kernels("relax", _numpy()).levels(both.indices, both.indptr))

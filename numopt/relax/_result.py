@@ -46,6 +46,7 @@ class RelaxResult(Result):
     _tried: float | None = None  # a lower bound of mu from a trial run
     _coefficients: object = None  # (alpha, beta) of each step since the last restart
     _rates: object = None  # how the residual fell
+    _excess: float = 0.0  # nu / mu in Axelsson's bound
 
     @property
     def beta_estimate(self):
@@ -57,7 +58,7 @@ class RelaxResult(Result):
         """Lower bound of the largest eigenvalue of ``D A^{-1}``."""
         bounds = [v for v in (self._rayleigh, self._tried) if v]
         if self.omega <= 1.5 and self.ritz_min:  # beyond, Ritz values say nothing of mu
-            bounds.append(mu_from(self.ritz_min, self.omega))
+            bounds.append(mu_from(self.ritz_min, self.omega, self._excess))
         return max(bounds, default=None)
 
     @property

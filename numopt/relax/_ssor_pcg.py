@@ -34,6 +34,8 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     omega : float or "auto", default "auto"
         Relaxation parameter in (0, 2) of the preconditioner. ``"auto"`` tries 20 steps with 1.5, learns the largest
         eigenvalue of ``D A^{-1}`` from them, and starts anew with the minimiser of Axelsson's bound if that is larger.
+        Where the order of the rows rules out more than 1.5, as with few colours, it takes what the bound says at
+        once: 1 for two colours.
     rtol, atol
         As for `sor`.
     max_iter : int, default 10000
@@ -103,10 +105,12 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
         if not flag("assume_symmetric", assume_symmetric):
             _expect_symmetry(problem)
-        counts = {"nit": 0, "omega": omega or _FIRST, "restarts": 0}
-        kept = {"coefficients": [], "mu": None}
+        excess = _excess(problem)
+        first = min(_FIRST, best_ssor(math.inf, excess))  # nothing can be learnt that would raise less than 1.5
+        counts = {"nit": 0, "omega": omega or first, "restarts": 0}
+        kept = {"coefficients": [], "mu": None, "excess": excess}
         return run(
-            _iterates(problem, omega is None, max_iter, stride(problem, check_every, callback), counts, kept),
+            _iterates(problem, omega is None and first == _FIRST, max_iter, stride(problem, check_every, callback), counts, kept),
             certify=problem.certificate,
             finish=lambda x, info, common: _finish(problem, x, counts, kept, common),
             tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
@@ -153,12 +157,26 @@ def _better(counts, kept):
     smallest, _ = ritz(np.concatenate(kept["coefficients"]))
     if smallest is None:
         return False
-    kept["mu"] = mu_from(smallest, counts["omega"])
-    suggested = best_ssor(2 * kept["mu"])  # after few steps the estimate is low
+    kept["mu"] = mu_from(smallest, counts["omega"], kept["excess"])
+    suggested = best_ssor(2 * kept["mu"], kept["excess"])  # after few steps the estimate is low
     if suggested > counts["omega"] + 0.05:
         counts["omega"] = suggested
         return True
     return False
+
+
+def _excess(problem):
+    """Return nu / mu as far as a constant vector tells, 0 in the order of the caller.
+
+    A constant stands for the smooth vectors that converge last: of it, D^{-1} L^T makes the share of a row that comes
+    behind it.
+    """
+    if problem.plan.ordering == "natural":
+        return 0.0
+    ones, d = problem.xp.ones_like(problem.rhs), problem.system.diagonal
+    _, later = problem.kernels.products(problem.system, ones)
+    sums = _array.host(problem.xp.sum(d * later * later), problem.xp.sum(d))
+    return max(0.0, sums[0] / sums[1] - 0.25)
 
 
 def _expect_symmetry(problem):
@@ -191,5 +209,6 @@ def _finish(problem, x, counts, kept, common):
         _rayleigh=rayleigh,
         _tried=kept["mu"],
         _coefficients=coefficients,
+        _excess=kept["excess"],
         **common,
     )

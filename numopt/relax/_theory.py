@@ -1,6 +1,8 @@
 """What theory says of the relaxation parameter: Young's formulas for SOR, Axelsson's bound for SSOR.
 
-`beta` is the spectral radius of Jacobi's iteration, `mu` the largest eigenvalue of D A^{-1}.
+`beta` is the spectral radius of Jacobi's iteration, `mu` the largest eigenvalue of D A^{-1}, and `excess` is nu / mu, nu
+the largest <x, (L D^{-1} L^T - D/4) x> / <x, A x>: none where the neighbours of a row lie half before and half behind
+it, 1/4 where rows have one kind only, as with two colours.
 """
 
 import math
@@ -27,12 +29,12 @@ def beta_from(rate, omega):
     return min((rate + omega - 1) / (math.sqrt(rate) * omega), 1.0)
 
 
-def best_ssor(mu):
-    """Return the minimiser of Axelsson's bound on the condition number, with nu = 0."""
-    return min(2 / (1 + math.sqrt(2 / max(mu, 1.0))), LARGEST)
+def best_ssor(mu, excess=0.0):
+    """Return the minimiser of Axelsson's bound on the condition number."""
+    return min(2 / (1 + math.sqrt(2 / max(mu, 1.0) + 4 * excess)), LARGEST)
 
 
-def mu_from(ritz, omega):
+def mu_from(ritz, omega, excess=0.0):
     """Return the lower bound of mu from the smallest Ritz value of M^{-1} A."""
-    return ((2 - omega) / ritz - 1) * 4 * omega / (2 - omega) ** 2
+    return ((2 - omega) / ritz - 1) / ((2 - omega) ** 2 / (4 * omega) + omega * excess)
 
