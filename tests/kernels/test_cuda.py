@@ -120,3 +120,25 @@ def test_split_step(turned, dtype, n, rank):
     assert same(one, two)
     for found, wanted in zip(one, portable.split_step(T, V, w, 1.8), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
+
+
+@pytest.mark.parametrize("colours", [2, 5, 9])
+def test_blocks_that_wait_for_one_another(monkeypatch, colours):
+    A, rng = laplacian_2d(24), np.random.default_rng(9)
+    order = np.argsort(sum(np.divmod(np.arange(576), 24)) % colours, kind="stable")
+    system, _ = relax_plan(A, ordering=order).system(A.data)
+    b, start, results = rng.random(576), rng.random(576), []
+    for blocks in (1, 3):
+        k = cuda_host.kernels("relax", blocks)
+        for name, value in (("_ALONE", 0), ("_THREADS", 32), ("_WORKERS", 5)):
+            monkeypatch.setitem(k.sor.__globals__, name, value)
+        values = system.lower.values.copy()  # so that the system is laid out anew
+        s = system._replace(lower=system.lower._replace(values=values))
+        x, (g, y, p, t, low, half), squares = start.copy(), np.zeros((6, 576)), np.empty((4, 30))
+        low[:], up = k.products(s, x)
+        k.sor(s, b, x, low, 1.3, 0.0, 7, squares[0])
+        k.ssor(s, b, x, half, low, up, 1.3, 0.0, 7, squares[1])
+        squares[2, 0], coefficients = k.pcg_start(s, b, x, 1.3, g), np.empty((20, 2))
+        steps, _ = k.pcg(s, x, g, y, p, t, np.zeros(3), 1.3, 1e-8 * squares[2, 0], 20, squares[3], coefficients)
+        results.append((x, g, squares[0, :7], squares[1, :7], squares[3, : steps + 1], coefficients[:steps]))
+    assert same(*results)  # sums do not depend on the number of blocks

@@ -7,6 +7,9 @@
 // The rows of a level are dealt out to workers, whose number depends on the level alone, and the workers to the
 // blocks: sums have one order on every device.
 
+#ifndef WAIT
+#define WAIT  // nothing: only blocks that share a core have to yield it
+#endif
 #define THREADS 1024  // of a block, at most
 #define SUMS 5  // at most, in one pass
 
@@ -56,7 +59,7 @@ __device__ inline void meet(Levels &all) {
     }
     if (threadIdx.x < 32) {
         for (Int b = threadIdx.x; b < gridDim.x; b += 32)
-            while (all.flags[b] < all.turn) {}
+            while (b != blockIdx.x && all.flags[b] < all.turn) WAIT;
         __threadfence();
     }
     __syncthreads();

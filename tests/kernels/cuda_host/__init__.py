@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -29,7 +29,7 @@ _TYPES = {
 }  # fmt: skip
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
-_FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
+_FLAGS = ["-std=c++17", "-pthread", "-fno-gnu-unique", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
 _GUARD = 64
 _ROOM = "numopt._kernels.cuda"
 _look_up = _kernels._table.__wrapped__  # what it made before is not asked
@@ -41,7 +41,8 @@ class RawModule:
 
     order = 1
 
-    def __init__(self, code, options=(), **_):
+    def __init__(self, code, options=(), enable_cooperative_groups=False, several=False):
+        options = (*options, *("-DTOGETHER=1",) * (enable_cooperative_groups and several))
         macros = dict(o[2:].split("=") for o in options if o.startswith("-D"))
         self._types = _TYPES | {name: _TYPES[text] for name, text in macros.items() if text in _TYPES}
         self._kernels = {name: self._read(parameters) for name, parameters in _KERNEL.findall(code)}
@@ -122,10 +123,10 @@ def _untouched(x):
 
 
 @lru_cache
-def kernels(family):
-    """Return the kernels of the room for CUDA devices, on the host."""
+def kernels(family, multiprocessors=1):
+    """Return the kernels of the room for CUDA devices, on the host; with several multiprocessors, blocks may wait."""
     before = {name for name in sys.modules if name.startswith(_ROOM)}
-    given, sys.modules["cupy"] = sys.modules.get("cupy"), stand_in()
+    given, sys.modules["cupy"] = sys.modules.get("cupy"), stand_in(multiprocessors)
     try:
         for name in before:
             del sys.modules[name]
@@ -150,11 +151,14 @@ def kernels_or_skip(family, xp):
     return kernels(family)
 
 
-def stand_in():
+def stand_in(multiprocessors=1):
     """Return the module that takes the place of CuPy."""
     made = ModuleType("cupy")
     made.RawModule, made.empty, made.zeros = RawModule, empty, np.zeros
+    if multiprocessors > 1:
+        made.RawModule = partial(RawModule, several=True)
     made.ascontiguousarray, made.asarray = np.ascontiguousarray, np.array
-    alone = {"getDevice": lambda: 0, "cudaDevAttrMultiProcessorCount": 0, "deviceGetAttribute": lambda *_: 1}
-    made.cuda = SimpleNamespace(runtime=SimpleNamespace(**alone))  # blocks follow one another: none may wait
+    made.cuda = SimpleNamespace(runtime=SimpleNamespace(
+        getDevice=lambda: 0, cudaDevAttrMultiProcessorCount=16, deviceGetAttribute=lambda *_: multiprocessors,
+    ))  # fmt: skip
     return made

@@ -3,19 +3,31 @@
 // A coroutine runs until it waits for its block or its warp. ORDER = -1 starts the threads from the last one on, so
 // that a missing barrier shows as a difference. A block in which all threads wait and none can go on ends the
 // process with a message. What is read past the end of an array, and what a real device does to time, does not show.
+//
+// With TOGETHER the blocks of a grid are threads of the host, so that they can wait for one another.
 
 #include <setjmp.h>
+#include <sched.h>
 #include <ucontext.h>
 
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <type_traits>
+#include <vector>
+
+#ifdef TOGETHER
+#define OWN static thread_local
+#else
+#define OWN static
+#endif
 
 #define __global__
 #define __device__
-#define __shared__ static
+#define __shared__ OWN
+#define WAIT sched_yield()
 #define __launch_bounds__(...)
 #define __restrict__
 #define __forceinline__ inline
@@ -23,7 +35,7 @@
 struct Dim3 {
     unsigned x, y, z;
 };
-static Dim3 gridDim, blockDim, blockIdx, threadIdx;
+OWN Dim3 gridDim, blockDim, blockIdx, threadIdx;
 
 namespace host {
 const int MOST = 1024, STACK = 1 << 16;
@@ -31,7 +43,7 @@ struct Barrier {
     int arrived, alive;
     long turn;
 };
-static Barrier whole, warps[MOST / 32];
+OWN Barrier whole, warps[MOST / 32];
 
 struct Thread {
     ucontext_t context;  // only to begin with: jumps are fifty times as fast, since they leave signals alone
@@ -40,13 +52,13 @@ struct Thread {
     Barrier *at;  // what it waits for, until its turn is over
     long turn;
 };
-static Thread threads[MOST];
-static char *stacks = nullptr;
-static ucontext_t start;
-static jmp_buf scheduler;
-static int size, current, order;
-static long progress;
-static void (*body)();
+OWN Thread threads[MOST];
+OWN char *stacks = nullptr;
+OWN ucontext_t start;
+OWN jmp_buf scheduler;
+OWN int size, current, order;
+OWN long progress;
+OWN void (*body)();
 
 inline void yield() {
     if (!_setjmp(threads[current].point)) _longjmp(scheduler, 1);
@@ -125,7 +137,7 @@ inline void block() {
         }
     }
 }
-static unsigned long long lanes[MOST];
+OWN unsigned long long lanes[MOST];
 template <class T> T exchange(T value, int from) {
     int me = current, warp = me / 32 * 32;
     static_assert(sizeof(T) <= 8, "wide");
@@ -180,14 +192,25 @@ template <class... A>
 void run(void (*kernel)(A...), unsigned gx, unsigned gy, unsigned threads, int order, void **arguments) {
     Caller<A...>::kernel = kernel;
     Caller<A...>::arguments = arguments;
-    host::body = Caller<A...>::once;
-    host::size = (int)threads;
-    host::order = order;
-    gridDim = {gx, gy, 1};
-    blockDim = {threads, 1, 1};
+    auto one = [=](unsigned x, unsigned y) {
+        host::body = Caller<A...>::once;
+        host::size = (int)threads;
+        host::order = order;
+        gridDim = {gx, gy, 1};
+        blockDim = {threads, 1, 1};
+        blockIdx = {x, y, 0};
+        host::block();
+    };
+#ifdef TOGETHER
+    std::vector<std::thread> blocks;
+    for (unsigned x = 0; x < gx; x++)
+        blocks.emplace_back([=] {
+            one(x, 0);
+            free(host::stacks);
+        });
+    for (auto &block : blocks) block.join();
+#else
     for (unsigned y = 0; y < gy; y++)
-        for (unsigned x = 0; x < gx; x++) {
-            blockIdx = {x, y, 0};
-            host::block();
-        }
+        for (unsigned x = 0; x < gx; x++) one(x, y);
+#endif
 }
