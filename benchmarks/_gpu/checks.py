@@ -186,16 +186,14 @@ def _relax(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
         return
     from numopt.gallery import laplacian_2d
 
-    m = machine.toy(100)
-    A, b = laplacian_2d(m), rng.standard_normal(m * m)
-    for symmetric in (False, True):
-        yield (
-            f"{'ssor' if symmetric else 'sor'}, two colours",
-            partial(_sweeps, A=A, b=b, symmetric=symmetric, family="relax"),
-        )
+    for m, ordering in ((machine.toy(200), "colour"), (machine.toy(60), "natural")):  # several blocks, and one
+        A, b = laplacian_2d(m), rng.standard_normal(m * m)
+        for method in ("sor", "ssor", "pcg"):
+            call = partial(_relaxed, A=A, b=b, ordering=ordering, method=method, family="relax")
+            yield f"{method}, order {ordering}", call
 
 
-def _sweeps(k: Any, move: Any, A: Any, b: Any, symmetric: bool, family: str) -> Any:
+def _relaxed(k: Any, move: Any, A: Any, b: Any, ordering: str, method: str, family: str) -> Any:
     from numopt.relax._plan import plan_of
     from numopt.relax._problem import matrix
 
@@ -203,15 +201,19 @@ def _sweeps(k: Any, move: Any, A: Any, b: Any, symmetric: bool, family: str) -> 
     xp = _array.namespace(b)
     places = move(np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))), move(A.indices)
     rows = matrix(_array.csr(move(A.data), *places, A.shape))
-    plan = plan_of(rows, "colour")
+    plan = plan_of(rows, ordering)
     system, _ = plan.system(rows.data)
-    rhs, x = plan.sorted(b) / system.diagonal, xp.zeros_like(b)
-    low, up = xp.zeros_like(b), xp.zeros_like(b)
-    squares = np.full(30, np.nan)
-    if symmetric:
-        k.ssor(system, rhs, x, xp.zeros_like(b), low, up, 1.5, 0.0, 30, squares)
+    rhs = plan.sorted(b) / system.diagonal
+    x, y, p, t, g = (xp.zeros_like(b) for _ in range(5))
+    squares, coefficients = np.full(30, np.nan), np.full((29, 2), np.nan)
+    if method == "pcg":
+        k.pcg_start(system, rhs, x, 1.2, g)
+        k.pcg(system, x, g, y, p, t, np.zeros(3), 1.2, 0.0, 29, squares, coefficients)
+        return x, squares[:4]  # the others are rounding in a rehearsal
+    if method == "ssor":
+        k.ssor(system, rhs, x, y, p, t, 1.5, 0.0, 30, squares)
     else:
-        k.sor(system, rhs, x, low, 1.5, 0.0, 30, squares)
+        k.sor(system, rhs, x, y, 1.5, 0.0, 30, squares)
     return x, squares
 
 
