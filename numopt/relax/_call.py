@@ -4,7 +4,8 @@ from numopt import _array
 from numopt._check import integer, scalar
 from numopt.exceptions import InvalidInputError
 
-_CHUNK = {True: 1_000_000_000, False: 4_000_000}  # entries between two looks at the clock: some ms on CuPy's device, or not
+# Entries to pass over between two looks at the clock, some milliseconds: on a CUDA device, and elsewhere.
+_CHUNK = {True: 1_000_000_000, False: 4_000_000}
 
 
 def scipy_names(max_iter, maxiter, M, why):

@@ -89,9 +89,10 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
 
     *Cost*: a sweep moves 12 bytes for each entry off the diagonal and 48 for each row: half of what a
     product with A and two updates would. Rows of up to 4 entries on each side of the diagonal are stored in equal
-    width. *Memory*: beyond the plan, 12 bytes an entry and 48 a row. All is computed in float64; float32 input gets
-    float32 results. On a CUDA device a launch takes ten sweeps or more, whose threads wait for one another between levels; CuPy arrays
-    are therefore ordered by colours unless `ordering` says otherwise.
+    width. *Memory*: beyond the plan, 12 bytes an entry and 48 a row, and on a CUDA device as many again for the
+    entries, laid out for warps. All is computed in float64; float32 input gets float32 results. There a launch takes
+    ten sweeps, whose blocks wait for one another between levels: CuPy arrays are ordered by colours unless `ordering`
+    says otherwise.
 
     *When not to use it*: for a symmetric positive definite system alone `ssor_pcg` needs far fewer passes.
 

@@ -109,8 +109,9 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
         first = min(_FIRST, best_ssor(math.inf, excess))  # nothing can be learnt that would raise less than 1.5
         counts = {"nit": 0, "omega": omega or first, "restarts": 0}
         kept = {"coefficients": [], "mu": None, "excess": excess}
+        trial = omega is None and first == _FIRST
         return run(
-            _iterates(problem, omega is None and first == _FIRST, max_iter, stride(problem, check_every, callback), counts, kept),
+            _iterates(problem, trial, max_iter, stride(problem, check_every, callback), counts, kept),
             certify=problem.certificate,
             finish=lambda x, info, common: _finish(problem, x, counts, kept, common),
             tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,

@@ -1,8 +1,8 @@
 """What theory says of the relaxation parameter: Young's formulas for SOR, Axelsson's bound for SSOR.
 
-`beta` is the spectral radius of Jacobi's iteration, `mu` the largest eigenvalue of D A^{-1}, and `excess` is nu / mu, nu
-the largest <x, (L D^{-1} L^T - D/4) x> / <x, A x>: none where the neighbours of a row lie half before and half behind
-it, 1/4 where rows have one kind only, as with two colours.
+`beta` is the spectral radius of Jacobi's iteration, `mu` the largest eigenvalue of D A^{-1}, and `excess` is nu / mu
+with nu the largest <x, (L D^{-1} L^T - D/4) x> / <x, A x>: about 0 where the neighbours of a row come half before and
+half behind it, 1/4 where all come on one side, as with two colours.
 """
 
 import math

@@ -103,7 +103,8 @@ def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts
     begins, index = [_begins(t[2]) for t in (lower, upper)], _C[columns.dtype.name]
     sizes = host(*(begin[-1] for begin in begins))
     sliced = sum(sizes) <= _WASTE * (values.shape[0] + upper_values.shape[0])
-    compiled = module("relax", f"INDEX={index}", f"START={'Int' if sliced else index}", f"SLICED={int(sliced)}", together=True)
+    kinds = f"INDEX={index}", f"START={'Int' if sliced else index}", f"SLICED={int(sliced)}"
+    compiled = module("relax", *kinds, together=True)
     if sliced:
         lower, upper = (_sliced(compiled, t, b, int(n)) for t, b, n in zip((lower, upper), begins, sizes, strict=True))
     xp, rows = namespace(values), levels[:, 0]
@@ -127,8 +128,7 @@ def _begins(starts):
 
 
 def _sliced(compiled, triangle, begin, size):
-    values, columns, starts = triangle
-    n = starts.shape[0] - 1
-    new = empty((size,), np.float64), empty((size,), columns.dtype)
+    n = triangle[2].shape[0] - 1
+    new = empty((size,), np.float64), empty((size,), triangle[1].dtype)
     launch(compiled, "slice", min(-(-n // 256), multiprocessors()), 256, *triangle, begin, n, *new)
     return *new, begin

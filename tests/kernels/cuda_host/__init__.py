@@ -29,7 +29,11 @@ _TYPES = {
 }  # fmt: skip
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
-_FLAGS = ["-std=c++17", "-pthread", "-fno-gnu-unique", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic"]
+# No library may use what is static in another one.
+_FLAGS = [
+    "-std=c++17", "-O1", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread", "-w", "-U_FORTIFY_SOURCE",
+    "-Wl,-Bsymbolic", "-fno-gnu-unique",
+]  # fmt: skip
 _GUARD = 64
 _ROOM = "numopt._kernels.cuda"
 _look_up = _kernels._table.__wrapped__  # what it made before is not asked
