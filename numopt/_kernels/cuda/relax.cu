@@ -1,8 +1,8 @@
 // Relaxation: a launch takes all of its sweeps or steps. Every block of the grid is resident, and they wait for one
 // another between levels; the rows of a level do not touch one another, a thread for each.
 //
-// INDEX is the type of the columns. With SLICED the entries of 32 rows lie together, the first of each row, then the
-// second, ..., so that a warp reads them side by side; starts[i / 32] is where they begin. Else they lie by rows.
+// INDEX is the type of the columns. With SLICED the entries of 32 rows of a level lie together, the first of each row,
+// then the second, ..., so that a warp reads them side by side; starts[slice] is where they begin. Else they lie by rows.
 //
 // The rows of a level are dealt out to workers, whose number depends on the level alone, and the workers to the
 // blocks: sums have one order on every device.
@@ -13,39 +13,72 @@
 #define THREADS 1024  // of a block, at most
 #define SUMS 5  // at most, in one pass
 
-struct Rows {
+// What the table says of each level: its first row, its first part of the sums, its first slice, and for either
+// triangle where the entries begin and how many a row has, -1 if that differs.
+enum { ROW, PART, SLICE, LOWER, LOWER_WIDTH, UPPER, UPPER_WIDTH, FACTS };
+
+struct Triangle {
     const double *values;
     const INDEX *columns;
     const START *starts;
+    Int row, slice, begin, width;  // of the level at hand
+
+    __device__ void enter(const Int *level, int which) {
+        row = level[ROW];
+        slice = level[SLICE];
+        begin = level[which];
+        width = level[which + 1];
+    }
 };
 
-// The entries of a row times x, four at a time under way.
-__device__ inline double times(const Rows &rows, Int i, const double *x) {
+// sums[k] = the entries of row i times x[k]; the loads of four entries are under way at a time.
+template <int N>
+__device__ inline void times(const Triangle &part, Int i, const double *const (&x)[N], double (&sums)[N]) {
     const Int step = SLICED ? 32 : 1;
-    Int at = SLICED ? rows.starts[i / 32] + i % 32 : rows.starts[i], end = rows.starts[(SLICED ? i / 32 : i) + 1];
-    double total = 0.0;
+    Int k = SLICED ? i - part.row : i, lane = SLICED ? k % 32 : 0, at, end;
+    if (SLICED && part.width >= 0) {
+        at = part.begin + (k - lane) * part.width + lane;
+        end = at - lane + 32 * part.width;
+    } else {
+        if (SLICED) k = part.slice + k / 32;
+        at = part.starts[k] + lane;
+        end = part.starts[k + 1];
+    }
+    for (int n = 0; n < N; n++) sums[n] = 0.0;
     for (; at < end; at += 4 * step) {
-        double value[4], other[4];
+        double value[4], other[N][4];
 #pragma unroll
         for (int q = 0; q < 4; q++) {
             bool inside = at + q * step < end;
-            value[q] = inside ? rows.values[at + q * step] : 0.0;
-            other[q] = inside ? x[rows.columns[at + q * step]] : 0.0;
+            value[q] = inside ? part.values[at + q * step] : 0.0;
+            Int j = inside ? part.columns[at + q * step] : 0;
+#pragma unroll
+            for (int n = 0; n < N; n++) other[n][q] = inside ? x[n][j] : 0.0;
         }
 #pragma unroll
-        for (int q = 0; q < 4; q++) total += value[q] * other[q];
+        for (int n = 0; n < N; n++)
+#pragma unroll
+            for (int q = 0; q < 4; q++) sums[n] += value[q] * other[n][q];
     }
-    return total;
+}
+
+__device__ inline double times(const Triangle &part, Int i, const double *x) {
+    const double *const vectors[] = {x};
+    double sums[1];
+    times(part, i, vectors, sums);
+    return sums[0];
 }
 
 // The levels of rows, and how the blocks of the grid get through them together.
 struct Levels {
-    const Int *first, *places;  // first row, and first part of the sums, of each level and behind the last
+    const Int *table;
     Int count;
     double *parts;  // two sets: who is late may still read the other
     volatile Int *flags;  // flags[b] says how often block b has come to a meeting
     Int turn;
     int set;
+
+    __device__ const Int *operator[](Int level) const { return table + FACTS * level; }
 };
 
 // Waits until every block has come here; what they wrote before can then be read.
@@ -53,11 +86,12 @@ __device__ inline void meet(Levels &all) {
     __syncthreads();
     if (gridDim.x == 1) return;
     all.turn++;
-    if (threadIdx.x == 0) {
-        __threadfence();
-        all.flags[blockIdx.x] = all.turn;
-    }
     if (threadIdx.x < 32) {
+        if (threadIdx.x == 0) {
+            __threadfence();
+            all.flags[blockIdx.x] = all.turn;
+        }
+        __syncwarp();
         for (Int b = threadIdx.x; b < gridDim.x; b += 32)
             while (b != blockIdx.x && all.flags[b] < all.turn) WAIT;
         __threadfence();
@@ -65,15 +99,16 @@ __device__ inline void meet(Levels &all) {
     __syncthreads();
 }
 
-// Calls row(i, sums) for each row of a level; sums, K of them, become parts.
+// Calls row(i, sums) for each row of a level; sums, K of them, become parts. A row should ask for its own numbers
+// before its entries: loads are not moved before a loop, nor before what is written.
 template <int K, class Row> __device__ inline void each_row(Levels &all, Int level, Row row) {
     __shared__ double room[32];
-    Int first = all.first[level], after = all.first[level + 1], place = all.places[level];
-    Int workers = all.places[level + 1] - place, total = all.places[all.count];
+    const Int *here = all[level], *next = all[level + 1];
+    Int first = here[ROW], after = next[ROW], place = here[PART], workers = next[PART] - place;
+    Int total = all[all.count][PART];
     for (Int w = blockIdx.x; w < workers; w += gridDim.x) {
         double sums[SUMS] = {};
-        for (Int i = first / 32 * 32 + w * blockDim.x + threadIdx.x; i < after; i += workers * blockDim.x)
-            if (i >= first) row(i, sums);
+        for (Int i = first + w * blockDim.x + threadIdx.x; i < after; i += workers * blockDim.x) row(i, sums);
 #pragma unroll
         for (int k = 0; k < K; k++) {
             double sum = block_sum(sums[k], room);
@@ -85,7 +120,7 @@ template <int K, class Row> __device__ inline void each_row(Levels &all, Int lev
 // Adds up the parts, in every block; the next ones go to the other set.
 template <int K> __device__ inline void add_up(Levels &all, double *sums) {
     __shared__ double room[32];
-    Int total = all.places[all.count];
+    Int total = all[all.count][PART];
 #pragma unroll
     for (int k = 0; k < K; k++) {
         double sum = 0.0;
@@ -96,32 +131,34 @@ template <int K> __device__ inline void add_up(Levels &all, double *sums) {
 }
 
 #define OPENED \
-    Levels all = {first, places, count, parts, flags, 0, 0}; \
+    Triangle lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts}; \
+    Levels all = {table, count, parts, flags, 0, 0}; \
     bool lead = blockIdx.x == 0 && threadIdx.x == 0;
+#define ENTER(level) \
+    lower.enter(all[level], LOWER); \
+    upper.enter(all[level], UPPER);
 
 // Forward sweeps: x and low = L x in place. out[k] is the square of the residual before sweep k, out[budget] the number
 // of sweeps.
 extern "C" __global__ void __launch_bounds__(THREADS) sor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
-        *parts, Int *flags, const double *diagonal, const double *b, double *x, double *low, double omega, double
-        target, double growth, Int budget, double *out) {
-    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const double *diagonal, const double *b, double *x, double *low, double omega, double target, double growth,
+        Int budget, double *out) {
     OPENED
     double square, begin = 0.0;
     Int k = 0;
     do {
         for (Int level = 0; level < count; level++) {
+            ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
-                double rest = b[i] - x[i] - times(upper, i, x), fresh = 0.0, stale = 0.0;
-                if (level > 0) {  // else no entry lies below
-                    fresh = times(lower, i, x);
-                    stale = low[i];
-                    low[i] = fresh;
-                }
-                double r = diagonal[i] * (rest - stale);
+                bool bottom = level == 0;  // no entry lies below
+                double b_i = b[i], x_i = x[i], d = diagonal[i], stale = bottom ? 0.0 : low[i];
+                double rest = b_i - x_i - times(upper, i, x), fresh = bottom ? 0.0 : times(lower, i, x);
+                double r = d * (rest - stale);
                 sums[0] += r * r;
-                x[i] += omega * (rest - fresh);
+                if (!bottom) low[i] = fresh;
+                x[i] = x_i + omega * (rest - fresh);
             });
             meet(all);
         }
@@ -135,27 +172,31 @@ extern "C" __global__ void __launch_bounds__(THREADS) sor(
 // Double sweeps: half = the point between, low = L half, up = U x; out as above.
 extern "C" __global__ void __launch_bounds__(THREADS) ssor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
-        *parts, Int *flags, const double *diagonal, const double *b, double *x, double *half, double *low, double *up,
-        double omega, double target, double growth, Int budget, double *out) {
-    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const double *diagonal, const double *b, double *x, double *half, double *low, double *up, double omega,
+        double target, double growth, Int budget, double *out) {
     OPENED
     double square, begin = 0.0;
     Int k = 0;
     do {
         for (Int level = 0; level < count; level++) {
+            ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
-                double rest = b[i] - x[i] - up[i], r = diagonal[i] * (rest - times(lower, i, x));
+                double x_i = x[i], rest = b[i] - x_i - up[i], d = diagonal[i], below[2];
+                times(lower, i, {x, half}, below);
+                double r = d * (rest - below[0]);
                 sums[0] += r * r;
-                low[i] = times(lower, i, half);
-                half[i] = x[i] + omega * (rest - low[i]);
+                low[i] = below[1];
+                half[i] = x_i + omega * (rest - below[1]);
             });
             meet(all);
         }
         for (Int level = count - 1; level >= 0; level--) {
+            ENTER(level)
             each_row<0>(all, level, [&](Int i, double *) {
-                up[i] = times(upper, i, x);
-                x[i] = half[i] + omega * (b[i] - low[i] - half[i] - up[i]);
+                double half_i = half[i], rest = b[i] - low[i] - half_i, above = times(upper, i, x);
+                up[i] = above;
+                x[i] = half_i + omega * (rest - above);
             });
             meet(all);
         }
@@ -169,27 +210,32 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssor(
 // low = L x and up = U x.
 extern "C" __global__ void __launch_bounds__(THREADS) products(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const double *x, Int n, double *low, double *up) {
-    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
-    for (Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x; i < n; i += gridDim.x * (Int)blockDim.x) {
-        low[i] = times(lower, i, x);
-        up[i] = times(upper, i, x);
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const double *x, double *low, double *up) {
+    OPENED
+    for (Int level = 0; level < count; level++) {
+        ENTER(level)
+        each_row<0>(all, level, [&](Int i, double *) {
+            low[i] = times(lower, i, x);
+            up[i] = times(upper, i, x);
+        });
     }
 }
 
 // g = K^{-1} (b - A x), K = D / omega + L, and out[0] = ||b - A x||^2.
 extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
-        *parts, Int *flags, const double *diagonal, const double *b, const double *x, double *g, double omega, double
-        *out) {
-    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const double *diagonal, const double *b, const double *x, double *g, double omega, double *out) {
     OPENED
     for (Int level = 0; level < count; level++) {
+        ENTER(level)
         each_row<1>(all, level, [&](Int i, double *sums) {
-            double r = b[i] - x[i] - times(lower, i, x) - times(upper, i, x);
-            g[i] = omega * (r - times(lower, i, g));
-            r *= diagonal[i];
+            double r = b[i] - x[i], d = diagonal[i], below[2];
+            times(lower, i, {x, g}, below);
+            r = r - below[0] - times(upper, i, x);
+            g[i] = omega * (r - below[1]);
+            r *= d;
             sums[0] += r * r;
         });
         meet(all);
@@ -203,17 +249,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
 // out: steps, last square, alpha, beta, energy; the squares, budget + 1 of them; alpha and beta of each step.
 extern "C" __global__ void __launch_bounds__(THREADS) pcg(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *first, const Int *places, Int count, double
-        *parts, Int *flags, const double *diagonal, double *x, double *g, double *y, double *p, double *t, double
-        omega, double alpha, double beta, double energy, double target, Int budget, double *out) {
-    Rows lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts};
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const double *diagonal, double *x, double *g, double *y, double *p, double *t, double omega, double alpha,
+        double beta, double energy, double target, Int budget, double *out) {
     OPENED
     double c = (2.0 - omega) / omega, square = 0.0, sums[SUMS], *squares = out + 5, *pairs = squares + budget + 1;
     Int steps = 0;
-    // What becomes of a row in the forward pass: |K g|^2 and the products by D of q = t + y with p, g and itself,
-    // and of g with itself.
-    auto forward = [&](Int i, double p_i, double t_i, double g_i, double below, double rest, double *sums) {
-        double y_i = omega * (p_i - c * t_i - below), d = diagonal[i], q = t_i + y_i, r = d * (g_i / omega + rest);
+    // What becomes of a row in the forward pass, below = (L y, L g): y, and parts of |K g|^2, of the products by D of
+    // q = t + y with p, g and itself, and of that of g with itself.
+    auto forward = [&](Int i, double d, double p_i, double t_i, double g_i, const double *below, double *sums) {
+        double y_i = omega * (p_i - c * t_i - below[0]), q = t_i + y_i, r = d * (g_i / omega + below[1]);
         y[i] = y_i;
         sums[0] += r * r;
         sums[1] += d * q * p_i;
@@ -223,22 +268,28 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
     };
     while (steps < budget) {
         for (Int level = count - 1; level >= 0; level--) {  // what the last step left to do, and t = K^{-T} D p
+            ENTER(level)
             auto backward = [&](Int i, double *sums) {
-                double before = t[i], g_i = g[i] - alpha * (before + y[i]), p_i = c * g_i + beta * p[i];
-                double t_i = omega * (p_i - times(upper, i, t));
-                x[i] += alpha * before;
-                g[i] = g_i;
-                p[i] = p_i;
-                t[i] = t_i;
-                if (level == 0) forward(i, p_i, t_i, g_i, 0.0, 0.0, sums);  // no entry lies below
+                bool bottom = level == 0;  // no entry lies below: the forward pass can go with this one
+                double t_i = t[i], y_i = y[i], g_i = g[i], p_i = p[i], x_i = x[i], d = bottom ? diagonal[i] : 0.0;
+                double above = times(upper, i, t);
+                x[i] = x_i + alpha * t_i;
+                g[i] = g_i = g_i - alpha * (t_i + y_i);
+                p[i] = p_i = c * g_i + beta * p_i;
+                t[i] = t_i = omega * (p_i - above);
+                const double below[2] = {0.0, 0.0};
+                if (bottom) forward(i, d, p_i, t_i, g_i, below, sums);
             };
             if (level == 0) each_row<SUMS>(all, level, backward);
             else each_row<0>(all, level, backward);
             meet(all);
         }
         for (Int level = 1; level < count; level++) {  // y = K^{-1} D (p - c t)
+            ENTER(level)
             each_row<SUMS>(all, level, [&](Int i, double *sums) {
-                forward(i, p[i], t[i], g[i], times(lower, i, y), times(lower, i, g), sums);
+                double d = diagonal[i], p_i = p[i], t_i = t[i], g_i = g[i], below[2];
+                times(lower, i, {y, g}, below);
+                forward(i, d, p_i, t_i, g_i, below, sums);
             });
             meet(all);
         }
@@ -267,11 +318,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
                 g[i] -= alpha * (t[i] + y[i]);
             });
         meet(all);
-        for (Int level = 0; level < count; level++)
+        for (Int level = 0; level < count; level++) {
+            ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
                 double r = diagonal[i] * (g[i] / omega + times(lower, i, g));
                 sums[0] += r * r;
             });
+        }
         meet(all);
         add_up<1>(all, &square);
         alpha = 0.0;
@@ -287,15 +340,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
     }
 }
 
-// Puts the entries of 32 rows together; rows are filled up with zeros in their own columns.
+// Puts the entries of the rows of each slice together; rows are filled up with zeros in their own columns.
 extern "C" __global__ void __launch_bounds__(THREADS) slice(
-        const double *values, const INDEX *columns, const INDEX *by_rows, const Int *starts, Int n, double
-        *out_values, INDEX *out_columns) {
-    for (Int i = blockIdx.x * (Int)blockDim.x + threadIdx.x; i < (n + 31) / 32 * 32; i += gridDim.x * (Int)blockDim.x) {
-        Int from = i < n ? by_rows[i] : 0, until = i < n ? by_rows[i + 1] : 0;
-        for (Int at = starts[i / 32] + i % 32; at < starts[i / 32 + 1]; at += 32, from++) {
+        const double *values, const INDEX *columns, const INDEX *by_rows, const Int *rows, const Int *starts, Int
+        slices, double *out_values, INDEX *out_columns) {
+    for (Int k = blockIdx.x * (Int)blockDim.x + threadIdx.x; k < 32 * slices; k += gridDim.x * (Int)blockDim.x) {
+        Int s = k / 32, i = rows[s] + k % 32;
+        bool inside = i < rows[s + 1];
+        Int from = inside ? by_rows[i] : 0, until = inside ? by_rows[i + 1] : 0;
+        for (Int at = starts[s] + k % 32; at < starts[s + 1]; at += 32, from++) {
             out_values[at] = from < until ? values[from] : 0.0;
-            out_columns[at] = from < until ? columns[from] : i < n ? i : n - 1;
+            out_columns[at] = from < until ? columns[from] : inside ? i : rows[s];
         }
     }
 }

@@ -17,7 +17,7 @@ _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 _THREADS = 1024  # of a block, at most
 _WORKERS = 528  # at most, that share a level: a multiple of the multiprocessors of most devices
 _ALONE = 4096  # rows of a level up to which one block is faster than several that wait for one another
-_WASTE = 1.5  # how much larger the entries may become
+_WASTE, _EVEN = 1.5, 1.2  # how much larger the entries may become, and those of a level to make its rows equally long
 _SUMS = 5
 _C = {"int32": "int", "int64": "Int", "uint32": "unsigned"}
 
@@ -30,10 +30,13 @@ class _Opened(NamedTuple):
     threads: int  # of a block
     lower: tuple
     upper: tuple
-    levels: tuple  # first row and first part of each level, their number, the room for parts, and the flags
+    levels: tuple  # what there is to know of them, their number, and the room for parts of sums
 
     def run(self, kernel, *arguments):
-        launch(self.compiled, kernel, self.blocks, self.threads, *self.lower, *self.upper, *arguments)
+        """Launch a kernel that takes levels."""
+        flags = zeros((self.blocks,), np.int64)
+        every = *self.lower, *self.upper, *self.levels, flags, *arguments
+        launch(self.compiled, kernel, self.blocks, self.threads, *every)
 
 
 def sor(s, b, x, low, omega, target, budget, squares):
@@ -53,14 +56,14 @@ def products(s, x):
     """Return L x and U x."""
     n = x.shape[0]
     low, up = empty((n,), np.float64), empty((n,), np.float64)
-    _opened(s).run("products", x, n, low, up)
+    _opened(s).run("products", x, low, up)
     return low, up
 
 
 def pcg_start(s, b, x, omega, g):
     """Write g = K^{-1} (b - A x), K = D/omega + L, and return ||b - A x||^2."""
     opened, out = _opened(s), empty((1,), np.float64)
-    opened.run("pcg_start", *opened.levels, *_flags(), s.diagonal, b, x, g, omega, out)
+    opened.run("pcg_start", s.diagonal, b, x, g, omega, out)
     return float(host(out)[0])
 
 
@@ -71,7 +74,7 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
     """
     opened, out = _opened(s), empty((3 * budget + 6,), np.float64)
     rest = s.diagonal, x, g, y, p, t, omega, *carry.tolist(), float(target), budget, out
-    opened.run("pcg", *opened.levels, *_flags(), *rest)
+    opened.run("pcg", *rest)
     found = host(out)
     steps, square = int(found[0]), float(found[1])
     carry[:], squares[: steps + 1] = found[2:5], found[5 : 6 + steps]
@@ -82,15 +85,11 @@ def pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients):
 def _swept(kernel, s, vectors, omega, target, budget, squares):
     opened, out = _opened(s), empty((budget + 1,), np.float64)
     rest = s.diagonal, *vectors, omega, float(target), _GROWTH, budget, out
-    opened.run(kernel, *opened.levels, *_flags(), *rest)
+    opened.run(kernel, *rest)
     found = host(out)
     taken = int(found[budget])
     squares[:taken] = found[:taken]
     return taken, float(found[taken - 1])
-
-
-def _flags():
-    return (zeros((multiprocessors(),), np.int64),)
 
 
 def _opened(s):
@@ -100,35 +99,58 @@ def _opened(s):
 @once
 def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts, levels):
     lower, upper = (values, columns, starts), (upper_values, upper_columns, upper_starts)
-    begins, index = [_begins(t[2]) for t in (lower, upper)], _C[columns.dtype.name]
-    sizes = host(*(begin[-1] for begin in begins))
+    index, rows = _C[columns.dtype.name], levels[:, 0]
+    first_slice = np.r_[0, np.cumsum(-(-np.diff(rows) // 32))]
+    slices = int(first_slice[-1])
+    row = np.r_[np.repeat(rows[:-1] - 32 * first_slice[:-1], np.diff(first_slice)) + 32 * np.arange(slices), rows[-1]]
+    widths = [_widths(t[2], row, first_slice) for t in (lower, upper)]
+    sizes = [32 * int(width.sum()) for width in widths]
     sliced = sum(sizes) <= _WASTE * (values.shape[0] + upper_values.shape[0])
     kinds = f"INDEX={index}", f"START={'Int' if sliced else index}", f"SLICED={int(sliced)}"
     compiled = module("relax", *kinds, together=True)
-    if sliced:
-        lower, upper = (_sliced(compiled, t, b, int(n)) for t, b, n in zip((lower, upper), begins, sizes, strict=True))
-    xp, rows = namespace(values), levels[:, 0]
     widest = int(np.diff(rows).max())
     threads = min(_THREADS, -(-widest // 32) * 32)
     blocks = 1 if widest <= _ALONE else min(-(-widest // threads), multiprocessors())
-    units = -(-(rows[1:] - rows[:-1] // 32 * 32) // threads)
-    places = np.r_[0, np.cumsum(np.minimum(units, _WORKERS))]
-    first, after = (xp.asarray(x.astype(np.int64), device=device(values)) for x in (rows, places))
-    parts = empty((2 * _SUMS * int(places[-1]),), np.float64)
-    return _Opened(compiled, blocks, threads, lower, upper, (first, after, len(rows) - 1, parts))
+    workers = np.minimum(-(-np.diff(rows) // threads), _WORKERS)
+    table = [rows, np.r_[0, np.cumsum(workers)], first_slice]
+    for width in widths:
+        begin = 32 * np.r_[0, np.cumsum(width)]
+        table += [begin[first_slice], np.r_[_uniform(width, first_slice), 0]]
+    table = _moved(np.stack(table, axis=1), values)
+    if sliced:
+        lower, upper = (_sliced(compiled, t, row, width) for t, width in zip((lower, upper), widths, strict=True))
+    parts = empty((2 * _SUMS * int(workers.sum()),), np.float64)
+    return _Opened(compiled, blocks, threads, lower, upper, (table, len(rows) - 1, parts))
 
 
-def _begins(starts):
-    """Return where the entries of each 32 rows begin if all of these rows are as long as the longest."""
-    xp = namespace(starts)
-    lengths = xp.astype(starts[1:], xp.int64) - xp.astype(starts[:-1], xp.int64)
-    missing = xp.zeros((-lengths.shape[0] % 32,), dtype=xp.int64, device=device(starts))
-    longest = xp.max(xp.reshape(xp.concat((lengths, missing)), (-1, 32)), axis=1)
-    return xp.cumulative_sum(32 * longest, include_initial=True)
+def _widths(starts, row, first_slice):
+    """Return the length of the rows of each slice: that of the longest, in the level if that costs little."""
+    xp, n = namespace(starts), int(row[-1])
+    begin = _moved(row, starts)
+    at = xp.minimum(begin[:-1, None] + _moved(np.arange(32), starts)[None, :], begin[1:, None] - 1)
+    at = xp.reshape(at, (-1,))
+    starts = xp.astype(starts, xp.int64)
+    lengths = xp.take(starts, at + 1) - xp.take(starts, at)
+    width = host(xp.max(xp.reshape(lengths, (-1, 32)), axis=1))
+    longest, count = np.maximum.reduceat(width, first_slice[:-1]), np.diff(first_slice)
+    even = longest * count <= _EVEN * np.add.reduceat(width, first_slice[:-1])
+    return np.where(np.repeat(even, count), np.repeat(longest, count), width)
 
 
-def _sliced(compiled, triangle, begin, size):
-    n = triangle[2].shape[0] - 1
+def _uniform(width, first_slice):
+    """Return the width that all slices of a level have, -1 if there is none."""
+    least, most = (f.reduceat(width, first_slice[:-1]) for f in (np.minimum, np.maximum))
+    return np.where(least == most, most, -1)
+
+
+def _sliced(compiled, triangle, row, width):
+    slices, size = width.size, 32 * int(width.sum())
     new = empty((size,), np.float64), empty((size,), triangle[1].dtype)
-    launch(compiled, "slice", min(-(-n // 256), multiprocessors()), 256, *triangle, begin, n, *new)
+    row, begin = _moved(row, triangle[0]), _moved(32 * np.r_[0, np.cumsum(width)], triangle[0])
+    launch(compiled, "slice", min(-(-slices // 8), multiprocessors()), 256, *triangle, row, begin, slices, *new)
     return *new, begin
+
+
+def _moved(x, like):
+    """Return integers on the device of an array."""
+    return namespace(like).asarray(x.astype(np.int64), device=device(like))
