@@ -12,6 +12,7 @@
 #endif
 #define THREADS 1024  // of a block, at most
 #define SUMS 5  // at most, in one pass
+#define SLOTS 4  // workers of a block whose sums wait for the other warps
 
 // What the table says of each level: its first row, its first part of the sums, its first slice, and for either
 // triangle where the entries begin and how many a row has, -1 if that differs.
@@ -99,33 +100,57 @@ __device__ inline void meet(Levels &all) {
     __syncthreads();
 }
 
+// The sum over a warp, known to its first lane.
+__device__ inline double folded(double x) {
+    for (int step = 16; step > 0; step /= 2) x += __shfl_down_sync(ALL, x, step);
+    return x;
+}
+
 // Calls row(i, sums) for each row of a level; sums, K of them, become parts. A row should ask for its own numbers
 // before its entries: loads are not moved before a loop, nor before what is written.
 template <int K, class Row> __device__ inline void each_row(Levels &all, Int level, Row row) {
-    __shared__ double room[32];
+    __shared__ double room[SLOTS * (K + 1) * 32];
     const Int *here = all[level], *next = all[level + 1];
     Int first = here[ROW], after = next[ROW], place = here[PART], workers = next[PART] - place;
     Int total = all[all.count][PART];
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32, slot = 0;
     for (Int w = blockIdx.x; w < workers; w += gridDim.x) {
         double sums[SUMS] = {};
         for (Int i = first + w * blockDim.x + threadIdx.x; i < after; i += workers * blockDim.x) row(i, sums);
-#pragma unroll
-        for (int k = 0; k < K; k++) {
-            double sum = block_sum(sums[k], room);
-            if (threadIdx.x == 0) all.parts[(all.set * SUMS + k) * total + place + w] = sum;
+        if (K == 0) continue;
+        for (int k = 0; k < K; k++) {  // the warps need not wait for one another yet
+            double sum = folded(sums[k]);
+            if (lane == 0) room[(slot * K + k) * 32 + warp] = sum;
         }
+        if (++slot < SLOTS && w + gridDim.x < workers) continue;
+        __syncthreads();
+        for (int q = warp; q < slot * K; q += warps) {
+            double sum = folded(lane < warps ? room[q * 32 + lane] : 0.0);
+            Int part = place + w - (slot - 1 - q / K) * (Int)gridDim.x;
+            if (lane == 0) all.parts[(all.set * SUMS + q % K) * total + part] = sum;
+        }
+        __syncthreads();
+        slot = 0;
     }
 }
 
 // Adds up the parts, in every block; the next ones go to the other set.
 template <int K> __device__ inline void add_up(Levels &all, double *sums) {
-    __shared__ double room[32];
+    const int share = 6;  // of the parts, for a warp
+    __shared__ double room[K * share];
     Int total = all[all.count][PART];
-#pragma unroll
-    for (int k = 0; k < K; k++) {
+    int lane = threadIdx.x % 32;
+    for (int q = threadIdx.x / 32; q < K * share; q += blockDim.x / 32) {
         double sum = 0.0;
-        for (Int q = threadIdx.x; q < total; q += blockDim.x) sum += all.parts[(all.set * SUMS + k) * total + q];
-        sums[k] = block_sum(sum, room);
+        const double *parts = all.parts + (all.set * SUMS + q % K) * total;
+        for (Int part = q / K * 32 + lane; part < total; part += 32 * share) sum += parts[part];
+        sum = folded(sum);
+        if (lane == 0) room[q] = sum;
+    }
+    __syncthreads();
+    for (int k = 0; k < K; k++) {
+        sums[k] = 0.0;
+        for (int q = k; q < K * share; q += K) sums[k] += room[q];
     }
     all.set ^= 1;
 }
@@ -253,12 +278,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
         const double *diagonal, double *x, double *g, double *y, double *p, double *t, double omega, double alpha,
         double beta, double energy, double target, Int budget, double *out) {
     OPENED
-    double c = (2.0 - omega) / omega, square = 0.0, sums[SUMS], *squares = out + 5, *pairs = squares + budget + 1;
+    double c = (2.0 - omega) / omega, inverse = 1.0 / omega, square = 0.0, sums[SUMS], *squares = out + 5, *pairs = squares + budget + 1;
     Int steps = 0;
     // What becomes of a row in the forward pass, below = (L y, L g): y, and parts of |K g|^2, of the products by D of
     // q = t + y with p, g and itself, and of that of g with itself.
     auto forward = [&](Int i, double d, double p_i, double t_i, double g_i, const double *below, double *sums) {
-        double y_i = omega * (p_i - c * t_i - below[0]), q = t_i + y_i, r = d * (g_i / omega + below[1]);
+        double y_i = omega * (p_i - c * t_i - below[0]), q = t_i + y_i, r = d * (inverse * g_i + below[1]);
         y[i] = y_i;
         sums[0] += r * r;
         sums[1] += d * q * p_i;
@@ -321,7 +346,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
         for (Int level = 0; level < count; level++) {
             ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
-                double r = diagonal[i] * (g[i] / omega + times(lower, i, g));
+                double r = diagonal[i] * (inverse * g[i] + times(lower, i, g));
                 sums[0] += r * r;
             });
         }

@@ -15,7 +15,7 @@ from numopt._kernels.portable._runs import once
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 _THREADS = 1024  # of a block, at most
-_WORKERS = 528  # at most, that share a level: a multiple of the multiprocessors of most devices
+_WORKERS = 264  # at most, that share a level: a multiple of the multiprocessors of most devices
 _ALONE = 4096  # rows of a level up to which one block is faster than several that wait for one another
 _WASTE, _EVEN = 1.5, 1.2  # how much larger the entries may become, and those of a level to make its rows equally long
 _SUMS = 5
