@@ -241,3 +241,14 @@ def test_a_plan_takes_the_memory_that_its_page_names(rows):
     taken = sum(x.nbytes for x in fields if isinstance(x, np.ndarray)) - plan._pattern.levels.nbytes
     n, off = A.shape[0], A.nnz - A.shape[0]
     assert 0.8 * (20 * off + 32 * n) < taken < 1.05 * (20 * off + 32 * n)
+
+
+@pytest.mark.parametrize("colours", [2, 8])
+def test_omega_follows_the_order_of_the_rows(colours):
+    """Axelsson's nu is mu / (2 k) where k colours take turns along the diagonals of a grid, boundaries aside."""
+    A, m = laplacian_2d(80), 80
+    b = np.random.default_rng(3).standard_normal(m * m)
+    plan = relax_plan(A, ordering=np.argsort(sum(np.divmod(np.arange(m * m), m)) % colours, kind="stable"))
+    result = ssor_pcg(A, b, plan=plan)
+    assert abs(result.omega - 2 / (1 + np.sqrt(2 / colours))) < 0.03
+    assert result.nit <= 1.05 * min(ssor_pcg(A, b, plan=plan, omega=w).nit for w in np.arange(0.9, 1.95, 0.1))
