@@ -155,25 +155,37 @@ template <int K> __device__ inline void add_up(Levels &all, double *sums) {
     all.set ^= 1;
 }
 
+// Sweeps until the squared residual is at most `target`, or has grown too much: out[k] is that before sweep k, and
+// out[budget] the number of sweeps.
+template <class Sweep>
+__device__ inline void repeat(Levels &all, double target, double growth, Int budget, double *out, Sweep sweep) {
+    bool lead = blockIdx.x == 0 && threadIdx.x == 0;
+    double square, begin = 0.0;
+    Int k = 0;
+    do {
+        sweep();
+        add_up<1>(all, &square);
+        if (lead) out[k] = square;
+        if (k == 0) begin = square;
+    } while (++k < budget && square > target && square / growth <= begin);
+    if (lead) out[budget] = k;
+}
+
 #define OPENED \
     Triangle lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts}; \
-    Levels all = {table, count, parts, flags, 0, 0}; \
-    bool lead = blockIdx.x == 0 && threadIdx.x == 0;
+    Levels all = {table, count, parts, flags, 0, 0};
 #define ENTER(level) \
     lower.enter(all[level], LOWER); \
     upper.enter(all[level], UPPER);
 
-// Forward sweeps: x and low = L x in place. out[k] is the square of the residual before sweep k, out[budget] the number
-// of sweeps.
+// Forward sweeps: x and low = L x in place.
 extern "C" __global__ void __launch_bounds__(THREADS) sor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
         const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
         const double *diagonal, const double *b, double *x, double *low, double omega, double target, double growth,
         Int budget, double *out) {
     OPENED
-    double square, begin = 0.0;
-    Int k = 0;
-    do {
+    repeat(all, target, growth, budget, out, [&] {
         for (Int level = 0; level < count; level++) {
             ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
@@ -187,23 +199,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) sor(
             });
             meet(all);
         }
-        add_up<1>(all, &square);
-        if (lead) out[k] = square;
-        if (k == 0) begin = square;
-    } while (++k < budget && square > target && square / growth <= begin);
-    if (lead) out[budget] = k;
+    });
 }
 
-// Double sweeps: half = the point between, low = L half, up = U x; out as above.
+// Double sweeps: half = the point between, low = L half, up = U x.
 extern "C" __global__ void __launch_bounds__(THREADS) ssor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
         const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
         const double *diagonal, const double *b, double *x, double *half, double *low, double *up, double omega,
         double target, double growth, Int budget, double *out) {
     OPENED
-    double square, begin = 0.0;
-    Int k = 0;
-    do {
+    repeat(all, target, growth, budget, out, [&] {
         for (Int level = 0; level < count; level++) {
             ENTER(level)
             each_row<1>(all, level, [&](Int i, double *sums) {
@@ -225,11 +231,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssor(
             });
             meet(all);
         }
-        add_up<1>(all, &square);
-        if (lead) out[k] = square;
-        if (k == 0) begin = square;
-    } while (++k < budget && square > target && square / growth <= begin);
-    if (lead) out[budget] = k;
+    });
 }
 
 // low = L x and up = U x.
@@ -267,7 +269,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
     }
     double square;
     add_up<1>(all, &square);
-    if (lead) out[0] = square;
+    if (blockIdx.x == 0 && threadIdx.x == 0) out[0] = square;
 }
 
 // Steps of conjugate gradients by Eisenstat, see the portable room. The scalars are computed by every thread alike.
@@ -280,6 +282,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg(
     OPENED
     double c = (2.0 - omega) / omega, inverse = 1.0 / omega, square = 0.0, sums[SUMS], *squares = out + 5, *pairs = squares + budget + 1;
     Int steps = 0;
+    bool lead = blockIdx.x == 0 && threadIdx.x == 0;
     // What becomes of a row in the forward pass, below = (L y, L g): y, and parts of |K g|^2, of the products by D of
     // q = t + y with p, g and itself, and of that of g with itself.
     auto forward = [&](Int i, double d, double p_i, double t_i, double g_i, const double *below, double *sums) {
