@@ -10,49 +10,40 @@
 #ifndef WAIT
 #define WAIT  // nothing: only blocks that share a core have to yield it
 #endif
-#define THREADS 1024  // of a block, at most
+#define THREADS 640  // of a block, at most: what a row needs fits into the registers of so many
 #define SUMS 5  // at most, in one pass
 #define SLOTS 4  // workers of a block whose sums wait for the other warps
 
-// What the table says of each level: its first row, its first part of the sums, its first slice, and for either
-// triangle where the entries begin and how many a row has, -1 if that differs.
-enum { ROW, PART, SLICE, LOWER, LOWER_WIDTH, UPPER, UPPER_WIDTH, FACTS };
+// What the table says of each level: its first row, its first part of the sums, and its first slice.
+enum { ROW, PART, SLICE, FACTS };
 
 struct Triangle {
     const double *values;
     const INDEX *columns;
     const START *starts;
-    Int row, slice, begin, width;  // of the level at hand
+    Int row, slice;  // the first of the level at hand
 
-    __device__ void enter(const Int *level, int which) {
+    __device__ void enter(const Int *level) {
         row = level[ROW];
         slice = level[SLICE];
-        begin = level[which];
-        width = level[which + 1];
     }
 };
 
-// sums[k] = the entries of row i times x[k]; the loads of four entries are under way at a time.
+// sums[k] = the entries of row i times x[k]; the loads of four entries are under way at a time. Entries are read once
+// in a pass: they should not drive the vectors out of the cache.
 template <int N>
 __device__ inline void times(const Triangle &part, Int i, const double *const (&x)[N], double (&sums)[N]) {
     const Int step = SLICED ? 32 : 1;
-    Int k = SLICED ? i - part.row : i, lane = SLICED ? k % 32 : 0, at, end;
-    if (SLICED && part.width >= 0) {
-        at = part.begin + (k - lane) * part.width + lane;
-        end = at - lane + 32 * part.width;
-    } else {
-        if (SLICED) k = part.slice + k / 32;
-        at = part.starts[k] + lane;
-        end = part.starts[k + 1];
-    }
+    Int k = SLICED ? part.slice + (i - part.row) / 32 : i;
+    Int at = part.starts[k] + (SLICED ? (i - part.row) % 32 : 0), end = part.starts[k + 1];
     for (int n = 0; n < N; n++) sums[n] = 0.0;
     for (; at < end; at += 4 * step) {
         double value[4], other[N][4];
 #pragma unroll
         for (int q = 0; q < 4; q++) {
             bool inside = at + q * step < end;
-            value[q] = inside ? part.values[at + q * step] : 0.0;
-            Int j = inside ? part.columns[at + q * step] : 0;
+            value[q] = inside ? __ldcs(part.values + at + q * step) : 0.0;
+            Int j = inside ? __ldcs(part.columns + at + q * step) : 0;
 #pragma unroll
             for (int n = 0; n < N; n++) other[n][q] = inside ? x[n][j] : 0.0;
         }
@@ -75,26 +66,23 @@ struct Levels {
     const Int *table;
     Int count;
     double *parts;  // two sets: who is late may still read the other
-    volatile Int *flags;  // flags[b] says how often block b has come to a meeting
+    unsigned long long *arrived;  // how many blocks have come to the meetings so far
     Int turn;
     int set;
 
     __device__ const Int *operator[](Int level) const { return table + FACTS * level; }
 };
 
-// Waits until every block has come here; what they wrote before can then be read.
+// Waits until every block has come here; what they wrote before can then be read. Nothing but the count is atomic, and
+// no result depends on its order.
 __device__ inline void meet(Levels &all) {
     __syncthreads();
     if (gridDim.x == 1) return;
     all.turn++;
-    if (threadIdx.x < 32) {
-        if (threadIdx.x == 0) {
-            __threadfence();
-            all.flags[blockIdx.x] = all.turn;
-        }
-        __syncwarp();
-        for (Int b = threadIdx.x; b < gridDim.x; b += 32)
-            while (b != blockIdx.x && all.flags[b] < all.turn) WAIT;
+    if (threadIdx.x == 0) {
+        __threadfence();
+        atomicAdd(all.arrived, 1ull);
+        while (*(volatile unsigned long long *)all.arrived < all.turn * gridDim.x) WAIT;
         __threadfence();
     }
     __syncthreads();
@@ -173,15 +161,15 @@ __device__ inline void repeat(Levels &all, double target, double growth, Int bud
 
 #define OPENED \
     Triangle lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts}; \
-    Levels all = {table, count, parts, flags, 0, 0};
+    Levels all = {table, count, parts, (unsigned long long *)arrived, 0, 0};
 #define ENTER(level) \
-    lower.enter(all[level], LOWER); \
-    upper.enter(all[level], UPPER);
+    lower.enter(all[level]); \
+    upper.enter(all[level]);
 
 // Forward sweeps: x and low = L x in place.
 extern "C" __global__ void __launch_bounds__(THREADS) sor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *arrived,
         const double *diagonal, const double *b, double *x, double *low, double omega, double target, double growth,
         Int budget, double *out) {
     OPENED
@@ -205,7 +193,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) sor(
 // Double sweeps: half = the point between, low = L half, up = U x.
 extern "C" __global__ void __launch_bounds__(THREADS) ssor(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *arrived,
         const double *diagonal, const double *b, double *x, double *half, double *low, double *up, double omega,
         double target, double growth, Int budget, double *out) {
     OPENED
@@ -237,7 +225,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssor(
 // low = L x and up = U x.
 extern "C" __global__ void __launch_bounds__(THREADS) products(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *arrived,
         const double *x, double *low, double *up) {
     OPENED
     for (Int level = 0; level < count; level++) {
@@ -252,7 +240,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) products(
 // g = K^{-1} (b - A x), K = D / omega + L, and out[0] = ||b - A x||^2.
 extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *arrived,
         const double *diagonal, const double *b, const double *x, double *g, double omega, double *out) {
     OPENED
     for (Int level = 0; level < count; level++) {
@@ -276,7 +264,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pcg_start(
 // out: steps, last square, alpha, beta, energy; the squares, budget + 1 of them; alpha and beta of each step.
 extern "C" __global__ void __launch_bounds__(THREADS) pcg(
         const double *lower_values, const INDEX *lower_columns, const START *lower_starts, const double *upper_values,
-        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *flags,
+        const INDEX *upper_columns, const START *upper_starts, const Int *table, Int count, double *parts, Int *arrived,
         const double *diagonal, double *x, double *g, double *y, double *p, double *t, double omega, double alpha,
         double beta, double energy, double target, Int budget, double *out) {
     OPENED

@@ -14,10 +14,10 @@ from numopt._kernels.cuda._launch import empty, launch, module, multiprocessors,
 from numopt._kernels.portable._runs import once
 
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
-_THREADS = 1024  # of a block, at most
+_THREADS = 640  # of a block, at most
 _WORKERS = 264  # at most, that share a level: a multiple of the multiprocessors of most devices
 _ALONE = 4096  # rows of a level up to which one block is faster than several that wait for one another
-_WASTE, _EVEN = 1.5, 1.2  # how much larger the entries may become, and those of a level to make its rows equally long
+_WASTE = 1.5  # how much larger the entries may become
 _SUMS = 5
 _C = {"int32": "int", "int64": "Int", "uint32": "unsigned"}
 
@@ -34,8 +34,7 @@ class _Opened(NamedTuple):
 
     def run(self, kernel, *arguments):
         """Launch a kernel that takes levels."""
-        flags = zeros((self.blocks,), np.int64)
-        every = *self.lower, *self.upper, *self.levels, flags, *arguments
+        every = *self.lower, *self.upper, *self.levels, zeros((1,), np.int64), *arguments
         launch(self.compiled, kernel, self.blocks, self.threads, *every)
 
 
@@ -103,7 +102,7 @@ def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts
     first_slice = np.r_[0, np.cumsum(-(-np.diff(rows) // 32))]
     slices = int(first_slice[-1])
     row = np.r_[np.repeat(rows[:-1] - 32 * first_slice[:-1], np.diff(first_slice)) + 32 * np.arange(slices), rows[-1]]
-    widths = [_widths(t[2], row, first_slice) for t in (lower, upper)]
+    widths = [_widths(t[2], row) for t in (lower, upper)]
     sizes = [32 * int(width.sum()) for width in widths]
     sliced = sum(sizes) <= _WASTE * (values.shape[0] + upper_values.shape[0])
     kinds = f"INDEX={index}", f"START={'Int' if sliced else index}", f"SLICED={int(sliced)}"
@@ -112,35 +111,21 @@ def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts
     threads = min(_THREADS, -(-widest // 32) * 32)
     blocks = 1 if widest <= _ALONE else min(-(-widest // threads), multiprocessors())
     workers = np.minimum(-(-np.diff(rows) // threads), _WORKERS)
-    table = [rows, np.r_[0, np.cumsum(workers)], first_slice]
-    for width in widths:
-        begin = 32 * np.r_[0, np.cumsum(width)]
-        table += [begin[first_slice], np.r_[_uniform(width, first_slice), 0]]
-    table = _moved(np.stack(table, axis=1), values)
+    table = _moved(np.stack([rows, np.r_[0, np.cumsum(workers)], first_slice], axis=1), values)
     if sliced:
         lower, upper = (_sliced(compiled, t, row, width) for t, width in zip((lower, upper), widths, strict=True))
     parts = empty((2 * _SUMS * int(workers.sum()),), np.float64)
     return _Opened(compiled, blocks, threads, lower, upper, (table, len(rows) - 1, parts))
 
 
-def _widths(starts, row, first_slice):
-    """Return the length of the rows of each slice: that of the longest, in the level if that costs little."""
-    xp, n = namespace(starts), int(row[-1])
-    begin = _moved(row, starts)
+def _widths(starts, row):
+    """Return the length of the longest row of each slice."""
+    xp = namespace(starts)
+    begin, starts = _moved(row, starts), xp.astype(starts, xp.int64)
     at = xp.minimum(begin[:-1, None] + _moved(np.arange(32), starts)[None, :], begin[1:, None] - 1)
     at = xp.reshape(at, (-1,))
-    starts = xp.astype(starts, xp.int64)
     lengths = xp.take(starts, at + 1) - xp.take(starts, at)
-    width = host(xp.max(xp.reshape(lengths, (-1, 32)), axis=1))
-    longest, count = np.maximum.reduceat(width, first_slice[:-1]), np.diff(first_slice)
-    even = longest * count <= _EVEN * np.add.reduceat(width, first_slice[:-1])
-    return np.where(np.repeat(even, count), np.repeat(longest, count), width)
-
-
-def _uniform(width, first_slice):
-    """Return the width that all slices of a level have, -1 if there is none."""
-    least, most = (f.reduceat(width, first_slice[:-1]) for f in (np.minimum, np.maximum))
-    return np.where(least == most, most, -1)
+    return host(xp.max(xp.reshape(lengths, (-1, 32)), axis=1))
 
 
 def _sliced(compiled, triangle, row, width):

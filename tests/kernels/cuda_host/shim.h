@@ -166,6 +166,7 @@ inline unsigned __ballot_sync(unsigned, int test) {
     return mask;
 }
 inline void __threadfence() {}
+template <class T> T atomicAdd(T *x, T more) { return __atomic_fetch_add(x, more, __ATOMIC_SEQ_CST); }
 template <class T> T __ldcs(const T *x) { return *x; }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline double __longlong_as_double(long long x) {
