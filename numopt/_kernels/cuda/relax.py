@@ -16,7 +16,7 @@ from numopt._kernels.portable._runs import once
 _GROWTH = 1e16  # of the squared residual, at which a sweep has diverged
 _THREADS = 640  # of a block, at most
 _WORKERS = 264  # at most, that share a level: a multiple of the multiprocessors of most devices
-_ALONE = 4096  # rows of a level up to which one block is faster than several that wait for one another
+_ALONE = 2048  # rows of a level up to which one block is faster than several that wait for one another
 _WASTE = 1.5  # how much larger the entries may become
 _SUMS = 5
 _C = {"int32": "int", "int64": "Int", "uint32": "unsigned"}
@@ -99,9 +99,7 @@ def _opened(s):
 def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts, levels):
     lower, upper = (values, columns, starts), (upper_values, upper_columns, upper_starts)
     index, rows = _C[columns.dtype.name], levels[:, 0]
-    first_slice = np.r_[0, np.cumsum(-(-np.diff(rows) // 32))]
-    slices = int(first_slice[-1])
-    row = np.r_[np.repeat(rows[:-1] - 32 * first_slice[:-1], np.diff(first_slice)) + 32 * np.arange(slices), rows[-1]]
+    first_slice, row = _slices(rows)
     widths = [_widths(t[2], row) for t in (lower, upper)]
     sizes = [32 * int(width.sum()) for width in widths]
     sliced = sum(sizes) <= _WASTE * (values.shape[0] + upper_values.shape[0])
@@ -116,6 +114,14 @@ def _laid_out(values, columns, starts, upper_values, upper_columns, upper_starts
         lower, upper = (_sliced(compiled, t, row, width) for t, width in zip((lower, upper), widths, strict=True))
     parts = empty((2 * _SUMS * int(workers.sum()),), np.float64)
     return _Opened(compiled, blocks, threads, lower, upper, (table, len(rows) - 1, parts))
+
+
+def _slices(rows):
+    """Return the first slice of each level, slices being up to 32 of its rows, and the first row of each slice."""
+    counts = -(-np.diff(rows) // 32)
+    first = np.r_[0, np.cumsum(counts)]
+    within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
+    return first, np.r_[np.repeat(rows[:-1], counts) + 32 * within, rows[-1]]
 
 
 def _widths(starts, row):
