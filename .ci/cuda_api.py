@@ -34,7 +34,7 @@ SOURCES = {  # the macros that the wrappers compile each source with
         (("int", "Int", 1), ("int", "int", 0), ("Int", "Int", 1), ("Int", "Int", 0))
     ],
     "completion": [
-        (f"REAL={r}", f"K={k}", f"BLOCK={2 if k <= 16 else 4}") for r in ("float", "double") for k in (8, 16, 32, 64)
+        (f"REAL={r}", f"K={k}") for r in ("float", "double") for k in (16, 32, 48, 64)
     ],
     "clustering": [("REAL=float",), ("REAL=double",)],
 }  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from numopt._kernels.portable import clustering as portable
+from numopt._kernels.portable import completion
 from numopt.gallery import laplacian_2d
 from numopt.relax import relax_plan
 from tests.kernels import cuda_host
@@ -91,7 +92,7 @@ def test_what_is_written_beside_an_array_shows():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("rank", [3, 8, 20, 40])
+@pytest.mark.parametrize("rank", [3, 20, 32, 40])
 def test_half_steps(turned, dtype, rank):
     k, rng = cuda_host.kernels("completion"), np.random.default_rng(6)
     counts = np.array([0, 1, 31, 32, 33, 90])
@@ -108,6 +109,29 @@ def test_half_steps(turned, dtype, rank):
     apart, dense = (k.half_step(side, V, o, np.full(rank, 0.1), none, base, False) for o in (offset, offset.copy()))
     assert same(apart, dense) and not same(apart[0], one[0])
     assert same(one, two) and np.isfinite(one[0]).all() and (one[0][0] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [5, 20, 40])
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1.0])  # with little, sums of residuals need a second look
+def test_half_steps_of_short_and_long_rows(turned, monkeypatch, dtype, rank, noise):
+    k, rng = cuda_host.kernels("completion"), np.random.default_rng(11)
+    monkeypatch.setitem(k.half_step.__globals__, "_MANY", 100)
+    counts = np.array([2 * rank, 101, 90, 0, 333])
+    ptr = np.r_[0, np.cumsum(counts)]
+    index = np.concatenate([rng.permutation(400)[:c] for c in counts]).astype("int32")
+    V, U = (rng.standard_normal((n, rank)).astype(dtype) for n in (400, 5))
+    row, base = np.repeat(np.arange(5), counts), rng.standard_normal((5, rank)).astype(dtype)
+    y = ((U[row] * V[index]).sum(axis=1) + noise * rng.standard_normal(ptr[-1])).astype(dtype)
+    w, none = (rng.random(ptr[-1]) + 0.5).astype(dtype), np.empty(0, dtype)
+    arguments = (y, index, ptr, w), V, none, np.full(rank, 1e-12), none, base, False
+    one, two = turned(lambda: k.half_step(*arguments))
+    wanted = completion.half_step(*arguments)
+    assert same(one, two)
+    np.testing.assert_allclose(one[0], wanted[0], rtol=0, atol=2e-4 if dtype == "float32" else 1e-8)
+    scale = np.add.reduceat(np.append(y, 0).astype(float) ** 2, ptr[:-1]).max()
+    least = 1e-12 if dtype == "float32" else 1e-24
+    np.testing.assert_allclose(one[1], wanted[1], rtol=1e-5 if dtype == "float32" else 1e-8, atol=least * scale)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -72,12 +72,13 @@ def zeros(shape, dtype):
 _kept = {}
 
 
-def kept(x):
-    """Return a NumPy array on the device; the copy is kept as long as the array lives, which is never written to."""
-    if id(x) not in _kept:
-        weakref.finalize(x, _kept.pop, id(x), None)
-        _kept[id(x)] = cupy.asarray(x)
-    return _kept[id(x)]
+def kept(x, make=cupy.asarray):
+    """Return what `make` makes of a NumPy array, kept as long as the array lives, which is never written to."""
+    key = id(x), make
+    if key not in _kept:
+        weakref.finalize(x, _kept.pop, key, None)
+        _kept[key] = make(x)
+    return _kept[key]
 
 
 def wide(x):

@@ -1,100 +1,223 @@
-// Least squares of the rows of a factor, a block for each row: K is k rounded up, BLOCK how many rows and columns of
-// the Gram matrix a thread holds in registers, REAL the dtype of values and factors. All is added up in float64.
+// Least squares of the rows of a factor, whose Gram matrices are formed in float64 by the tensor cores.
+//
+// K is k rounded up to a multiple of 16 and REAL the dtype of values and factors. A warp takes a row, four warps one
+// with many entries, or any if K > 32. Lane 4 r + e of a warp reads the K / 8 neighbours of piece r of the row of V
+// that entry e of four has: those are, one by one, the fragments that the product of matrices wants, of an order of
+// coordinates in which number 8 f + r stands for PIECE r + f.
 
-#define SIDE (K / BLOCK)
-#define TILE (K > 32 ? 16 : 32)  // entries gathered at a time: a block may share 48 kB
+#define PIECE (K / 8)
+#define BLOCKS (K / 16 * (K / 16 + 1))  // of 16 x 8 that hold the lower triangle
+#define WARPS 4
+#define TEAMS (K > 32 ? 1 : WARPS)
+#define AHEAD (PIECE * sizeof(REAL) > 16 ? 4 : 8)  // gathers in flight
+
+struct __align__(PIECE * sizeof(REAL) % 16 ? 8 : 16) Piece {
+    REAL v[PIECE];
+};
+
+// What one row needs beside its entries.
+struct Row {
+    double G[K][K + 1], column[2][K + 2], right[K], ridge[K], diagonal[K], u[K], square, sums[WARPS];
+};
+
+// c += a b for a of 16 x 4, b of 4 x 8 and c of 16 x 8, spread over a warp as the instruction has them.
+__device__ inline void multiply(double *c, double a, double under, double b) {
+#if __CUDA_ARCH__ >= 900
+    asm("mma.sync.aligned.m16n8k4.row.col.f64.f64.f64.f64 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+d"(c[0]), "+d"(c[1]), "+d"(c[2]), "+d"(c[3])
+        : "d"(a), "d"(under), "d"(b));
+#elif __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+        : "+d"(c[0]), "+d"(c[1])
+        : "d"(a), "d"(b));
+    asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+        : "+d"(c[2]), "+d"(c[3])
+        : "d"(under), "d"(b));
+#else
+    const int lane = threadIdx.x % 32;
+    for (int e = 0; e < 4; e++) {
+        double here = __shfl_sync(ALL, a, lane / 4 * 4 + e), below = __shfl_sync(ALL, under, lane / 4 * 4 + e);
+        for (int q = 0; q < 2; q++) {
+            double other = __shfl_sync(ALL, b, lane % 4 * 8 + q * 4 + e);
+            c[q] += here * other;
+            c[q + 2] += below * other;
+        }
+    }
+#endif
+}
+
+// The sum over the lanes that hold pieces of one entry, and over those that hold one piece of four entries.
+__device__ inline double over_pieces(double x) {
+    for (int step = 4; step < 32; step *= 2) x += __shfl_xor_sync(ALL, x, step);
+    return x;
+}
+__device__ inline double over_entries(double x) {
+    x += __shfl_xor_sync(ALL, x, 1);
+    return x + __shfl_xor_sync(ALL, x, 2);
+}
+
+// Calls visit(piece of v_j, w, b - v_j.x) for four entries at a time, of which those beyond the last one repeat it
+// with w = 0. x counts if there is something `moved`.
+template <class Visit>
+__device__ __forceinline__ void each(const REAL *y, const int *index, const REAL *weights, const REAL *offset,
+                                     const Piece *V, Int low, Int after, Int stride, bool moved, const double (&x)[PIECE],
+                                     Visit visit) {
+    const int lane = threadIdx.x % 32;
+    for (; low < after; low += stride) {
+        const Int q = low + lane;
+        const bool there = q < after;
+        const int j = index[there ? q : after - 1];
+        const double w = !there ? 0.0 : weights ? (double)weights[q] : 1.0;
+        const double b = !there ? 0.0 : (double)y[q] - (offset ? (double)offset[j] : 0.0);
+        for (int begin = 0; begin < 32 && low + begin < after; begin += 4 * AHEAD) {
+            Piece ahead[AHEAD];
+#pragma unroll
+            for (int s = 0; s < AHEAD; s++) {
+                const int from = __shfl_sync(ALL, j, begin + 4 * s + lane % 4);
+                ahead[s] = V[(Int)from * 8 + lane / 4];
+            }
+#pragma unroll
+            for (int s = 0; s < AHEAD; s++) {
+                const int e = begin + 4 * s;
+                if (low + e >= after) break;
+                double v[PIECE], r = __shfl_sync(ALL, b, e + lane % 4);
+#pragma unroll
+                for (int f = 0; f < PIECE; f++) v[f] = ahead[s].v[f];
+                if (moved) {
+                    double dot = 0.0;
+#pragma unroll
+                    for (int f = 0; f < PIECE; f++) dot += v[f] * x[f];
+                    r -= over_pieces(dot);
+                }
+                visit(v, __shfl_sync(ALL, w, e + lane % 4), r);
+            }
+        }
+    }
+}
 
 // Minimises sum w (y - o_j - (base + u).v_j)^2 + scale sum_a ridge_a u_a^2 over the row u; weights, offset, scale and
-// base may be null.
-extern "C" __global__ void half_step(const REAL *y, const int *index, const Int *start, const REAL *weights,
-                                     const REAL *V, Int k, const REAL *offset, const double *ridge,
-                                     const REAL *scale, const REAL *base, double floor, REAL *U, double *sums) {
-    __shared__ double A[TILE][K], G[K][K + 1], right[K], u[K], b[TILE], w[TILE], room[32], trace;
-    const int t = threadIdx.x, threads = blockDim.x;
-    const int p0 = t / SIDE * BLOCK, q0 = t % SIDE * BLOCK;
-    const bool holds = t < SIDE * SIDE;
-    const Int i = blockIdx.x, first = start[i], after = start[i + 1];
-    double gram[BLOCK][BLOCK] = {};
-    if (t < K) right[t] = 0.0;
-    for (Int low = first; low < after; low += TILE) {
-        __syncthreads();
-        for (int e = t; e < TILE * K; e += threads) {
-            int line = e / K, p = e % K;
-            A[line][p] = low + line < after && p < k ? (double)V[index[low + line] * k + p] : 0.0;
-        }
-        __syncthreads();
-        for (int line = t; line < TILE; line += threads) {
-            Int q = low + line;
-            bool there = q < after;
-            w[line] = !there ? 0.0 : weights ? (double)weights[q] : 1.0;
-            b[line] = !there ? 0.0 : (double)y[q] - (offset ? (double)offset[index[q]] : 0.0);
-            if (base)
-                for (int p = 0; p < k; p++) b[line] -= A[line][p] * base[i * k + p];
-        }
-        __syncthreads();
-        if (holds)
-            for (int line = 0; line < TILE; line++) {
-                double left[BLOCK], up[BLOCK];
+// base may be null. `order` lists the m rows, the `shared` that four warps take first. V has K columns. sums, of
+// w r^2, may be null.
+extern "C" __global__ void __launch_bounds__(128) half_step(
+    const REAL *y, const int *index, const Int *start, const REAL *weights, const Int *order, Int m, Int shared,
+    const REAL *V, Int k, const REAL *offset, const double *ridge, const REAL *scale, const REAL *base, double floor,
+    REAL *U, double *sums) {
+    __shared__ Row rooms[TEAMS];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const bool together = blockIdx.x < shared;
+    const Int at = together ? (Int)blockIdx.x : shared + (blockIdx.x - shared) * WARPS + warp;
+    if (at >= m) return;
+    const int warps = together ? WARPS : 1, turn = together ? warp : 0, t = turn * 32 + lane;
+    Row &row = rooms[TEAMS == 1 || together ? 0 : warp];
+    auto meet = [&] {
+        if (together)
+            __syncthreads();
+        else
+            __syncwarp();
+    };
+    const Int i = order[at], first = start[i], after = start[i + 1];
+    double x[PIECE] = {}, right[PIECE] = {}, square = 0.0, gram[BLOCKS][4] = {};
+    if (base)
 #pragma unroll
-                for (int p = 0; p < BLOCK; p++) {
-                    left[p] = w[line] * A[line][p0 + p];
-                    up[p] = A[line][q0 + p];
+        for (int f = 0; f < PIECE; f++) {
+            int p = lane / 4 * PIECE + f;
+            x[f] = p < k ? (double)base[i * k + p] : 0.0;
+        }
+    each(y, index, weights, offset, (const Piece *)V, first + 32 * turn, after, 32 * warps, base != nullptr, x,
+         [&](const double *v, double w, double b) {
+             double left[PIECE];
+#pragma unroll
+             for (int f = 0; f < PIECE; f++) {
+                 left[f] = w * v[f];
+                 right[f] += left[f] * b;
+             }
+             square += w * b * b;
+#pragma unroll
+             for (int p = 0; p < K / 16; p++)
+#pragma unroll
+                 for (int q = 0; q < 2 * p + 2; q++) multiply(gram[p * (p + 1) + q], left[2 * p], left[2 * p + 1], v[q]);
+         });
+    square = over_entries(square);
+#pragma unroll
+    for (int f = 0; f < PIECE; f++) right[f] = over_entries(right[f]);
+    for (int w = 0; w < warps; w++) {  // adds up what the warps have, in their order
+        if (w == turn) {
+#pragma unroll
+            for (int p = 0; p < K / 16; p++)
+#pragma unroll
+                for (int q = 0; q < 2 * p + 2; q++)
+#pragma unroll
+                    for (int c = 0; c < 4; c++) {
+                        double &sum = row.G[16 * p + c / 2 * 8 + lane / 4][8 * q + lane % 4 * 2 + c % 2];
+                        sum = (w ? sum : 0.0) + gram[p * (p + 1) + q][c];
+                    }
+            if (lane % 4 == 0)
+#pragma unroll
+                for (int f = 0; f < PIECE; f++) {
+                    double &sum = row.right[8 * f + lane / 4];
+                    sum = (w ? sum : 0.0) + right[f];
                 }
-#pragma unroll
-                for (int p = 0; p < BLOCK; p++)
-#pragma unroll
-                    for (int q = 0; q < BLOCK; q++) gram[p][q] += left[p] * up[q];
-            }
-        for (int p = t; p < K; p += threads)
-            for (int line = 0; line < TILE; line++) right[p] += w[line] * b[line] * A[line][p];
-    }
-    if (holds)
-#pragma unroll
-        for (int p = 0; p < BLOCK; p++)
-#pragma unroll
-            for (int q = 0; q < BLOCK; q++) G[p0 + p][q0 + q] = gram[p][q];
-    __syncthreads();
-    if (t == 0) {
-        trace = 0.0;
-        for (int p = 0; p < k; p++) trace += G[p][p];
-    }
-    __syncthreads();
-    for (int p = t; p < K; p += threads)
-        G[p][p] += p < k ? (scale ? (double)scale[i] : 1.0) * ridge[p] + floor * trace + (trace == 0.0) : 1.0;
-    __syncthreads();
-    for (int c = 0; c < K; c++) {  // Cholesky
-        if (t == 0) G[c][c] = sqrt(G[c][c]);
-        __syncthreads();
-        for (int r = c + 1 + t; r < K; r += threads) G[r][c] /= G[c][c];
-        __syncthreads();
-        for (int e = t; e < (K - c - 1) * (K - c - 1); e += threads) {
-            int r = c + 1 + e / (K - c - 1), q = c + 1 + e % (K - c - 1);
-            if (q <= r) G[r][q] -= G[r][c] * G[q][c];
+            if (lane == 0) row.square = (w ? row.square : 0.0) + square;
         }
-        __syncthreads();
+        meet();
     }
-    for (int p = t; p < K; p += threads) u[p] = right[p];
-    __syncthreads();
-    for (int c = 0; c < K; c++) {
-        if (t == 0) u[c] /= G[c][c];
-        __syncthreads();
-        for (int r = c + 1 + t; r < K; r += threads) u[r] -= G[r][c] * u[c];
-        __syncthreads();
+    double trace = 0.0;
+    for (int p = lane; p < K; p += 32) trace += row.G[p][p];
+    trace = warp_sum(trace);
+    const bool mine = t < K;  // thread t has line t of the matrix
+    const int p = t % 8 * PIECE + t / 8;
+    double line[K], z = 0.0, inverse = 0.0;
+    if (mine) {
+#pragma unroll
+        for (int q = 0; q < K; q++) line[q] = row.G[t][q];
+        row.diagonal[t] = row.G[t][t];
+        row.ridge[t] = p < k ? (scale ? (double)scale[i] : 1.0) * ridge[p] + floor * trace + (trace == 0.0) : 1.0;
+        z = row.right[t];
     }
+#pragma unroll
+    for (int c = 0; c < K; c++) {  // L D L^T; what lies above the diagonal is never used
+        double *column = row.column[c % 2];
+        if (mine) column[t] = line[c] + (t == c ? row.ridge[t] : 0.0);
+        if (t == c) column[K] = z;
+        meet();
+        const double d = 1.0 / column[c], l = line[c] * d;
+        if (mine) {
+            row.G[t][c] = l;
+            if (t == c) inverse = d;
+            if (t > c) z -= l * column[K];
+#pragma unroll
+            for (int q = c + 1; q < K; q++) line[q] -= l * column[q];
+        }
+    }
+    z *= inverse;
     for (int c = K - 1; c >= 0; c--) {
-        if (t == 0) u[c] /= G[c][c];
-        __syncthreads();
-        for (int r = t; r < c; r += threads) u[r] -= G[c][r] * u[c];
-        __syncthreads();
+        if (t == c) row.u[c] = z;
+        meet();
+        if (t < c) z -= row.G[c][t] * row.u[c];
     }
-    for (int p = t; p < k; p += threads) U[i * k + p] = (REAL)u[p];
-    double total = 0.0;
-    for (Int q = first + t; q < after; q += threads) {  // a second look at rows of V that are still in the cache
-        Int j = index[q];
-        double r = (double)y[q] - (offset ? (double)offset[j] : 0.0);
-        for (int p = 0; p < k; p++) r -= (u[p] + (base ? (double)base[i * k + p] : 0.0)) * V[j * k + p];
-        total += (weights ? (double)weights[q] : 1.0) * r * r;
+    if (mine && p < k) U[i * k + p] = (REAL)z;
+    if (!sums) return;
+    // sum w r^2 = sum w b^2 - right.u - sum ridge u^2, to about eps (sum w b^2 + (sum |u| sqrt(diagonal))^2).
+    double less = 0.0, size = 0.0;
+    for (int q = lane; q < K; q += 32) {
+        const double u = row.u[q];
+        less += u * row.right[q] + row.ridge[q] * u * u;
+        size += fabs(u) * sqrt(row.diagonal[q]);
     }
-    total = block_sum(total, room);
+    less = warp_sum(less);
+    size = warp_sum(size);
+    double total = row.square - less;
+    if (total < (sizeof(REAL) == 4 ? 1e-8 : 1e-4) * (row.square + size * size)) {  // too few digits: a second look
+#pragma unroll
+        for (int f = 0; f < PIECE; f++) x[f] += row.u[8 * f + lane / 4];
+        total = 0.0;
+        each(y, index, weights, offset, (const Piece *)V, first + 32 * turn, after, 32 * warps, true, x,
+             [&](const double *, double w, double r) { total += w * r * r; });
+        total = over_entries(total);
+        if (lane == 0) row.sums[turn] = total;
+        meet();
+        total = 0.0;
+        for (int w = 0; w < warps; w++) total += row.sums[w];
+    }
     if (t == 0) sums[i] = total;
 }

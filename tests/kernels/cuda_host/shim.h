@@ -31,6 +31,7 @@
 #define __launch_bounds__(...)
 #define __restrict__
 #define __forceinline__ inline
+#define __align__(n) alignas(n)
 
 struct Dim3 {
     unsigned x, y, z;
