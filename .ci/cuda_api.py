@@ -28,14 +28,12 @@ SOURCES = {  # the macros that the wrappers compile each source with
         (f"REAL={r}", f"KIND={k}", f"EXP={e}") for r in ("float", "double") for k in range(4) for e in ("exp", "expf")
     ],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
-    "monotone": [()],
+    "monotone": [(f"REAL={r}", f"ROWS={n}") for r in ("float", "double") for n in (1, 4)],
     "relax": [
         (f"INDEX={i}", f"START={s}", f"SLICED={k}") for i, s, k in
         (("int", "Int", 1), ("int", "int", 0), ("Int", "Int", 1), ("Int", "Int", 0))
     ],
-    "completion": [
-        (f"REAL={r}", f"K={k}") for r in ("float", "double") for k in (16, 32, 48, 64)
-    ],
+    "completion": [(f"REAL={r}", f"K={k}") for r in ("float", "double") for k in (16, 32, 48, 64)],
     "clustering": [("REAL=float",), ("REAL=double",)],
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numopt._kernels.portable import clustering as portable
-from numopt._kernels.portable import completion
+from numopt._kernels.portable import completion, monotone
 from numopt.gallery import laplacian_2d
 from numopt.relax import relax_plan
 from tests.kernels import cuda_host
@@ -51,14 +51,45 @@ def test_rows_of_a_cost_may_lie_apart(turned):
     assert same(one, two)
 
 
-@pytest.mark.parametrize("n", [1, 700])
-def test_steps_of_pdhg(turned, n):
-    k, rng = cuda_host.kernels("monotone"), np.random.default_rng(5)
-    A, x, y = rng.standard_normal((45, n)).astype("float32"), rng.random(n), rng.random(45)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(45, 1), (45, 700), (1030, 33), (1, 9000)])
+def test_steps_of_pdhg(turned, shape, dtype):
+    k, rng, (m, n) = cuda_host.kernels("monotone"), np.random.default_rng(5), shape
+    A, x, y = rng.standard_normal(shape).astype(dtype), rng.random(n), rng.random(m)
     none, point = np.empty(0), (x, y, A @ x, A.T @ y)
     flat, box = (1.0, none, none), (0.0, y - 1, y + 1)
-    assert same(*turned(lambda: k.pdhg_steps((A,), x, y, flat, box, point, point, 0, 0.1, 0.2, 3)))
+    one, two = turned(lambda: k.pdhg_steps((A,), x, y, flat, box, point, point, 0, 0.1, 0.2, 3))
+    assert same(one, two)
+    wanted = monotone.pdhg_steps((A.astype(float),), x, y, flat, box, point, point, 0, 0.1, 0.2, 3)
+    for got, want in zip((*one[0], *one[1], *one[2]), (*wanted[0], *wanted[1], *wanted[2]), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-10 * max(1, np.abs(want).max()))
     assert np.isnan(k.project_simplex(np.full(n, np.nan), 1.0)).all()  # and it ends
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1030, 36), (70, 260), (5, 33)])
+@pytest.mark.parametrize("order", ["rows", "columns", "neither"])
+def test_products_with_matrices_of_any_layout(turned, shape, order, dtype):
+    k, rng, (m, n) = cuda_host.kernels("monotone"), np.random.default_rng(9), shape
+    A = rng.standard_normal((m, 2 * n)).astype(dtype)[:, ::2]
+    A = A if order == "neither" else np.array(A, order="C" if order == "rows" else "F")
+    x, y = rng.random(n), rng.random(m)
+    one, two = turned(lambda: k.products((A,), x, y))
+    assert same(one, two)
+    np.testing.assert_allclose(one[0], A.astype(float) @ x, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(one[1], y @ A.astype(float), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("across", [(True, True), (False, True), (False, False)])
+def test_bidiagonal_matrix(turned, across):
+    k, rng = cuda_host.kernels("monotone"), np.random.default_rng(10)
+    A, x = rng.standard_normal((40, 60)), rng.standard_normal(60)
+    normals = [
+        np.full(size, size**-0.5) if there else np.empty(0) for size, there in zip((60, 40), across, strict=True)
+    ]
+    one, two = turned(lambda: k.bidiagonal((A,), x, *normals, 5))
+    assert same(one, two)
+    np.testing.assert_allclose(one, monotone.bidiagonal((A,), x, *normals, 5), rtol=1e-10)
 
 
 @pytest.mark.parametrize("ordering", ["natural", "colour"])

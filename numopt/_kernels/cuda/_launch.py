@@ -51,7 +51,12 @@ def launch(compiled, kernel, blocks, threads, *arguments):
     """Run a kernel on a grid of `blocks` (a number, or a tuple) of `threads` each; nothing for an empty grid."""
     grid = blocks if isinstance(blocks, tuple) else (blocks,)
     if min(grid) > 0:
-        compiled.get_function(kernel)(grid, (threads,), tuple(map(_argument, arguments)))
+        _kernel(compiled, kernel)(grid, (threads,), tuple(map(_argument, arguments)))
+
+
+@lru_cache
+def _kernel(compiled, name):
+    return compiled.get_function(name)  # which looks it up again each time that it is new
 
 
 def rows_first(x):
