@@ -166,6 +166,32 @@ def test_half_steps_of_short_and_long_rows(turned, monkeypatch, dtype, rank, noi
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [5, 20, 40, 64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_looks_at_entries_of_short_and_long_rows(turned, monkeypatch, dtype, rank, weighted):
+    k, rng = cuda_host.kernels("completion"), np.random.default_rng(12)
+    monkeypatch.setitem(k.half_step.__globals__, "_MANY", 50)
+    counts = np.array([3, 101, 0, 1, 333])
+    ptr = np.r_[0, np.cumsum(counts)]
+    index = np.concatenate([rng.permutation(400)[:c] for c in counts]).astype("int32")
+    V, U = (rng.standard_normal((n, rank)).astype(dtype) for n in (400, 5))
+    y, offset, w = rng.standard_normal(ptr[-1]), rng.standard_normal(400), rng.random(ptr[-1] if weighted else 0) + 0.5
+    y, offset, w = (x.astype(dtype) for x in (y, offset, w))
+    side = y, index, ptr, w
+    tol = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-12}
+    for name, arguments in (
+        ("gradient", (side, U, V, offset)), ("gradient", (side, U, V, offset[:0], False)),
+        ("residuals", (side, U, V, offset)), ("multiply", (side, y, V)), ("crossed", (side, 400)),
+    ):  # fmt: skip
+        one, two = turned(lambda name=name, arguments=arguments: getattr(k, name)(*arguments))
+        wanted = getattr(completion, name)(*arguments)
+        assert same(one, two)
+        for got, want in zip(*((x if isinstance(x, tuple) else (x,)) for x in (one, wanted)), strict=True):
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, **tol)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("n", "rank"), [(1, 1), (33, 5), (70, 17)])
 def test_split_step(turned, dtype, n, rank):
     k, rng = cuda_host.kernels("clustering"), np.random.default_rng(7)

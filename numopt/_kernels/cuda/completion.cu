@@ -56,8 +56,8 @@ __device__ inline double over_entries(double x) {
     return x + __shfl_xor_sync(ALL, x, 2);
 }
 
-// Calls visit(piece of v_j, w, b - v_j.x) for four entries at a time, of which those beyond the last one repeat it
-// with w = 0. x counts if there is something `moved`.
+// Calls visit(piece of v_j, w, b, b - v_j.x, q) for four entries at a time, of which those beyond the last one repeat it
+// with w = 0. x counts if there is something `moved`; b is 1 if there is no y.
 template <class Visit>
 __device__ __forceinline__ void each(const REAL *y, const int *index, const REAL *weights, const REAL *offset,
                                      const Piece *V, Int low, Int after, Int stride, bool moved, const double (&x)[PIECE],
@@ -68,7 +68,7 @@ __device__ __forceinline__ void each(const REAL *y, const int *index, const REAL
         const bool there = q < after;
         const int j = index[there ? q : after - 1];
         const double w = !there ? 0.0 : weights ? (double)weights[q] : 1.0;
-        const double b = !there ? 0.0 : (double)y[q] - (offset ? (double)offset[j] : 0.0);
+        const double b = !there ? 0.0 : (y ? (double)y[q] : 1.0) - (offset ? (double)offset[j] : 0.0);
         for (int begin = 0; begin < 32 && low + begin < after; begin += 4 * AHEAD) {
             Piece ahead[AHEAD];
 #pragma unroll
@@ -80,7 +80,7 @@ __device__ __forceinline__ void each(const REAL *y, const int *index, const REAL
             for (int s = 0; s < AHEAD; s++) {
                 const int e = begin + 4 * s;
                 if (low + e >= after) break;
-                double v[PIECE], r = __shfl_sync(ALL, b, e + lane % 4);
+                double v[PIECE], target = __shfl_sync(ALL, b, e + lane % 4), r = target;
 #pragma unroll
                 for (int f = 0; f < PIECE; f++) v[f] = ahead[s].v[f];
                 if (moved) {
@@ -89,15 +89,19 @@ __device__ __forceinline__ void each(const REAL *y, const int *index, const REAL
                     for (int f = 0; f < PIECE; f++) dot += v[f] * x[f];
                     r -= over_pieces(dot);
                 }
-                visit(v, __shfl_sync(ALL, w, e + lane % 4), r);
+                visit(v, __shfl_sync(ALL, w, e + lane % 4), target, r, low + e + lane % 4);
             }
         }
     }
 }
 
+// The place in `order` of the row of a warp: `shared` rows have all warps of a block, the others one. Beyond m is none.
+__device__ inline Int place(Int shared) {
+    return blockIdx.x < shared ? (Int)blockIdx.x : shared + (blockIdx.x - shared) * WARPS + threadIdx.x / 32;
+}
+
 // Minimises sum w (y - o_j - (base + u).v_j)^2 + scale sum_a ridge_a u_a^2 over the row u; weights, offset, scale and
-// base may be null. `order` lists the m rows, the `shared` that four warps take first. V has K columns. sums, of
-// w r^2, may be null.
+// base may be null. `order` lists the m rows. V has K columns. sums, of w r^2, may be null.
 extern "C" __global__ void __launch_bounds__(128) half_step(
     const REAL *y, const int *index, const Int *start, const REAL *weights, const Int *order, Int m, Int shared,
     const REAL *V, Int k, const REAL *offset, const double *ridge, const REAL *scale, const REAL *base, double floor,
@@ -105,8 +109,7 @@ extern "C" __global__ void __launch_bounds__(128) half_step(
     __shared__ Row rooms[TEAMS];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const bool together = blockIdx.x < shared;
-    const Int at = together ? (Int)blockIdx.x : shared + (blockIdx.x - shared) * WARPS + warp;
-    if (at >= m) return;
+    if (place(shared) >= m) return;
     const int warps = together ? WARPS : 1, turn = together ? warp : 0, t = turn * 32 + lane;
     Row &row = rooms[TEAMS == 1 || together ? 0 : warp];
     auto meet = [&] {
@@ -115,7 +118,7 @@ extern "C" __global__ void __launch_bounds__(128) half_step(
         else
             __syncwarp();
     };
-    const Int i = order[at], first = start[i], after = start[i + 1];
+    const Int i = order[place(shared)], first = start[i], after = start[i + 1];
     double x[PIECE] = {}, right[PIECE] = {}, square = 0.0, gram[BLOCKS][4] = {};
     if (base)
 #pragma unroll
@@ -124,7 +127,7 @@ extern "C" __global__ void __launch_bounds__(128) half_step(
             x[f] = p < k ? (double)base[i * k + p] : 0.0;
         }
     each(y, index, weights, offset, (const Piece *)V, first + 32 * turn, after, 32 * warps, base != nullptr, x,
-         [&](const double *v, double w, double b) {
+         [&](const double *v, double w, double, double b, Int) {
              double left[PIECE];
 #pragma unroll
              for (int f = 0; f < PIECE; f++) {
@@ -212,7 +215,7 @@ extern "C" __global__ void __launch_bounds__(128) half_step(
         for (int f = 0; f < PIECE; f++) x[f] += row.u[8 * f + lane / 4];
         total = 0.0;
         each(y, index, weights, offset, (const Piece *)V, first + 32 * turn, after, 32 * warps, true, x,
-             [&](const double *, double w, double r) { total += w * r * r; });
+             [&](const double *, double w, double, double r, Int) { total += w * r * r; });
         total = over_entries(total);
         if (lane == 0) row.sums[turn] = total;
         meet();
@@ -220,4 +223,66 @@ extern "C" __global__ void __launch_bounds__(128) half_step(
         for (int w = 0; w < warps; w++) total += row.sums[w];
     }
     if (t == 0) sums[i] = total;
+}
+
+// g_i = sum w r v_j with r = y - o_j - u_i.v_j, size_i = |sum w (y - o_j) v_j|^2 and sums_i = sum w r^2; the residuals
+// themselves in the order of the entries. What is null is not computed; without y and U, r is 1.
+extern "C" __global__ void __launch_bounds__(128) look(
+    const REAL *y, const int *index, const Int *start, const REAL *weights, const Int *order, Int m, Int shared,
+    const REAL *V, Int k, const REAL *offset, const REAL *U, REAL *g, double *size, double *sums, REAL *residuals) {
+    __shared__ double rooms[WARPS][2 * K + 1];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const bool together = blockIdx.x < shared;
+    if (place(shared) >= m) return;
+    const int warps = together ? WARPS : 1, turn = together ? warp : 0;
+    const Int i = order[place(shared)], first = start[i], after = start[i + 1];
+    double x[PIECE] = {}, pull[PIECE] = {}, push[PIECE] = {}, square = 0.0;
+    if (U)
+#pragma unroll
+        for (int f = 0; f < PIECE; f++) {
+            int p = lane / 4 * PIECE + f;
+            x[f] = p < k ? (double)U[i * k + p] : 0.0;
+        }
+    each(y, index, weights, offset, (const Piece *)V, first + 32 * turn, after, 32 * warps, U != nullptr, x,
+         [&](const double *v, double w, double b, double r, Int q) {
+             if (g)
+#pragma unroll
+                 for (int f = 0; f < PIECE; f++) pull[f] += w * r * v[f];
+             if (size)
+#pragma unroll
+                 for (int f = 0; f < PIECE; f++) push[f] += w * b * v[f];
+             square += w * r * r;
+             if (residuals && lane < 4 && q < after) residuals[q] = (REAL)r;
+         });
+    square = over_entries(square);
+#pragma unroll
+    for (int f = 0; f < PIECE; f++) {
+        pull[f] = over_entries(pull[f]);
+        push[f] = over_entries(push[f]);
+        if (lane % 4 == 0) {
+            rooms[warp][lane / 4 * PIECE + f] = pull[f];
+            rooms[warp][K + lane / 4 * PIECE + f] = push[f];
+        }
+    }
+    if (lane == 0) rooms[warp][2 * K] = square;
+    if (together)
+        __syncthreads();
+    else
+        __syncwarp();
+    if (turn > 0) return;
+    double norm = 0.0;
+    square = 0.0;
+    for (int p = lane; p < K; p += 32) {
+        double one = 0.0, two = 0.0;
+        for (int w = warp; w < warp + warps; w++) {
+            one += rooms[w][p];
+            two += rooms[w][K + p];
+        }
+        if (g && p < k) g[i * k + p] = (REAL)one;
+        norm += two * two;
+    }
+    norm = warp_sum(norm);
+    for (int w = warp; w < warp + warps; w++) square += rooms[w][2 * K];
+    if (size && lane == 0) size[i] = norm;
+    if (sums && lane == 0) sums[i] = square;
 }
