@@ -156,13 +156,14 @@ def _pattern(k: Any, move: Any, cost: Any, a: Any, b: Any, g: Any, reg: float, f
 def _monotone(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
     import scipy.sparse as sparse
 
-    m, n = machine.toy(600), machine.toy(900)
+    m, n = machine.toy(1100), machine.toy(900)
     A = rng.standard_normal((m, n)).astype(dtype)
     S = _array.as_csr(sparse.csr_array(A * (rng.random((m, n)) < 0.1)))
     T = _array.as_csr(S.T)
     vectors = {"x": rng.random(n), "y": rng.random(m), "c": rng.standard_normal(n), "b": rng.standard_normal(m)}
     for label, parts in (("dense", (A,)), ("sparse", (S.data, S.indices, S.indptr, T.data, T.indices, T.indptr))):
         yield f"products, {label}", partial(_products, parts=parts, family="monotone", **vectors)
+        yield f"bidiagonal, {label}", partial(_bidiagonal, parts=parts, x=vectors["c"], family="monotone")
         for simplex in (False, True):
             call = partial(_pdhg, parts=parts, simplex=simplex, family="monotone", **vectors)
             yield f"pdhg_steps, {label}, {'simplex' if simplex else 'box'}", call
@@ -170,6 +171,11 @@ def _monotone(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
 
 def _products(k: Any, move: Any, parts: Any, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
     return k.products(tuple(map(move, parts)), move(x), move(y))
+
+
+def _bidiagonal(k: Any, move: Any, parts: Any, x: Any, family: str) -> Any:
+    normal = np.full(x.size, x.size**-0.5)
+    return (k.bidiagonal(tuple(map(move, parts)), move(x), move(normal), move(np.empty(0)), 4),)
 
 
 def _pdhg(k: Any, move: Any, parts: Any, simplex: bool, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
@@ -218,16 +224,18 @@ def _relaxed(k: Any, move: Any, A: Any, b: Any, ordering: str, method: str, fami
 
 
 def _completion(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
-    width = machine.toy(1000)
+    width = machine.toy(6000)  # the longest row is shared out
     counts = np.concatenate(([0, 1, width], rng.integers(0, min(width, 60), machine.toy(200))))
     ptr = np.concatenate(([0], np.cumsum(counts)))
     index = np.concatenate([rng.permutation(width)[:c] for c in counts]).astype("int32")
     y, w = rng.standard_normal(ptr[-1]).astype(dtype), (rng.random(ptr[-1]) + 0.5).astype(dtype)
     for rank in (5, 32, 64):
-        V = rng.standard_normal((width, rank)).astype(dtype)
+        V, U = (rng.standard_normal((size, rank)).astype(dtype) for size in (width, counts.size))
         for weights in (w[:0], w):
-            call = partial(_half_step, side=(y, index, weights), ptr=ptr, V=V, family="completion")
-            yield f"half_step, rank {rank}{', weights' if weights.size else ''}", call
+            side = {"side": (y, index, weights), "ptr": ptr, "V": V, "family": "completion"}
+            named = f"rank {rank}{', weights' if weights.size else ''}"
+            yield f"half_step, {named}", partial(_half_step, **side)
+            yield f"gradient, residuals and products, {named}", partial(_looks, U=U, **side)
 
 
 def _half_step(k: Any, move: Any, side: Any, ptr: Any, V: Any, family: str) -> Any:
@@ -235,6 +243,12 @@ def _half_step(k: Any, move: Any, side: Any, ptr: Any, V: Any, family: str) -> A
     side = move(y), move(index), ptr, move(weights)
     none, base = move(y[:0]), move(np.empty((0, V.shape[1]), V.dtype))
     return k.half_step(side, move(V), none, np.full(V.shape[1], 0.1), none, base, False)[:2]
+
+
+def _looks(k: Any, move: Any, side: Any, ptr: Any, V: Any, U: Any, family: str) -> Any:
+    y, index, weights = side
+    side, U, V, none = (move(y), move(index), ptr, move(weights)), move(U), move(V), move(y[:0])
+    return *k.gradient(side, U, V, none), k.residuals(side, U, V, none), k.multiply(side, side[0], V)
 
 
 def _clustering(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
