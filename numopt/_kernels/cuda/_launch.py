@@ -49,9 +49,16 @@ def real(x):
 
 def launch(compiled, kernel, blocks, threads, *arguments):
     """Run a kernel on a grid of `blocks` (a number, or a tuple) of `threads` each; nothing for an empty grid."""
+    prepared(compiled, kernel, blocks, threads, *arguments)()
+
+
+def prepared(compiled, kernel, blocks, threads, *arguments):
+    """Return a function that launches a kernel, as often as it is called; its own arguments come before the others."""
     grid = blocks if isinstance(blocks, tuple) else (blocks,)
-    if min(grid) > 0:
-        _kernel(compiled, kernel)(grid, (threads,), tuple(map(_argument, arguments)))
+    if min(grid) <= 0:
+        return lambda *_: None
+    run, rest = _kernel(compiled, kernel), tuple(map(_argument, arguments))
+    return lambda *first: run(grid, (threads,), (*map(_argument, first), *rest))
 
 
 @lru_cache

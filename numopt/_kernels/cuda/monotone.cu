@@ -197,7 +197,7 @@ extern "C" __global__ void __launch_bounds__(1024) moved(const double *v, double
 // What ends a step: A^T yh from its parts, and v = a (2 hat - v) + (1 - a) anchor for x, y and their products. A block
 // for 32 numbers of each.
 extern "C" __global__ void __launch_bounds__(256) averaged(
-    const double *parts, Int count, double a, const double *x, const double *xh, const double *x0, const double *Ax,
+    double a, const double *parts, Int count, const double *x, const double *xh, const double *x0, const double *Ax,
     const double *Axh, const double *Ax0, const double *y, const double *yh, const double *y0, const double *ATy,
     const double *ATy0, Int n, Int m, double *ATyh, double *next_x, double *next_y, double *next_Ax,
     double *next_ATy) {

@@ -4,10 +4,12 @@ A step of the primal-dual method is five launches, none of which asks the host. 
 it is and add up in float64.
 """
 
+from functools import partial
+
 import numpy as np
 
 from numopt._kernels.cuda import _sparse
-from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
+from numopt._kernels.cuda._launch import empty, launch, module, prepared, real, rows_first, wide
 
 _ONE = 1024  # threads, at most, of what one block does alone
 _MANY = 256
@@ -17,18 +19,15 @@ _TALL = 1024  # rows from which blocks take four
 
 def forward(matrix, x):
     """Return A x."""
-    if len(matrix) > 1:
-        return _sparse.times(*matrix[:3], x)
-    (A,) = matrix
-    return _along_rows(A, x) if _by_rows(A) else _down_columns(A.T, x)
+    out = empty((_height(matrix),), np.float64)
+    for call in _product(matrix, wide(x), out):
+        call()
+    return out
 
 
 def adjoint(matrix, y):
     """Return A^T y."""
-    if len(matrix) > 1:
-        return _sparse.times(*matrix[3:], y)
-    (A,) = matrix
-    return _down_columns(A, y) if _by_rows(A) else _along_rows(A.T, y)
+    return forward(_transposed(matrix), y)
 
 
 def products(matrix, x, y):
@@ -60,28 +59,38 @@ def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
     v, none = wide(v), empty((0,), np.float64)
     out = empty(v.shape, np.float64)
-    _moved(_compiled((v,)), v, 0.0, (0.0, v), (0.0, none), (0.0, v), (total, none, none), out)
+    _moved(_compiled((v,)), v, 0.0, (0.0, v), (0.0, none), (0.0, v), (total, none, none), out)()
     return out
 
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     """Take `steps` Halpern steps of reflected PDHG."""
-    compiled, point, anchor = _compiled(matrix), tuple(map(wide, point)), tuple(map(wide, anchor))
+    compiled, none = _compiled(matrix), empty((0,), np.float64)
     (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
-    n, m, none = point[0].shape[0], point[1].shape[0], empty((0,), np.float64)
-    rooms = [tuple(empty((size,), np.float64) for size in (n, m, m, n)) for _ in range(2)]  # points take turns
-    xh, yh, ATyh = (empty((size,), np.float64) for size in (n, m, n))
-    x0, y0, Ax0, ATy0 = anchor
-    for i in range(k, k + steps):
-        x, y, Ax, ATy = point
-        _moved(compiled, x, -tau, (1.0, ATy), (0.0, none), (1.0, c), X, xh)
-        Axh = forward(matrix, xh)
-        _moved(compiled, y, sigma, (2.0, Axh), (-1.0, Ax), (-1.0, b), Y, yh)
-        parts, count = _parts(matrix, yh)
-        point = rooms[i % 2]
-        launch(compiled, "averaged", -(-max(n, m) // 32), _MANY, parts, count, (i + 1) / (i + 2), x, xh, x0, Ax, Axh,
-               Ax0, y, yh, y0, ATy, ATy0, n, m, ATyh, *point)  # fmt: skip
-    moved = empty((3,), np.float64)
+    point, (x0, y0, Ax0, ATy0) = tuple(map(wide, point)), map(wide, anchor)
+    n, m = x0.shape[0], y0.shape[0]
+    xh, yh, Axh, ATyh = _vectors(n, m, m, n)
+    rooms = _vectors(n, m, m, n), _vectors(n, m, m, n)  # points take turns
+    forwards, (adjoints, parts, count) = _product(matrix, xh, Axh), _parts(matrix, yh)
+
+    def step(before, after):
+        x, y, Ax, ATy = before
+        in_x = _moved(compiled, x, -tau, (1.0, ATy), (0.0, none), (1.0, c), X, xh)
+        in_y = _moved(compiled, y, sigma, (2.0, Axh), (-1.0, Ax), (-1.0, b), Y, yh)
+        mean = prepared(compiled, "averaged", -(-max(n, m) // 32), _MANY, parts, count, x, xh, x0, Ax, Axh, Ax0, y, yh,
+                        y0, ATy, ATy0, n, m, ATyh, *after)  # fmt: skip
+        return (in_x, *forwards, in_y, *adjoints), mean
+
+    made = []
+    for i in range(steps):
+        before, point = point, rooms[i % 2]
+        if i < 3:  # from then on the launches of the last two steps alternate
+            made.append(step(before, point))
+        calls, mean = made[i if i < 3 else 2 - i % 2]
+        for call in calls:
+            call()
+        mean((k + i + 1) / (k + i + 2))
+    moved, (x, y, Ax, _) = empty((3,), np.float64), before
     launch(compiled, "displacement", 1, _alone(max(n, m)), x, xh, y, yh, Ax, Axh, n, m, moved)
     return point, (xh, yh, Axh, ATyh), (moved[0, ...], moved[1, ...], moved[2, ...])
 
@@ -100,32 +109,40 @@ def _by_rows(A):
     return A.flags.c_contiguous or not A.flags.f_contiguous
 
 
-def _along_rows(A, x):
-    """Return A x for contiguous rows."""
-    (m, n), out = A.shape, empty((A.shape[0],), np.float64)
-    launch(_compiled((A,)), "forward", -(-m // _rows(A)), _MANY, rows_first(A), wide(x), m, n, out)
-    return out
+def _transposed(matrix):
+    return (*matrix[3:], *matrix[:3]) if len(matrix) > 1 else (matrix[0].T,)
 
 
-def _down_columns(A, y):
-    """Return A^T y for contiguous rows."""
-    (parts, count), n = _parts((A,), y), A.shape[1]
-    out = empty((n,), np.float64)
-    launch(_compiled((A,)), "joined", -(-n // 32), _MANY, parts, count, n, out)
-    return out
+def _height(matrix):
+    return matrix[2].shape[0] - 1 if len(matrix) > 1 else matrix[0].shape[0]
+
+
+def _product(matrix, x, out):
+    """Return the launches that write A x to `out`."""
+    A, m, n = matrix[0], _height(matrix), x.shape[0]
+    if len(matrix) > 1:
+        return [partial(_sparse.times, *matrix[:3], x, out=out)]
+    if _by_rows(A):
+        return [prepared(_compiled(matrix), "forward", -(-m // _rows(A)), _MANY, rows_first(A), x, m, n, out)]
+    calls, parts, count = _parts((A.T,), x)
+    return [*calls, prepared(_compiled((A.T,)), "joined", -(-m // 32), _MANY, parts, count, m, out)]
 
 
 def _parts(matrix, y):
-    """Return parts of A^T y, and how many there are."""
-    A = matrix[0]
+    """Return (launches that write parts of A^T y, the parts, how many there are)."""
+    A, m, n = matrix[0], y.shape[0], _height(_transposed(matrix))
     if len(matrix) > 1 or not _by_rows(A):
-        return adjoint(matrix, y), 1
-    m, n = A.shape
+        out = empty((n,), np.float64)
+        return _product(_transposed(matrix), y, out), out, 1
     tiles = -(-n * A.dtype.itemsize // (_MANY * 16))
     count = max(1, min(m, _BLOCKS // tiles))
     parts = empty((count, n), np.float64)
-    launch(_compiled(matrix), "adjoint", (count, tiles), _MANY, rows_first(A), wide(y), m, n, parts)
-    return parts, count
+    call = prepared(_compiled(matrix), "adjoint", (count, tiles), _MANY, rows_first(A), y, m, n, parts)
+    return [call], parts, count
+
+
+def _vectors(*sizes):
+    return tuple(empty((size,), np.float64) for size in sizes)
 
 
 def _alone(n):
@@ -133,8 +150,8 @@ def _alone(n):
 
 
 def _moved(compiled, v, step, one, two, three, S, out):
-    """Write to `out` the projection on the set S of v moved by `step` times a sum of (weight, vector)."""
+    """Return the launch that projects v, moved by `step` times a sum of (weight, vector), on S."""
     (total, lower, upper), n = S, v.shape[0]
     blocks, threads = (1, _alone(n)) if total > 0 else (-(-n // _MANY), _MANY)
     arguments = v, float(step), *one, *two, *three, float(total), lower, upper, n, out
-    launch(compiled, "moved", blocks, threads, *arguments)
+    return prepared(compiled, "moved", blocks, threads, *arguments)
