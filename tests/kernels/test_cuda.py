@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numopt._kernels.cpu import completion as fast
 from numopt._kernels.portable import clustering as portable
 from numopt._kernels.portable import completion, monotone
 from numopt.gallery import laplacian_2d
@@ -223,3 +224,15 @@ def test_blocks_that_wait_for_one_another(monkeypatch, colours):
         steps, _ = k.pcg(s, x, g, y, p, t, np.zeros(3), 1.3, 1e-8 * squares[2, 0], 20, squares[3], coefficients)
         results.append((x, g, squares[0, :7], squares[1, :7], squares[3, : steps + 1], coefficients[:steps]))
     assert same(*results)  # sums do not depend on the number of blocks
+
+
+@pytest.mark.parametrize(("share", "parts"), [(0.5, 1), (0.5, 2), (0.06, 1)])
+def test_patterns_are_peeled_as_elsewhere(share, parts):
+    k, rng = cuda_host.kernels("completion"), np.random.default_rng(13)
+    seen = rng.random((60, 90)) < share
+    if parts == 2:
+        seen[:30, 45:] = seen[30:, :45] = False
+    ptr = [np.r_[0, np.cumsum(seen.sum(axis=axis))] for axis in (1, 0)]
+    arguments = np.nonzero(seen)[1].astype("int32"), ptr[0], np.nonzero(seen.T)[1].astype("int32"), ptr[1], 4
+    for got, want in zip(k.peel(*arguments), fast.peel(*arguments), strict=True):
+        assert np.array_equal(got, want)

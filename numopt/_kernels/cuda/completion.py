@@ -10,6 +10,7 @@ _LARGEST = 64  # rank that fits
 _ALONE = 32  # rank up to which a warp can have a row
 _MANY = 4096  # entries that are shared out all the same
 _WARPS = 4
+_LOOKS = 64
 
 
 def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
@@ -67,6 +68,34 @@ def crossed(side, width):
     order, other = portable.grouped(index, rows, width, indptr.shape[0] - 1)
     y, rows = xp.take(y, order), xp.take(rows, order)
     return y, rows, other, xp.take(weights, order) if weights.shape[0] else weights
+
+
+def peel(rows, row_ptr, columns, column_ptr, rank):
+    """Return (determined rows, determined columns, components, lines left) of a pattern, which is on the host.
+
+    Where each line has more than `rank` entries nothing is taken away, and some looks mostly tell that all hangs
+    together; else the CPU's kernel goes through the entries.
+    """
+    sides = (rows, row_ptr), (columns, column_ptr)
+    if all((np.diff(ptr) > rank).all() for _, ptr in sides) and _connected(sides):
+        m, n = row_ptr.size - 1, column_ptr.size - 1
+        return np.ones(m, bool), np.ones(n, bool), 1, m + n
+    from numopt._kernels.cpu import completion
+
+    return completion.peel(rows, row_ptr, columns, column_ptr, rank)
+
+
+def _connected(sides):
+    """Say whether `_LOOKS` entries of each line, where none is empty, show that it hangs together with row 0."""
+    reached = [np.zeros(ptr.size - 1, bool) for _, ptr in sides]
+    reached[0][0] = reached[1][sides[0][0][: sides[0][1][1]]] = True
+    for look in range(_LOOKS):
+        for (index, ptr), mine, others in zip(sides, reached, reached[::-1], strict=True):
+            left = np.flatnonzero(~mine)
+            mine[left] = others[index[ptr[left] + look % (ptr[left + 1] - ptr[left])]]
+        if all(line.all() for line in reached):
+            return True
+    return False
 
 
 def _fits(V):
