@@ -143,17 +143,20 @@ def monotone(machine: Machine) -> Iterator[Row]:
         def call(k: Any, A: Any = A, x: Any = x, point: Any = point, flat: Any = flat) -> Any:
             return k.pdhg_steps((A,), 0 * x, 0 * x, flat, flat, point, point, 0, 0.01, 0.01, steps)
 
-        row = {"what": f"{steps} steps of PDHG on a game", "size": n, "dtype": dtype}
+        row = {"what": f"{steps} steps of PDHG on a game", "size": n, "dtype": dtype, "most": 2.0}
         pairs.append((row, 2.0 * steps * n * n * (8 if dtype == "float64" else 4), call, "monotone"))
     yield from _timed(machine, pairs)
     from numopt.monotone import matrix_game
 
     A = machine.normal(n, n)
 
-    def solve() -> Any:
-        return matrix_game(A, method="pdhg", tol=1e-4, max_time=machine.left() / 3, on_failure="ignore")
+    for method, tol in (("pdhg", 1e-4), ("auto", 1e-6)):
 
-    yield from _solves(machine, {"what": "game to 1e-4 by PDHG", "size": n, "dtype": "float64"}, solve)
+        def solve(method: str = method, tol: float = tol) -> Any:
+            return matrix_game(A, method=method, tol=tol, max_time=machine.left() / 3, on_failure="ignore")
+
+        name = f"game to {tol:g}{' by PDHG' if method == 'pdhg' else ''}"
+        yield from _solves(machine, {"what": name, "size": n, "dtype": "float64"}, solve)
 
 
 def red_black(machine: Machine, m: int) -> tuple[Any, Any]:
@@ -222,22 +225,27 @@ def _sweeps(machine: Machine, m: int) -> list[Any]:
 def completion(machine: Machine) -> Iterator[Row]:
     """Time half sweeps and whole ones, what else a solve needs, and a solve with a ridge.
 
-    The limit of a half sweep is the work of the lower triangles at the rate of a float64 product: the factors stay in
-    the cache, and reading the entries takes a tenth of that.
+    The limit of a half sweep is the work of the lower triangles at the rate of a float64 product, or the bytes of the
+    entries and of what is solved for: the other factor stays in the cache.
     """
     rank, square = 32, machine.normal(*[max(64, int(8192 * machine.scale**0.5))] * 2)
     rate = 2.0 * square.shape[0] ** 3 / machine.seconds(lambda: square @ square, 1.0)
+    reading = machine.copy_rate()
     for count in (10_000_000, 100_000_000):
         entries = _sized(machine, count, 1)
-        flops, rows = entries * rank * (rank + 1.0), _looks_at_entries(machine, entries, rank)
+        flops, moved, rows = entries * rank * (rank + 1.0), 8.0 * entries, _looks_at_entries(machine, entries, rank)
         rows = rows if count < 10**8 else rows[:3:2]  # the portable room would take half a minute for all
         for row in _timed(machine, [({"size": entries, "dtype": "float32", **row}, 0.0, call, "completion")
                                     for row, call in rows]):  # fmt: skip
             sweeps = row.pop("half sweeps", 0)
             if sweeps and row["status"] == "ok":
-                least = sweeps * flops / rate
-                row |= {"of_limit": row["seconds"] / least,
-                        "note": f"limit {least:.3g} s by {sweeps * flops / 1e9:.3g} GFLOP"}  # fmt: skip
+                work, read = sweeps * flops / rate, sweeps * moved / reading
+                row |= {"of_limit": row["seconds"] / max(work, read),
+                        "note": f"limits {work:.3g} s by {sweeps * flops / 1e9:.3g} GFLOP, {read:.3g} s by "
+                                f"{sweeps * moved / 1e9:.3g} GB"}  # fmt: skip
+                if row["room"] != "portable" and count == 10**8:
+                    row |= asked("beside the limits of work and bytes", f"{row['seconds'] / work:.2f} times that of "
+                                 f"work, {row['seconds'] / read:.1f} times that of bytes", True)  # fmt: skip
             yield row
         machine.free()
     yield from _completed(machine, rank)
