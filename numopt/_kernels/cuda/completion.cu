@@ -9,7 +9,8 @@
 #define BLOCKS (K / 16 * (K / 16 + 1))  // of 16 x 8 that hold the lower triangle
 #define WARPS 4
 #define TEAMS (K > 32 ? 1 : WARPS)
-#define AHEAD (PIECE * sizeof(REAL) > 16 ? 2 : 4)  // gathers in flight
+#define AHEAD 4                   // gathers in flight, of a warp
+#define RESIDENT (K > 32 ? 2 : 4)  // blocks of `half_step` that share a multiprocessor
 
 struct __align__(PIECE * sizeof(REAL) % 16 ? 8 : 16) Piece {
     REAL v[PIECE];
@@ -66,40 +67,36 @@ template <class Visit>
 __device__ __forceinline__ void each(const REAL *y, const int *index, const REAL *weights, const REAL *offset,
                                      const Piece *V, Int low, Int after, Int stride, bool moved, const double (&x)[PIECE],
                                      Visit visit) {
-    if (low >= after) return;
-    const int lane = threadIdx.x % 32, e = lane % 4;
-    auto entry = [&](Int q) { return q < after ? q : after - 1; };
-    Int q = entry(low + lane);
-    int j = index[q];
-    REAL target = y ? y[q] : (REAL)1.0, weight = weights ? weights[q] : (REAL)1.0;
-    Piece ahead[AHEAD];
-#pragma unroll
-    for (int s = 0; s < AHEAD; s++) ahead[s] = V[(Int)__shfl_sync(ALL, j, 4 * s + e) * 8 + lane / 4];
+    const int lane = threadIdx.x % 32;
     for (; low < after; low += stride) {
-        const double w = low + lane < after ? (double)weight : 0.0;
-        const double b = (double)target - (offset ? (double)offset[j] : 0.0);
-        q = entry(low + stride + lane);
-        const int next = index[q];
-        target = y ? y[q] : (REAL)1.0;
-        weight = weights ? weights[q] : (REAL)1.0;
+        const Int q = low + lane;
+        const bool there = q < after;
+        const int j = index[there ? q : after - 1];
+        const double w = !there ? 0.0 : weights ? (double)weights[q] : 1.0;
+        const double b = !there ? 0.0 : (y ? (double)y[q] : 1.0) - (offset ? (double)offset[j] : 0.0);
+        for (int begin = 0; begin < 32 && low + begin < after; begin += 4 * AHEAD) {
+            Piece ahead[AHEAD];
 #pragma unroll
-        for (int s = 0; s < 8; s++) {
-            if (low + 4 * s >= after) break;
-            const Piece piece = ahead[s % AHEAD];
-            const int from = __shfl_sync(ALL, s + AHEAD < 8 ? j : next, (4 * s + 4 * AHEAD) % 32 + e);
-            ahead[s % AHEAD] = V[(Int)from * 8 + lane / 4];
-            double v[PIECE], full = __shfl_sync(ALL, b, 4 * s + e), r = full;
-#pragma unroll
-            for (int f = 0; f < PIECE; f++) v[f] = piece.v[f];
-            if (moved) {
-                double dot = 0.0;
-#pragma unroll
-                for (int f = 0; f < PIECE; f++) dot += v[f] * x[f];
-                r -= over_pieces(dot);
+            for (int s = 0; s < AHEAD; s++) {
+                const int from = __shfl_sync(ALL, j, begin + 4 * s + lane % 4);
+                ahead[s] = V[(Int)from * 8 + lane / 4];
             }
-            visit(v, __shfl_sync(ALL, w, 4 * s + e), full, r, low + 4 * s + e);
+#pragma unroll
+            for (int s = 0; s < AHEAD; s++) {
+                const int e = begin + 4 * s;
+                if (low + e >= after) break;
+                double v[PIECE], target = __shfl_sync(ALL, b, e + lane % 4), r = target;
+#pragma unroll
+                for (int f = 0; f < PIECE; f++) v[f] = ahead[s].v[f];
+                if (moved) {
+                    double dot = 0.0;
+#pragma unroll
+                    for (int f = 0; f < PIECE; f++) dot += v[f] * x[f];
+                    r -= over_pieces(dot);
+                }
+                visit(v, __shfl_sync(ALL, w, e + lane % 4), target, r, low + e + lane % 4);
+            }
         }
-        j = next;
     }
 }
 
@@ -110,7 +107,7 @@ __device__ inline Int place(Int shared) {
 
 // Minimises sum w (y - o_j - (base + u).v_j)^2 + scale sum_a ridge_a u_a^2 over the row u; weights, offset, scale and
 // base may be null. `order` lists the m rows. V has K columns. sums, of w r^2, may be null.
-extern "C" __global__ void __launch_bounds__(128) half_step(
+extern "C" __global__ void __launch_bounds__(128, RESIDENT) half_step(
     const REAL *y, const int *index, const Int *start, const REAL *weights, const Int *order, Int m, Int shared,
     const REAL *V, Int k, const REAL *offset, const double *ridge, const REAL *scale, const REAL *base, double floor,
     REAL *U, double *sums) {

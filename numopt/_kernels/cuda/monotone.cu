@@ -3,7 +3,7 @@
 
 #define LOAD ((int)(16 / sizeof(REAL)))  // numbers that a thread reads at once
 #define BATCH 8                          // rows that `adjoint` reads at once
-#define HELD 8                           // numbers of a vector that a thread keeps in registers
+#define HELD 16                          // numbers of a vector that a thread keeps in registers
 
 struct __align__(16) Pack {
     REAL v[LOAD];
@@ -126,72 +126,67 @@ extern "C" __global__ void __launch_bounds__(256) joined(const double *parts, In
     if (threadIdx.x < 32 && j < n) out[j] = total;
 }
 
-// A vector that a block works on, in registers as far as it fits, and in `out` beyond; no weights stand for ones.
-struct Vector {
-    double held[HELD], *out;
-    const double *weights;
-    Int n;
-
-    template <class Use> __device__ __forceinline__ void each(Use use) {
-#pragma unroll
-        for (int h = 0; h < HELD; h++) {
-            const Int j = h * (Int)blockDim.x + threadIdx.x;
-            if (j < n) use(held[h], weights ? weights[j] : 1.0, j);
-        }
-        for (Int j = HELD * (Int)blockDim.x + threadIdx.x; j < n; j += blockDim.x)
-            use(out[j], weights ? weights[j] : 1.0, j);
-    }
-};
-
-// z = v + step (s q + u p + w r), where p may be null, on a set: clipped if there are bounds, else, with `total` above
-// 0, moved to {z >= 0, weights.z = total}, which is one block's work. The step in x is -tau (c + A^T y), that in y is
+// z = v + step (s q + u p + w r) on a set: clipped if there are bounds, else, with `total` above 0, moved to
+// {z >= 0, weights.z = total}, which is one block's work. The step in x is -tau (c + A^T y), that in y is
 // sigma (2 A xh - A x - b). No weights stand for ones.
-extern "C" __global__ void __launch_bounds__(1024) moved(const double *v, double step, double s, const double *q,
-                                                         double u, const double *p, double w, const double *r,
-                                                         double total, const double *lower, const double *upper,
-                                                         Int n, double *out) {
-    auto at = [&](Int j) { return v[j] + step * (s * q[j] + (p ? u * p[j] : 0.0) + w * r[j]); };
+extern "C" __global__ void __launch_bounds__(512) moved(const double *v, double step, double s, const double *q,
+                                                        double u, const double *p, double w, const double *r,
+                                                        double total, const double *lower, const double *upper, Int n,
+                                                        double *out) {
+    __shared__ double room[64];
+    const Int first = (Int)blockIdx.x * blockDim.x + threadIdx.x, apart = (Int)gridDim.x * blockDim.x;
+    auto at = [&](Int j) { return v[j] + step * (s * q[j] + u * p[j] + w * r[j]); };
     if (!(total > 0.0)) {
-        for (Int j = (Int)blockIdx.x * blockDim.x + threadIdx.x; j < n; j += (Int)gridDim.x * blockDim.x) {
+        for (Int j = first; j < n; j += apart) {
             double z = at(j);
             z = z < lower[j] ? lower[j] : z;
             out[j] = z > upper[j] ? upper[j] : z;
         }
         return;
     }
-    __shared__ double room[64];
-    double sum = 0.0, square = 0.0;
-    Vector z;
-    z.out = out;
-    z.weights = lower;
-    z.n = n;
-    z.each([&](double &value, double weight, Int j) {
-        value = at(j);
-        sum += weight * value;
-        square += weight * weight;
-    });
+    // A thread keeps HELD numbers in registers, -INF where there is none; what does not fit waits in `out`.
+    double held[HELD], sum = 0.0, square = 0.0;
+    auto weight = [&](Int j) { return lower ? lower[j < n ? j : n - 1] : 1.0; };
+#pragma unroll
+    for (int h = 0; h < HELD; h++) held[h] = at(first + h * apart < n ? first + h * apart : n - 1);
+#pragma unroll
+    for (int h = 0; h < HELD; h++) {
+        const Int j = first + h * apart;
+        const double own = weight(j);
+        sum += j < n ? own * held[h] : 0.0;
+        square += j < n ? own * own : 0.0;
+        held[h] = j < n ? held[h] : -INF;
+    }
+    for (Int j = first + HELD * apart; j < n; j += apart) {
+        out[j] = at(j);
+        sum += weight(j) * out[j];
+        square += weight(j) * weight(j);
+    }
     block_sums(sum, square, room);
     // Newton's method for sum weight [z - t weight]_+ = total from the left of the root, which stops when what lies
     // above no longer becomes less.
     double t = (sum - total) / square, last = 2.0 * square;
+    auto above = [&](double z, double own) {
+        const double d = z - t * own;
+        sum += d > 0.0 ? own * d : 0.0;
+        square += d > 0.0 ? own * own : 0.0;
+    };
     for (;;) {
         sum = square = 0.0;
-        z.each([&](double value, double weight, Int) {
-            const double d = value - t * weight;
-            if (d > 0.0) {
-                sum += weight * d;
-                square += weight * weight;
-            }
-        });
+#pragma unroll
+        for (int h = 0; h < HELD; h++)
+            if (h * apart < n) above(held[h], weight(first + h * apart));
+        for (Int j = first + HELD * apart; j < n; j += apart) above(out[j], weight(j));
         block_sums(sum, square, room);
         if (!(square > 0.0 && square < last)) break;
         t += (sum - total) / square;
         last = square;
     }
-    z.each([&](double value, double weight, Int j) {
-        const double d = value - t * weight;
-        out[j] = d < 0.0 ? 0.0 : d;  // NaN stays
-    });
+    auto projected = [&](double z, double own) { return z - t * own < 0.0 ? 0.0 : z - t * own; };  // NaN stays
+#pragma unroll
+    for (int h = 0; h < HELD; h++)
+        if (first + h * apart < n) out[first + h * apart] = projected(held[h], weight(first + h * apart));
+    for (Int j = first + HELD * apart; j < n; j += apart) out[j] = projected(out[j], weight(j));
 }
 
 // What ends a step: A^T yh from its parts, and v = a (2 hat - v) + (1 - a) anchor for x, y and their products. A block

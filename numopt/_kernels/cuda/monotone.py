@@ -12,8 +12,9 @@ from numopt._kernels.cuda import _sparse
 from numopt._kernels.cuda._launch import empty, launch, module, prepared, real, rows_first, wide
 
 _ONE = 1024  # threads, at most, of what one block does alone
+_PROJECTED = 512  # of them where it projects: each holds more
 _MANY = 256
-_BLOCKS = 384  # of a sum over rows: as many as a large device runs at once
+_BLOCKS = 256  # of a sum over rows: as many as fill a large device
 _TALL = 1024  # rows from which blocks take four
 
 
@@ -59,13 +60,13 @@ def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
     v, none = wide(v), empty((0,), np.float64)
     out = empty(v.shape, np.float64)
-    _moved(_compiled((v,)), v, 0.0, (0.0, v), (0.0, none), (0.0, v), (total, none, none), out)()
+    _moved(_compiled((v,)), v, 0.0, (0.0, v), (0.0, v), (0.0, v), (total, none, none), out)()
     return out
 
 
 def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     """Take `steps` Halpern steps of reflected PDHG."""
-    compiled, none = _compiled(matrix), empty((0,), np.float64)
+    compiled = _compiled(matrix)
     (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
     point, (x0, y0, Ax0, ATy0) = tuple(map(wide, point)), map(wide, anchor)
     n, m = x0.shape[0], y0.shape[0]
@@ -75,7 +76,7 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
 
     def step(before, after):
         x, y, Ax, ATy = before
-        in_x = _moved(compiled, x, -tau, (1.0, ATy), (0.0, none), (1.0, c), X, xh)
+        in_x = _moved(compiled, x, -tau, (1.0, ATy), (0.0, c), (1.0, c), X, xh)
         in_y = _moved(compiled, y, sigma, (2.0, Axh), (-1.0, Ax), (-1.0, b), Y, yh)
         mean = prepared(compiled, "averaged", -(-max(n, m) // 32), _MANY, parts, count, x, xh, x0, Ax, Axh, Ax0, y, yh,
                         y0, ATy, ATy0, n, m, ATyh, *after)  # fmt: skip
@@ -152,6 +153,6 @@ def _alone(n):
 def _moved(compiled, v, step, one, two, three, S, out):
     """Return the launch that projects v, moved by `step` times a sum of (weight, vector), on S."""
     (total, lower, upper), n = S, v.shape[0]
-    blocks, threads = (1, _alone(n)) if total > 0 else (-(-n // _MANY), _MANY)
+    blocks, threads = (1, min(_PROJECTED, _alone(n))) if total > 0 else (-(-n // _MANY), _MANY)
     arguments = v, float(step), *one, *two, *three, float(total), lower, upper, n, out
     return prepared(compiled, "moved", blocks, threads, *arguments)
