@@ -248,7 +248,8 @@ def completion(machine: Machine) -> Iterator[Row]:
                                  f"work, {row['seconds'] / read:.1f} times that of bytes", True)  # fmt: skip
             yield row
         machine.free()
-    yield from _completed(machine, rank)
+    for count in (100_000, 100_000_000):
+        yield from _completed(machine, count, rank)
 
 
 def _looks_at_entries(machine: Machine, entries: int, rank: int) -> list[Any]:
@@ -273,12 +274,12 @@ def _looks_at_entries(machine: Machine, entries: int, rank: int) -> list[Any]:
     ]
 
 
-def _completed(machine: Machine, rank: int) -> Iterator[Row]:
-    """Time solves with a ridge, from a list of entries in no order within their rows."""
+def _completed(machine: Machine, count: int, rank: int) -> Iterator[Row]:
+    """Time a solve with a ridge, from a list of entries in no order within their rows."""
     from numopt.completion import matrix_completion
 
     xp, each = machine.xp, 500
-    m = max(8, _sized(machine, 100_000_000, 1) // each)
+    m = max(8, _sized(machine, count, 1) // each)
     n, rank = max(each, m // 4) | 1, min(rank, m // 2)
     entry = xp.arange(m * each, dtype=xp.int64, device=machine.device)
     rows = entry // each
@@ -291,10 +292,10 @@ def _completed(machine: Machine, rank: int) -> Iterator[Row]:
 
     def solve() -> Any:
         return matrix_completion((rows, columns, y, (m, n)), rank, ridge=3.0, method="als", tol=1e-3, rng=0,
-                                 max_time=machine.left() / 4, on_failure="ignore")  # fmt: skip
+                                 max_time=machine.left() / 3, on_failure="ignore")  # fmt: skip
 
     yield from _solves(machine, {"what": f"completion with a ridge to 1e-3, k = {rank}", "size": m * each,
-                                 "dtype": "float32"}, solve)  # fmt: skip
+                                 "dtype": "float32"}, solve, machine.rooms[-1:])  # fmt: skip
 
 
 def _steps(machine: Machine) -> list[Any]:
