@@ -83,7 +83,8 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
             return state, residuals[-1], slope, "slow"
         forcing, wanted = min(0.1, math.sqrt(residuals[-1]), slope), enough / residuals[-1]
         forcing = max(min(forcing, 0.3 * wanted) if forcing < 10 * wanted else forcing, 0.1 * wanted)  # the last step?
-        *found, n_cg = _step(rough, *like(rough, U, V), systems[1], blocks, like(rough, g), mu, forcing)
+        given = *like(rough, U, V), systems[1], blocks.kept, blocks.back, like(rough, g), mu, forcing, _MAX_CG
+        *found, n_cg = p.kernels.schur_solve(rough.rows, rough.columns, *given)
         D, E, left = like(p, *finite(*found))
         D = outside(V, D)
         trial, found = calmed(p, moved(V, D), V, U, SAFE * p.density), None
@@ -154,36 +155,3 @@ def _slow(residuals, slopes, patience):
     if len(residuals) <= patience or len(slopes) <= patience:
         return False
     return residuals[-1 - patience] < 2 * residuals[-1] and slopes[-1 - patience] < 2 * slopes[-1]
-
-
-def _step(p, U, V, kept, blocks, g, mu, forcing):
-    """Return (D, E, residual of the linear system, steps) of preconditioned conjugate gradients from D = 0.
-
-    U moves by -E with V to first order.
-    """
-    k = p.kernels
-    r, z = g, outside(V, blocks.solve(g))
-    d, D, E = z, p.xp.zeros_like(z), p.xp.zeros_like(U)
-    first = size = host(inner(r, z))
-    for n in range(1, _MAX_CG + 1):
-        if not _positive(size):
-            return D, E, r, n
-        W = k.schur_rows(p.rows, U, V, d, kept)
-        s = outside(V, k.added(k.schur_columns(p.columns, U, V, d, W), mu, d))
-        curvature = host(inner(d, s))
-        if not _positive(curvature):
-            return D, E, r, n
-        D, E, r = (k.added(x, a * size / curvature, y) for x, a, y in ((D, 1, d), (E, 1, W), (r, -1, s)))
-        z = outside(V, blocks.solve(r))
-        old, size = size, host(inner(r, z))
-        if not _positive(size - forcing**2 * first):
-            return D, E, r, n
-        d = k.added(z, size / old, d)
-    return D, E, r, _MAX_CG
-
-
-def _positive(x):
-    """Say whether x > 0; NaN must not pass for the end of an iteration."""
-    if not math.isfinite(x):
-        raise NotFiniteError
-    return x > 0

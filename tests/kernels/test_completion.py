@@ -179,6 +179,52 @@ def test_gauge_directions_have_no_curvature(xp, room):
     p.close(p.k.schur_columns(p.columns, U, p.array(V), p.array(D), W), np.zeros_like(D), 1e-10)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("shape", "rank"), [((16, 14), 3), ((24, 28), 6)])
+def test_schur_systems_are_solved(xp, room, dtype, shape, rank, turned):
+    p = Pattern(xp, dtype, shape, rank, share=0.9, seed=5)
+    n = shape[1]
+    V, rng, mu = np.linalg.qr(p.V)[0], np.random.default_rng(0), 0.2
+    g = rng.standard_normal((n, rank)).astype(dtype)
+    g -= V @ (V.T @ g)
+    R = (np.eye(rank) + 0.3 * rng.standard_normal((rank, rank))).astype(dtype)
+    make, U = (p.none, np.full(rank, 0.1), p.none, p.no_base, True), p.U @ R if turned else p.U
+    systems, blocks = (p.k.half_step(*x, *make)[2] for x in ((p.rows, p.array(V)), (p.columns, p.array(p.U))))
+    back = p.array(np.linalg.inv(R.T)) if turned else None
+
+    def solved(accuracy, most):
+        given = p.array(U), p.array(V), systems, blocks, back, p.array(g), mu, accuracy, most
+        *found, steps = p.k.schur_solve(p.rows, p.columns, *given)
+        return *map(p.backend.to_numpy, found), steps
+
+    D, E, left, steps = solved(1e-5 if dtype == "float32" else 1e-12, 200)
+    P = np.eye(n * rank) - np.kron(V @ V.T, np.eye(rank))
+    S = P @ (naive.schur(p.W, U.astype(float), V.astype(float), ridge=0.1) + mu * np.eye(n * rank)) @ P
+    want = np.linalg.lstsq(S, g.reshape(-1), rcond=1e-10)[0].reshape(n, rank)
+    p.close(p.array(D), want, 1e-8)
+    p.close(p.array(left), np.zeros_like(g), 1e-8)
+    # E is what the rows of U make of D.
+    p.close(p.array(E), p.backend.to_numpy(p.k.schur_rows(p.rows, p.array(U), p.array(V), p.array(D), systems)), 1e-8)
+    assert 3 < steps < 200
+    D, E, left, steps = solved(1e-9, 2)
+    assert steps == 2
+    p.close(p.array(left), g - (S @ D.reshape(-1)).reshape(n, rank), 1e-8)
+
+
+def test_schur_systems_of_nothing_or_of_nan_end(xp, room):
+    p = Pattern(xp, "float64", (30, 25), 3, share=0.9)
+    V = np.linalg.qr(p.V)[0].astype(float)
+    make = p.none, np.full(3, 0.1), p.none, p.no_base, True
+    systems, blocks = (p.k.half_step(*x, *make)[2] for x in ((p.rows, p.array(V)), (p.columns, p.array(p.U))))
+    for value in (0.0, np.nan):
+        g = p.array(np.full((25, 3), value))
+        factors = p.array(p.U), p.array(V), systems, blocks
+        D, _, _, steps = p.k.schur_solve(p.rows, p.columns, *factors, None, g, 0.1, 0.1, 9)
+        D = p.backend.to_numpy(D)
+        assert steps == (0 if value == 0 else 1)
+        assert np.array_equal(D, np.full((25, 3), value), equal_nan=True)
+
+
 def test_gradient_is_that_of_the_objective_without_u(xp, room):
     p = Pattern(xp, "float64", (14, 9), 2, share=0.95, seed=4)
     V = p.V.astype(float)
@@ -276,7 +322,9 @@ def test_any_number_of_threads_gives_the_same_bits():
         out = k.half_step(rows, V, none, np.zeros(12), none, np.empty((0, 12)), True)
         S = k.schur_columns(columns, U, V, V, k.schur_rows(rows, U, V, V, out[2]))
         solved = k.solve_kept(np.resize(out[2], (4000, out[2].shape[1])), tall[:4000])
-        passes = *out, S, solved, *k.gradient(rows, U, V, none), k.multiply(rows, rows.y, V)
+        blocks = k.half_step(columns, U, none, np.zeros(12), none, np.empty((0, 12)), True)[2]
+        S, *more, _ = k.schur_solve(rows, columns, U, V, out[2], blocks, None, S, 0.1, 1e-3, 20)
+        passes = *out, S, *more, solved, *k.gradient(rows, U, V, none), k.multiply(rows, rows.y, V)
         return crossed + b"".join(x.tobytes() for x in passes)
 
     results = []

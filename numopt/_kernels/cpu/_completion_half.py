@@ -113,7 +113,9 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                 keep_four(S, k, kept, start)
             elif keep:
                 keep_four(S, k, end, 0)
-                kept[start:hi] = end[:count]
+                for q in range(count):
+                    for c in range(kept.shape[1]):
+                        kept[start + q, c] = end[q, c]
         else:
             for a in range(k):
                 G[a, K] = b[0, a]

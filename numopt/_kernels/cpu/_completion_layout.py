@@ -38,3 +38,11 @@ def lined(m, K, dtype):
     raw = np.empty(size + _LINE, np.uint8)
     start = -raw.ctypes.data % _LINE
     return raw[start : start + size].view(dtype).reshape(m, K)
+
+
+def small(X, C):
+    """Return a small matrix with an even number of rows and whole vectors, in the precision of X."""
+    C = np.asarray(C, X.dtype)
+    out = np.zeros((-(-C.shape[0] // 2) * 2, whole(C)), X.dtype)
+    out[: C.shape[0], : C.shape[1]] = C
+    return out

@@ -125,7 +125,8 @@ def multiply_rows(lo, hi, values, idx, ptr, X, out):
         while e < end:
             axpy(values[e], X, idx[e], 0, row, 0, 0, K)
             e += 1
-        out[i] = row[0]
+        for c in range(K):
+            out[i, c] = row[0, c]
 
 
 @jit(fastmath=_SUM, parallel=True)

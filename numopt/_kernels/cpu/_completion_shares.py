@@ -12,6 +12,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from numopt._kernels.cpu._jit import jit
+
+_WORK = 400_000  # of a chunk of rows, in multiply-adds
+SOLVED = 50_000  # of a chunk in passes over factors alone
+
 
 @intrinsic
 def next_chunk(typingctx, counter):
@@ -19,9 +24,47 @@ def next_chunk(typingctx, counter):
 
     def codegen(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
-        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "monotonic")
+        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "acq_rel")
 
     return types.intp(counter), codegen
+
+
+@intrinsic
+def _seen(typingctx, counter):
+    """Return counter[0]; what the thread that counted wrote before can then be read."""
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load_atomic(array.data, "acquire", 8)
+
+    return types.intp(counter), codegen
+
+
+# A gate leads from one phase of a kernel to the next: gate[0] counts chunks that were taken, gate[1] those done.
+
+
+@jit
+def last_done(gate, count):
+    """Count a chunk as done; say whether it was the last, after which `opened` is to be called."""
+    return next_chunk(gate[1]) == count - 1
+
+
+@jit
+def opened(gate):
+    """Let all threads pass."""
+    next_chunk(gate[1])
+
+
+@jit
+def passed(gate, count):
+    """Wait until the gate is open: for those at work on the chunks, not for a number of threads."""
+    while _seen(gate[1]) <= count:
+        pass
+
+
+def gates(count):
+    """Return so many gates; their counters lie in lines of the cache of their own."""
+    return np.zeros((count, 2, 8), np.int64)
 
 
 def share(rows, chunks, bounds, *args):
@@ -46,3 +89,29 @@ def tapered(size, least, most=64):
     count = min(size // least, most) if size >= 4 * least else 1
     left = count - np.arange(count + 1)
     return size - size * left * left // (count * count)
+
+
+def by_work(ptr, per_entry, per_row):
+    """Return where chunks of rows start, by falling work as in `tapered`; they depend on the data alone."""
+    m = ptr.size - 1
+    total = int(ptr[-1] - ptr[0]) * per_entry + m * per_row
+    return cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), 64, m))
+
+
+@jit
+def cuts(ptr, per_entry, per_row, total, count):
+    """Return the bounds of at most so many chunks of rows that share the total, by falling work."""
+    m, bounds, found = ptr.size - 1, np.zeros(count + 1, np.int64), 1
+    for c in range(1, count + 1):
+        lo, hi, wanted = bounds[found - 1], m, total * (1.0 - (1.0 - c / count) ** 2)
+        while lo < hi:
+            middle = (lo + hi) // 2
+            if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < wanted:
+                lo = middle + 1
+            else:
+                hi = middle
+        if lo > bounds[found - 1]:
+            bounds[found] = lo
+            found += 1
+    bounds[found - 1] = m
+    return bounds[:found]

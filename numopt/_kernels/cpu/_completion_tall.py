@@ -28,8 +28,11 @@ def product_rows(lo, hi, X, Y, G):
     add_block(X[lo:], Y[lo:], most, lanes_of(X), G)
     count = hi - lo - most
     one, two = np.zeros((_BEHIND + 2, G.shape[0]), X.dtype), np.zeros((_BEHIND + 2, G.shape[1]), X.dtype)
-    one[:count, : X.shape[1]] = X[lo + most : hi]
-    two[:count, : Y.shape[1]] = Y[lo + most : hi]
+    for i in range(count):  # assignments to slices take seconds to compile
+        for a in range(X.shape[1]):
+            one[i, a] = X[lo + most + i, a]
+        for b in range(Y.shape[1]):
+            two[i, b] = Y[lo + most + i, b]
     add_block(one, two, (count + 1) // 2 * 2, lanes_of(X), G)
 
 
@@ -55,7 +58,8 @@ def turn_rows(lo, hi, X, C, base, out):
             add_four(X, i, C, C.shape[0], lanes_of(X), total)
         else:
             for r in range(count):
-                block[r, :k] = X[i + r]
+                for a in range(k):
+                    block[r, a] = X[i + r, a]
             add_four(block, 0, C, C.shape[0], lanes_of(X), total)
         for r in range(count):
             line, found = out[i + r], total[r]
@@ -136,7 +140,8 @@ def moment_chunks(workers, counter, bounds, y, w, unit, mean, sums):
 
 
 @jit
-def _pad(lo, hi, F, sign, at, K, out):
+def pad_block(lo, hi, F, sign, at, K, out):
+    """Write sign times rows lo to hi of F, padded to K, to the columns of out from `at` on."""
     k, s = F.shape[1], F.dtype.type(sign)
     for i in range(lo, min(hi, F.shape[0])):
         if i * k + K <= F.size:  # vectors end inside F
@@ -151,8 +156,8 @@ def _pad(lo, hi, F, sign, at, K, out):
 @jit
 def pad_rows(lo, hi, X, Y, sign, K, out):
     """Write the rows of X, and sign times those of Y behind them unless Y is empty, padded to K."""
-    _pad(lo, hi, X, 1, 0, K, out)
-    _pad(lo, hi, Y, sign, K, K, out)
+    pad_block(lo, hi, X, 1, 0, K, out)
+    pad_block(lo, hi, Y, sign, K, K, out)
 
 
 @jit(parallel=True)

@@ -4,20 +4,19 @@
 All sums of a row are taken in one order, whatever the number of threads.
 """
 
+import numba
 import numpy as np
 
+from numopt._kernels.cpu import _completion_conjugate as conjugate
 from numopt._kernels.cpu import _completion_passes as passes
 from numopt._kernels.cpu import _completion_pattern as pattern
 from numopt._kernels.cpu import _completion_tall as tall
 from numopt._kernels.cpu._completion_half import half_chunks, half_rows
 from numopt._kernels.cpu._completion_inverse import packed_size, trace_chunks, trace_rows
 from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterative_rows
-from numopt._kernels.cpu._completion_layout import beside, padded, whole
-from numopt._kernels.cpu._completion_shares import each, share, tapered
-from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._completion_layout import beside, padded, small, whole
+from numopt._kernels.cpu._completion_shares import SOLVED, by_work, cuts, each, share, tapered
 
-_WORK = 400_000  # of a chunk of rows, in multiply-adds
-_SOLVED = 50_000  # of a chunk in passes over factors alone
 _NUMBERS = 32_768  # of a chunk in sums and updates of vectors
 _FEW = 8_000  # numbers below which Householder's method is faster
 
@@ -33,7 +32,7 @@ def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
     U, sums = np.empty((m, k), V.dtype), np.empty(m if summed else 0)
     kept = np.empty((m if keep else 0, packed_size(k)), V.dtype)
     rhs = np.empty((m if keep else 0, k), V.dtype)
-    bounds = _bounds(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
+    bounds = by_work(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
     args = (y, idx.view(np.uint32), ptr, w, wide, k, offset, ridge, scale, base, U, sums, kept, rhs)
     share(half_rows, half_chunks, bounds, *args)
     return U, sums, kept, rhs
@@ -47,7 +46,7 @@ def half_iterative(side, V, start, ridge, buckets, signs, size, rtol, max_steps)
     U, sums, steps = np.empty((m, k), V.dtype), np.empty(m), np.zeros(m, np.int64)
     given = (start, ridge, buckets, signs, size, rtol, max_steps)
     args = (y, idx.view(np.uint32), ptr, w, wide, k, *given, U, sums, steps)
-    bounds = _bounds(ptr, 20 * k, k * k)
+    bounds = by_work(ptr, 20 * k, k * k)
     share(iterative_rows, iterative_chunks, bounds, *args)
     return U, sums, int(steps.max())
 
@@ -62,7 +61,7 @@ def gradient(side, U, V, offset, pushed=True):
     K = whole(V)
     g, size, sums = np.empty((m, k), V.dtype), np.empty(m if pushed else 0), np.empty(m)
     args = (y, idx.view(np.uint32), ptr, w, padded(U, K), padded(V, K), offset, g, size, sums)
-    bounds = _bounds(ptr, (4 if pushed else 3) * k, k)
+    bounds = by_work(ptr, (4 if pushed else 3) * k, k)
     share(passes.gradient_rows, passes.gradient_chunks, bounds, *args)
     return g, size, sums
 
@@ -73,7 +72,7 @@ def residuals(side, U, V, offset):
     K = whole(V)
     out = np.empty(y.size, V.dtype)
     args = (y, idx.view(np.uint32), ptr, padded(U, K), padded(V, K), offset, out)
-    bounds = _bounds(ptr, 2 * K, 1)
+    bounds = by_work(ptr, 2 * K, 1)
     share(passes.residual_rows, passes.residual_chunks, bounds, *args)
     return out
 
@@ -84,7 +83,7 @@ def multiply(side, values, X):
     q, K = X.shape[1], whole(X)
     out = np.empty((ptr.size - 1, K), X.dtype)
     args = (values, idx.view(np.uint32), ptr, padded(X, K), out)
-    bounds = _bounds(ptr, 2 * K, K)
+    bounds = by_work(ptr, 2 * K, K)
     share(passes.multiply_rows, passes.multiply_chunks, bounds, *args)
     return np.ascontiguousarray(out[:, :q])
 
@@ -96,7 +95,7 @@ def schur_rows(side, U, V, D, kept):
     K = whole(V)
     out = np.empty_like(U)
     args = (idx.view(np.uint32), ptr, w, beside(V, D, K), padded(U, K), kept, out)
-    bounds = _bounds(ptr, 4 * K, 2 * k * k)
+    bounds = by_work(ptr, 4 * K, 2 * k * k)
     share(passes.schur_row_rows, passes.schur_row_chunks, bounds, *args)
     return out
 
@@ -107,22 +106,38 @@ def schur_columns(side, U, V, D, W):
     K = whole(V)
     out = np.empty_like(V)
     args = (idx.view(np.uint32), ptr, w, beside(U, W, K), beside(D, V, K, -1), out)
-    bounds = _bounds(ptr, 6 * K, K)
+    bounds = by_work(ptr, 6 * K, K)
     share(passes.schur_column_rows, passes.schur_column_chunks, bounds, *args)
     return out
+
+
+def schur_solve(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
+    """Solve (S + mu) D = g, g and D orthogonal to V, by conjugate gradients, to `forcing` in the preconditioner's norm.
+
+    `systems` of the rows and `blocks` of the columns are what `half_step` kept; the latter precondition as
+    back^T G_j^{-1} back if `back` is given. Returns (D, E, g - (S + mu) D, steps); to first order U moves by -E with V.
+    Numbers that are not finite show in D or the rest.
+    """
+    work, found, single = conjugate.prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most)
+    if single:
+        conjugate.conjugate_work(*work)
+    else:
+        conjugate.conjugate_steps(numba.get_num_threads(), *work)
+    D, E, r, known = found
+    return D, E, r, int(known[conjugate.STEPS])
 
 
 def solve_kept(kept, B):
     """Return G_i^{-1} b_i for each row of B."""
     out = np.empty_like(B)
-    bounds = tapered(B.shape[0], _SOLVED // (B.shape[1] ** 2 + 1) + 1)
+    bounds = tapered(B.shape[0], SOLVED // (B.shape[1] ** 2 + 1) + 1)
     share(passes.solve_rows, passes.solve_chunks, bounds, kept, B, out)
     return out
 
 
 def inverse_traces(kept, M):
     """Return trace(G_i^{-1} M) of each row, M symmetric."""
-    out, bounds = np.empty(kept.shape[0]), tapered(kept.shape[0], _SOLVED // (kept.shape[1] + 1) + 1)
+    out, bounds = np.empty(kept.shape[0]), tapered(kept.shape[0], SOLVED // (kept.shape[1] + 1) + 1)
     share(trace_rows, trace_chunks, bounds, kept, np.ascontiguousarray(M, dtype=np.float64), out)
     return out
 
@@ -140,7 +155,7 @@ def rising(rows, columns):
 def crossed(side, width):
     """Return (y, indices, indptr, weights) of the other side, with `width` lines: a counting sort in chunks."""
     y, idx, ptr, w = side
-    bounds = _cuts(ptr, 1, 0, y.size, min(max(y.size // (4 * width + 16384), 1), 16, ptr.size - 1))
+    bounds = cuts(ptr, 1, 0, y.size, min(max(y.size // (4 * width + 16384), 1), 16, ptr.size - 1))
     places, new_ptr = np.empty((bounds.size - 1, width), np.int64), np.empty(width + 1, np.int64)
     new = np.empty_like(y), np.empty_like(idx), np.empty_like(w)
     u = idx.view(np.uint32)
@@ -170,7 +185,7 @@ def inner(X, Y):
 def products(X, Y):
     """Return X^T Y in float64."""
     X, Y = np.ascontiguousarray(X), np.ascontiguousarray(Y)
-    bounds = tapered(X.shape[0], _SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
+    bounds = tapered(X.shape[0], SOLVED // (X.shape[1] * Y.shape[1] + 1) + 1)
     G = np.zeros((bounds.size - 1, -(-X.shape[1] // 4) * 4, whole(Y)))
     each(tall.product_chunks, bounds, X, Y, G)
     return np.ascontiguousarray(G.sum(axis=0)[: X.shape[1], : Y.shape[1]])
@@ -178,13 +193,11 @@ def products(X, Y):
 
 def turned(X, C, base=None):
     """Return X C, or base + X C, for a small matrix C."""
-    X, C = np.ascontiguousarray(X), np.asarray(C, X.dtype)
-    small = np.zeros((-(-X.shape[1] // 2) * 2, whole(C)), X.dtype)
-    small[: X.shape[1], : C.shape[1]] = C
+    X, wide = np.ascontiguousarray(X), small(X, C)
     base = X[:0] if base is None else np.ascontiguousarray(base)
     out = np.empty((X.shape[0], C.shape[1]), X.dtype)
-    bounds = tapered(X.shape[0], _SOLVED // (small.size + 1) + 1)
-    share(tall.turn_rows, tall.turn_chunks, bounds, X, small, base, out)
+    bounds = tapered(X.shape[0], SOLVED // (wide.size + 1) + 1)
+    share(tall.turn_rows, tall.turn_chunks, bounds, X, wide, base, out)
     return out
 
 
@@ -212,31 +225,6 @@ def orthonormal(X):
     return Q, R
 
 
-def _bounds(ptr, per_entry, per_row):
-    """Return where chunks of rows start, by falling work as in `tapered`; they depend on the data alone."""
-    m = ptr.size - 1
-    total = int(ptr[-1] - ptr[0]) * per_entry + m * per_row
-    return _cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), 64, m))
-
-
-@jit
-def _cuts(ptr, per_entry, per_row, total, count):
-    m, bounds, found = ptr.size - 1, np.zeros(count + 1, np.int64), 1
-    for c in range(1, count + 1):
-        lo, hi, wanted = bounds[found - 1], m, total * (1.0 - (1.0 - c / count) ** 2)
-        while lo < hi:
-            middle = (lo + hi) // 2
-            if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < wanted:
-                lo = middle + 1
-            else:
-                hi = middle
-        if lo > bounds[found - 1]:
-            bounds[found] = lo
-            found += 1
-    bounds[found - 1] = m
-    return bounds[:found]
-
-
 def peel(rows, row_ptr, columns, column_ptr, rank):
     """Return (determined rows, determined columns, components, lines left) of a pattern."""
     return pattern.peeled(rows, row_ptr, columns, column_ptr, rank)
@@ -254,6 +242,7 @@ def warmup(dtype):
     gradient(side, V, V, none)
     multiply(side, residuals(side, V, V, none), V)
     schur_columns(side, V, V, V, schur_rows(side, V, V, V, kept))
+    conjugate.conjugate_steps(1, *conjugate.prepared(side, side, V, V, kept, kept, None, rhs, 0.1, 0.1, 2)[0])
     double = rhs.astype(np.float64)  # what float32 systems are asked to solve near the end of a run in float64
     solve_kept(kept, rhs), solve_kept(kept, double), inverse_traces(kept, np.eye(k))
     half_iterative(side, V, V, 0.0, np.zeros(n, np.int64), np.ones(n), 8, 0.1, 2)

@@ -4,6 +4,8 @@
 `indptr` is a NumPy array in every room. Systems are formed and solved in float64.
 """
 
+import math
+
 import numpy as np
 
 from numopt._array import device, host, namespace
@@ -113,6 +115,42 @@ def schur_columns(side, U, V, D, W):
         s = xp.sum(A * D[lo:hi, None, :], axis=2) - xp.sum(B * V[lo:hi, None, :], axis=2)
         out.append(xp.sum(A * (s * w)[:, :, None], axis=1))
     return xp.astype(xp.concat(out), V.dtype)
+
+
+def schur_solve(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
+    """Solve (S + mu) D = g, g and D orthogonal to V, by conjugate gradients, to `forcing` in the preconditioner's norm.
+
+    `systems` of the rows and `blocks` of the columns are what `half_step` kept; the latter precondition as
+    back^T G_j^{-1} back if `back` is given. Returns (D, E, g - (S + mu) D, steps); to first order U moves by -E with V.
+    Numbers that are not finite show in D or the rest.
+    """
+    xp = namespace(V)
+
+    def outside(X):
+        return X - V @ (xp.matrix_transpose(V) @ X)
+
+    def solved(X):
+        return outside(solve_kept(blocks, X) if back is None else solve_kept(blocks, X @ back.T) @ back)
+
+    r, z, D, E = g, solved(g), xp.zeros_like(V), xp.zeros_like(U)
+    d = z
+    first = size = host(inner(r, z))
+    for n in range(1, most + 1):
+        if size <= 0:
+            return D, E, r, n - 1
+        W = schur_rows(rows, U, V, d, systems)
+        s = outside(schur_columns(columns, U, V, d, W) + mu * d)
+        curvature = host(inner(d, s))
+        if curvature <= 0:
+            return D, E, r, n
+        a = size / curvature
+        D, E, r = D + a * d, E + a * W, r - a * s
+        z = solved(r)
+        old, size = size, host(inner(r, z))
+        if size <= forcing**2 * first or not math.isfinite(a):
+            return D, E, r, n
+        d = z + size / old * d
+    return D, E, r, most
 
 
 def solve_kept(kept, B):
