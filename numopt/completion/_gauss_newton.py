@@ -84,18 +84,17 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         forcing, wanted = min(0.1, math.sqrt(residuals[-1]), slope), enough / residuals[-1]
         forcing = max(min(forcing, 0.3 * wanted) if forcing < 10 * wanted else forcing, 0.1 * wanted)  # the last step?
         given = *like(rough, U, V), systems[1], blocks.kept, blocks.back, like(rough, g), mu, forcing, _MAX_CG
-        *found, n_cg = p.kernels.schur_solve(rough.rows, rough.columns, *given)
-        D, E, left = like(p, *finite(*found))
-        D = outside(V, D)
+        D, E, left, n_cg = p.kernels.schur_solve(rough.rows, rough.columns, *given)
+        beyond, D = inner(finite(D), left), outside(V, like(p, D))
         trial, found = calmed(p, moved(V, D), V, U, SAFE * p.density), None
         if len(residuals) > 1 and residuals[-1] <= _NEAR * residuals[-2]:  # near enough for the systems at hand
-            found = _corrected(p, p.kernels.added(U, -1.0, E), trial, systems)
+            found = _corrected(p, p.kernels.added(U, -1.0, like(p, E)), trial, systems)
             found = found if found[1] <= _GAIN * square else None
         other, trial_square, trial_systems, ahead = found or _rows(p, rough, trial, U, residuals[-1])
         rest = math.sqrt(trial_square) / p.norm
         if found and rest > enough < _DRIFT * distance(trial, systems[0]) * rest:  # they would not do for another step
             trial_systems = _systems(rough, trial)[2]
-        predicted = host(inner(g, D) + inner(D, left))
+        predicted = host(inner(g, D) + beyond)
         counts.n_gn, counts.n_cg = counts.n_gn + 1, counts.n_cg + n_cg
         if not (math.isfinite(trial_square) and math.isfinite(predicted)):
             raise NotFiniteError
@@ -147,6 +146,8 @@ def _corrected(p, U, V, systems):
     """
     U = p.kernels.added(U, 1.0, p.kernels.solve_kept(systems[1], p.gradient(p.rows, U, V, pushed=False)[0]))
     g, _, square = p.gradient(p.columns, V, U, pushed=False)
+    if not math.isfinite(square):
+        raise NotFiniteError
     return U, square, systems, g
 
 
