@@ -7,6 +7,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._check import Checks, integer, one_of
+from numopt._given import unmasked
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
@@ -133,6 +134,7 @@ def _any(x):
 
 def _places(name, index, size, high, xp, device):
     """Return the indices of one axis as int32."""
+    index = unmasked(name, index)
     index = xp.asarray(index, device=device) if _any(index) else xp.empty((0,), dtype=xp.int32, device=device)
     kind = str(index.dtype).rpartition(".")[2]
     if not kind.startswith(("int", "uint")):
@@ -162,6 +164,7 @@ def _dense(X, mask, sample_weight, dtype):
     else:
         if _array.is_sparse(mask):
             raise InvalidTypeError("mask is sparse: a dense mask is expected; use toarray(), or pass a sparse X")
+        mask = unmasked("mask", mask)
         _array.namespace(X=X, mask=mask)
         seen = xp.asarray(mask, device=checks.device)
         kind = str(seen.dtype).rpartition(".")[2]

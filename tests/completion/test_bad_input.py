@@ -310,3 +310,13 @@ def test_one_entry_beyond_all_others_gives_no_nan():
         for loss in ("squared", "huber"):
             result = matrix_completion(X, 2, loss=loss, rng=0, on_failure="ignore", max_iter=60)
             assert not result.success and np.isfinite(result.to_dense()).all()
+
+
+def test_hidden_places_and_masks_are_refused():
+    hidden = np.ma.array([0, 1, 2], mask=[False, True, False])
+    for name, places in (("rows", (hidden, [0, 1, 2])), ("columns", ([0, 1, 2], hidden))):
+        with pytest.raises(InvalidInputError, match=rf"{name}\[1\] is masked"):
+            matrix_completion((*places, [1.0, 2.0, 3.0], (3, 3)), rank=1)
+    mask = np.ma.array(np.ones((3, 3), bool), mask=np.eye(3) > 0)
+    with pytest.raises(InvalidInputError, match=r"mask\[0, 0\] is masked"):
+        matrix_completion(np.ones((3, 3)), rank=1, mask=mask)
