@@ -13,7 +13,7 @@ import math
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
-from numopt.ot._search import NotFinite, Point, accuracy, centred, far, finite, search
+from numopt.ot._search import NotFinite, Point, accuracy, far, finite, search
 
 FACTOR = 3.0  # between levels; 2 to 4 cost about the same
 SHORT = 2.0  # ... after one that was hard: more than MANY Newton steps, or a first error above MISSED
@@ -129,8 +129,8 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         else:
             (f_v, c), P = k.row_pass(p.cost, p.a, f, g + reg * v, reg, rough), None
         work["n_passes"] += 1
-        value, error = host((p.dot(p.a, f_v) + p.dot(p.b, g + reg * v)) / reg, p.error(c))
-        return finite(Point(v, (f_v, P), c, value, error))
+        value, error = host(*k.semidual(p.a, f_v, p.b, g + reg * v, c))
+        return finite(Point(v, (f_v, P), c, value / reg, error / p.mass))
 
     rough, slow = True, 0  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
@@ -228,7 +228,7 @@ def _on_entries(p, f, g, reg, last, work):
                 break
         f, g = f - reg * xp.log(point.rows), g + reg * point.v
         if slow > 3:  # a part of the plan has far to go, to entries that do not matter yet
-            f, g = far(p, f, g, reg, centred(p, d), work)
+            f, g = far(p, f, g, reg, k.centred(d)[0], work)
             slow = 0
         if not last and point.error <= ROUGH:
             break

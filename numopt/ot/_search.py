@@ -34,14 +34,14 @@ def search(p, evaluate, point, d, cheap, rounding):
     that helps.
     """
     xp = p.xp
-    d = centred(p, d)
-    length = xp.abs(d)
-    size = host(xp.max(length))
+    d, size = p.kernels.centred(d)
+    size = host(size)
     if not math.isfinite(size):
         raise NotFinite(f"a Newton step became {size}")
-    steps = [d * min(1.0, RADIUS / max(size, 1.0))]
+    steps = [d if size <= RADIUS else d * (RADIUS / size)]
     trials = [evaluate(point.v + steps[0])]
     if cheap and trials[0].error > GOOD * point.error:
+        length = xp.abs(d)
         if size > 1:
             steps.append(xp.sign(d) * xp.where(length > 1, 1 + xp.log(xp.where(length > 1, length, 1.0)), length))
         if 0.5 < size <= RADIUS:
@@ -51,13 +51,13 @@ def search(p, evaluate, point, d, cheap, rounding):
         trials += [evaluate(point.v + step) for step in steps[1:]]
     best = max(range(len(trials)), key=lambda i: trials[i].value)
     step, trial = steps[best], trials[best]
-    slope, slack = host(p.dot(p.b - point.c, step)), rounding * max(1.0, abs(point.value))
-    t = 1.0
+    slack = rounding * max(1.0, abs(point.value))
+    t, slope = 1.0, None
     # Near the end the value changes below its own rounding: then the error decides.
-    while not (
-        trial.value >= point.value + 1e-4 * t * slope - (0.0 if cheap else slack)
-        or (trial.error <= 0.9 * point.error and trial.value >= point.value - slack)
-    ):
+    while not (trial.error <= 0.9 * point.error and trial.value >= point.value - slack):
+        slope = host(p.dot(p.b - point.c, step)) if slope is None else slope
+        if trial.value >= point.value + 1e-4 * t * slope - (0.0 if cheap else slack):
+            break
         t *= 0.4
         if t < 1e-3:
             return None
@@ -68,12 +68,6 @@ def search(p, evaluate, point, d, cheap, rounding):
             break
         t, trial = 2 * t, further
     return trial
-
-
-def centred(p, d):
-    """Return the direction with median 0, of a sample: a constant changes nothing."""
-    some = d[:: max(1, d.shape[0] // 128)]
-    return d - p.xp.sort(some)[some.shape[0] // 2]
 
 
 def far(p, f, g, reg, d, work):

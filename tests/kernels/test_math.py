@@ -1,10 +1,10 @@
-"""The exponentials of the CPU kernels, alone and where LLVM makes vectors of them."""
+"""The exponentials and the logarithm of the CPU kernels, alone and where LLVM makes vectors of them."""
 
 import numpy as np
 import pytest
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp2_32, exp2_64, exp64
+from numopt._kernels.cpu._math import exp2_32, exp2_64, exp64, log64
 
 LOG2E = np.log2(np.e)
 KINDS = {
@@ -101,3 +101,30 @@ def test_scalars_and_vectors_agree(case):
     function, _, kind, low, high, _ = case
     x = np.linspace(low, high, 1003).astype(kind)
     np.testing.assert_allclose([function(v) for v in x], applied(function, x), rtol=2 * np.finfo(kind).eps)
+
+
+@jit(fastmath={"contract", "reassoc", "nsz"})
+def log64_of(x, out):
+    total = 0.0
+    for i in range(x.size):
+        out[i] = log64(x[i])
+        total += out[i]
+    return total
+
+
+def test_logarithm():
+    rng = np.random.default_rng(0)
+    for x in (np.exp(rng.uniform(-708, 709, 100_000)), rng.uniform(0.5, 2.0, 100_000), 1 + rng.normal(size=10_000) * 1e-9):
+        out, exact = np.empty_like(x), np.log(x.astype(np.longdouble))
+        log64_of(x, out)
+        assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact.astype(float)))) < 2.5
+        np.testing.assert_allclose([log64(v) for v in x[:100]], out[:100], rtol=1e-15)
+
+
+def test_logarithm_of_what_is_no_normal_number():
+    x = np.array([0.0, 1e-310, -1.0, 1.0, np.inf, np.nan, 3.0])
+    out = np.empty_like(x)
+    with np.errstate(all="ignore"):  # where nothing is compiled
+        log64_of(x, out)
+    assert out[:5].tolist() == [-np.inf, -np.inf, -np.inf, 0.0, np.inf]
+    assert np.isnan(out[5]) and out[6] == pytest.approx(np.log(3.0), rel=1e-15)

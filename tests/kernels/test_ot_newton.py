@@ -159,6 +159,38 @@ def test_pattern_direction(xp, shape, drop, dtype):
         check(xp, d, wanted, 1e-7 if dtype == "float64" else 1e-4, dtype)
 
 
+@each_dtype
+@pytest.mark.parametrize("size", [1, 2, 127, 1000])
+def test_directions_are_centred_by_the_median_of_a_sample(xp, size, dtype):
+    d = np.random.default_rng(size).normal(size=size).astype(dtype)
+    d.flags.writeable = False
+    shifted = d - np.sort(d[:: max(1, size // 128)])[-(-size // max(1, size // 128)) // 2]
+    for k in rooms(xp):
+        new, largest = k.centred(*moved(xp, (d,)))
+        assert new.dtype == xp.asarray(d).dtype and xp.owns(new)
+        np.testing.assert_array_equal(xp.to_numpy(new), shifted)
+        assert _array.host(largest) == np.max(np.abs(shifted))
+
+
+def test_a_direction_that_is_no_number_has_no_size(xp):
+    for place in (0, 3, 299):
+        d = np.ones(300)
+        d[place] = np.nan
+        for k in rooms(xp):
+            assert np.isnan(_array.host(k.centred(*moved(xp, (d,)))[1]))
+
+
+@each_dtype
+def test_semidual(xp, dtype):
+    rng = np.random.default_rng(0)
+    a, f, b, g, c = (rng.random(size).astype(dtype) for size in (33, 33, 21, 21, 21))
+    for k in rooms(xp):
+        value, error = _array.host(*k.semidual(*moved(xp, (a, f, b, g, c))))
+        wide = [x.astype(float) for x in (a, f, b, g, c)]
+        assert value == pytest.approx(wide[0] @ wide[1] + wide[2] @ wide[3], rel=1e-14)
+        assert error == pytest.approx(np.sum(np.abs(wide[4] - wide[2])), rel=1e-14)
+
+
 @pytest.mark.parametrize("shape", [(1, 7), (33, 21), (130, 257)])
 @each_dtype
 def test_kept_direction(xp, shape, dtype):

@@ -12,7 +12,7 @@ from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
 from numopt._kernels.cpu._ot_cost import SUM
 from numopt._kernels.cpu._ot_tile_rows import tile_axpy
-from numopt._kernels.cpu._ot_tiles import spread, times, transposed_times
+from numopt._kernels.cpu._ot_tiles import spread_exp, times, transposed_times
 
 PARTS = 8  # chunks at most for sums of coarse matrices
 SHARE = 0.4  # of the error, which the groups' own error must be to be worth it
@@ -165,7 +165,7 @@ def shifted(tiles, layout, by_group, a, b, v, s, c_v, out, sums):
     out[:] = v
     if not np.sum(np.abs(got - target)) > max(BALANCED, SHARE * error):
         return False
-    Y, places, start = masses(tiles, by_group, spread(v, place, m, True), 1.0 / s)
+    Y, places, start = masses(tiles, by_group, spread_exp(v, place, m), 1.0 / s)
     t, trial, d, part = np.zeros(width), np.zeros(width), np.empty(width), np.empty((1, sums.shape[2], 4))
     e, c, new_e, new_c, sums_y, new_sums = (
         np.empty(width), np.empty(width), np.empty(width), np.empty(width), np.empty(n), np.empty(n)

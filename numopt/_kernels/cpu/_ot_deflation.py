@@ -16,7 +16,7 @@ from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._ot_coarse import coarse_matrix, factor, masses, solve
 from numopt._kernels.cpu._ot_cost import SUM, gather
 from numopt._kernels.cpu._ot_deflation_rows import diagonals, down, up
-from numopt._kernels.cpu._ot_tiles import spread
+from numopt._kernels.cpu._ot_tiles import spread, spread_exp
 
 
 @jit(fastmath=SUM)
@@ -28,8 +28,8 @@ def deflated_gradients(tiles, layout, by_group, a, b, v, s, rhs, regularization,
     """
     place, group, count = layout
     n, m, k = a.size, 4 * group.size, parts.shape[1]
-    w, inverse, outer = spread(v, place, m, True), 1.0 / s, 1.0 / a
-    r, weights, x = spread(rhs, place, m, False), spread(b, place, m, False), np.zeros(m)
+    w, inverse, outer = spread_exp(v, place, m), 1.0 / s, 1.0 / a
+    r, weights, x = spread(rhs, place, m), spread(b, place, m), np.zeros(m)
     size = np.sum(np.abs(r))
     if not size > 0:
         d[:] = 0

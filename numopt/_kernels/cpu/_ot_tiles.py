@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._math import exp64
+from numopt._kernels.cpu._math import exp64, log64
 from numopt._kernels.cpu._ot_cost import SUM, gather
 from numopt._kernels.cpu._ot_tile_rows import tile_axpy, tile_dot, tile_squares
 
@@ -107,16 +107,21 @@ def group_tiles(places, start, group):
 
 
 @jit
-def spread(x, place, m, exponential):
-    """Return x, or exp(x), in the order of the tiles; 0 where no column is."""
-    out, values = np.zeros(m), x
-    if exponential:  # apart from the scatter: powers are made eight at a time
-        values = np.empty(x.size)
-        for j in range(x.size):
-            values[j] = exp64(x[j])
+def spread(x, place, m):
+    """Return x in the order of the tiles; 0 where no column is."""
+    out = np.zeros(m)
     for j in range(x.size):
-        out[place[j]] = values[j]
+        out[place[j]] = x[j]
     return out
+
+
+@jit
+def spread_exp(x, place, m):
+    """Return exp(x) in the order of the tiles; 0 where no column is."""
+    values = np.empty(x.size)
+    for j in range(x.size):  # apart from the scatter: powers are made eight at a time
+        values[j] = exp64(x[j])
+    return spread(values, place, m)
 
 
 @jit
@@ -169,36 +174,49 @@ def transposed_times(tiles, x, parts, out, square):
     gather(parts.reshape((parts.shape[0], -1)), out)
 
 
+@jit(fastmath=SUM)
+def _value(a, s):
+    """Return <a, log s>."""
+    value = 0.0
+    for i in range(a.size):
+        value += a[i] * log64(s[i])
+    return value
+
+
 @jit
 def _evaluated_rows(values, places, start, lo, hi, a, w, s, part):
     part[:] = 0
     for i in range(lo, hi):
         s[i] = tile_dot(values, places, start[i], start[i + 1], w) / a[i]
         tile_axpy(1.0 / s[i], values, places, start[i], start[i + 1], part)
+    return _value(a[lo:hi], s[lo:hi])
 
 
 @jit(parallel=True)
 def _evaluated(values, places, start, a, w, s, parts):
     n, k = a.size, parts.shape[0]
+    spent = np.empty(k)
     if k == 1:
-        _evaluated_rows(values, places, start, 0, n, a, w, s, parts[0])
+        spent[0] = _evaluated_rows(values, places, start, 0, n, a, w, s, parts[0])
     else:
         for q in numba.prange(k):
-            _evaluated_rows(values, places, start, q * n // k, (q + 1) * n // k, a, w, s, parts[q])
+            spent[q] = _evaluated_rows(values, places, start, q * n // k, (q + 1) * n // k, a, w, s, parts[q])
+    return spent
 
 
 @jit(fastmath=SUM)
 def tile_point(tiles, place, a, b, limit, v, s, c, parts):
-    """Clip v, evaluate there and return <b, v> and sum |c - b|."""
+    """Clip v, evaluate there and return <b, v> - <a, log s> and sum |c - b|."""
     columns = np.empty(parts[0].size)
     for j in range(v.size):
         v[j] = min(max(v[j], -limit), limit)
-    w = spread(v, place, columns.size, True)
-    _evaluated(tiles[0], tiles[1], tiles[2], a, w.reshape((-1, 4)), s, parts)
+    w = spread_exp(v, place, columns.size)
+    spent = _evaluated(tiles[0], tiles[1], tiles[2], a, w.reshape((-1, 4)), s, parts)
     gather(parts.reshape((parts.shape[0], -1)), columns)
-    value, error = 0.0, 0.0
+    value, error = -np.sum(spent), 0.0
     for j in range(v.size):
         c[j] = columns[place[j]] * w[place[j]]
+    for j in range(v.size):
         value += b[j] * v[j]
         error += abs(c[j] - b[j])
     return value, error

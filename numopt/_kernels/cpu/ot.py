@@ -10,6 +10,7 @@ from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
 from numopt._kernels.cpu._ot_deflation import deflated_gradients
 from numopt._kernels.cpu._ot_newton import conjugate_gradients, entry_system, plan_system
 from numopt._kernels.cpu._ot_plan import above
+from numopt._kernels.cpu._ot_search import centre, value_and_error
 
 
 def cost_minima(cost):
@@ -175,11 +176,11 @@ def kept_point(K, a, b, v, limit):
     s = (K exp(v)) / a and c are the column sums, value = <b, v> - <a, log s> and error = sum |c - b|.
     """
     tiles, (place, of_tile, _), _, k = K
-    s, c, v, weights = np.empty(a.size), np.empty(v.size), wide(v), wide(a)
+    s, c, v = np.empty(a.size), np.empty(v.size), wide(v)
     parts = np.empty((k, of_tile.size, 4))
-    value, error = _ot_tiles.tile_point(tiles, place, weights, wide(b), limit, v, s, c, parts)
-    with np.errstate(divide="ignore", invalid="ignore"):  # rows without entries, or beyond all numbers: seen in s
-        value -= float(np.sum(weights * np.log(s)))
+    value, error = _ot_tiles.tile_point(tiles, place, wide(a), wide(b), limit, v, s, c, parts)
+    if a.dtype == np.float64:
+        return v, s, c, value, error
     return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
 
 
@@ -197,12 +198,23 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     tiles, layout, by_group, k = K
     d, a, v, s = np.empty(v.size), wide(a), wide(v), wide(s)
     if rhs.dtype != np.float64:  # the row sums must be a, or the matrix is no Laplacian
-        _ot_tiles.times(tiles, 1.0 / a, _ot_tiles.spread(v, layout[0], 4 * layout[1].size, True), s, k)
+        _ot_tiles.times(tiles, 1.0 / a, _ot_tiles.spread_exp(v, layout[0], 4 * layout[1].size), s, k)
     steps = deflated_gradients(
         tiles, layout, by_group, a, wide(b), v, s, wide(rhs), regularization, rtol, max_iter, d,
         np.empty((2, k, layout[1].size, 4)), _coarse_room(layout[2], k),
     )  # fmt: skip
     return d.astype(rhs.dtype), steps
+
+
+def centred(d):
+    """Return d with the median 0, of a sample, and its largest absolute entry: a constant changes no plan."""
+    d = np.array(d)
+    return d, centre(d)
+
+
+def semidual(a, f, b, g, c):
+    """Return <a, f> + <b, g> and sum |c - b|, in float64."""
+    return value_and_error(wide(a), wide(f), wide(b), wide(g), wide(c))
 
 
 def _coarse_room(count, k):
@@ -269,6 +281,7 @@ def warmup(dtype):
     _, s, c, _, _ = kept_point(K, a, b, v, 10.0)
     kept_shift(K, a, b, v, s, c)
     kept_direction(K, a, b, v, s, b - c, 1e-3, 1e-2, 2)
+    centred(v), semidual(a, f, b, g, c)
     plan_block(cost, f, g, 1.0)
     plan_sums(cost, f, g, 1.0)
     c_transform(cost, g)

@@ -219,6 +219,21 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
 
 
+def centred(d):
+    """Return d with the median 0, of a sample, and its largest absolute entry: a constant changes no plan."""
+    xp = namespace(d)
+    some = d[:: max(1, d.shape[0] // 128)]
+    d = d - xp.sort(some)[some.shape[0] // 2]
+    return d, xp.max(xp.abs(d))
+
+
+def semidual(a, f, b, g, c):
+    """Return <a, f> + <b, g> and sum |c - b|, in float64."""
+    xp = namespace(c)
+    a, f, b, g, c = map(wide, (a, f, b, g, c))
+    return xp.sum(a * f) + xp.sum(b * g), xp.sum(xp.abs(c - b))
+
+
 def _inverse(x):
     """Return 1 / x, and 0 where x is 0."""
     xp = namespace(x)
