@@ -62,7 +62,7 @@ def exp64(x):
 
 @jit(fastmath={"contract"})
 def log64(x):
-    """log x in float64 to 2 ulp; -inf below the normal numbers, inf and NaN for themselves.
+    """Natural logarithm in float64 to 2 ulp; -inf below the normal numbers, inf and NaN for themselves.
 
     x = 2**k m with m from 1/sqrt(2) to sqrt(2), and log m = 2 artanh(s), s = (m - 1) / (m + 1).
     """
