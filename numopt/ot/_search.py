@@ -47,7 +47,7 @@ def search(p, evaluate, point, d, cheap, rounding):
         if 0.5 < size <= RADIUS:
             steps.append(xp.where(length > 0.5, STRETCH * d, d))
         if size > RADIUS:
-            steps.append(xp.clip(d, -RADIUS, RADIUS))
+            steps.append(xp.where(length > RADIUS, xp.sign(d) * RADIUS, d))
         trials += [evaluate(point.v + step) for step in steps[1:]]
     best = max(range(len(trials)), key=lambda i: trials[i].value)
     step, trial = steps[best], trials[best]
@@ -103,7 +103,7 @@ def accuracy(error, most, damping=1.0, before=math.nan, tol=0.0):
 
     Towards the end that is what meets the tolerance: once it does so anyway, or as soon as the next step can.
     """
-    rest, enough = max(1e-2, min(most, error)), 0.3 * tol / max(error, 1e-300)
+    rest, enough = max(2e-2, min(most, error)), 0.3 * tol / max(error, 1e-300)
     quadratic = error < 0.3 * before and error * (error / before) ** 2 < 0.5 * tol
     if quadratic or enough > rest:
         rest = min(most, max(1e-6, enough))

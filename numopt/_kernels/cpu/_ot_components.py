@@ -16,9 +16,9 @@ PARTS = 64  # ... more parts than this
 def split(group, count, weight, column, start, a, b):
     """Return the groups cut where two parts of the plan share one, and their number."""
     n, m = a.size, b.size
-    parent, strong, parts, done = np.arange(n + m), STRONG, n + m, np.zeros(n, np.bool_)
+    parent, strong, parts, places = np.arange(n + m), STRONG, n + m, np.empty(m + 1, np.uint32)
     while True:
-        parts -= _join(weight, column, start, a, b, strong, parent, done)
+        parts -= _join(weight, column, start, a, b, strong, parent, places)
         if parts <= PARTS or strong < 1e-10:
             break
         strong *= 1e-2
@@ -48,27 +48,24 @@ def _root(parent, i):
 
 
 @jit
-def _join(weight, column, start, a, b, strong, parent, done):
+def _join(weight, column, start, a, b, strong, parent, places):
     """Join rows and columns by their strong entries; return how many parts that makes less.
 
-    A row is `done` when it is in one part with all its columns.
+    The strong entries of a row are found without branches, of which every other would be foretold wrongly.
     """
     n, joined = a.size, 0
     for i in range(n):
-        if done[i]:
-            continue
-        r, floor, apart = _root(parent, i), strong * a[i], 0
-        row, places = weight[start[i] : start[i + 1]], column[start[i] : start[i + 1]]
+        row, columns = weight[start[i] : start[i + 1]], column[start[i] : start[i + 1]]
+        floor, count = strong * a[i], 0
         for t in range(row.size):
-            j = places[t]
+            places[count] = columns[t]
+            count += np.int64(row[t] >= min(floor, strong * b[columns[t]]))
+        r = _root(parent, i)
+        for j in places[:count]:
             if parent[n + j] != r:
                 s = _root(parent, n + j)
                 if s != r:
-                    if row[t] >= min(floor, strong * b[j]):
-                        joined += 1
-                        parent[max(r, s)] = min(r, s)
-                        r = min(r, s)
-                    else:
-                        apart += 1
-        done[i] = apart == 0
+                    joined += 1
+                    parent[max(r, s)] = min(r, s)
+                    r = min(r, s)
     return joined
