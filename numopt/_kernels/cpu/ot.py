@@ -238,9 +238,12 @@ def _system(n, m, count):
 def _entry_chunks(n, m, count):
     """Count the chunks of rows for products with `count` entries; few of them are not worth a launch of threads.
 
-    Half as many as of other work: what a chunk adds up goes from the cache of its thread to that of another.
+    The column sums of a chunk go from the cache of its thread to another's: more than two chunks have sixteen times as
+    many entries as sums.
     """
-    return max(1, chunks(n, m, count) // 2) if count >= 3 * 2**14 else 1
+    if count < 3 * 2**14:
+        return 1
+    return max(min(2, chunks(n, m, count)), chunks(n, 2 * m, count))
 
 
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):
