@@ -1,5 +1,8 @@
 """The relaxation with its n x n multiplier: the value, the residual and the bound of a point of the splitting."""
 
+import math
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +10,26 @@ import numpy as np
 from numopt._array import device, host
 from numopt.clustering._problem import finite
 
+DENSE_BYTES = 40  # for each entry of a matrix, at most: T and a copy, and four matrices in float64
+_ROWS = 1024  # of a matrix that is made in parts
 _LOSS = 0.03  # of the gap: so much may a bound be too low if it is cheaper then
 _DEPTH = 4  # products with which the eigenvectors of a bound are improved
+
+
+_LIMITS = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+_UNKNOWN = 8e9  # bytes of memory where the system does not say
+
+
+def memory(x):
+    """Return how many bytes the device of `x` has, or the machine leaves to this process."""
+    if hasattr(device(x), "mem_info"):  # CuPy's: (free, all)
+        return float(device(x).mem_info[1])
+    try:
+        found = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return _UNKNOWN
+    limits = [Path(name).read_text(encoding="ascii").strip() for name in _LIMITS if Path(name).exists()]
+    return min([found, *(float(text) for text in limits if text.isdigit())])
 
 
 class Split(NamedTuple):
@@ -26,23 +47,32 @@ class Split(NamedTuple):
     shift: object = None
 
 
-def warm_matrix(p, found, bound, unit):
-    """Return the T whose parts are the integral point of a partition and the multiplier of its bound by pairs."""
-    xp, labels, sizes, k = p.xp, found.labels, found.sizes, found.centres.shape[0]
-    own = xp.take(sizes, labels)
-    T = xp.astype(labels[:, None] == labels, xp.float64) / own
-    if not bound.factor > 0:
-        return T
-    D = xp.stack([xp.sum((p.X - found.centres[b, :]) ** 2, axis=1) for b in range(k)], axis=1)
-    margin = D - xp.take_along_axis(D, labels[:, None], axis=1) - bound.tau * (1.0 / sizes + 1.0 / own[:, None])
-    U = 0.5 * sizes * xp.clip(margin, 0.0, None)
+def warm_matrix(p, found, bound, unit, ratio):
+    """Return the T, float32, of the integral point of a partition and the multiplier N of its bound by pairs, and rho.
+
+    `ratio` is how much longer max(T, 0) is than N / (unit rho).
+    """
+    xp, labels, k = p.xp, found.labels, found.centres.shape[0]
+    own = 1.0 / xp.take(found.sizes, labels)
     each = xp.arange(k, device=device(p.X))
-    U = xp.where(labels[:, None] == each, 0.0, U)
-    rho = xp.astype(each[:, None] == labels, xp.float64) @ U  # rho_ab: u_b summed over cluster a
-    both = rho * rho.T
-    c = xp.where(both > 0, bound.factor / xp.sqrt(xp.where(both > 0, both, 1.0)), 0.0)
-    U = xp.take(U, labels, axis=1)
-    return T - xp.take(xp.take(c, labels, axis=0), labels, axis=1) * U * U.T / unit
+    H = xp.astype(labels[:, None] == each, xp.float64)
+    D = xp.stack([xp.sum((p.X - found.centres[b, :]) ** 2, axis=1) for b in range(k)], axis=1)
+    margin = D - xp.take_along_axis(D, labels[:, None], axis=1) - bound.tau * (1.0 / found.sizes + own[:, None])
+    U = (1.0 - H) * (0.5 * found.sizes * xp.clip(margin, 0.0, None))
+    sums = H.T @ U  # of u_b over cluster a
+    both = sums * sums.T
+    c = xp.where(both > 0, bound.factor / unit / xp.sqrt(xp.where(both > 0, both, 1.0)), 0.0)
+    squares = H.T @ (U * U)
+    held = math.sqrt(host(xp.sum(c * c * squares * squares.T)))
+    rho = ratio * held / math.sqrt(k) if held > 0 else 1.0
+    rows = []
+    for lo in range(0, p.size, _ROWS):
+        part = slice(lo, min(lo + _ROWS, p.size))
+        a = labels[part]
+        N = xp.take(xp.take(c / rho, a, axis=0), labels, axis=1) * xp.take(U[part, :], labels, axis=1)
+        T = xp.where(a[:, None] == labels, own, -N * xp.take(U.T, a, axis=0))
+        rows.append(xp.astype(T, xp.float32))
+    return xp.concat(rows), rho
 
 
 def primal(p, split):
@@ -55,8 +85,7 @@ def primal(p, split):
 
 def multiplier(xp, split):
     """Return N, symmetric."""
-    T = xp.astype(split.T, xp.float64, copy=False)
-    N = xp.clip(-0.5 * (T + T.T), 0.0, None)
+    N = xp.astype(xp.clip(-0.5 * (split.T + split.T.T), 0.0, None), xp.float64)
     return split.unit * (N if split.shift is None else N - split.shift)
 
 
@@ -67,14 +96,15 @@ def dual_bound(p, split, value, residual):
 
     for N = multiplier(split). It holds for any N >= 0, less A'q for any q >= 0 and cuts A Z <= 0. It is allowed to lose
     a little of the gap to Z, whose value and residual are given: about n^3 / 3 flops then, four times as many if that
-    fails; three n x n arrays.
+    fails; about `DENSE_BYTES` n^2 bytes.
     """
     xp, n, k = p.xp, p.size, p.k - 1
-    N = multiplier(xp, split)
-    head = p.total - finite(xp.sum(N), "the multiplier") / n
-    M = N + p.X @ p.X.T
+    M = multiplier(xp, split)
+    head = p.total - finite(xp.sum(M), "the multiplier") / n
+    M += p.X @ p.X.T
     row = xp.mean(M, axis=0)
-    M = M - row - (row - xp.mean(row))[:, None]
+    M -= row
+    M -= (row - xp.mean(row))[:, None]
     theta, U = _leading(xp, M, k, xp.astype(split.near, xp.float64))
     total = finite(xp.sum(theta), "the spectrum")
     loss = _LOSS * max(abs(value - head + total), residual * value)
@@ -100,7 +130,9 @@ def _excluded(xp, M, theta, U, slack):
     proof; that it is one is checked, as not every library says when there is none.
     """
     n = M.shape[0]
-    A = (U * (theta - theta[0] + slack)) @ U.T - M + (theta[0] + slack) * xp.eye(n, dtype=M.dtype, device=device(M))
+    A = (U * (theta - theta[0] + slack)) @ U.T
+    A -= M
+    xp.reshape(A, (-1,), copy=False)[:: n + 1] += theta[0] + slack
     try:
         L = xp.linalg.cholesky(A)
     except np.linalg.LinAlgError:

@@ -39,7 +39,9 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
         ``"certify"``: K-means, then the bound of `certify_kmeans`. ``"dr"``: if that leaves a gap, Douglas-Rachford
         splitting solves the relaxation, in one n x n matrix. ``"low_rank"``: as ``"certify"``, with labels
         from the nonnegative low-rank relaxation (arXiv:2305.18436) instead of K-means. ``"sketch"``: a probabilistic
-        bound from relaxations of samples. ``"auto"``: as ``"dr"`` up to n = 5000, as ``"sketch"`` above.
+        bound from relaxations of samples. ``"auto"``: as ``"dr"`` up to n = 5000; above, as ``"sketch"``, then as
+        ``"dr"`` if `tol` is out of the samples' reach and 40 n^2 bytes are within 80 % of the memory of the machine, or
+        of the device (n = 20000 needs 16 GB; some seconds on a GPU, many minutes on two cores: `max_time` bounds it).
     tol : float, default 1e-3
         For the relative gap: see `KMeansResult.sdp_gap`.
     max_iter : int, default 2000
@@ -90,7 +92,7 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     Cost: the bound by pairs needs two passes over the points, about n p (p + K) multiplications. A step of the
     splitting takes 2 n^2 (2 m + r) flops, m = 4 K or more columns and rank r of 5 to 30; 70 to 100 steps give a gap of
     1e-4 on Gaussian clusters, 100 to 200 one of 1e-5. The certificate takes n^3 / 3 flops, or 4 n^3 / 3. Memory:
-    8 n (p + K) bytes, for the splitting 4 n^2 (8 n^2 below gaps of 5e-6) and a copy, and 24 n^2 while it is certified.
+    8 n (p + K) bytes, for the splitting 4 n^2 (8 n^2 below gaps of 5e-6) and a copy, and 32 n^2 while it is certified.
     With cuts 72 n^2 in all, and n^3 / 2 comparisons every 20 steps: 100 to 250 steps, 6 s at n = 1000.
 
     Certified: `lower_bound`, for any partition, by eigenvalues in float64. Not for: clusters of different shape, for
@@ -128,7 +130,7 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     if method == "low_rank":
         first = low_rank_partitions(p, rng)
     return run(
-        iterates(p, first, method, rng, size, count, cut), certify=certifier(p, cut), finish=finisher(p), tol=tol,
+        iterates(p, first, method, rng, size, count, cut, tol), certify=certifier(p, cut), finish=finisher(p), tol=tol,
         max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
     )  # fmt: skip
 

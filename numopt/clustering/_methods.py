@@ -1,10 +1,12 @@
 """The K-means methods as iterates: the bound by pairs, the relaxation, samples of it, and low-rank labels."""
 
+import math
+
 from numopt._array import device, host, like
 from numopt._loop import Iterate, run
 from numopt._status import Status
 from numopt.clustering._cuts import Cuts
-from numopt.clustering._dense import dual_bound, primal
+from numopt.clustering._dense import DENSE_BYTES, dual_bound, memory, primal
 from numopt.clustering._lloyd import embedded, rounded
 from numopt.clustering._low_rank import low_rank
 from numopt.clustering._pairwise import Bound, pairwise_bound
@@ -13,12 +15,13 @@ from numopt.clustering._splitting import splitting
 from numopt.clustering._state import State, certifier, gap_of
 from numopt.exceptions import ConvergenceWarning, warn
 
-_DENSE = 5000  # points up to which "auto" solves the relaxation: 8 n^2 bytes is 200 MB then
+_DENSE = 5000  # points up to which "auto" solves the relaxation before it asks samples: some seconds
+_SHARE = 0.8  # of the memory that its matrices may take beyond
 _SKETCH_TOL = 3e-4  # of the relaxation on a sample: what it loses is lost by the bound
 
 
-def iterates(p, partitions, method, rng, size, count, cuts):
-    """Yield the states of a method of `kmeans_sdp`, from partitions to start from."""
+def iterates(p, partitions, method, rng, size, count, cuts, tol):
+    """Yield the states of a method of `kmeans_sdp`, from partitions to start from; `tol` tells what is hopeless."""
     for found in partitions:
         yield Iterate(State(found), None, {"fun": p.original(found.sse)})
     if found.centres.shape[0] < p.k and found.sse <= p.trivial:
@@ -31,7 +34,10 @@ def iterates(p, partitions, method, rng, size, count, cuts):
     if state.bound.kind in ("exact", "none") or method in ("certify", "low_rank"):
         return end
     if method == "sketch" or (method == "auto" and p.size > _DENSE):
-        return (yield from _sketched(p, state, rng, min(size, p.size), count))
+        last = method == "sketch" or not _fits(p)
+        end = yield from _sketched(p, state, rng, min(size, p.size), count, math.inf if last else tol)
+        if last:
+            return end
     return (yield from _relaxed(p, state, rng, Cuts(p) if cuts else None))
 
 
@@ -67,8 +73,13 @@ def _higher(known, fresh):
     return fresh if fresh.value > known.value else known
 
 
-def _sketched(p, state, rng, size, count):
-    """Improve the bound by samples, if it can be."""
+def _fits(p):
+    """Say whether the memory is enough for the matrices of the relaxation."""
+    return DENSE_BYTES * p.size**2 <= _SHARE * memory(p.X)
+
+
+def _sketched(p, state, rng, size, count, enough):
+    """Improve the bound by samples, if it can be; give up when they cannot be expected to give a gap of `enough`."""
 
     def solve(sample, part):
         start = State(part, pairwise_bound(sample, part))
@@ -82,8 +93,12 @@ def _sketched(p, state, rng, size, count):
         better = bound is not None and bound.value > state.bound.value
         at = state._replace(bound=bound) if better else state
         gap = gap_of(p, at.found.sse, at.bound.value)
-        yield Iterate(at, gap if number == count else None, _told(p, at) | {"sdp_gap": gap})
-    return Status.STALLED, f"{count} samples of {size} points give no higher bound: take larger ones, or more"
+        hopeless = bound is not None and gap_of(p, at.found.sse, bound.value + 2 * bound.margin) > enough
+        last = hopeless or number == count
+        yield Iterate(at, gap if last else None, _told(p, at) | {"sdp_gap": gap})
+        if last:
+            break
+    return Status.STALLED, f"{number} samples of {size} points give no higher bound: take larger ones, or more"
 
 
 def low_rank_partitions(p, rng):

@@ -20,13 +20,17 @@ _MOST = 800  # features up to which multipliers are searched
 
 
 class Bound(NamedTuple):
-    """A lower bound of the K-means optimum, of a kind as in `KMeansResult`, and the multiplier it came from."""
+    """A lower bound of the K-means optimum, of a kind as in `KMeansResult`, and the multiplier it came from.
+
+    One from samples is below their mean by `margin`, at a level of `confidence`.
+    """
 
     value: float
     kind: str
     tau: float = 0.0
     factor: float = 0.0
     confidence: float | None = None
+    margin: float = 0.0
 
 
 def pairwise_bound(p, found):

@@ -40,6 +40,6 @@ def _combined(p, found, losses):
     m = losses.size
     if m < 2:
         return None
-    half = float(stdtrit(m - 1, CONFIDENCE)) * losses.std(ddof=1) / math.sqrt(m)
-    lower = found.sse - p.size * (losses.mean() + half)
-    return Bound(max(lower, 0.0), "probabilistic", confidence=CONFIDENCE)
+    margin = p.size * float(stdtrit(m - 1, CONFIDENCE)) * losses.std(ddof=1) / math.sqrt(m)
+    lower = found.sse - p.size * losses.mean() - margin
+    return Bound(max(lower, 0.0), "probabilistic", confidence=CONFIDENCE, margin=margin)

@@ -16,7 +16,7 @@ from numopt.clustering._dense import Split, primal, warm_matrix
 from numopt.clustering._problem import finite
 
 _RELAXATION = 1.8
-_START = 4.0  # |N| / (unit rho |max(T, 0)|) is 1 / 4 at first
+_START = 4.0  # |max(T, 0)| over |N| / (unit rho) at first
 _PRIMAL, _DUAL = 3.0, 10.0  # ratios of residual and duality gap beyond which rho changes
 _CHECK = 10  # iterations between looks at the residuals
 _CHANGES = 14  # of rho: the theory wants it constant in the end
@@ -29,14 +29,9 @@ def splitting(p, found, bound, rng, cuts=None):
 
     In float32 at first, which halves the time of a step, and in float64 near the end, with cuts, or if it takes long.
     """
-    xp, changes, rho = p.xp, 0, 1.0
+    xp, changes = p.xp, 0
     unit = host(xp.linalg.matrix_norm(p.X.T @ p.X, ord=2))
-    T = warm_matrix(p, found, bound, unit)
-    held = host(xp.linalg.matrix_norm(xp.clip(T, None, 0.0)))
-    if held > 0:
-        rho = _START * held / math.sqrt(p.k)
-        T = xp.where(T < 0, T / rho, T)
-    T = xp.astype(T, xp.float32)
+    T, rho = warm_matrix(p, found, bound, unit, _START)
     spectrum = _Spectrum(p, unit, rng, xp.float32)
     for n in itertools.count(1):
         V, weights = spectrum.project(T, rho, cuts and cuts.shift)

@@ -196,6 +196,21 @@ def test_a_probabilistic_bound_is_called_one():
     assert result.fun == pytest.approx(whole.fun, rel=1e-3)
 
 
+def test_auto_goes_on_where_samples_are_not_enough(monkeypatch):
+    """`tol` is what was asked for; the samples say soon that they will not give it."""
+    from numopt.clustering import _methods
+
+    X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
+    options = {"sample_size": 150, "rng": 0, "on_failure": "ignore"}
+    monkeypatch.setattr(_methods, "_DENSE", 500)
+    result, direct = (kmeans_sdp(X, 3, method=m, tol=1e-4, **options) for m in ("auto", "dr"))
+    assert result.success and result.gap_kind == "dual"
+    assert result.nit <= direct.nit + 5 + 10
+    monkeypatch.setattr(_methods, "memory", lambda X: 1e6)
+    samples, sketch = (kmeans_sdp(X, 3, method=m, tol=1e-4, **options) for m in ("auto", "sketch"))
+    assert samples.status == numopt.Status.STALLED and samples.lower_bound == sketch.lower_bound
+
+
 @pytest.mark.slow
 def test_probabilistic_bounds_are_seldom_too_high():
     """The samples' bounds are kept, so that 200 repetitions cost no more solves than they need."""
