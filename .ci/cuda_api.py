@@ -35,6 +35,7 @@ SOURCES = {  # the macros that the wrappers compile each source with
     ],
     "completion": [(f"REAL={r}", f"K={k}") for r in ("float", "double") for k in (16, 32, 48, 64)],
     "clustering": [("REAL=float",), ("REAL=double",)],
+    "clustering_products": [("REAL=float", "WIDE=4"), ("REAL=float", "WIDE=8"), ("REAL=double", "WIDE=4")],
 }  # fmt: skip
 
 

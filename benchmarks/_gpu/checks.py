@@ -254,12 +254,22 @@ def _looks(k: Any, move: Any, side: Any, ptr: Any, V: Any, U: Any, family: str) 
 def _clustering(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
     for n, rank in ((1, 1), (machine.toy(333), 20), (machine.toy(1000), 37)):
         T, V = (rng.standard_normal(shape).astype(dtype) for shape in ((n, n), (n, rank)))
-        w = rng.random(rank).astype(dtype)
+        T, w = T + T.T, rng.random(rank).astype(dtype)
         yield f"split_step, n = {n}", partial(_split_step, T=T, V=V, w=w, family="clustering")
+        yield f"products, n = {n}", partial(_matrix_times, T=T, V=V, family="clustering")
+        yield f"below_zero, n = {n}", partial(_below_zero, V=V, w=w, family="clustering")
 
 
 def _split_step(k: Any, move: Any, T: Any, V: Any, w: Any, family: str) -> Any:
     return k.split_step(move(T), move(V), move(w), 1.8)
+
+
+def _matrix_times(k: Any, move: Any, T: Any, V: Any, family: str) -> Any:
+    return k.abs_times(move(T), move(V)), k.negative_times(move(T), move(V))
+
+
+def _below_zero(k: Any, move: Any, V: Any, w: Any, family: str) -> Any:
+    return k.below_zero(move(V), move(w))
 
 
 CASES = {"ot": _ot, "monotone": _monotone, "relax": _relax, "completion": _completion, "clustering": _clustering}

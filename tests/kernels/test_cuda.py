@@ -193,15 +193,32 @@ def test_looks_at_entries_of_short_and_long_rows(turned, monkeypatch, dtype, ran
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("n", "rank"), [(1, 1), (33, 5), (70, 17)])
-def test_split_step(turned, dtype, n, rank):
+@pytest.mark.parametrize(("n", "rank"), [(1, 1), (33, 5), (64, 3), (65, 4), (198, 35)])
+def test_passes_over_the_matrix_of_the_splitting(turned, dtype, n, rank):
     k, rng = cuda_host.kernels("clustering"), np.random.default_rng(7)
-    T, V = rng.standard_normal((n, n)).astype(dtype), rng.standard_normal((n, 2 * rank)).astype(dtype)[:, rank:]
+    T = rng.standard_normal((n, n)).astype(dtype)
+    T, V = T + T.T, rng.standard_normal((n, 2 * rank)).astype(dtype)[:, rank:]
     w = rng.random(rank).astype(dtype)
-    one, two = turned(lambda: k.split_step(T, V, w, 1.8))
-    assert same(one, two)
-    for found, wanted in zip(one, portable.split_step(T, V, w, 1.8), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
+    near = {"rtol": 1e-4 if dtype == "float32" else 1e-11, "atol": 1e-4 if dtype == "float32" else 1e-10}
+    for name, arguments in (
+        ("split_step", (T, V, w, 1.8)), ("below_zero", (V, w)), ("abs_times", (T, V)), ("negative_times", (T, V)),
+    ):  # fmt: skip
+        one, two = turned(lambda name=name, given=arguments: getattr(k, name)(given[0].copy(), *given[1:]))
+        wanted = getattr(portable, name)(*arguments)
+        assert same(one, two)
+        for x, y in zip(*((r if isinstance(r, tuple) else (r,)) for r in (one, wanted)), strict=True):
+            np.testing.assert_allclose(x, y, **near)
+
+
+def test_nan_passes_through_the_products_of_the_splitting():
+    k, T = cuda_host.kernels("clustering"), np.eye(70)
+    T[3, 5] = T[5, 3] = np.nan
+    for name in ("abs_times", "negative_times"):
+        out = getattr(k, name)(T, np.ones((70, 2)))
+        assert np.isnan(out[[3, 5]]).all() and np.isfinite(np.delete(out, [3, 5], axis=0)).all()
+    V = np.ones((70, 2))
+    V[9, 1] = np.nan
+    assert np.isnan(k.below_zero(V, np.ones(2))).all()
 
 
 @pytest.mark.parametrize("colours", [2, 5, 9])

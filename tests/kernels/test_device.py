@@ -72,7 +72,10 @@ def test_half_steps(xp, k, alone):
         alone(lambda: k("completion").half_step(side, V, none, ridge, none, base, False))
 
 
-def test_steps_of_the_splitting(xp, k, alone):
+def test_passes_over_the_matrix_of_the_splitting(xp, k, alone):
     rng = np.random.default_rng(1)
     T, V, w = (xp.asarray(v) for v in (rng.random((70, 70)), rng.random((70, 4)), rng.random(4)))
     alone(lambda: k("clustering").split_step(T, V, w, 1.8))
+    alone(lambda: k("clustering").abs_times(T, V))
+    alone(lambda: k("clustering").negative_times(T, V))
+    alone(lambda: k("clustering").below_zero(V, w))
