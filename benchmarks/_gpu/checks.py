@@ -268,11 +268,28 @@ def _matrix_times(k: Any, move: Any, T: Any, V: Any, family: str) -> Any:
     return k.abs_times(move(T), move(V)), k.negative_times(move(T), move(V))
 
 
+def _mixture(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
+    if dtype == "float32":  # mixtures compute in float64
+        return
+    for n, p, k in ((machine.toy(4000), 20, 10), (machine.toy(900), 3, 4)):
+        X, R = rng.standard_normal((n, p)), rng.dirichlet(np.ones(k), (2, n))
+        for kind in ("oas", "none", "tied"):
+            yield f"em, {n} points in {p} dimensions, {kind}", partial(_em, X=X, R=R, kind=kind, family="mixture")
+
+
+def _em(k: Any, move: Any, X: Any, R: Any, kind: str, family: str) -> Any:
+    X, R = move(X), move(R)
+    weights, means, covariances = k.m_step(X, R, 1e-3, kind)
+    after, value = k.em(X, R, 2, 1e-3, kind, True)
+    return weights, means, covariances, k.log_densities(X, means, covariances), after, value
+
+
 def _below_zero(k: Any, move: Any, V: Any, w: Any, family: str) -> Any:
     return k.below_zero(move(V), move(w))
 
 
-CASES = {"ot": _ot, "monotone": _monotone, "relax": _relax, "completion": _completion, "clustering": _clustering}
+CASES = {"ot": _ot, "monotone": _monotone, "relax": _relax, "completion": _completion, "clustering": _clustering,
+         "mixture": _mixture}  # fmt: skip
 
 
 def parity(machine: Machine) -> Iterator[Row]:

@@ -6,6 +6,7 @@ import pytest
 from numopt._kernels.cpu import completion as fast
 from numopt._kernels.portable import clustering as portable
 from numopt._kernels.portable import completion, monotone
+from numopt._kernels.portable import mixture as portable_mixture
 from numopt.gallery import laplacian_2d
 from numopt.relax import relax_plan
 from tests.kernels import cuda_host
@@ -253,3 +254,26 @@ def test_patterns_are_peeled_as_elsewhere(share, parts):
     arguments = np.nonzero(seen)[1].astype("int32"), ptr[0], np.nonzero(seen.T)[1].astype("int32"), ptr[1], 4
     for got, want in zip(k.peel(*arguments), fast.peel(*arguments), strict=True):
         assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize(("n", "p", "k", "b"), [(9, 1, 2, 1), (300, 20, 3, 2), (1500, 5, 5, 1), (70, 32, 2, 1)])
+@pytest.mark.parametrize(("kind", "weighted"), [("oas", True), ("none", False), ("tied", True)])
+def test_mixtures(turned, n, p, k, b, kind, weighted):
+    kernels, rng = cuda_host.kernels("mixture"), np.random.default_rng(n)
+    X, R = rng.standard_normal((n, p)) + 3, rng.dirichlet(np.ones(k), (b, n))
+    for name, arguments in (
+        ("em", (X, R, 3, 1e-3, kind, weighted)), ("m_step", (X, R, 1e-3, kind)),
+        ("log_densities", (X, *portable_mixture.m_step(X, R, 1e-3, kind)[1:])),
+    ):  # fmt: skip
+        one, two = turned(lambda name=name, given=arguments: getattr(kernels, name)(*given))
+        wanted = getattr(portable_mixture, name)(*arguments)
+        assert same(one, two)
+        for x, y in zip(*((r if isinstance(r, tuple) else (r,)) for r in (one, wanted)), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+
+
+def test_mixtures_too_large_for_a_block_and_covariances_without_a_factor():
+    kernels, rng = cuda_host.kernels("mixture"), np.random.default_rng(3)
+    X, R = rng.standard_normal((90, 40)), rng.dirichlet(np.ones(3), (1, 90))
+    assert same(kernels.em(X, R, 2, 1e-3, "oas", True), portable_mixture.em(X, R, 2, 1e-3, "oas", True))
+    assert np.isnan(kernels.em(np.full((9, 2), np.nan), rng.random((1, 9, 2)), 1, 1e-3, "none", True)[1]).all()

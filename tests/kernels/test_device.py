@@ -79,3 +79,10 @@ def test_passes_over_the_matrix_of_the_splitting(xp, k, alone):
     alone(lambda: k("clustering").abs_times(T, V))
     alone(lambda: k("clustering").negative_times(T, V))
     alone(lambda: k("clustering").below_zero(V, w))
+
+
+def test_steps_of_em(xp, k, alone):
+    rng = np.random.default_rng(1)
+    X, R = xp.asarray(rng.random((90, 4))), xp.asarray(rng.dirichlet(np.ones(3), (2, 90)))
+    if k("mixture").em.__module__.endswith("cuda.mixture"):
+        alone(lambda: k("mixture").em(X, R, 3, 1e-3, "oas", True))
