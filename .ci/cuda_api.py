@@ -34,6 +34,8 @@ SOURCES = {  # the macros that the wrappers compile each source with
         (("int", "Int", 1), ("int", "int", 0), ("Int", "Int", 1), ("Int", "Int", 0))
     ],
     "completion": [(f"REAL={r}", f"K={k}") for r in ("float", "double") for k in (16, 32, 48, 64)],
+    "fold": [()],
+    "clustering_points": [()],
     "mixture": [("P=1", "K=4"), ("P=20", "K=16"), ("P=32", "K=32")],
     "clustering": [("REAL=float",), ("REAL=double",)],
     "clustering_products": [("REAL=float", "WIDE=4"), ("REAL=float", "WIDE=8"), ("REAL=double", "WIDE=4")],

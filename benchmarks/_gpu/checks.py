@@ -258,6 +258,10 @@ def _clustering(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
         yield f"split_step, n = {n}", partial(_split_step, T=T, V=V, w=w, family="clustering")
         yield f"products, n = {n}", partial(_matrix_times, T=T, V=V, family="clustering")
         yield f"below_zero, n = {n}", partial(_below_zero, V=V, w=w, family="clustering")
+        yield f"orthonormal, n = {n}", partial(_projector, V=V[:, : min(n, rank)], family="clustering")
+    for n, p, k in ((machine.toy(5000), 20, 5), (machine.toy(900), 3, 2)) if dtype == "float64" else ():
+        X, labels = rng.standard_normal((n, p)), np.arange(n) % k
+        yield f"points with labels, n = {n}", partial(_labelled, X=X, labels=labels, k=k, family="clustering")
 
 
 def _split_step(k: Any, move: Any, T: Any, V: Any, w: Any, family: str) -> Any:
@@ -266,6 +270,18 @@ def _split_step(k: Any, move: Any, T: Any, V: Any, w: Any, family: str) -> Any:
 
 def _matrix_times(k: Any, move: Any, T: Any, V: Any, family: str) -> Any:
     return k.abs_times(move(T), move(V)), k.negative_times(move(T), move(V))
+
+
+def _projector(k: Any, move: Any, V: Any, family: str) -> Any:
+    Q = k.orthonormal(move(V))
+    return (Q @ Q.T,)
+
+
+def _labelled(kernels: Any, move: Any, X: Any, labels: Any, k: int, family: str) -> Any:
+    X, labels = move(X), move(labels)
+    sizes, sums = kernels.label_sums(X, labels, k)
+    given = X, labels, sums / sizes[:, None], sizes
+    return *kernels.lloyd_pass(X, X[:k, :]), sizes, sums, *kernels.spread(*given), *kernels.pair_grams(*given, 3.0)
 
 
 def _mixture(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:

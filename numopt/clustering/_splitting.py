@@ -21,6 +21,7 @@ _PRIMAL, _DUAL = 3.0, 10.0  # ratios of residual and duality gap beyond which rh
 _CHECK = 10  # iterations between looks at the residuals
 _CHANGES = 14  # of rho: the theory wants it constant in the end
 _SINGLE, _LONG = 5e-6, 600  # gap, and iterations, up to which float32 serves
+_SMALL = 256  # rows of a matrix whose eigenvectors are the host's
 _CUT, _RENEW = 1e-3, 20  # gap at which cuts begin, and iterations between looks for more
 
 
@@ -42,7 +43,7 @@ def splitting(p, found, bound, rng, cuts=None):
         if n % _CHECK:
             yield Iterate(split, None, info)
             continue
-        V, near = _orthonormal(xp, V), _orthonormal(xp, spectrum.vectors)
+        V, near = _orthonormal(p, V), _orthonormal(p, spectrum.vectors)
         split = split._replace(V=V, weights=xp.astype(weights, xp.float64), near=near)
         kept, held, up, down = (math.sqrt(x) for x in host(*(moved[i] for i in range(4))))
         r_primal, r_dual = down / kept, up / max(held, 1e-300)
@@ -72,10 +73,10 @@ def splitting(p, found, bound, rng, cuts=None):
             cuts.renew(dense(p, V, split.weights))
 
 
-def _orthonormal(xp, V):
+def _orthonormal(p, V):
     """Return V in float64, orthonormal and orthogonal to 1 to its precision."""
-    V = xp.astype(V, xp.float64)
-    return xp.linalg.qr(V - xp.mean(V, axis=0))[0]
+    V = p.xp.astype(V, p.xp.float64)
+    return p.kernels.orthonormal(V - p.xp.mean(V, axis=0))
 
 
 def _ritz_bound(p, split):
@@ -130,14 +131,12 @@ class _Spectrum:
 
     def _ritz(self, T, rho):
         """Return Ritz values, ascending, Ritz vectors and their images."""
-        xp, m = self.p.xp, self.Y.shape[1]
-        first = xp.linalg.qr(xp.concat([self.ones, self.Y], axis=1))[0]
+        xp, m, orthonormal = self.p.xp, self.Y.shape[1], self.p.kernels.orthonormal
+        first = orthonormal(xp.concat([self.ones, self.Y], axis=1))
         BQ = self._times(T, first[:, 1:], rho)
-        more = xp.linalg.qr(xp.concat([first, BQ], axis=1))[0][:, m + 1 :]  # also where BQ adds nothing
+        more = orthonormal(xp.concat([first, BQ], axis=1))[:, m + 1 :]  # also where BQ adds nothing
         Q, BQ = xp.concat([first[:, 1:], more], axis=1), xp.concat([BQ, self._times(T, more, rho)], axis=1)
-        small = Q.T @ BQ
-        finite(xp.sum(small), "the spectrum")
-        theta, S = xp.linalg.eigh(0.5 * (small + small.T))
+        theta, S = _eigh(xp, Q.T @ BQ)
         return theta, Q @ S, BQ @ S
 
     def _active(self, V, weights):
@@ -164,6 +163,17 @@ class _Spectrum:
 
     def _random(self, m):
         return like(self.p.xp, self.rng.standard_normal((self.p.size, m)), device(self.p.X), self.X.dtype)
+
+
+def _eigh(xp, small):
+    """Return eigenvalues and eigenvectors of the symmetric part; the host has those of a small matrix sooner."""
+    if small.shape[0] > _SMALL:
+        finite(xp.sum(small), "the spectrum")
+        return xp.linalg.eigh(0.5 * (small + small.T))
+    there, small = device(small), host(small)
+    finite(float(small.sum()), "the spectrum")
+    theta, S = np.linalg.eigh(0.5 * (small + small.T))
+    return theta, like(xp, S, there, xp.float32 if S.dtype == np.float32 else xp.float64)
 
 
 def capped_simplex(theta, total):

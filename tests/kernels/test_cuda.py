@@ -211,6 +211,36 @@ def test_passes_over_the_matrix_of_the_splitting(turned, dtype, n, rank):
             np.testing.assert_allclose(x, y, **near)
 
 
+@pytest.mark.parametrize(("n", "p", "k"), [(3, 1, 1), (256, 2, 3), (700, 20, 5), (1300, 3, 2)])
+def test_passes_over_points_with_labels(turned, n, p, k):
+    kernels, rng = cuda_host.kernels("clustering"), np.random.default_rng(n)
+    X, centres = rng.standard_normal((n, p)), rng.standard_normal((k, p))
+    labels = rng.integers(0, k, n)
+    labels[:k] = np.arange(k)
+    sizes, sums = portable.label_sums(X, labels, k)
+    given = X, labels, sums / sizes[:, None], sizes
+    for name, arguments in (
+        ("lloyd_pass", (X, centres)), ("label_sums", (X, labels, k)), ("spread", given), ("pair_grams", (*given, 3.0)),
+    ):  # fmt: skip
+        one, two = turned(lambda name=name, given=arguments: getattr(kernels, name)(*given))
+        assert same(one, two)
+        for x, y in zip(one, getattr(portable, name)(*arguments), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orthonormal_columns(dtype):
+    k, rng = cuda_host.kernels("clustering"), np.random.default_rng(9)
+    V = rng.standard_normal((200, 12)).astype(dtype)
+    V[:, 6:] = V[:, :6] + (1e-4 if dtype == "float32" else 1e-6) * V[:, 6:]
+    for given in (V, np.concatenate([V, V[:, :3]], axis=1)):
+        Q, near = k.orthonormal(given), 1e-5 if dtype == "float32" else 1e-13
+        assert Q.dtype == dtype and Q.shape == given.shape
+        np.testing.assert_allclose(Q.T @ Q, np.eye(Q.shape[1]), atol=near)
+        np.testing.assert_allclose(Q @ (Q.T @ given), given, atol=30 * near)
+    assert np.isnan(k.orthonormal(np.full((5, 2), np.nan))).any()
+
+
 def test_nan_passes_through_the_products_of_the_splitting():
     k, T = cuda_host.kernels("clustering"), np.eye(70)
     T[3, 5] = T[5, 3] = np.nan
@@ -220,6 +250,8 @@ def test_nan_passes_through_the_products_of_the_splitting():
     V = np.ones((70, 2))
     V[9, 1] = np.nan
     assert np.isnan(k.below_zero(V, np.ones(2))).all()
+    sse = k.lloyd_pass(V, V[:2])[3], *k.spread(V, np.arange(70) % 2, V[:2], np.array([35.0, 35.0]))
+    assert np.isnan(sse).all()
 
 
 @pytest.mark.parametrize("colours", [2, 5, 9])

@@ -81,6 +81,16 @@ def test_passes_over_the_matrix_of_the_splitting(xp, k, alone):
     alone(lambda: k("clustering").below_zero(V, w))
 
 
+def test_passes_over_points_with_labels(xp, k, alone):
+    rng = np.random.default_rng(1)
+    X, labels, sizes = xp.asarray(rng.random((90, 4))), xp.asarray(np.arange(90) % 3), xp.asarray(np.full(3, 30.0))
+    alone(lambda: k("clustering").lloyd_pass(X, X[:3, :]))
+    alone(lambda: k("clustering").label_sums(X, labels, 3))
+    if k("clustering").spread.__module__.endswith("cuda.clustering"):  # the others look for the points of a cluster
+        alone(lambda: k("clustering").spread(X, labels, X[:3, :], sizes))
+        alone(lambda: k("clustering").pair_grams(X, labels, X[:3, :], sizes, 1.0))
+
+
 def test_steps_of_em(xp, k, alone):
     rng = np.random.default_rng(1)
     X, R = xp.asarray(rng.random((90, 4))), xp.asarray(rng.dirichlet(np.ones(3), (2, 90)))

@@ -50,6 +50,7 @@ __device__ inline bool upper(Int tiles, Int &I, Int &J) {
 __device__ inline void product(const REAL *VT, const REAL *weights, Int n, Int rank, Int i0, Int j0, Place me,
                                REAL z[4][4]) {
     __shared__ __align__(16) REAL left[PART][SIDE], right[PART][SIDE];
+    const bool whole = packed(VT, n);
 #pragma unroll
     for (int k = 0; k < 4; k++)
 #pragma unroll
@@ -57,11 +58,14 @@ __device__ inline void product(const REAL *VT, const REAL *weights, Int n, Int r
     for (Int low = 0; low < rank; low += PART) {
         const int count = rank - low < PART ? (int)(rank - low) : PART;
         __syncthreads();
-        for (int e = threadIdx.x; e < count * SIDE; e += blockDim.x) {
-            int q = e / SIDE, line = e % SIDE;
-            const REAL *v = VT + (low + q) * n;
-            left[q][line] = i0 + line < n ? v[i0 + line] * weights[low + q] : (REAL)0;
-            right[q][line] = j0 + line < n ? v[j0 + line] : (REAL)0;
+        for (int e = threadIdx.x; e < count * (SIDE / VEC); e += blockDim.x) {
+            const int q = e / (SIDE / VEC), line = e % (SIDE / VEC) * VEC;
+            const REAL *v = VT + (low + q) * n, weight = weights[low + q];
+            Pack weighted = pack(v, i0 + line, n, whole);
+#pragma unroll
+            for (int u = 0; u < VEC; u++) weighted.at[u] *= weight;
+            *(Pack *)&left[q][line] = weighted;
+            *(Pack *)&right[q][line] = pack(v, j0 + line, n, whole);
         }
         __syncthreads();
 #pragma unroll 4
@@ -82,7 +86,7 @@ __device__ inline void product(const REAL *VT, const REAL *weights, Int n, Int r
 
 __device__ inline REAL positive(REAL x) { return x < 0 ? (REAL)0 : x; }  // NaN stays
 
-// Overwrite T by T + relaxation (Z - max(T, 0)); what is read is the upper triangle. parts[k][block], k < 4, are the
+// Overwrite T by T + relaxation (Z - max(T, 0)); what is read are the tiles on and above the diagonal. parts[k][block], k < 4, are the
 // sums of squares of its positive and of its negative part, and of how far these moved.
 // Squares do not cancel: in REAL, those of a warp are off by (16 + 5) roundings at most. Beyond, sums are in double.
 extern "C" __global__ void __launch_bounds__(256) split_step(REAL *T, const REAL *VT, const REAL *weights, Int n,

@@ -1,18 +1,85 @@
-"""Passes over the symmetric matrix of the splitting on a CUDA device: each reads it once, or half of it."""
+"""Passes over points with labels, and over the matrix of the splitting, of which each reads all once, or half of it."""
 
 import numpy as np
 
-from numopt._array import namespace
+from numopt._array import device, host, namespace
+from numopt._kernels.cuda._fold import folded
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first
 
+_POINTS = 256  # of a block
 _SIDE = 64  # of a tile of the step
 _LINES, _SLICES, _LEAST = 128, 16, 128  # rows of a block of a product, slices of its inner index and their least length
 
 
+def lloyd_pass(X, centres):
+    """Assign every point to its nearest centre: labels, sizes (k,), sums (k, p), sum of squared distances."""
+    (n, p), k = X.shape, centres.shape[0]
+    labels = empty((n,), np.int64)
+    found = _over_points("lloyd_pass", X, (rows_first(centres),), k * (p + 1) + 1, (k, labels))
+    sums = namespace(X).reshape(found[:-1], (k, p + 1))
+    return labels, sums[:, p], sums[:, :p], found[-1]
+
+
+def label_sums(X, labels, k):
+    """Sizes (k,) and sums (k, p) of the clusters."""
+    p = X.shape[1]
+    sums = namespace(X).reshape(_over_points("label_sums", X, (rows_first(labels),), k * (p + 1), (k,)), (k, p + 1))
+    return sums[:, p], sums[:, :p]
+
+
+def _over_points(kernel, X, before, width, after):
+    """Return the sums (width,) of what the blocks of a kernel find."""
+    n, p = X.shape
+    blocks = -(-n // _POINTS)
+    parts = empty((1, blocks, width), np.float64)
+    launch(module("clustering_points"), kernel, blocks, _POINTS, rows_first(X), *before, n, p, *after, parts)
+    return folded(parts)[0, :]
+
+
+def spread(X, labels, centres, sizes):
+    """Squared distances to the own centre, summed, and the least margin weighed by sizes; see the portable room."""
+    (n, p), k, xp = X.shape, centres.shape[0], namespace(X)
+    blocks = -(-n // _POINTS)
+    parts, given = empty((2, blocks), np.float64), map(rows_first, (X, labels, centres, sizes))
+    launch(module("clustering_points"), "spread", blocks, _POINTS, *given, n, p, k, parts)
+    return xp.sum(parts[0, :]), xp.min(parts[1, :])
+
+
+def pair_grams(X, labels, centres, sizes, tau):
+    """Gram matrices (k, q, q) and sums (k, q) of the features of each cluster, q = p + k; see the portable room."""
+    (n, p), k, xp = X.shape, centres.shape[0], namespace(X)
+    Z, given = empty((n, p + k), np.float64), map(rows_first, (X, labels, centres, sizes))
+    launch(module("clustering_points"), "features", -(-n // _POINTS), _POINTS, *given, float(tau), n, p, k, Z)
+    grams, each = [], xp.arange(k, device=device(X))
+    for a in range(k):
+        H = xp.astype(labels == each[a], xp.float64)[:, None] * Z
+        grams.append((H.T @ Z, xp.sum(H, axis=0)))
+    return tuple(map(xp.stack, zip(*grams, strict=True)))
+
+
 def split_step(T, V, weights, relaxation):
-    """Overwrite T, symmetric, of which the upper triangle is read; see the portable room."""
+    """Overwrite T, symmetric up to rounding, half of which is read; see the portable room."""
     T = rows_first(T)
     return T, namespace(T).sum(_over_tiles("split_step", (T,), V, weights, (float(relaxation),), 4), axis=1)
+
+
+def orthonormal(V):
+    """Return Q of a QR factorisation: by Cholesky's method, twice, in float64; by Householder's where that breaks down.
+
+    The m x m factors are the host's, which has them sooner: n is in the thousands, m in the tens.
+    """
+    xp, m = namespace(V), V.shape[1]
+    Q = xp.astype(V, xp.float64)
+    for turn in range(2):
+        gram = host(Q.T @ Q)
+        try:
+            R = np.linalg.cholesky(gram).T
+        except np.linalg.LinAlgError:
+            return xp.linalg.qr(V)[0]
+        if turn and not np.abs(gram - np.eye(m)).max() < 0.1:
+            return xp.linalg.qr(V)[0]
+        Q = Q @ xp.asarray(np.linalg.inv(R), device=device(V))
+    return xp.astype(Q, V.dtype)
 
 
 def below_zero(V, weights):

@@ -127,16 +127,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) moments(const double *X, c
     }
 }
 
-// out (starts, fewer, width): sums of `every` rows after each other of parts (starts, rows, width).
-extern "C" __global__ void fold(const double *parts, Int rows, Int width, Int every, Int fewer, double *out) {
-    Int e = (Int)blockIdx.x * blockDim.x + threadIdx.x, start = blockIdx.y;
-    if (e >= fewer * width) return;
-    Int first = e / width * every, after = first + every < rows ? first + every : rows;
-    double total = 0.0;
-    for (Int row = first; row < after; row++) total += parts[(start * rows + row) * width + e % width];
-    out[start * fewer * width + e] = total;
-}
-
 // The covariance of group j about its mean, its size and the way of its mean from the shift, for all 32 threads.
 __device__ inline double spread(const double *found, double (*S)[P + 1], double share, bool first) {
     double size = found[0] < 1e-12 ? 1e-12 : found[0];

@@ -10,11 +10,12 @@ from functools import lru_cache
 import numpy as np
 
 from numopt._array import namespace
+from numopt._kernels.cuda._fold import folded
 from numopt._kernels.cuda._launch import empty, kept, launch, module, rows_first
 from numopt._kernels.portable import mixture as portable
 
 _MOST = 32  # coordinates, and groups
-_THREADS, _FOLDED = 128, 32
+_THREADS = 128
 
 
 def em(X, R, steps, floor, kind, weighted):
@@ -92,12 +93,7 @@ def _m_step(X, R, shift, floor, kind, weighted):
     shift = empty((0,), np.float64) if shift is None else shift
     parts = empty((b, rows, width), np.float64)
     launch(compiled, "moments", (rows, b), _THREADS, X, R, shift, n, k, parts)
-    while rows > 1:
-        fewer = -(-rows // _FOLDED)
-        folded = empty((b, fewer, width), np.float64)
-        launch(compiled, "fold", (-(-fewer * width // 256), b), 256, parts, rows, width, _FOLDED, fewer, folded)
-        parts, rows = folded, fewer
     found = [empty(shape, np.float64) for shape in ((b, k), (b, k, p), (b, k, p, p), (b, k, _form(p)))]
     how = float(floor), kind in ("oas", "tied"), kind == "tied", weighted
-    launch(compiled, "settle", (k, b), 32, parts, n, k, *how, shift, *found)
+    launch(compiled, "settle", (k, b), 32, folded(parts), n, k, *how, shift, *found)
     return tuple(found)

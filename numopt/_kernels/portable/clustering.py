@@ -118,6 +118,11 @@ def split_step(T, V, weights, relaxation):
     return (out[0] if len(out) == 1 else xp.concat(out)), moved
 
 
+def orthonormal(V):
+    """Return Q of a QR factorisation of V (n, m), m <= n: orthonormal where V has dependent columns, too."""
+    return _xp(V).linalg.qr(V)[0]
+
+
 def abs_times(T, Y):
     """Return |T| Y."""
     xp = _xp(T)
