@@ -1,13 +1,15 @@
 // |T| Y and max(-T, 0) Y for the symmetric matrix T of the splitting; REAL is the dtype.
 //
 // A block of 128 threads computes LINES rows and COLUMNS columns of the product, of one slice of the inner index. As T is
-// symmetric, the rows of T that belong to the slice are read, and no transposition is needed. A thread holds 8 rows.
+// symmetric, the rows of T that belong to the slice are read, and no transposition is needed.
 // A slice is added up in REAL: its sum is off by a rounding a term, as each of its terms is. Slices are added in double.
 
 #define VEC (16 / (int)sizeof(REAL))
 #define LINES 128
-#define COLUMNS (8 * WIDE)  // WIDE: columns a thread
-#define DEPTH (4 * VEC)     // of what is in shared memory at a time
+#define ROWS (LINES / 16)         // of a thread
+#define COLUMNS (8 * WIDE)        // WIDE: columns of a thread
+#define STEP (128 * VEC / LINES)  // rows of T that the threads bring at once
+#define DEPTH (4 * STEP)          // of what is in shared memory at a time
 #define SHARE (DEPTH * COLUMNS / 128)
 
 struct __align__(16) Pack {
@@ -27,11 +29,11 @@ __device__ inline void times(const REAL *T, const REAL *Y, Int n, Int m, Int sli
     const Int after = first + slice < n ? first + slice : n;
     const bool whole = n % VEC == 0 && (size_t)T % 16 == 0, inside = i0 + line < n;
     Pack coming[4];
-    REAL beside[SHARE], sums[8][WIDE] = {};
+    REAL beside[SHARE], sums[ROWS][WIDE] = {};
     auto fetch = [&](Int low) {
 #pragma unroll
         for (int s = 0; s < 4; s++) {
-            Int k = low + depth + s * VEC;
+            Int k = low + depth + s * STEP;
             const REAL *from = T + k * n + i0 + line;
             if (whole && inside && k < after) coming[s] = *(const Pack *)from;
             else
@@ -51,7 +53,7 @@ __device__ inline void times(const REAL *T, const REAL *Y, Int n, Int m, Int sli
         for (int s = 0; s < 4; s++) {
 #pragma unroll
             for (int v = 0; v < VEC; v++) coming[s].at[v] = part<NEGATIVE>(coming[s].at[v]);
-            *(Pack *)&left[stage][depth + s * VEC][line] = coming[s];
+            *(Pack *)&left[stage][depth + s * STEP][line] = coming[s];
         }
 #pragma unroll
         for (int s = 0; s < SHARE; s++) right[stage][(t + s * 128) / COLUMNS][(t + s * 128) % COLUMNS] = beside[s];
@@ -59,20 +61,20 @@ __device__ inline void times(const REAL *T, const REAL *Y, Int n, Int m, Int sli
         if (low + DEPTH < after) fetch(low + DEPTH);
 #pragma unroll
         for (int k = 0; k < DEPTH; k++) {
-            Pack rows[8 / VEC], columns[WIDE / VEC];
+            Pack rows[ROWS / VEC], columns[WIDE / VEC];
 #pragma unroll
-            for (int g = 0; g < 8 / VEC; g++) rows[g] = *(const Pack *)&left[stage][k][row + g * 16 * VEC];
+            for (int g = 0; g < ROWS / VEC; g++) rows[g] = *(const Pack *)&left[stage][k][row + g * 16 * VEC];
 #pragma unroll
             for (int g = 0; g < WIDE / VEC; g++) columns[g] = *(const Pack *)&right[stage][k][column + g * 8 * VEC];
 #pragma unroll
-            for (int r = 0; r < 8; r++)
+            for (int r = 0; r < ROWS; r++)
 #pragma unroll
                 for (int c = 0; c < WIDE; c++)
                     sums[r][c] += rows[r / VEC].at[r % VEC] * columns[c / VEC].at[c % VEC];
         }
     }
 #pragma unroll
-    for (int r = 0; r < 8; r++) {
+    for (int r = 0; r < ROWS; r++) {
         Int i = i0 + row + r / VEC * 16 * VEC + r % VEC;
 #pragma unroll
         for (int c = 0; c < WIDE; c++) {

@@ -43,11 +43,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) responsibilities(const dou
     }
     if (!raw) {
         for (int j = 0; j < k; j++) total += terms[j][t] = exp(terms[j][t] - top);
-        for (int j = 0; j < k; j++) terms[j][t] /= total;
+        const double share = 1.0 / total;
+        for (int j = 0; j < k; j++) terms[j][t] *= share;
     }
     __syncthreads();
-    const Int rows = n - first < THREADS ? n - first : THREADS;
-    for (int e = t; e < rows * k; e += THREADS) R[(start * n + first) * k + e] = terms[e % k][e / k];
+    const int groups = (int)k, rows = n - first < THREADS ? (int)(n - first) : THREADS;
+    for (int e = t; e < rows * groups; e += THREADS) R[(start * n + first) * k + e] = terms[e % groups][e / groups];
     if (raw) return;
     double value = block_sum(i < n ? log(total) + top : 0.0, room);
     if (t == 0) values[start * gridDim.x + blockIdx.x] = value;
