@@ -211,7 +211,7 @@ def test_passes_over_the_matrix_of_the_splitting(turned, dtype, n, rank):
             np.testing.assert_allclose(x, y, **near)
 
 
-@pytest.mark.parametrize(("n", "p", "k"), [(3, 1, 1), (256, 2, 3), (700, 20, 5), (1300, 3, 2)])
+@pytest.mark.parametrize(("n", "p", "k"), [(3, 1, 1), (256, 2, 3), (700, 20, 5), (5000, 3, 2)])
 def test_passes_over_points_with_labels(turned, n, p, k):
     kernels, rng = cuda_host.kernels("clustering"), np.random.default_rng(n)
     X, centres = rng.standard_normal((n, p)), rng.standard_normal((k, p))
@@ -229,16 +229,17 @@ def test_passes_over_points_with_labels(turned, n, p, k):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_orthonormal_columns(dtype):
+@pytest.mark.parametrize("n", [50, 12000])
+def test_orthonormal_columns(dtype, n):
     k, rng = cuda_host.kernels("clustering"), np.random.default_rng(9)
-    V = rng.standard_normal((200, 12)).astype(dtype)
+    V = rng.standard_normal((n, 12)).astype(dtype)
     V[:, 6:] = V[:, :6] + (1e-4 if dtype == "float32" else 1e-6) * V[:, 6:]
     for given in (V, np.concatenate([V, V[:, :3]], axis=1)):
         Q, near = k.orthonormal(given), 1e-5 if dtype == "float32" else 1e-13
         assert Q.dtype == dtype and Q.shape == given.shape
         np.testing.assert_allclose(Q.T @ Q, np.eye(Q.shape[1]), atol=near)
         np.testing.assert_allclose(Q @ (Q.T @ given), given, atol=30 * near)
-    assert np.isnan(k.orthonormal(np.full((5, 2), np.nan))).any()
+    assert np.isnan(k.orthonormal(np.full((n, 2), np.nan))).any()
 
 
 def test_nan_passes_through_the_products_of_the_splitting():

@@ -18,7 +18,7 @@ __device__ inline Pack pack(const REAL *x, Int at, Int after, bool whole) {
 }
 
 __device__ inline void unpack(const Pack &from, REAL *x, Int at, Int after, bool whole) {
-    if (whole && at < after) *(Pack *)(x + at) = from;
+    if (whole && at < after) __stcs((float4 *)(x + at), *(const float4 *)&from);  // it is not read again soon
     else
 #pragma unroll
         for (int v = 0; v < VEC; v++)
@@ -101,6 +101,8 @@ extern "C" __global__ void __launch_bounds__(256) split_step(REAL *T, const REAL
     const Int i0 = I * SIDE, j0 = J * SIDE;
     const bool whole = packed(T, n);
     Pack t[4][4 / VEC];
+    REAL z[4][4], sums[4] = {0, 0, 0, 0};
+    product(VT, weights, n, rank, i0, j0, me, z);
 #pragma unroll
     for (int k = 0; k < 4; k++) {
         Int i = i0 + me.row + at(k, 4);
@@ -108,8 +110,6 @@ extern "C" __global__ void __launch_bounds__(256) split_step(REAL *T, const REAL
         for (int g = 0; g < 4 / VEC; g++)
             t[k][g] = pack(T + i * n, j0 + me.column + at(g * VEC, 8), i < n ? n : 0, whole);
     }
-    REAL z[4][4], sums[4] = {0, 0, 0, 0};
-    product(VT, weights, n, rank, i0, j0, me, z);
     const REAL relax = (REAL)relaxation, mean = (REAL)(1.0 / n);
 #pragma unroll
     for (int k = 0; k < 4; k++)

@@ -6,7 +6,8 @@ from numopt._array import device, host, namespace
 from numopt._kernels.cuda._fold import folded
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first
 
-_POINTS = 256  # of a block
+_POINTS, _TALL = 256, 2**12  # points of a block, and of a product
+_LONG = 10_000  # rows from which on Cholesky's method is the faster one for a basis
 _SIDE = 64  # of a tile of the step
 _LINES, _SLICES, _LEAST = 128, 16, 128  # rows of a block of a product, slices of its inner index and their least length
 
@@ -48,13 +49,15 @@ def spread(X, labels, centres, sizes):
 def pair_grams(X, labels, centres, sizes, tau):
     """Gram matrices (k, q, q) and sums (k, q) of the features of each cluster, q = p + k; see the portable room."""
     (n, p), k, xp = X.shape, centres.shape[0], namespace(X)
-    Z, given = empty((n, p + k), np.float64), map(rows_first, (X, labels, centres, sizes))
-    launch(module("clustering_points"), "features", -(-n // _POINTS), _POINTS, *given, float(tau), n, p, k, Z)
-    grams, each = [], xp.arange(k, device=device(X))
-    for a in range(k):
-        H = xp.astype(labels == each[a], xp.float64)[:, None] * Z
-        grams.append((H.T @ Z, xp.sum(H, axis=0)))
-    return tuple(map(xp.stack, zip(*grams, strict=True)))
+    parts, q = -(-n // _TALL), centres.shape[0] + X.shape[1]
+    Z, own = empty((parts, _TALL, q), np.float64), empty((parts, _TALL, 1), np.int64)
+    given = *map(rows_first, (X, labels, centres, sizes)), float(tau), n, p, k, Z, own
+    launch(module("clustering_points"), "features", parts * _TALL // _POINTS, _POINTS, *given)
+    found = []
+    for a in range(k):  # products of many columns of a million points would keep few multiprocessors busy
+        H = xp.astype(own == a, xp.float64) * Z
+        found.append((xp.sum(xp.matrix_transpose(H) @ Z, axis=0), xp.sum(H, axis=(0, 1))))
+    return tuple(map(xp.stack, zip(*found, strict=True)))
 
 
 def split_step(T, V, weights, relaxation):
@@ -66,9 +69,11 @@ def split_step(T, V, weights, relaxation):
 def orthonormal(V):
     """Return Q of a QR factorisation: by Cholesky's method, twice, in float64; by Householder's where that breaks down.
 
-    The m x m factors are the host's, which has them sooner: n is in the thousands, m in the tens.
+    The m x m factors are the host's: m is in the tens.
     """
-    xp, m = namespace(V), V.shape[1]
+    xp, (n, m) = namespace(V), V.shape
+    if n < _LONG:
+        return xp.linalg.qr(V)[0]
     Q = xp.astype(V, xp.float64)
     for turn in range(2):
         gram = host(Q.T @ Q)

@@ -100,12 +100,17 @@ extern "C" __global__ void __launch_bounds__(POINTS) spread(const double *X, con
     parts[gridDim.x + blockIdx.x] = least;
 }
 
-// Z (n, p + k): the features of points of which `pair_grams` wants the Gram matrices.
+// Z (rows, p + k): the features of points of which `pair_grams` wants the Gram matrices, and the clusters of points as
+// `own`; zeros and -1 behind the last point.
 extern "C" __global__ void __launch_bounds__(POINTS) features(const double *X, const Int *labels, const double *centres,
                                                               const double *sizes, double tau, Int n, Int p, Int k,
-                                                              double *Z) {
+                                                              double *Z, Int *own) {
     const Int i = (Int)blockIdx.x * POINTS + threadIdx.x;
-    if (i >= n) return;
+    own[i] = i < n ? labels[i] : -1;
+    if (i >= n) {
+        for (Int q = 0; q < p + k; q++) Z[i * (p + k) + q] = 0.0;
+        return;
+    }
     const Int a = labels[i];
     const double *x = X + i * p;
     for (Int q = 0; q < p; q++) Z[i * (p + k) + q] = x[q];

@@ -176,6 +176,10 @@ inline double __longlong_as_double(long long x) {
     return out;
 }
 inline double fma_rn(double a, double b, double c) { return std::fma(a, b, c); }
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+template <class T> void __stcs(T *x, T value) { memcpy(x, &value, sizeof(T)); }
 using std::isfinite;
 using std::isnan;
 
