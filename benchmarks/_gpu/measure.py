@@ -330,7 +330,7 @@ def clustering(machine: Machine) -> Iterator[Row]:
     from numopt.gallery import isotropic_clusters
 
     for size, rooms, method in ((20_000, ("cuda",), "auto"), (20_000, ("cuda",), "dr"), (5000, None, "dr")):
-        n = max(_sized(machine, size), 40)
+        n = max(_sized(machine, size, 1), 40)
         X = machine.asarray(isotropic_clusters(n, 20, 4, 5.0)[0], "float32")
         row = {"what": f"relaxation of Peng and Wei to 1e-4, {method}", "size": n, "dtype": "float32"}
 
