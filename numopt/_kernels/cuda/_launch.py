@@ -5,7 +5,7 @@ the kernel expects; arrays are C-contiguous, and one of no entries is a null poi
 """
 
 import weakref
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cupy

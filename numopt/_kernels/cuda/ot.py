@@ -3,17 +3,30 @@
 import numpy as np
 
 from numopt._array import host, namespace
-from numopt._kernels.cuda import _sparse
+from numopt._kernels.cuda import _ot_newton, _sparse
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable import ot as portable
 from numopt._kernels.portable._ot_blocks import shape
-from numopt._kernels.portable._ot_gradients import conjugate_gradients
 
 # A pass fills the multiprocessors of today; the order of sums must not follow the device. The rows of a matrix that are
 # read twice, and the parts of the column sums, of 20 000 numbers each, fit in a cache of 50 MB together.
 _BLOCKS = {"matrix": 132, "points": 264}
 _MOST = {"matrix": 1024, "points": 512}  # threads of a block
 _ROWS = 4  # of points, that a block takes at a time
+_HEIGHT = 256  # rows of a slab, for minima of columns
+_WORDS = 2**28  # of 32 bits, for the entries that were found to be large: the cost is read once more where there are more
+
+
+def cost_minima(cost):
+    """Return row minima r, column minima of C - r, and the largest finite and the smallest entry of C."""
+    xp = namespace(cost[1])
+    compiled, arguments, (n, m) = _opened(cost)
+    dtype = cost[1].dtype
+    rows, highs, parts = empty((n,), dtype), empty((n,), dtype), empty((-(-n // _HEIGHT), m), dtype)
+    launch(compiled, "row_minima", -(-n // 8), 256, *arguments, rows, highs)
+    launch(compiled, "column_minima", (-(-m // 256), parts.shape[0]), 256, *arguments, rows, _HEIGHT, parts)
+    extremes = xp.max(highs), xp.min(rows)
+    return rows, xp.min(parts, axis=0), *(xp.astype(x, xp.float64) for x in extremes)
 
 
 def row_pass(cost, a, f, g, reg, single):
@@ -43,16 +56,16 @@ def plan_sums(cost, f, g, reg):
 def extract(cost, f, g, reg, log_a, log_b, log_theta):
     """Return the entries P_ij >= theta min(a_i, b_j) of the plan in CSR form: (data, indices, indptr)."""
     xp = namespace(f)
-    compiled, arguments, (n, _) = _opened(cost)
-    counts = empty((n,), np.int64)
-    arguments = *arguments, wide(f), wide(g), reg, wide(log_a), wide(log_b), log_theta, counts
-    blocks = -(-n // 8)
-    launch(compiled, "extract", blocks, 256, *arguments, counts, empty((0,), np.float64), empty((0,), np.int32))
+    compiled, arguments, (n, m) = _opened(cost)
+    words, counts = -(-m // 1024) * 32, empty((n,), np.int64)
+    bits = empty((n, words) if n * words <= _WORDS else (0,), np.uint32)
+    arguments = *arguments, wide(f), wide(g), reg, wide(log_a), wide(log_b), log_theta
+    launch(compiled, "count", -(-n // 8), 256, *arguments, counts, bits)
     indptr = xp.cumulative_sum(counts, include_initial=True)
     size = int(host(indptr[-1]))
     data, indices = empty((size,), np.float64), empty((size,), np.int32)
     if size:
-        launch(compiled, "extract", blocks, 256, *arguments, indptr, data, indices)
+        launch(compiled, "extract", -(-n // 8), 256, *arguments, bits, indptr, data, indices)
     return data, indices, indptr
 
 
@@ -71,22 +84,21 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     P is kept by rows and by columns, so that both products of a step run along memory.
     """
     xp = namespace(data)
-    a, b, w, s, right = map(wide, (a, b, w, s, rhs))
     row, order, start = portable._layout(indices, indptr, b.shape[0])
-    p = data * xp.take(w, indices) / xp.take(s, row)
-    p = xp.where(p >= drop * xp.minimum(xp.take(a, row), xp.take(b, indices)), p, xp.zeros_like(p))
-    turned, row = xp.take(p, order), xp.astype(xp.take(row, order), xp.int32)
-    scale = portable._inverse(_sparse.times(p, indices, indptr, xp.ones_like(b)))
-    diagonal = _sparse.times(turned, row, start, xp.ones_like(a)) + regularization * b
-    squares = _sparse.times(turned * turned, row, start, scale)
-
-    def product(y):
-        u = scale * _sparse.times(p, indices, indptr, y)
-        return diagonal * y - _sparse.times(turned, row, start, u)
-
-    jacobi = 1.0 / xp.maximum(diagonal - squares, 1e-14 * b)
-    d, steps = conjugate_gradients(product, jacobi, right, rtol, max_iter)
+    row = xp.astype(xp.take(row, order), xp.int32)
+    vectors = map(wide, (a, b, w, s))
+    d, steps = _ot_newton.sparse_direction(
+        (wide(data), indices, indptr), order, row, start, *vectors, drop, wide(rhs), regularization, rtol, max_iter
+    )
     return xp.astype(d, rhs.dtype), steps
+
+
+def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
+    """Solve the Newton system of the plan P by Jacobi-PCG; return (d, steps)."""
+    if P.shape[1] > _ot_newton.WIDEST:
+        return portable.plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter)
+    d, steps = _ot_newton.dense_direction(P, wide(b), wide(rhs), regularization, rtol, max_iter)
+    return namespace(b).astype(d, rhs.dtype), steps
 
 
 def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):

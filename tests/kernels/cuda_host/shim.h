@@ -156,6 +156,7 @@ inline void __syncthreads() { host::wait(host::whole); }
 inline void __syncwarp(unsigned = 0xffffffffu) { host::wait(host::warps[host::current / 32]); }
 template <class T> T __shfl_sync(unsigned, T v, int lane) { return host::exchange(v, lane % 32); }
 template <class T> T __shfl_down_sync(unsigned, T v, int step) { return host::exchange(v, host::current % 32 + step); }
+template <class T> T __shfl_up_sync(unsigned, T v, int step) { return host::exchange(v, host::current % 32 - step); }
 template <class T> T __shfl_xor_sync(unsigned, T v, int mask) { return host::exchange(v, (host::current % 32) ^ mask); }
 inline unsigned __ballot_sync(unsigned, int test) {
     int me = host::current, warp = me / 32 * 32;
@@ -170,6 +171,7 @@ inline void __threadfence() {}
 template <class T> T atomicAdd(T *x, T more) { return __atomic_fetch_add(x, more, __ATOMIC_SEQ_CST); }
 template <class T> T __ldcs(const T *x) { return *x; }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
 inline double __longlong_as_double(long long x) {
     double out;
     memcpy(&out, &x, sizeof out);

@@ -1,0 +1,82 @@
+"""Newton's system of transport on a CUDA device: conjugate gradients of three launches a step.
+
+A step is bound by the bytes of the plan: 24 for each entry of a sparse one in float64, kept by rows and by columns, 4 for
+each of a dense one in float32, which is read once.
+"""
+
+import numpy as np
+
+from numopt._array import host
+from numopt._kernels.cuda._launch import bound, empty, launch, module
+
+_LOOK = 8  # steps between two looks from the host
+_PARTS, _BOX = 32, 6  # as in the source
+_BLOCKS = 132  # that share the rows of a dense plan
+_HEIGHT = 256  # rows of a slab, for sums over columns
+WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
+
+
+def sparse_direction(K, order, row, start, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
+    """Return (d, steps) for the entries K in CSR form; `order`, `row` and `start` are these by columns."""
+    data, indices, indptr = K
+    compiled, n, m = module("ot_newton"), a.shape[0], b.shape[0]
+    p, turned = empty(data.shape, np.float64), empty(data.shape, np.float64)
+    scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
+    rows, columns = -(-n // 8), -(-m // 8)
+    launch(compiled, "pattern_rows", rows, 256, *K, a, b, w, s, drop, n, p, scale)
+    rest = scale, b, regularization, m, turned, diagonal, jacobi
+    launch(compiled, "pattern_columns", columns, 256, p, order, row, start, *rest)
+
+    def products(v, before, box):
+        rest = scale, v["z"], v["sums"], v["parts"], before, rtol, n, box, u
+        yield bound(compiled, "cg_rows", rows, 256, p, indices, indptr, *rest)
+        rest = diagonal, u, v["z"], box, m, v["y"], v["product"], v["curvature"]
+        yield bound(compiled, "cg_columns", columns, 256, turned, row, start, *rest)
+
+    return _solved(compiled, products, jacobi, rhs, columns, empty((0,), np.float32), max_iter)
+
+
+def dense_direction(P, b, rhs, regularization, rtol, max_iter):
+    """Return (d, steps) for a plan in float32 of at most `WIDEST` columns."""
+    n, m = P.shape
+    per = 4 * -(-m // 4096)
+    compiled, blocks, threads = module("ot_newton", f"PER={per}"), min(n, _BLOCKS), 32 * -(-m // (32 * per))
+    scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
+    slabs, columns = -(-n // _HEIGHT), -(-m // 256)
+    sums, own = empty((2 * slabs, m), np.float64), empty((blocks, m), np.float32)
+    launch(compiled, "plan_rows", n, 256, P, m, scale)
+    launch(compiled, "plan_columns", (columns, slabs), 256, P, scale, n, m, _HEIGHT, sums)
+    launch(compiled, "plan_diagonal", columns, 256, sums, slabs, b, regularization, m, diagonal, jacobi)
+
+    def products(v, before, box):
+        rest = v["sums"], v["parts"], before, rtol, n, m, box, u, own
+        yield bound(compiled, "cg_plan", blocks, threads, P, scale, v["rounded"], *rest)
+        rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
+        yield bound(compiled, "cg_added", columns, 256, own, blocks, *rest)
+
+    return _solved(compiled, products, jacobi, rhs, columns, empty((m,), np.float32), max_iter)
+
+
+def _solved(compiled, products, jacobi, rhs, curvatures, rounded, max_iter):
+    """Return (d, steps); `products` yields the launches of a step up to the parts of the curvature."""
+    m = rhs.shape[0]
+    blocks, threads = min(_PARTS, -(-m // 512)), 512
+    d, r, y, z, product = empty((5, m), np.float64)
+    sums, curvature, boxes = (empty(shape, np.float64) for shape in ((2 * _PARTS,), (curvatures,), (2, _BOX)))
+    v = {"z": z, "y": y, "product": product, "rounded": rounded, "sums": sums, "parts": blocks, "curvature": curvature}
+    launch(compiled, "cg_start", blocks, threads, rhs, jacobi, m, d, r, y, z, rounded, sums)
+
+    def step(before, box):
+        rest = jacobi, product, y, curvature, curvatures, m, box, d, r, z, rounded, sums
+        return *products(v, before, box), bound(compiled, "cg_vectors", blocks, threads, *rest)
+
+    even, odd = boxes
+    turns = step(empty((0,), np.float64), even), step(even, odd), step(odd, even)
+    for taken in range(max_iter):
+        for part in turns[0 if taken == 0 else 2 - taken % 2]:
+            part()
+        if (taken + 1) % _LOOK == 0 or taken + 1 == max_iter:
+            _, _, _, running, moving, steps = host(boxes[taken % 2, :]).tolist()
+            if not (running and moving):
+                break
+    return d, int(steps + moving)

@@ -1,0 +1,257 @@
+// Newton's system of transport by Jacobi-preconditioned conjugate gradients, three launches a step: rows, columns, vectors.
+//
+// The matrix is diag(P^T 1) - P^T diag(scale) P + regularization diag(b), scale = 1 / P 1. The direction is z + beta times
+// the one before, and so is u = scale (P direction): rows gather z alone. Scalars stay on the device, in one box for the even
+// and one for the odd steps; a step that comes after the last one that was wanted does nothing.
+
+#define PARTS 32  // blocks of the launch that moves the vectors, at most: its sums are added up by one warp
+#ifndef PER
+#define PER 1  // columns of a thread where a block takes a row of a dense plan
+#endif
+
+enum { RZ, GOAL, BETA, RUNNING, MOVING, STEPS, BOX };
+
+__device__ inline double inverse(double x) { return x == 0.0 ? 0.0 : 1.0 / x; }
+
+// What a row does: its entries of the plan diag(1/s) K diag(w), their sum inverted, and the row of each.
+extern "C" __global__ void pattern_rows(const double *data, const int *index, const Int *start, const double *a,
+                                        const double *b, const double *w, const double *s, double drop, Int n,
+                                        double *p, double *scale) {
+    int lane = threadIdx.x % 32;
+    Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    if (i >= n) return;
+    double total = 0.0, weight = a[i], by = s[i];
+    for (Int q = start[i] + lane; q < start[i + 1]; q += 32) {
+        Int j = index[q];
+        double x = data[q] * w[j] / by;
+        x = x >= drop * (weight < b[j] ? weight : b[j]) ? x : 0.0 * x;
+        p[q] = x;
+        total += x;
+    }
+    total = warp_sum(total);
+    if (lane == 0) scale[i] = inverse(total);
+}
+
+// The same entries by columns, and what stands on the diagonal, with and without the part of P^T diag(scale) P.
+extern "C" __global__ void pattern_columns(const double *p, const Int *order, const int *row, const Int *start,
+                                           const double *scale, const double *b, double regularization, Int m,
+                                           double *turned, double *diagonal, double *jacobi) {
+    int lane = threadIdx.x % 32;
+    Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    if (j >= m) return;
+    double total = 0.0, squares = 0.0;
+    for (Int q = start[j] + lane; q < start[j + 1]; q += 32) {
+        double x = p[order[q]];
+        turned[q] = x;
+        total += x;
+        squares += x * x * scale[row[q]];
+    }
+    total = warp_sum(total) + regularization * b[j];
+    squares = warp_sum(squares);
+    if (lane == 0) {
+        double least = 1e-14 * b[j], rest = total - squares;
+        diagonal[j] = total;
+        jacobi[j] = 1.0 / (rest < least ? least : rest);
+    }
+}
+
+// d = y = 0, r = rhs, z = jacobi r, also rounded if there is room for that, and the sums of r z and |r|.
+extern "C" __global__ void cg_start(const double *rhs, const double *jacobi, Int m, double *d, double *r, double *y,
+                                    double *z, float *rounded, double *sums) {
+    __shared__ double room[32];
+    double rz = 0.0, norm = 0.0;
+    for (Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x; j < m; j += gridDim.x * (Int)blockDim.x) {
+        double scaled = jacobi[j] * rhs[j];
+        d[j] = y[j] = 0.0;
+        r[j] = rhs[j];
+        z[j] = scaled;
+        if (rounded) rounded[j] = (float)scaled;
+        rz += rhs[j] * scaled;
+        norm += fabs(rhs[j]);
+    }
+    rz = block_sum(rz, room);
+    norm = block_sum(norm, room);
+    if (threadIdx.x == 0) {
+        sums[blockIdx.x] = rz;
+        sums[PARTS + blockIdx.x] = norm;
+    }
+}
+
+// Opens a step in every warp: whether it is one to take, and beta. The first has no box before it.
+__device__ inline bool opened(const double *sums, Int parts, const double *before, double rtol, double *box,
+                              double &beta) {
+    int lane = threadIdx.x % 32;
+    double rz = warp_sum(lane < parts ? sums[lane] : 0.0), norm = warp_sum(lane < parts ? sums[PARTS + lane] : 0.0);
+    bool running = !before || (before[MOVING] > 0.0 && norm > before[GOAL]);
+    beta = running && before ? rz / before[RZ] : 0.0;
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
+        box[RZ] = rz;
+        box[GOAL] = before ? before[GOAL] : rtol * norm;
+        box[BETA] = beta;
+        box[RUNNING] = running;
+        box[STEPS] = before ? before[STEPS] + before[MOVING] : 0.0;
+    }
+    return running;
+}
+
+// u = scale (P z) + beta u, a warp for each row.
+extern "C" __global__ void cg_rows(const double *p, const int *index, const Int *start, const double *scale,
+                                   const double *z, const double *sums, Int parts, const double *before, double rtol,
+                                   Int n, double *box, double *u) {
+    double beta;
+    if (!opened(sums, parts, before, rtol, box, beta)) return;
+    int lane = threadIdx.x % 32;
+    Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    if (i >= n) return;
+    double total = 0.0;
+#pragma unroll 4
+    for (Int q = start[i] + lane; q < start[i + 1]; q += 32) total += p[q] * z[index[q]];
+    total = warp_sum(total);
+    if (lane == 0) u[i] = scale[i] * total + (beta == 0.0 ? 0.0 : beta * u[i]);
+}
+
+// y = z + beta y, product = diagonal y - P^T u, a warp for each column, and the parts of the curvature.
+extern "C" __global__ void cg_columns(const double *turned, const int *row, const Int *start, const double *diagonal,
+                                      const double *u, const double *z, const double *box, Int m, double *y,
+                                      double *product, double *curvature) {
+    __shared__ double room[32];
+    if (!(box[RUNNING] > 0.0)) return;
+    int lane = threadIdx.x % 32;
+    Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    double total = 0.0, along = 0.0;
+    if (j < m) {
+#pragma unroll 4
+        for (Int q = start[j] + lane; q < start[j + 1]; q += 32) total += turned[q] * u[row[q]];
+        total = warp_sum(total);
+        if (lane == 0) {
+            y[j] = z[j] + box[BETA] * y[j];
+            product[j] = diagonal[j] * y[j] - total;
+            along = product[j] * y[j];
+        }
+    }
+    along = block_sum(along, room);
+    if (threadIdx.x == 0) curvature[blockIdx.x] = along;
+}
+
+// d, r and z of the next step, and the sums of r z and |r|.
+extern "C" __global__ void cg_vectors(const double *jacobi, const double *product, const double *y,
+                                      const double *curvature, Int parts, Int m, double *box, double *d, double *r,
+                                      double *z, float *rounded, double *sums) {
+    __shared__ double room[32];
+    bool running = box[RUNNING] > 0.0, first = blockIdx.x == 0 && threadIdx.x == 0;
+    if (!running) {
+        if (first) box[MOVING] = 0.0;
+        return;
+    }
+    double curved = 0.0, rz = 0.0, norm = 0.0;
+    for (Int k = threadIdx.x; k < parts; k += blockDim.x) curved += curvature[k];
+    curved = block_sum(curved, room);
+    bool moving = curved > 0.0;
+    if (first) box[MOVING] = moving;
+    if (!moving) return;
+    double alpha = box[RZ] / curved;
+    for (Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x; j < m; j += gridDim.x * (Int)blockDim.x) {
+        d[j] += alpha * y[j];
+        double rest = r[j] - alpha * product[j], scaled = jacobi[j] * rest;
+        r[j] = rest;
+        z[j] = scaled;
+        if (rounded) rounded[j] = (float)scaled;
+        rz += rest * scaled;
+        norm += fabs(rest);
+    }
+    rz = block_sum(rz, room);
+    norm = block_sum(norm, room);
+    if (threadIdx.x == 0) {
+        sums[blockIdx.x] = rz;
+        sums[PARTS + blockIdx.x] = norm;
+    }
+}
+
+// The same for a dense plan in float32, of which a thread has PER columns. A block takes rows b, b + gridDim, ...: one look
+// at a row gives u_i = scale_i (P_i z) + beta u_i, what the registers still hold then adds to its part of P^T u. The few terms
+// of a thread are added up in float32, which costs no more than the rounding of the plan; sums over threads are float64.
+extern "C" __global__ void __launch_bounds__(1024)
+    cg_plan(const float *__restrict__ P, const double *scale, const float *__restrict__ z, const double *sums, Int parts, const double *before,
+            double rtol, Int n, Int m, double *box, double *u, float *own) {
+    __shared__ double room[32];
+    double beta;
+    if (!opened(sums, parts, before, rtol, box, beta)) return;
+    float row[PER], total[PER];
+    int first = threadIdx.x, wide = blockDim.x, most = (int)m;
+    for (int k = 0; k < PER; k++) total[k] = 0.0f;
+    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
+        const float *from = P + i * m;
+#pragma unroll
+        for (int k = 0; k < PER; k++) row[k] = k * wide + first < most ? from[k * wide + first] : 0.0f;
+        float sum = 0.0f;
+#pragma unroll
+        for (int k = 0; k < PER; k++) sum += k * wide + first < most ? row[k] * z[k * wide + first] : 0.0f;
+        double all = scale[i] * block_sum(sum, room) + (beta == 0.0 ? 0.0 : beta * u[i]);
+        __syncthreads();
+        if (threadIdx.x == 0) u[i] = all;
+        float by = (float)all;
+#pragma unroll
+        for (int k = 0; k < PER; k++) total[k] += by * row[k];
+    }
+#pragma unroll
+    for (int k = 0; k < PER; k++)
+        if (k * wide + first < most) own[blockIdx.x * m + k * wide + first] = total[k];
+}
+
+// As cg_columns, from the parts of P^T u, a thread for each column.
+extern "C" __global__ void cg_added(const float *own, Int blocks, const double *diagonal, const double *z,
+                                    const double *box, Int m, double *y, double *product, double *curvature) {
+    __shared__ double room[32];
+    if (!(box[RUNNING] > 0.0)) return;
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
+    double total = 0.0, along = 0.0;
+    if (j < m) {
+#pragma unroll 8
+        for (Int k = 0; k < blocks; k++) total += own[k * m + j];
+        y[j] = z[j] + box[BETA] * y[j];
+        product[j] = diagonal[j] * y[j] - total;
+        along = product[j] * y[j];
+    }
+    along = block_sum(along, room);
+    if (threadIdx.x == 0) curvature[blockIdx.x] = along;
+}
+
+// scale = 1 / (P 1) of a dense plan, a block for each row.
+extern "C" __global__ void plan_rows(const float *P, Int m, double *scale) {
+    __shared__ double room[32];
+    double total = 0.0;
+#pragma unroll 4
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) total += P[blockIdx.x * m + j];
+    total = block_sum(total, room);
+    if (threadIdx.x == 0) scale[blockIdx.x] = inverse(total);
+}
+
+// Parts of P^T 1 and of the diagonal of P^T diag(scale) P: a thread for each column of a slab of rows.
+extern "C" __global__ void plan_columns(const float *P, const double *scale, Int n, Int m, Int height, double *own) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height;
+    if (j >= m) return;
+    double total = 0.0, squares = 0.0;
+#pragma unroll 4
+    for (Int i = low; i < (low + height < n ? low + height : n); i++) {
+        float x = P[i * m + j];
+        total += x;
+        squares += (float)scale[i] * x * x;
+    }
+    own[2 * blockIdx.y * m + j] = total;
+    own[(2 * blockIdx.y + 1) * m + j] = squares;
+}
+
+// The diagonal and its inverse without P^T diag(scale) P, from these parts.
+extern "C" __global__ void plan_diagonal(const double *own, Int slabs, const double *b, double regularization, Int m,
+                                         double *diagonal, double *jacobi) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
+    if (j >= m) return;
+    double total = regularization * b[j], squares = 0.0;
+    for (Int k = 0; k < slabs; k++) {
+        total += own[2 * k * m + j];
+        squares += own[(2 * k + 1) * m + j];
+    }
+    double rest = total - squares, least = 1e-7 * total;
+    diagonal[j] = total;
+    jacobi[j] = inverse(rest < least ? least : rest);
+}
