@@ -13,6 +13,7 @@ import math
 from numopt._array import host
 from numopt._loop import Iterate, Status
 from numopt.ot._held import columns_in_log_domain
+from numopt.ot._matrix_free import direction_by_passes
 from numopt.ot._search import NotFinite, Point, accuracy, far, finite, search
 
 FACTOR = 3.0  # between levels; 2 to 4 cost about the same
@@ -27,6 +28,7 @@ LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not 
 MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
 STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
 DEPTH, PASSING = 1e-12, 1e-7  # what matters, at the target and before: P_ij >= DEPTH min(a_i, b_j)
+POOR = 0.6  # error left by a step, above which a sample or the strongest entries do no longer and passes take their place
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
@@ -132,7 +134,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         value, error = host(*k.semidual(p.a, f_v, p.b, g + reg * v, c))
         return finite(Point(v, (f_v, P), c, value / reg, error / p.mass))
 
-    rough, slow = True, 0  # exp in float32
+    rough, slow, exact = True, 0, False  # exp in float32
     f, g = _sinkhorn_step(p, xp.zeros_like(p.a) if f is None else f, g, reg, work)
     point = evaluate(xp.zeros_like(g))
     (f, P), least = point.rows, point.error
@@ -143,11 +145,13 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
         rest = p.b - point.c, *accuracy(point.error, 0.1)
-        if not whole and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
+        if not whole and not exact and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
             some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
             _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g + reg * point.v, reg, True)
             work["n_passes"] += 1
-        if P is not None:
+        if exact:
+            d, steps = direction_by_passes(p, g + reg * point.v, reg, *rest, work)
+        elif P is not None:
             d, steps = k.plan_direction(P, group, count, p.b, *rest)
         else:
             K = k.extract(p.cost, f, g + reg * point.v, reg, xp.log(p.a), xp.log(p.b), math.log(STRONG))
@@ -158,9 +162,11 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
         better = search(p, evaluate, point, d, False, rounding) if steps else None
+        if not whole and not exact and (better is None or better.error > POOR * point.error):
+            exact, better = True, better or point
         if better is None:
             break
-        slow = slow + 1 if better.error > 0.8 * least else 0
+        slow = slow + 1 if better.error > 0.8 * least and not exact else 0
         if slow > 3:  # far from its place, or nearly disconnected: better moved by entries, in full precision
             break
         point, least = better, min(least, better.error)
