@@ -6,20 +6,51 @@ each of a dense one in float32, which is read once.
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, namespace
 from numopt._kernels.cuda._launch import bound, empty, launch, module
+from numopt._kernels.portable._runs import once
 
 _LOOK = 8  # steps between two looks from the host
 _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a dense plan
+_SLABS, _ROOM = 512, 2**24  # of rows, that are turned side by side, and their counters
 _HEIGHT = 256  # rows of a slab, for sums over columns
 WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
 
 
-def sparse_direction(K, order, row, start, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
-    """Return (d, steps) for the entries K in CSR form; `order`, `row` and `start` are these by columns."""
+@once
+def by_columns(indices, indptr, m):
+    """Return the order of the entries by columns, their rows in that order, and where each column starts."""
+    compiled, n = module("ot_newton"), indptr.shape[0] - 1
+    height = -(-n // max(1, min(_SLABS, _ROOM // m, -(-n // 8))))
+    slabs = -(-n // height)
+    at, counts = empty((slabs, m), np.int32), empty((m,), np.int64)
+    order, row = empty(indices.shape, np.int64), empty(indices.shape, np.int32)
+    launch(compiled, "slab_counts", slabs, 256, indices, indptr, n, m, height, at)
+    launch(compiled, "slab_starts", -(-m // 256), 256, slabs, m, at, counts)
+    start = namespace(counts).cumulative_sum(counts, include_initial=True)
+    launch(compiled, "slab_turned", slabs, 256, indices, indptr, start, n, m, height, at, order, row)
+    return order, row, start
+
+
+def sparse_point(K, a, b, w):
+    """Return s, c and (sum b log w - sum a log s, sum |c - b|) of the plan diag(1/s) K diag(w)."""
     data, indices, indptr = K
     compiled, n, m = module("ot_newton"), a.shape[0], b.shape[0]
+    order, row, start = by_columns(indices, indptr, m)
+    rows, columns, out = -(-n // 8), -(-m // 8), empty((2,), np.float64)
+    s, c, logs, sums = (empty((size,), np.float64) for size in (n, m, rows, 2 * columns))
+    launch(compiled, "eval_rows", rows, 256, *K, a, w, n, s, logs)
+    launch(compiled, "eval_columns", columns, 256, data, order, row, start, b, w, s, m, c, sums)
+    launch(compiled, "eval_sums", 1, 512, logs, rows, sums, columns, out)
+    return s, c, out
+
+
+def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
+    """Return (d, steps) for the entries K in CSR form."""
+    data, indices, indptr = K
+    compiled, n, m = module("ot_newton"), a.shape[0], b.shape[0]
+    order, row, start = by_columns(indices, indptr, m)
     p, turned = empty(data.shape, np.float64), empty(data.shape, np.float64)
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
     rows, columns = -(-n // 8), -(-m // 8)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt._array import host, namespace
-from numopt._kernels.cuda import _ot_newton, _sparse
+from numopt._kernels.cuda import _ot_newton
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable import ot as portable
 from numopt._kernels.portable._ot_blocks import shape
@@ -22,9 +22,10 @@ def cost_minima(cost):
     xp = namespace(cost[1])
     compiled, arguments, (n, m) = _opened(cost)
     dtype = cost[1].dtype
-    rows, highs, parts = empty((n,), dtype), empty((n,), dtype), empty((-(-n // _HEIGHT), m), dtype)
+    height = max(_HEIGHT, -(-n // 64))
+    rows, highs, parts = empty((n,), dtype), empty((n,), dtype), empty((-(-n // height), m), dtype)
     launch(compiled, "row_minima", -(-n // 8), 256, *arguments, rows, highs)
-    launch(compiled, "column_minima", (-(-m // 256), parts.shape[0]), 256, *arguments, rows, _HEIGHT, parts)
+    launch(compiled, "column_minima", (-(-m // 256), parts.shape[0]), 256, *arguments, rows, height, parts)
     extremes = xp.max(highs), xp.min(rows)
     return rows, xp.min(parts, axis=0), *(xp.astype(x, xp.float64) for x in extremes)
 
@@ -71,11 +72,9 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
 
 def pattern_eval(data, indices, indptr, a, w):
     """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
-    xp, w64 = namespace(data), wide(w)
-    row, order, start = portable._layout(indices, indptr, w.shape[0])
-    s = _sparse.times(data, indices, indptr, w64) / wide(a)
-    c = w64 * _sparse.times(data, row, start, portable._inverse(s), order)
-    return xp.astype(s, a.dtype), xp.astype(c, a.dtype)
+    w = wide(w)
+    s, c, _ = _ot_newton.sparse_point((wide(data), indices, indptr), wide(a), w, w)
+    return _as(a, s), _as(a, c)
 
 
 def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs, regularization, rtol, max_iter):
@@ -83,14 +82,9 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
 
     P is kept by rows and by columns, so that both products of a step run along memory.
     """
-    xp = namespace(data)
-    row, order, start = portable._layout(indices, indptr, b.shape[0])
-    row = xp.astype(xp.take(row, order), xp.int32)
-    vectors = map(wide, (a, b, w, s))
-    d, steps = _ot_newton.sparse_direction(
-        (wide(data), indices, indptr), order, row, start, *vectors, drop, wide(rhs), regularization, rtol, max_iter
-    )
-    return xp.astype(d, rhs.dtype), steps
+    K, vectors = (wide(data), indices, indptr), map(wide, (a, b, w, s))
+    d, steps = _ot_newton.sparse_direction(K, *vectors, drop, wide(rhs), regularization, rtol, max_iter)
+    return _as(rhs, d), steps
 
 
 def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
@@ -98,13 +92,25 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     if P.shape[1] > _ot_newton.WIDEST:
         return portable.plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter)
     d, steps = _ot_newton.dense_direction(P, wide(b), wide(rhs), regularization, rtol, max_iter)
-    return namespace(b).astype(d, rhs.dtype), steps
+    return _as(rhs, d), steps
+
+
+def kept_point(K, a, b, v, limit):
+    """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit]."""
+    xp = namespace(v)
+    v = xp.clip(v, -limit, limit)
+    s, c, sums = _ot_newton.sparse_point((wide(K[0]), *K[1:]), wide(a), wide(b), xp.exp(wide(v)))
+    return v, _as(a, s), _as(a, c), sums[0, ...], sums[1, ...]
 
 
 def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     """Solve the Newton system of the plan at v by Jacobi-PCG; return (d, steps)."""
     w = namespace(v).exp(v)
     return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
+
+
+def _as(like, x):
+    return namespace(x).astype(x, like.dtype, copy=False)
 
 
 def _opened(cost, single=False):

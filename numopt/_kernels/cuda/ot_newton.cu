@@ -13,6 +13,61 @@ enum { RZ, GOAL, BETA, RUNNING, MOVING, STEPS, BOX };
 
 __device__ inline double inverse(double x) { return x == 0.0 ? 0.0 : 1.0 / x; }
 
+// s = (K w) / a, a warp for each row, and the parts of sum a log s.
+extern "C" __global__ void eval_rows(const double *data, const int *index, const Int *start, const double *a,
+                                     const double *w, Int n, double *s, double *logs) {
+    __shared__ double room[32];
+    int lane = threadIdx.x % 32;
+    Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    double total = 0.0;
+    if (i < n) {
+        for (Int q = start[i] + lane; q < start[i + 1]; q += 32) total += data[q] * w[index[q]];
+        total = warp_sum(total) / a[i];
+        if (lane == 0) s[i] = total;
+    }
+    total = block_sum(i < n && lane == 0 ? a[i] * log(total) : 0.0, room);
+    if (threadIdx.x == 0) logs[blockIdx.x] = total;
+}
+
+// c = w (K^T (1 / s)), a warp for each column, and the parts of sum b log w and sum |c - b|.
+extern "C" __global__ void eval_columns(const double *data, const Int *order, const int *row, const Int *start,
+                                        const double *b, const double *w, const double *s, Int m, double *c,
+                                        double *sums) {
+    __shared__ double room[32];
+    int lane = threadIdx.x % 32;
+    Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
+    double total = 0.0;
+    if (j < m) {
+        for (Int q = start[j] + lane; q < start[j + 1]; q += 32) total += data[order[q]] * inverse(s[row[q]]);
+        total = warp_sum(total) * w[j];
+        if (lane == 0) c[j] = total;
+    }
+    bool counts = j < m && lane == 0;
+    double value = block_sum(counts ? b[j] * log(w[j]) : 0.0, room);
+    double error = block_sum(counts ? fabs(total - b[j]) : 0.0, room);
+    if (threadIdx.x == 0) {
+        sums[2 * blockIdx.x] = value;
+        sums[2 * blockIdx.x + 1] = error;
+    }
+}
+
+// sum b log w - sum a log s, and sum |c - b|, from their parts: one block.
+extern "C" __global__ void eval_sums(const double *logs, Int rows, const double *sums, Int columns, double *out) {
+    __shared__ double room[32];
+    double value = 0.0, error = 0.0;
+    for (Int k = threadIdx.x; k < columns; k += blockDim.x) {
+        value += sums[2 * k];
+        error += sums[2 * k + 1];
+    }
+    for (Int k = threadIdx.x; k < rows; k += blockDim.x) value -= logs[k];
+    value = block_sum(value, room);
+    error = block_sum(error, room);
+    if (threadIdx.x == 0) {
+        out[0] = value;
+        out[1] = error;
+    }
+}
+
 // What a row does: its entries of the plan diag(1/s) K diag(w), their sum inverted, and the row of each.
 extern "C" __global__ void pattern_rows(const double *data, const int *index, const Int *start, const double *a,
                                         const double *b, const double *w, const double *s, double drop, Int n,
@@ -254,4 +309,45 @@ extern "C" __global__ void plan_diagonal(const double *own, Int slabs, const dou
     double rest = total - squares, least = 1e-7 * total;
     diagonal[j] = total;
     jacobi[j] = inverse(rest < least ? least : rest);
+}
+
+// The entries of a sparse plan by columns, in each column by rows: a block takes a slab of rows, one row after the other,
+// in which no column comes twice. `at` is (slabs, m): first how many entries there are, then where the next one goes.
+extern "C" __global__ void slab_counts(const int *index, const Int *start, Int n, Int m, Int height, int *at) {
+    int *own = at + blockIdx.x * m;
+    Int low = blockIdx.x * height, high = low + height < n ? low + height : n;
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) own[j] = 0;
+    __syncthreads();
+    for (Int i = low; i < high; i++) {
+        for (Int q = start[i] + threadIdx.x; q < start[i + 1]; q += blockDim.x) own[index[q]]++;
+        __syncthreads();
+    }
+}
+
+// Entries of a column in the slabs before, and in all.
+extern "C" __global__ void slab_starts(Int slabs, Int m, int *at, Int *counts) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
+    if (j >= m) return;
+    int total = 0;
+#pragma unroll 8
+    for (Int k = 0; k < slabs; k++) {
+        int here = at[k * m + j];
+        at[k * m + j] = total;
+        total += here;
+    }
+    counts[j] = total;
+}
+
+extern "C" __global__ void slab_turned(const int *index, const Int *start, const Int *first, Int n, Int m, Int height,
+                                       int *at, Int *order, int *row) {
+    int *own = at + blockIdx.x * m;
+    Int low = blockIdx.x * height, high = low + height < n ? low + height : n;
+    for (Int i = low; i < high; i++) {
+        for (Int q = start[i] + threadIdx.x; q < start[i + 1]; q += blockDim.x) {
+            Int j = index[q], to = first[j] + own[j]++;
+            order[to] = q;
+            row[to] = (int)i;
+        }
+        __syncthreads();
+    }
 }
