@@ -6,6 +6,9 @@ import numba
 import numpy as np
 import pytest
 
+from numopt._array import namespace
+from numopt._kernels import kernels
+from numopt._kernels.portable import ot as portable
 from tests.kernels.ot_problems import (
     TOLERANCE,
     check,
@@ -240,3 +243,14 @@ def test_extract_leaves_out_forbidden_pairs_and_clamps_exponents(xp):
         data, indices, indptr = (xp.to_numpy(v) for v in found)
         assert indptr.tolist() == [0, 2, 2, 5] and indices.tolist() == [0, 2, 0, 1, 2]
         np.testing.assert_allclose(data, np.exp([0.0, -2.0, 709.0, 0.0, -708.0]), rtol=1e-13)
+
+
+def test_extract_of_rows_that_lie_apart():
+    """Such rows are read from longer ones, of which no more than m numbers count."""
+    p = problem((120, 700))
+    vectors = p.f[::3], p.g, p.reg, np.log(p.a[::3]), np.log(p.b), -2.0
+    for k in (kernels("ot", namespace(p.a)), portable):
+        apart = k.extract((p.cost[0][::3], *p.cost[1:]), *vectors)
+        dense = k.extract((np.ascontiguousarray(p.cost[0][::3]), *p.cost[1:]), *vectors)
+        for one, two in zip(apart, dense, strict=True):
+            np.testing.assert_array_equal(one, two)

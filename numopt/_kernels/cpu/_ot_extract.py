@@ -20,7 +20,7 @@ _LARGEST = 2**22  # entries of all rooms together
 
 @jit
 def _marked(ci, fi, above, inv, la, lb, hit):
-    for j in range(ci.size):
+    for j in range(above.size):
         hit[j] = fi + (above[j] - ci[j] * inv) >= min(la, lb[j])
 
 
