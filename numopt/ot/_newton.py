@@ -28,7 +28,7 @@ LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not 
 MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
 STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
 DEPTH, PASSING = 1e-12, 1e-7  # what matters, at the target and before: P_ij >= DEPTH min(a_i, b_j)
-POOR = 0.6  # error left by a step, above which a sample or the strongest entries do no longer and passes take their place
+POOR = 0.6  # share of the error that a step leaves, above which some of the plan will no longer do
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
@@ -145,7 +145,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
         rest = p.b - point.c, *accuracy(point.error, 0.1)
-        if not whole and not exact and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
+        if not whole and not exact and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth
             some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
             _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g + reg * point.v, reg, True)
             work["n_passes"] += 1

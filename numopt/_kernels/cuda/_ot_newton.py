@@ -1,7 +1,7 @@
 """Newton's system of transport on a CUDA device: conjugate gradients of three launches a step.
 
-A step is bound by the bytes of the plan: 24 for each entry of a sparse one in float64, kept by rows and by columns, 4 for
-each of a dense one in float32, which is read once.
+A step is bound by the bytes of the plan: 24 for each entry of a sparse one in float64, kept by rows and by columns, 4
+for each of a dense one in float32, which is read once.
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ _BLOCKS = {"matrix": 132, "points": 264}
 _MOST = {"matrix": 1024, "points": 512}  # threads of a block
 _ROWS = 4  # of points, that a block takes at a time
 _HEIGHT = 256  # rows of a slab, for minima of columns
-_WORDS = 2**28  # of 32 bits, for the entries that were found to be large: the cost is read once more where there are more
+_WORDS = 2**28  # of 32 bits, for which entries are large: where there are more, the cost is read once more instead
 
 
 def cost_minima(cost):
