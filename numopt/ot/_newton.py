@@ -12,8 +12,8 @@ import math
 
 from numopt._array import host
 from numopt._loop import Iterate, Status
+from numopt.ot import _large
 from numopt.ot._held import columns_in_log_domain
-from numopt.ot._matrix_free import direction_by_passes
 from numopt.ot._search import NotFinite, Point, accuracy, far, finite, search
 
 FACTOR = 3.0  # between levels; 2 to 4 cost about the same
@@ -23,12 +23,8 @@ ROUGH = 2e-2  # marginal error at which a level is left
 SMOOTH = 4e-2  # levels above this fraction of the scale are left to Sinkhorn
 SWEEPS = 2  # on each of those at most, on every second row if there are a thousand,
 SWEPT = 0.1  # down to this error
-DENSE = 0.3  # share of entries that matter above which the whole plan is kept ...
-LARGEST = 2**26  # ... if it has no more entries than this; a larger one is not held with all that matters ...
-MOST = 2**24  # ... if that is more entries than this, but with those that carry the steps,
-STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j)
+DENSE = 0.3  # share of entries that matter above which the whole plan is kept, if it is no larger than may be held
 DEPTH, PASSING = 1e-12, 1e-7  # what matters, at the target and before: P_ij >= DEPTH min(a_i, b_j)
-POOR = 0.6  # share of the error that a step leaves, above which some of the plan will no longer do
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
@@ -56,7 +52,7 @@ def _levels(p, g, reg):
         f, g = _predict(points, reg, f, g)
         if reg > SMOOTH * p.scale and not last:
             f, g = yield from _sweeps(coarse, g, reg, work)
-        elif density > DENSE and n * m <= LARGEST:
+        elif density > DENSE and n * m <= _large.LARGEST:
             near = points[-1][1] if f is None and points else f  # spares a second pass over each row
             found = yield from _on_passes(p, near, g, reg, last, work, factor > SHORT and len(points) > 0)
             if found is None:  # too far
@@ -66,7 +62,7 @@ def _levels(p, g, reg):
             f, g, density = found
             if last:  # its directions no longer help: they are rounded
                 yield from _on_entries(p, f, g, reg, last, work)
-        elif n * m > LARGEST and _matter(p, g, reg) > MOST:
+        elif n * m > _large.LARGEST and _large.matter(p, g, reg, DEPTH) > _large.MOST:
             f, g, _ = yield from _on_passes(p, f, g, reg, last, work)
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
@@ -112,18 +108,10 @@ def _sinkhorn_step(p, f, g, reg, work, rough=True):
     return f, new if rough else columns_in_log_domain(p, c < 1e-30 * p.b, f, new, reg)
 
 
-def _matter(p, g, reg, depth=DEPTH):
-    """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
-    xp, step = p.xp, max(1, p.shape[0] // 64)
-    cost, a = p.thinned(step).cost, p.a[::step]
-    f, _ = p.kernels.row_pass(cost, a, xp.zeros_like(a), g, reg, False)
-    return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
-
-
 def _on_passes(p, f, g, reg, last, work, refuse=False):
-    """Newton with exact passes over the cost; for directions, the whole plan or, of a large one, some of it."""
+    """Newton with exact passes over the cost, and directions from the whole plan or, of a large one, from some of it."""
     xp, k = p.xp, p.kernels
-    whole = p.shape[0] * p.shape[1] <= LARGEST
+    whole = p.shape[0] * p.shape[1] <= _large.LARGEST
 
     def evaluate(v):
         if whole:
@@ -141,28 +129,21 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
     if refuse and least > MISSED:
         return None
     group, count = k.groups(p.cost, f)
+    some = None if whole else _large.by_some_entries(p, g, reg, group, count, work)
     while last or point.error > ROUGH:
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
         rest = p.b - point.c, *accuracy(point.error, 0.1)
-        if not whole and not exact and _matter(p, g + reg * point.v, reg, STRONG) > MOST:  # smooth
-            some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
-            _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g + reg * point.v, reg, True)
-            work["n_passes"] += 1
-        if exact:
-            d, steps = direction_by_passes(p, g + reg * point.v, reg, *rest, work)
-        elif P is not None:
+        if whole:
             d, steps = k.plan_direction(P, group, count, p.b, *rest)
+        elif exact:
+            d, steps = _large.by_passes(p, g + reg * point.v, reg, *rest, work)
         else:
-            K = k.extract(p.cost, f, g + reg * point.v, reg, xp.log(p.a), xp.log(p.b), math.log(STRONG))
-            ones = xp.ones_like(p.b)
-            s, _ = k.pattern_eval(*K, p.a, ones)
-            work["n_passes"], work["nnz"] = work["n_passes"] + 1, K[0].shape[0]
-            d, steps = k.pattern_direction(*K, p.a, p.b, ones, s, group, count, 0.0, *rest)
+            d, steps = some(f, g + reg * point.v, *rest)
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
         rounding, rough = 1e-6 if rough else 1e-13, point.error > 1e-3
         better = search(p, evaluate, point, d, False, rounding) if steps else None
-        if not whole and not exact and (better is None or better.error > POOR * point.error):
+        if not whole and not exact and (better is None or better.error > _large.POOR * point.error):
             exact, better = True, better or point
         if better is None:
             break

@@ -1,16 +1,16 @@
-"""Problems whose plan is held neither whole nor by its large entries: the limits are lowered, the sizes need not be large."""
+"""Problems whose plan is held neither whole nor by its large entries: the limits are lowered instead of large sizes."""
 
 import numpy as np
 import pytest
 
-from numopt.ot import _newton, sinkhorn_newton
+from numopt.ot import _large, sinkhorn_newton
 from tests.ot.measure import certified
 
 
 @pytest.fixture(autouse=True)
 def short_of_memory(monkeypatch):
-    monkeypatch.setattr(_newton, "LARGEST", 2**16)
-    monkeypatch.setattr(_newton, "MOST", 2**13)
+    monkeypatch.setattr(_large, "LARGEST", 2**16)
+    monkeypatch.setattr(_large, "MOST", 2**13)
 
 
 def cloud(n, d, seed=0):
