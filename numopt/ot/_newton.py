@@ -109,7 +109,7 @@ def _sinkhorn_step(p, f, g, reg, work, rough=True):
 
 
 def _on_passes(p, f, g, reg, last, work, refuse=False):
-    """Newton with exact passes over the cost, and directions from the whole plan or, of a large one, from some of it."""
+    """Newton with exact passes over the cost, and directions from the whole plan or, of a large one, some of it."""
     xp, k = p.xp, p.kernels
     whole = p.shape[0] * p.shape[1] <= _large.LARGEST
 
