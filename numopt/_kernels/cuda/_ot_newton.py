@@ -1,7 +1,7 @@
 """Newton's system of transport on a CUDA device: conjugate gradients of three launches a step.
 
-A step is bound by the bytes of the plan: 24 for each entry of a sparse one in float64, kept by rows and by columns, 4
-for each of a dense one in float32, which is read once.
+A step is bound by the bytes of the plan: 16 for each entry of a sparse one, kept by rows and by columns, 4 for each of
+a dense one, which is read once.
 """
 
 import numpy as np
@@ -51,15 +51,15 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
     data, indices, indptr = K
     compiled, n, m = module("ot_newton"), a.shape[0], b.shape[0]
     order, row, start = by_columns(indices, indptr, m)
-    p, turned = empty(data.shape, np.float64), empty(data.shape, np.float64)
+    p, turned = empty(data.shape, np.float32), empty(data.shape, np.float32)
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
     rows, columns = -(-n // 8), -(-m // 8)
     launch(compiled, "pattern_rows", rows, 256, *K, a, b, w, s, drop, n, p, scale)
-    rest = scale, b, regularization, m, turned, diagonal, jacobi
+    rest = a, scale, b, regularization, m, turned, diagonal, jacobi
     launch(compiled, "pattern_columns", columns, 256, p, order, row, start, *rest)
 
     def products(v, before, box):
-        rest = scale, v["z"], v["sums"], v["parts"], before, rtol, n, box, u
+        rest = a, scale, v["z"], v["sums"], v["parts"], before, rtol, n, box, u
         yield bound(compiled, "cg_rows", rows, 256, p, indices, indptr, *rest)
         rest = diagonal, u, v["z"], box, m, v["y"], v["product"], v["curvature"]
         yield bound(compiled, "cg_columns", columns, 256, turned, row, start, *rest)

@@ -68,10 +68,11 @@ extern "C" __global__ void eval_sums(const double *logs, Int rows, const double 
     }
 }
 
-// What a row does: its entries of the plan diag(1/s) K diag(w), their sum inverted, and the row of each.
+// Entries of a row of the plan P = diag(1/s) K diag(w), and scale_i = 1 / sum_j P_ij. Kept are P_ij / a_i in float32: sums of
+// these, and hence the matrix, are exact in float64, that of a plan whose entries differ by 6e-8 of themselves.
 extern "C" __global__ void pattern_rows(const double *data, const int *index, const Int *start, const double *a,
                                         const double *b, const double *w, const double *s, double drop, Int n,
-                                        double *p, double *scale) {
+                                        float *p, double *scale) {
     int lane = threadIdx.x % 32;
     Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     if (i >= n) return;
@@ -80,24 +81,27 @@ extern "C" __global__ void pattern_rows(const double *data, const int *index, co
         Int j = index[q];
         double x = data[q] * w[j] / by;
         x = x >= drop * (weight < b[j] ? weight : b[j]) ? x : 0.0 * x;
-        p[q] = x;
-        total += x;
+        float near = (float)(x / weight);
+        p[q] = near;
+        total += near;
     }
-    total = warp_sum(total);
+    total = warp_sum(total) * weight;
     if (lane == 0) scale[i] = inverse(total);
 }
 
 // The same entries by columns, and what stands on the diagonal, with and without the part of P^T diag(scale) P.
-extern "C" __global__ void pattern_columns(const double *p, const Int *order, const int *row, const Int *start,
-                                           const double *scale, const double *b, double regularization, Int m,
-                                           double *turned, double *diagonal, double *jacobi) {
+extern "C" __global__ void pattern_columns(const float *p, const Int *order, const int *row, const Int *start,
+                                           const double *a, const double *scale, const double *b,
+                                           double regularization, Int m, float *turned, double *diagonal,
+                                           double *jacobi) {
     int lane = threadIdx.x % 32;
     Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     if (j >= m) return;
     double total = 0.0, squares = 0.0;
     for (Int q = start[j] + lane; q < start[j + 1]; q += 32) {
-        double x = p[order[q]];
-        turned[q] = x;
+        float near = p[order[q]];
+        double x = near * a[row[q]];
+        turned[q] = near;
         total += x;
         squares += x * x * scale[row[q]];
     }
@@ -149,10 +153,10 @@ __device__ inline bool opened(const double *sums, Int parts, const double *befor
     return running;
 }
 
-// u = scale (P z) + beta u, a warp for each row.
-extern "C" __global__ void cg_rows(const double *p, const int *index, const Int *start, const double *scale,
-                                   const double *z, const double *sums, Int parts, const double *before, double rtol,
-                                   Int n, double *box, double *u) {
+// u = a scale (P z) + beta u, a warp for each row.
+extern "C" __global__ void cg_rows(const float *p, const int *index, const Int *start, const double *a,
+                                   const double *scale, const double *z, const double *sums, Int parts,
+                                   const double *before, double rtol, Int n, double *box, double *u) {
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
     int lane = threadIdx.x % 32;
@@ -162,11 +166,11 @@ extern "C" __global__ void cg_rows(const double *p, const int *index, const Int 
 #pragma unroll 4
     for (Int q = start[i] + lane; q < start[i + 1]; q += 32) total += p[q] * z[index[q]];
     total = warp_sum(total);
-    if (lane == 0) u[i] = scale[i] * total + (beta == 0.0 ? 0.0 : beta * u[i]);
+    if (lane == 0) u[i] = a[i] * scale[i] * (a[i] * total) + (beta == 0.0 ? 0.0 : beta * u[i]);
 }
 
 // y = z + beta y, product = diagonal y - P^T u, a warp for each column, and the parts of the curvature.
-extern "C" __global__ void cg_columns(const double *turned, const int *row, const Int *start, const double *diagonal,
+extern "C" __global__ void cg_columns(const float *turned, const int *row, const Int *start, const double *diagonal,
                                       const double *u, const double *z, const double *box, Int m, double *y,
                                       double *product, double *curvature) {
     __shared__ double room[32];
@@ -349,5 +353,56 @@ extern "C" __global__ void slab_turned(const int *index, const Int *start, const
             row[to] = (int)i;
         }
         __syncthreads();
+    }
+}
+
+// d with the median 0, of every `step`-th entry, at most 256 of them, and its largest absolute entry: one block.
+extern "C" __global__ void centre(const double *d, Int m, Int step, double *out, double *size) {
+    __shared__ double room[32], some[256], middle;
+    int count = (int)((m + step - 1) / step), me = threadIdx.x;
+    for (int k = me; k < count; k += blockDim.x) some[k] = d[k * step];
+    if (me == 0) middle = 0.0;  // with NaN in the sample there may be none
+    __syncthreads();
+    for (int k = me; k < count; k += blockDim.x) {
+        int before = 0;
+        for (int q = 0; q < count; q++) before += some[q] < some[k] || (some[q] == some[k] && q < k);
+        if (before == count / 2) middle = some[k];
+    }
+    __syncthreads();
+    double most = 0.0;
+    for (Int j = me; j < m; j += blockDim.x) {
+        double x = d[j] - middle, length = fabs(x);
+        out[j] = x;
+        most = length > most || length != length ? length : most;  // NaN stays
+    }
+    for (int step = 16; step > 0; step /= 2) {
+        double other = __shfl_down_sync(ALL, most, step);
+        most = other > most || other != other ? other : most;
+    }
+    if (me % 32 == 0) room[me / 32] = most;
+    __syncthreads();
+    if (me == 0) {
+        for (int k = 1; k < (int)blockDim.x / 32; k++) most = room[k] > most || room[k] != room[k] ? room[k] : most;
+        *size = most;
+    }
+}
+
+// <a, f> + <b, g> and sum |c - b|: one block.
+extern "C" __global__ void semidual(const double *a, const double *f, Int n, const double *b, const double *g,
+                                    const double *c, Int m, double *out) {
+    __shared__ double room[32];
+    double value = 0.0, error = 0.0;
+#pragma unroll 4
+    for (Int i = threadIdx.x; i < n; i += blockDim.x) value += a[i] * f[i];
+#pragma unroll 4
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) {
+        value += b[j] * g[j];
+        error += fabs(c[j] - b[j]);
+    }
+    value = block_sum(value, room);
+    error = block_sum(error, room);
+    if (threadIdx.x == 0) {
+        out[0] = value;
+        out[1] = error;
     }
 }
