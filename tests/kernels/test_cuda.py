@@ -115,6 +115,16 @@ def test_relaxation(turned, ordering):
     assert same(*turned(sweeps)) and same(*turned(conjugate_gradients))
 
 
+def test_directions_of_wide_plans(turned, monkeypatch):
+    k, rng, P = cuda_host.kernels("ot"), np.random.default_rng(9), problem((70, 300)).cost[0]
+    P, rest = (P / P.sum()).astype("float32"), (rng.standard_normal(300), 1e-3, 1e-8, 50)
+    one, two = turned(lambda: k.plan_direction(P, None, 0, np.full(300, 1 / 300), *rest))
+    monkeypatch.setattr(k.plan_direction.__globals__["_ot_newton"], "_WIDEST", 0)
+    three, four = turned(lambda: k.plan_direction(P, None, 0, np.full(300, 1 / 300), *rest))
+    assert same(one, two) and same(three, four)
+    np.testing.assert_allclose(one[0], three[0], rtol=1e-3, atol=1e-3 * np.abs(one[0]).max())
+
+
 def test_what_is_written_beside_an_array_shows():
     code = 'extern "C" __global__ void past(double *x, Int n) { x[n] = 0.0; }'
     past = cuda_host.RawModule("typedef long long Int;" + code).get_function("past")

@@ -1,7 +1,7 @@
 """Newton's system of transport on a CUDA device: conjugate gradients of three launches a step.
 
 A step is bound by the bytes of the plan: 16 for each entry of a sparse one, kept by rows and by columns, 4 for each of
-a dense one, which is read once.
+a dense one, which is read once, or twice if it has many columns.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a dense plan
 _SLABS, _ROOM = 512, 2**24  # of rows, that are turned side by side, and their counters
 _HEIGHT = 256  # rows of a slab, for sums over columns
-WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
+_WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
 
 
 @once
@@ -68,10 +68,11 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
 
 
 def dense_direction(P, b, rhs, regularization, rtol, max_iter):
-    """Return (d, steps) for a plan in float32 of at most `WIDEST` columns."""
-    n, m = P.shape
-    per = 4 * -(-m // 4096)
-    compiled, blocks, threads = module("ot_newton", f"PER={per}"), min(n, _BLOCKS), 32 * -(-m // (32 * per))
+    """Return (d, steps) for a plan in float32."""
+    (n, m), wider = P.shape, P.shape[1] > _WIDEST
+    per = 4 if wider else 4 * -(-m // 4096)
+    compiled, threads = module("ot_newton", f"PER={per}"), 32 * -(-m // (32 * per))
+    blocks = -(-n // _HEIGHT) if wider else min(n, _BLOCKS)  # parts of a sum over the rows
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
     slabs, columns = -(-n // _HEIGHT), -(-m // 256)
     sums, own = empty((2 * slabs, m), np.float64), empty((blocks, m), np.float32)
@@ -80,8 +81,12 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
     launch(compiled, "plan_diagonal", columns, 256, sums, slabs, b, regularization, m, diagonal, jacobi)
 
     def products(v, before, box):
-        rest = v["sums"], v["parts"], before, rtol, n, m, box, u, own
-        yield bound(compiled, "cg_plan", blocks, threads, P, scale, v["rounded"], *rest)
+        rest = P, scale, v["rounded"], v["sums"], v["parts"], before, rtol
+        if wider:
+            yield bound(compiled, "cg_plan_rows", n, 256, *rest, m, box, u)
+            yield bound(compiled, "cg_plan_columns", (columns, blocks), 256, P, u, box, n, m, _HEIGHT, own)
+        else:
+            yield bound(compiled, "cg_plan", blocks, threads, *rest, n, m, box, u, own)
         rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
         yield bound(compiled, "cg_added", columns, 256, own, blocks, *rest)
 

@@ -5,7 +5,6 @@ import numpy as np
 from numopt._array import host, namespace
 from numopt._kernels.cuda import _ot_newton
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
-from numopt._kernels.portable import ot as portable
 from numopt._kernels.portable._ot_blocks import shape
 
 # A pass fills the multiprocessors of today; the order of sums must not follow the device. The rows of a matrix that are
@@ -89,8 +88,6 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
 
 def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     """Solve the Newton system of the plan P by Jacobi-PCG; return (d, steps)."""
-    if P.shape[1] > _ot_newton.WIDEST:
-        return portable.plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter)
     d, steps = _ot_newton.dense_direction(P, wide(b), wide(rhs), regularization, rtol, max_iter)
     return _as(rhs, d), steps
 

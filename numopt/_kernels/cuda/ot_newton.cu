@@ -257,6 +257,31 @@ extern "C" __global__ void __launch_bounds__(1024)
         if (k * wide + first < most) own[blockIdx.x * m + k * wide + first] = total[k];
 }
 
+// The same for wider plans, which are read twice: u = scale (P z) + beta u, a block for each row, ...
+extern "C" __global__ void cg_plan_rows(const float *P, const double *scale, const float *z, const double *sums, Int parts,
+                                        const double *before, double rtol, Int m, double *box, double *u) {
+    __shared__ double room[32];
+    double beta;
+    if (!opened(sums, parts, before, rtol, box, beta)) return;
+    Int i = blockIdx.x;
+    double total = 0.0;
+#pragma unroll 4
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) total += P[i * m + j] * z[j];
+    total = block_sum(total, room);
+    if (threadIdx.x == 0) u[i] = scale[i] * total + (beta == 0.0 ? 0.0 : beta * u[i]);
+}
+
+// ... and the parts of P^T u: a thread for each column of a slab of rows.
+extern "C" __global__ void cg_plan_columns(const float *P, const double *u, const double *box, Int n, Int m, Int height,
+                                           float *own) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height;
+    if (j >= m || !(box[RUNNING] > 0.0)) return;
+    double total = 0.0;
+#pragma unroll 8
+    for (Int i = low; i < (low + height < n ? low + height : n); i++) total += P[i * m + j] * u[i];
+    own[blockIdx.y * m + j] = (float)total;
+}
+
 // As cg_columns, from the parts of P^T u, a thread for each column.
 extern "C" __global__ void cg_added(const float *own, Int blocks, const double *diagonal, const double *z,
                                     const double *box, Int m, double *y, double *product, double *curvature) {
