@@ -106,6 +106,20 @@ def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     return pattern_direction(*K, a, b, w, s, None, 0, 0.0, rhs, regularization, rtol, max_iter)
 
 
+def centred(d):
+    """Return d with the median 0, of a sample, and its largest absolute entry: a constant changes no plan."""
+    m, out, size = d.shape[0], empty(d.shape, np.float64), empty((1,), np.float64)
+    launch(module("ot_newton"), "centre", 1, 1024, wide(d), m, max(1, m // 128), out, size)
+    return _as(d, out), size[0, ...]
+
+
+def semidual(a, f, b, g, c):
+    """Return <a, f> + <b, g> and sum |c - b|, in float64."""
+    out, (a, f, b, g, c) = empty((2,), np.float64), map(wide, (a, f, b, g, c))
+    launch(module("ot_newton"), "semidual", 1, 1024, a, f, a.shape[0], b, g, c, b.shape[0], out)
+    return out[0, ...], out[1, ...]
+
+
 def _as(like, x):
     return namespace(x).astype(x, like.dtype, copy=False)
 
