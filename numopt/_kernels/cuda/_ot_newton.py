@@ -13,7 +13,7 @@ from numopt._kernels.portable._runs import once
 _LOOK = 8  # steps between two looks from the host
 _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a dense plan
-_SLABS, _ROOM = 512, 2**24  # of rows, that are turned side by side, and their counters
+_SLABS, _ROOM = 2048, 2**25  # of rows, that are turned side by side, and their counters
 _HEIGHT = 256  # rows of a slab, for sums over columns
 _WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
 
