@@ -14,7 +14,8 @@ STEP = 1e-2  # of the potentials between two passes, in reg: the curvature spoil
 def matter(p, g, reg, depth):
     """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
     xp, step = p.xp, max(1, p.shape[0] // 64)
-    cost, a = p.thinned(step).cost, p.a[::step]
+    (C, X, YT, kind), a = p.cost, p.a[::step]
+    cost = C[::step, ...], xp.asarray(X[::step, ...], copy=True), YT, kind
     f, _ = p.kernels.row_pass(cost, a, xp.zeros_like(a), g, reg, False)
     return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
 

@@ -1,13 +1,13 @@
 """Newton's system of transport on a CUDA device: conjugate gradients of three launches a step.
 
-A step is bound by the bytes of the plan: 16 for each entry of a sparse one, kept by rows and by columns, 4 for each of
+A step is bound by the bytes of the plan: 16 for each entry of a sparse one, kept by rows and by columns, 2 for each of
 a dense one, which is read once, or twice if it has many columns.
 """
 
 import numpy as np
 
 from numopt._array import host, namespace
-from numopt._kernels.cuda._launch import bound, empty, launch, module
+from numopt._kernels.cuda._launch import bound, empty, launch, module, zeros
 from numopt._kernels.portable._runs import once
 
 _LOOK = 8  # steps between two looks from the host
@@ -15,7 +15,7 @@ _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a dense plan
 _SLABS, _ROOM = 2048, 2**25  # of rows, that are turned side by side, and their counters
 _HEIGHT = 256  # rows of a slab, for sums over columns
-_WIDEST = 24 * 1024  # columns that the registers of a block hold beside a row
+_WIDEST = 10 * 2048  # columns that the registers of a block hold beside two rows
 
 
 @once
@@ -68,29 +68,31 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
 
 
 def dense_direction(P, b, rhs, regularization, rtol, max_iter):
-    """Return (d, steps) for a plan in float32."""
-    (n, m), wider = P.shape, P.shape[1] > _WIDEST
-    per = 4 if wider else 4 * -(-m // 4096)
-    compiled, threads = module("ot_newton", f"PER={per}"), 32 * -(-m // (32 * per))
-    blocks = -(-n // _HEIGHT) if wider else min(n, _BLOCKS)  # parts of a sum over the rows
+    """Return (d, steps) for a plan in float32, rounded to 16 bits: the matrix differs by 2^-9 of itself."""
+    n, m = P.shape
+    width = m + m % 2
+    wider, per = width > _WIDEST, 2 * -(-width // 4096)
+    compiled = module("ot_newton", f"PER={2 if wider else per}")
+    columns, pairs, slabs = -(-m // 256), -(-width // 512), -(-n // _HEIGHT)
+    blocks = slabs if wider else min(n, _BLOCKS)  # parts of a sum over the rows
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
-    slabs, columns = -(-n // _HEIGHT), -(-m // 256)
-    sums, own = empty((2 * slabs, m), np.float64), empty((blocks, m), np.float32)
-    launch(compiled, "plan_rows", n, 256, P, m, scale)
-    launch(compiled, "plan_columns", (columns, slabs), 256, P, scale, n, m, _HEIGHT, sums)
-    launch(compiled, "plan_diagonal", columns, 256, sums, slabs, b, regularization, m, diagonal, jacobi)
+    near, own = empty((n, width // 2), np.uint32), empty((blocks, width), np.float32)
+    sums = empty((2 * slabs, width), np.float64)
+    launch(compiled, "plan_rows", n, 256, P, m, width, near, scale)
+    launch(compiled, "plan_columns", (pairs, slabs), 256, near, scale, n, width, _HEIGHT, sums)
+    launch(compiled, "plan_diagonal", columns, 256, sums, slabs, width, b, regularization, m, diagonal, jacobi)
 
     def products(v, before, box):
-        rest = P, scale, v["rounded"], v["sums"], v["parts"], before, rtol
+        rest = near, scale, v["rounded"], v["sums"], v["parts"], before, rtol
         if wider:
-            yield bound(compiled, "cg_plan_rows", n, 256, *rest, m, box, u)
-            yield bound(compiled, "cg_plan_columns", (columns, blocks), 256, P, u, box, n, m, _HEIGHT, own)
+            yield bound(compiled, "cg_plan_rows", n, 256, *rest, width, box, u)
+            yield bound(compiled, "cg_plan_columns", (pairs, blocks), 256, near, u, box, n, width, _HEIGHT, own)
         else:
-            yield bound(compiled, "cg_plan", blocks, threads, *rest, n, m, box, u, own)
+            yield bound(compiled, "cg_plan", blocks, 32 * -(-width // (64 * per)), *rest, n, width, box, u, own)
         rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
-        yield bound(compiled, "cg_added", columns, 256, own, blocks, *rest)
+        yield bound(compiled, "cg_added", columns, 256, own, blocks, width, *rest)
 
-    return _solved(compiled, products, jacobi, rhs, columns, empty((m,), np.float32), max_iter)
+    return _solved(compiled, products, jacobi, rhs, columns, zeros((width,), np.float32), max_iter)
 
 
 def _solved(compiled, products, jacobi, rhs, curvatures, rounded, max_iter):

@@ -6,7 +6,7 @@
 
 #define PARTS 32  // blocks of the launch that moves the vectors, at most: its sums are added up by one warp
 #ifndef PER
-#define PER 1  // columns of a thread where a block takes a row of a dense plan
+#define PER 1  // pairs of columns of a thread where a block takes a row of a dense plan
 #endif
 
 enum { RZ, GOAL, BETA, RUNNING, MOVING, STEPS, BOX };
@@ -226,64 +226,94 @@ extern "C" __global__ void cg_vectors(const double *jacobi, const double *produc
     }
 }
 
-// The same for a dense plan in float32, of which a thread has PER columns. A block takes rows b, b + gridDim, ...: one look
-// at a row gives u_i = scale_i (P_i z) + beta u_i, what the registers still hold then adds to its part of P^T u. The few terms
-// of a thread are added up in float32, which costs no more than the rounding of the plan; sums over threads are float64.
+// Two columns of a dense plan, rounded to the upper 16 bits of float32.
+__device__ inline float left(unsigned pair) { return __uint_as_float(pair << 16); }
+__device__ inline float right(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+// The same for such a plan, of which a thread has PER pairs of columns. A block takes rows b, b + gridDim, ..., and reads one
+// while it is about the one before: one look gives u_i = scale_i (P_i z) + beta u_i, what the registers still hold then adds
+// to its part of P^T u. The few terms of a thread are added up in float32, sums over threads in float64.
 extern "C" __global__ void __launch_bounds__(1024)
-    cg_plan(const float *__restrict__ P, const double *scale, const float *__restrict__ z, const double *sums, Int parts, const double *before,
-            double rtol, Int n, Int m, double *box, double *u, float *own) {
+    cg_plan(const unsigned *__restrict__ P, const double *scale, const float *__restrict__ z, const double *sums,
+            Int parts, const double *before, double rtol, Int n, Int m, double *box, double *u, float *own) {
     __shared__ double room[32];
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
-    float row[PER], total[PER];
-    int first = threadIdx.x, wide = blockDim.x, most = (int)m;
-    for (int k = 0; k < PER; k++) total[k] = 0.0f;
-    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
-        const float *from = P + i * m;
+    unsigned row[PER], next[PER];
+    float total[2 * PER];
+    int first = threadIdx.x, wide = blockDim.x, pairs = (int)(m / 2);
 #pragma unroll
-        for (int k = 0; k < PER; k++) row[k] = k * wide + first < most ? from[k * wide + first] : 0.0f;
+    for (int k = 0; k < PER; k++) {
+        total[2 * k] = total[2 * k + 1] = 0.0f;
+        row[k] = k * wide + first < pairs ? P[blockIdx.x * (Int)pairs + k * wide + first] : 0u;
+    }
+    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
+        const unsigned *from = P + (i + gridDim.x) * pairs;
+        bool more = i + gridDim.x < n;
+#pragma unroll
+        for (int k = 0; k < PER; k++) next[k] = more && k * wide + first < pairs ? from[k * wide + first] : 0u;
         float sum = 0.0f;
 #pragma unroll
-        for (int k = 0; k < PER; k++) sum += k * wide + first < most ? row[k] * z[k * wide + first] : 0.0f;
+        for (int k = 0; k < PER; k++)
+            if (k * wide + first < pairs) {
+                const float *at = z + 2 * (k * wide + first);
+                sum += left(row[k]) * at[0] + right(row[k]) * at[1];
+            }
         double all = scale[i] * block_sum(sum, room) + (beta == 0.0 ? 0.0 : beta * u[i]);
         __syncthreads();
         if (threadIdx.x == 0) u[i] = all;
         float by = (float)all;
 #pragma unroll
-        for (int k = 0; k < PER; k++) total[k] += by * row[k];
+        for (int k = 0; k < PER; k++) {
+            total[2 * k] += by * left(row[k]);
+            total[2 * k + 1] += by * right(row[k]);
+            row[k] = next[k];
+        }
     }
 #pragma unroll
     for (int k = 0; k < PER; k++)
-        if (k * wide + first < most) own[blockIdx.x * m + k * wide + first] = total[k];
+        if (k * wide + first < pairs) {
+            own[blockIdx.x * m + 2 * (k * wide + first)] = total[2 * k];
+            own[blockIdx.x * m + 2 * (k * wide + first) + 1] = total[2 * k + 1];
+        }
 }
 
 // The same for wider plans, which are read twice: u = scale (P z) + beta u, a block for each row, ...
-extern "C" __global__ void cg_plan_rows(const float *P, const double *scale, const float *z, const double *sums, Int parts,
-                                        const double *before, double rtol, Int m, double *box, double *u) {
+extern "C" __global__ void cg_plan_rows(const unsigned *P, const double *scale, const float *z, const double *sums,
+                                        Int parts, const double *before, double rtol, Int m, double *box, double *u) {
     __shared__ double room[32];
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
-    Int i = blockIdx.x;
+    Int i = blockIdx.x, pairs = m / 2;
     double total = 0.0;
 #pragma unroll 4
-    for (Int j = threadIdx.x; j < m; j += blockDim.x) total += P[i * m + j] * z[j];
+    for (Int j = threadIdx.x; j < pairs; j += blockDim.x) {
+        unsigned pair = P[i * pairs + j];
+        total += left(pair) * z[2 * j] + right(pair) * z[2 * j + 1];
+    }
     total = block_sum(total, room);
     if (threadIdx.x == 0) u[i] = scale[i] * total + (beta == 0.0 ? 0.0 : beta * u[i]);
 }
 
-// ... and the parts of P^T u: a thread for each column of a slab of rows.
-extern "C" __global__ void cg_plan_columns(const float *P, const double *u, const double *box, Int n, Int m, Int height,
-                                           float *own) {
-    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height;
-    if (j >= m || !(box[RUNNING] > 0.0)) return;
-    double total = 0.0;
+// ... and the parts of P^T u: a thread for each pair of columns of a slab of rows.
+extern "C" __global__ void cg_plan_columns(const unsigned *P, const double *u, const double *box, Int n, Int m,
+                                           Int height, float *own) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height, pairs = m / 2;
+    if (j >= pairs || !(box[RUNNING] > 0.0)) return;
+    float one = 0.0f, two = 0.0f;
 #pragma unroll 8
-    for (Int i = low; i < (low + height < n ? low + height : n); i++) total += P[i * m + j] * u[i];
-    own[blockIdx.y * m + j] = (float)total;
+    for (Int i = low; i < (low + height < n ? low + height : n); i++) {
+        unsigned pair = P[i * pairs + j];
+        float by = (float)u[i];
+        one += left(pair) * by;
+        two += right(pair) * by;
+    }
+    own[blockIdx.y * m + 2 * j] = one;
+    own[blockIdx.y * m + 2 * j + 1] = two;
 }
 
 // As cg_columns, from the parts of P^T u, a thread for each column.
-extern "C" __global__ void cg_added(const float *own, Int blocks, const double *diagonal, const double *z,
+extern "C" __global__ void cg_added(const float *own, Int blocks, Int width, const double *diagonal, const double *z,
                                     const double *box, Int m, double *y, double *product, double *curvature) {
     __shared__ double room[32];
     if (!(box[RUNNING] > 0.0)) return;
@@ -291,7 +321,7 @@ extern "C" __global__ void cg_added(const float *own, Int blocks, const double *
     double total = 0.0, along = 0.0;
     if (j < m) {
 #pragma unroll 8
-        for (Int k = 0; k < blocks; k++) total += own[k * m + j];
+        for (Int k = 0; k < blocks; k++) total += own[k * width + j];
         y[j] = z[j] + box[BETA] * y[j];
         product[j] = diagonal[j] * y[j] - total;
         along = product[j] * y[j];
@@ -300,40 +330,59 @@ extern "C" __global__ void cg_added(const float *own, Int blocks, const double *
     if (threadIdx.x == 0) curvature[blockIdx.x] = along;
 }
 
-// scale = 1 / (P 1) of a dense plan, a block for each row.
-extern "C" __global__ void plan_rows(const float *P, Int m, double *scale) {
-    __shared__ double room[32];
-    double total = 0.0;
-#pragma unroll 4
-    for (Int j = threadIdx.x; j < m; j += blockDim.x) total += P[blockIdx.x * m + j];
-    total = block_sum(total, room);
-    if (threadIdx.x == 0) scale[blockIdx.x] = inverse(total);
+__device__ inline unsigned upper(float x) {
+    unsigned bits = __float_as_uint(x);
+    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
 
-// Parts of P^T 1 and of the diagonal of P^T diag(scale) P: a thread for each column of a slab of rows.
-extern "C" __global__ void plan_columns(const float *P, const double *scale, Int n, Int m, Int height, double *own) {
-    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height;
-    if (j >= m) return;
-    double total = 0.0, squares = 0.0;
+// A plan in float32 rounded to pairs, `width` columns a row, the last of which may be added, and scale = 1 / (P 1) of what
+// it became: a block for each row.
+extern "C" __global__ void plan_rows(const float *P, Int m, Int width, unsigned *out, double *scale) {
+    __shared__ double room[32];
+    double total = 0.0;
+    Int i = blockIdx.x, pairs = width / 2;
 #pragma unroll 4
-    for (Int i = low; i < (low + height < n ? low + height : n); i++) {
-        float x = P[i * m + j];
-        total += x;
-        squares += (float)scale[i] * x * x;
+    for (Int j = threadIdx.x; j < pairs; j += blockDim.x) {
+        const float *from = P + i * m + 2 * j;
+        unsigned pair = upper(from[0]) | (2 * j + 1 < m ? upper(from[1]) : 0u) << 16;
+        out[i * pairs + j] = pair;
+        total += left(pair) + right(pair);
     }
-    own[2 * blockIdx.y * m + j] = total;
-    own[(2 * blockIdx.y + 1) * m + j] = squares;
+    total = block_sum(total, room);
+    if (threadIdx.x == 0) scale[i] = inverse(total);
+}
+
+// Parts of P^T 1 and of the diagonal of P^T diag(scale) P: a thread for each pair of columns of a slab of rows.
+extern "C" __global__ void plan_columns(const unsigned *P, const double *scale, Int n, Int m, Int height, double *own) {
+    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x, low = blockIdx.y * height, pairs = m / 2;
+    if (j >= pairs) return;
+    double one = 0.0, two = 0.0;
+    float first = 0.0f, second = 0.0f;
+#pragma unroll 8
+    for (Int i = low; i < (low + height < n ? low + height : n); i++) {
+        unsigned pair = P[i * pairs + j];
+        float x = left(pair), y = right(pair), by = (float)scale[i];
+        one += x;
+        two += y;
+        first += by * x * x;
+        second += by * y * y;
+    }
+    double *sums = own + 2 * blockIdx.y * m + 2 * j, *squares = sums + m;
+    sums[0] = one;
+    sums[1] = two;
+    squares[0] = first;
+    squares[1] = second;
 }
 
 // The diagonal and its inverse without P^T diag(scale) P, from these parts.
-extern "C" __global__ void plan_diagonal(const double *own, Int slabs, const double *b, double regularization, Int m,
-                                         double *diagonal, double *jacobi) {
+extern "C" __global__ void plan_diagonal(const double *own, Int slabs, Int width, const double *b,
+                                         double regularization, Int m, double *diagonal, double *jacobi) {
     Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
     if (j >= m) return;
     double total = regularization * b[j], squares = 0.0;
     for (Int k = 0; k < slabs; k++) {
-        total += own[2 * k * m + j];
-        squares += own[(2 * k + 1) * m + j];
+        total += own[2 * k * width + j];
+        squares += own[(2 * k + 1) * width + j];
     }
     double rest = total - squares, least = 1e-7 * total;
     diagonal[j] = total;

@@ -171,6 +171,16 @@ inline void __threadfence() {}
 template <class T> T atomicAdd(T *x, T more) { return __atomic_fetch_add(x, more, __ATOMIC_SEQ_CST); }
 template <class T> T __ldcs(const T *x) { return *x; }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline float __uint_as_float(unsigned x) {
+    float out;
+    memcpy(&out, &x, sizeof out);
+    return out;
+}
+inline unsigned __float_as_uint(float x) {
+    unsigned out;
+    memcpy(&out, &x, sizeof out);
+    return out;
+}
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline double __longlong_as_double(long long x) {
     double out;
