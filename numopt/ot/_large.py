@@ -24,10 +24,12 @@ def by_some_entries(p, g, reg, group, count, work):
     """Return the function that solves Newton's system at (f, g) for a sample of the plan or its strongest entries."""
     xp, k = p.xp, p.kernels
     if matter(p, g, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
-        some = p.thinned(-(-p.shape[0] * p.shape[1] // LARGEST))
+        step = -(-p.shape[0] * p.shape[1] // LARGEST)
+        some = p.thinned(step)
+        raised = reg * xp.log(some.a / p.a[::step])
 
         def direction(f, g, *rest):
-            _, _, P = k.plan_pass(some.cost, some.a, xp.zeros_like(some.a), g, reg, True)
+            _, _, P = k.plan_pass(some.cost, some.a, f[::step] + raised, g, reg, True)
             work["n_passes"] += 1
             return k.plan_direction(P, group, count, p.b, *rest)
 
@@ -46,16 +48,16 @@ def by_some_entries(p, g, reg, group, count, work):
     return direction
 
 
-def by_passes(p, g, reg, rhs, regularization, rtol, max_iter, work):
+def by_passes(p, f, g, reg, rhs, regularization, rtol, max_iter, work):
     """Solve (S + regularization diag(b)) d = rhs by Jacobi-PCG; return (d, steps).
 
     S y = (c(g + reg t y) - c(g)) / t, where c are the column sums of the plan whose rows are exact.
     """
-    xp, zero = p.xp, p.xp.zeros_like(p.a)
+    xp = p.xp
 
     def columns(g):
         work["n_passes"] += 1
-        return p.kernels.row_pass(p.cost, p.a, zero, g, reg, True)[1]
+        return p.kernels.row_pass(p.cost, p.a, f, g, reg, True)[1]
 
     c = columns(g)
     r, d, jacobi = rhs, xp.zeros_like(rhs), 1.0 / xp.maximum(c + regularization * p.b, 1e-14 * p.b)

@@ -137,7 +137,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
         if whole:
             d, steps = k.plan_direction(P, group, count, p.b, *rest)
         elif exact:
-            d, steps = _large.by_passes(p, g + reg * point.v, reg, *rest, work)
+            d, steps = _large.by_passes(p, f, g + reg * point.v, reg, *rest, work)
         else:
             d, steps = some(f, g + reg * point.v, *rest)
         work["n_newton"], work["n_cg"] = work["n_newton"] + 1, work["n_cg"] + steps
