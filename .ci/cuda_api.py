@@ -24,8 +24,14 @@ ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURES = "sm_80", "sm_90"
 UFUNC = {"out", "dtype", "casting", "where"}
 SOURCES = {  # the macros that the wrappers compile each source with
-    "ot": [
-        (f"REAL={r}", f"KIND={k}", f"EXP={e}") for r in ("float", "double") for k in range(4) for e in ("exp", "expf")
+    "ot": [(f"REAL={r}", f"KIND={k}") for r in ("float", "double") for k in range(4)],
+    "ot_rows": [
+        (f"REAL={r}", f"SINGLE={s}", f"SUMS={t}", f"CLUSTER={c}", "THREADS=256", f"PER={p}", f"RESIDENT={b}")
+        for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for c, p, b in ((1, 4, 4), (2, 40, 1))
+    ],
+    "ot_points": [
+        (f"REAL={r}", f"SINGLE={s}", f"SUMS={t}", f"KIND={k}", f"DIM={d}")
+        for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for k, d in ((0, 0), (1, 3), (2, 8), (3, 0))
     ],
     "ot_newton": [(f"PER={p}",) for p in (2, 4, 6, 8, 10)] + [()],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
@@ -142,6 +148,8 @@ def kernels() -> Iterator[str]:
     count, most = 0, 0
     for (name, variants), architecture in itertools.product(SOURCES.items(), ARCHITECTURES):
         for macros in variants:
+            if architecture < "sm_90" and not {"CLUSTER=1"}.issuperset(m for m in macros if m[:8] == "CLUSTER="):
+                continue  # there are no clusters
             options = [*OPTIONS, "--ptxas-options=-v", f"--gpu-architecture={architecture}"]
             options += [f"-D{macro}" for macro in macros]
             program = nvrtc.createProgram(source(name), f"{name}.cu", [], [])

@@ -5,7 +5,7 @@ the kernel expects; arrays are C-contiguous, and one of no entries is a null poi
 """
 
 import weakref
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import cupy
@@ -14,6 +14,7 @@ import numpy as np
 _HERE = Path(__file__).parent
 OPTIONS = ("-std=c++17",)
 _NULL = np.uint64(0)
+_SHARED = 48 * 1024  # of a block that does not ask for more
 
 
 def source(name):
@@ -47,23 +48,30 @@ def real(x):
     return "REAL=float" if x.dtype == np.float32 else "REAL=double"
 
 
-def launch(compiled, kernel, blocks, threads, *arguments):
-    """Run a kernel on a grid of `blocks` (a number, or a tuple) of `threads` each; nothing for an empty grid."""
-    prepared(compiled, kernel, blocks, threads, *arguments)()
+def launch(compiled, kernel, blocks, threads, *arguments, shared=0):
+    """Run a kernel on a grid of `blocks` (a number, or a tuple) of `threads` each; nothing for an empty grid.
+
+    `shared` is the number of bytes of shared memory that each block gets beside what its source declares.
+    """
+    prepared(compiled, kernel, blocks, threads, *arguments, shared=shared)()
 
 
-def prepared(compiled, kernel, blocks, threads, *arguments):
+def prepared(compiled, kernel, blocks, threads, *arguments, shared=0):
     """Return a function that launches a kernel, as often as it is called; its own arguments come before the others."""
     grid = blocks if isinstance(blocks, tuple) else (blocks,)
     if min(grid) <= 0:
         return lambda *_: None
-    run, rest = _kernel(compiled, kernel), tuple(map(_argument, arguments))
-    return lambda *first: run(grid, (threads,), (*map(_argument, first), *rest))
+    run, rest = _kernel(compiled, kernel, shared, cupy.cuda.Device().id), tuple(map(_argument, arguments))
+    return lambda *first: run(grid, (threads,), (*map(_argument, first), *rest), shared_mem=shared)
 
 
 @lru_cache
-def _kernel(compiled, name):
-    return compiled.get_function(name)  # which looks it up again each time that it is new
+def _kernel(compiled, name, shared, device):
+    """Return a kernel; what it may share is set for the current device, hence `device`."""
+    function = compiled.get_function(name)  # which looks it up again each time that it is new
+    if shared > _SHARED:
+        function.max_dynamic_shared_size_bytes = shared
+    return function
 
 
 def rows_first(x):

@@ -3,15 +3,10 @@
 import numpy as np
 
 from numopt._array import host, namespace
-from numopt._kernels.cuda import _ot_newton
+from numopt._kernels.cuda import _ot_newton, _ot_passes
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable._ot_blocks import shape
 
-# A pass fills the multiprocessors of today; the order of sums must not follow the device. The rows of a matrix that are
-# read twice, and the parts of the column sums, of 20 000 numbers each, fit in a cache of 50 MB together.
-_BLOCKS = {"matrix": 132, "points": 264}
-_MOST = {"matrix": 1024, "points": 512}  # threads of a block
-_ROWS = 4  # of points, that a block takes at a time
 _HEIGHT = 256  # rows of a slab, for minima of columns
 _WORDS = 2**28  # of 32 bits, for which entries are large: where there are more, the cost is read once more instead
 
@@ -28,29 +23,23 @@ def cost_minima(cost):
     extremes = xp.max(highs), xp.min(rows)
     return rows, xp.min(parts, axis=0), *(xp.astype(x, xp.float64) for x in extremes)
 
-
 def row_pass(cost, a, f, g, reg, single):
     """Return (f', c): the rows' half step f' from g, so that P1 = a, and the column sums c of that plan.
 
-    The cost is read from memory once; `f` is not needed.
+    The cost is read from memory once if `f` is a good guess of f', else three times.
     """
-    return _pass(cost, a, g, reg, single, empty((0,), np.float32))
+    return _ot_passes.swept(cost, a, f, g, reg, single)
 
 
 def plan_pass(cost, a, f, g, reg, single):
     """Return (f', c, P) where P is the plan in float32."""
     P = empty(shape(cost), np.float32)
-    return (*_pass(cost, a, g, reg, single, P), P)
+    return (*_ot_passes.swept(cost, a, f, g, reg, single, P), P)
 
 
 def plan_sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
-    xp = namespace(f)
-    compiled, arguments, (n, m) = _opened(cost)
-    blocks, threads = _grid(cost, n)
-    rows, parts, paid = empty((n,), np.float64), empty((blocks, m), np.float64), empty((blocks,), np.float64)
-    launch(compiled, "plan_sums", blocks, threads, *arguments, wide(f), wide(g), reg, rows, parts, paid)
-    return rows, xp.sum(parts, axis=0), xp.sum(paid)
+    return _ot_passes.sums(cost, f, g, reg)
 
 
 def extract(cost, f, g, reg, log_a, log_b, log_theta):
@@ -124,27 +113,12 @@ def _as(like, x):
     return namespace(x).astype(x, like.dtype, copy=False)
 
 
-def _opened(cost, single=False):
+def _opened(cost):
     """Return the module for a cost, the arguments that stand for it, and its shape."""
     C, X, YT, kind = cost
     n, m = shape(cost)
-    compiled = module("ot", real(X if kind else C), f"KIND={kind}", f"EXP={'expf' if single else 'exp'}")
+    compiled = module("ot", real(X if kind else C), f"KIND={kind}")
     if kind == 0 and m > 1 and C.strides[1] != C.itemsize:  # every so many rows of a matrix are taken as they are
         C = rows_first(C)
     stride = C.strides[0] // C.itemsize if kind == 0 else 0
     return compiled, (C, rows_first(X), rows_first(YT), n, m, stride, X.shape[1] if kind else 0), (n, m)
-
-
-def _grid(cost, groups):
-    """Return the blocks of a pass over so many groups of rows, and their threads."""
-    of = "points" if cost[3] else "matrix"
-    return min(groups, _BLOCKS[of]), min(_MOST[of], -(-shape(cost)[1] // 32) * 32)
-
-
-def _pass(cost, a, g, reg, single, P):
-    xp = namespace(a)
-    compiled, arguments, (n, m) = _opened(cost, single)
-    blocks, threads = _grid(cost, -(-n // _ROWS) if cost[3] else n)
-    f, parts = empty((n,), np.float64), empty((blocks, m), np.float64)
-    launch(compiled, "row_pass", blocks, threads, *arguments, wide(a), wide(g), reg, f, parts, P)
-    return xp.astype(f, a.dtype), xp.astype(xp.sum(parts, axis=0), a.dtype)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from functools import lru_cache, partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ _TYPES = {
     "double": "float64", "float": "float32", "int": "int32", "unsigned": "uint32", "Int": "int64",
     "long long": "int64",
 }  # fmt: skip
-_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(?:TOGETHER\s+)?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
 # No library may use what is static in another one.
 _FLAGS = [
@@ -48,6 +48,7 @@ class RawModule:
     def __init__(self, code, options=(), enable_cooperative_groups=False, several=False):
         options = (*options, *("-DTOGETHER=1",) * (enable_cooperative_groups and several))
         macros = dict(o[2:].split("=") for o in options if o.startswith("-D"))
+        self._together = int(macros.get("CLUSTER", 1))
         self._types = _TYPES | {name: _TYPES[text] for name, text in macros.items() if text in _TYPES}
         self._kernels = {name: self._read(parameters) for name, parameters in _KERNEL.findall(code)}
         self._library = ctypes.CDLL(str(_compiled(code, tuple(o for o in options if o[:2] == "-D"), self._kernels)))
@@ -63,12 +64,15 @@ class RawModule:
         return found
 
     def get_function(self, name):
-        """Return the kernel as CuPy would call it: ``f(grid, block, arguments)``."""
+        """Return the kernel as CuPy would call it: ``f(grid, block, arguments, shared_mem=0)``."""
         expected, entry = self._kernels[name], getattr(self._library, f"host_{name}")
 
-        def call(grid, block, arguments):
+        def call(grid, block, arguments, shared_mem=0):
             assert len(arguments) == len(expected), f"{name}: {len(arguments)} arguments for {len(expected)}"
             assert block[0] % 32 == 0 and block[0] <= 1024, f"{name}: blocks of {block}"
+            most = getattr(call, "max_dynamic_shared_size_bytes", 48 * 1024)
+            assert shared_mem <= most, f"{name}: {shared_mem} bytes of shared memory"
+            assert not shared_mem or grid[0] % self._together == 0, f"{name}: {grid} blocks for clusters"
             kept, pointers = [], []
             for at, (value, (pointer, dtype)) in enumerate(zip(arguments, expected, strict=True)):
                 null = pointer and type(value) is np.uint64 and value == 0
@@ -86,7 +90,8 @@ class RawModule:
                 at = ctypes.addressof(value) if pointer else value.ctypes.data
                 pointers.append(ctypes.c_void_p(at))
             gx, gy = (*grid, 1)[:2]
-            entry(gx, gy, block[0], self.order, (ctypes.c_void_p * len(pointers))(*pointers))
+            layout = gx, gy, block[0], self.order, ctypes.c_size_t(shared_mem)
+            entry(*layout, (ctypes.c_void_p * len(pointers))(*pointers))
             assert all(map(_untouched, arguments)), f"{name} wrote beside an array"
 
         return call
@@ -95,7 +100,8 @@ class RawModule:
 def _compiled(code, macros, kernels):
     """Return the shared library of a source, compiled once a machine."""
     calls = "\n".join(
-        f'extern "C" void host_{k}(unsigned x, unsigned y, unsigned t, int o, void **a) {{ run({k}, x, y, t, o, a); }}'
+        f'extern "C" void host_{k}(unsigned x, unsigned y, unsigned t, int o, size_t room, void **a)'
+        f"{{ run({k}, x, y, t, o, room, a); }}"
         for k in kernels
     )
     text = f'#include <utility>\n#include "{_SHIM}"\n{code}\n{calls}\n'
@@ -109,6 +115,16 @@ def _compiled(code, macros, kernels):
             subprocess.run([COMPILER, *_FLAGS, *macros, str(source), "-o", str(made)], check=True)
             made.replace(library)
     return library
+
+
+class Device:
+    """What is asked of a device."""
+
+    id, compute_capability = 0, "90"
+    attributes = MappingProxyType({"MaxSharedMemoryPerBlockOptin": 227 * 1024})
+
+    def __init__(self, number=0):
+        pass
 
 
 def empty(shape, dtype):
@@ -162,7 +178,7 @@ def stand_in(multiprocessors=1):
     if multiprocessors > 1:
         made.RawModule = partial(RawModule, several=True)
     made.ascontiguousarray, made.asarray = np.ascontiguousarray, np.array
-    made.cuda = SimpleNamespace(runtime=SimpleNamespace(
+    made.matmul, made.cuda = np.matmul, SimpleNamespace(Device=Device, runtime=SimpleNamespace(
         getDevice=lambda: 0, cudaDevAttrMultiProcessorCount=16, deviceGetAttribute=lambda *_: multiprocessors,
     ))  # fmt: skip
     return made

@@ -5,6 +5,9 @@
 // process with a message. What is read past the end of an array, and what a real device does to time, does not show.
 //
 // With TOGETHER the blocks of a grid are threads of the host, so that they can wait for one another.
+//
+// The blocks of a cluster (macro CLUSTER) run together; their shared memory is what `shared_room` gives, not what is
+// declared. What is sent to shared memory gets there no sooner than it is waited for.
 
 #include <setjmp.h>
 #include <sched.h>
@@ -28,10 +31,16 @@
 #define __device__
 #define __shared__ OWN
 #define WAIT sched_yield()
+#define __constant__ static const
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __restrict__
 #define __forceinline__ inline
 #define __align__(n) alignas(n)
+
+#ifndef CLUSTER
+#define CLUSTER 1
+#endif
 
 struct Dim3 {
     unsigned x, y, z;
@@ -39,12 +48,18 @@ struct Dim3 {
 OWN Dim3 gridDim, blockDim, blockIdx, threadIdx;
 
 namespace host {
-const int MOST = 1024, STACK = 1 << 16;
+const int MOST = 1024 * CLUSTER, STACK = 1 << 16;
 struct Barrier {
     int arrived, alive;
     long turn;
 };
-OWN Barrier whole, warps[MOST / 32];
+OWN Barrier cluster, whole[CLUSTER], warps[MOST / 32];
+
+struct Copy {
+    char *to;
+    const char *from;
+    size_t size;
+};
 
 struct Thread {
     ucontext_t context;  // only to begin with: jumps are fifty times as fast, since they leave signals alone
@@ -52,12 +67,16 @@ struct Thread {
     bool begun, done;
     Barrier *at;  // what it waits for, until its turn is over
     long turn;
+    std::vector<Copy> open;  // sent since the last group
+    std::vector<std::vector<Copy>> groups;
 };
 OWN Thread threads[MOST];
 OWN char *stacks = nullptr;
 OWN ucontext_t start;
 OWN jmp_buf scheduler;
 OWN int size, current, order;
+OWN int first, together;   // a cluster's first block, and how many it has
+OWN char *rooms[CLUSTER];  // their shared memory
 OWN long progress;
 OWN void (*body)();
 
@@ -65,6 +84,10 @@ inline void yield() {
     if (!_setjmp(threads[current].point)) _longjmp(scheduler, 1);
 }
 
+inline void place() {
+    threadIdx.x = current % size;
+    blockIdx.x = first + current / size;
+}
 inline void release(Barrier &b) {
     if (b.arrived && b.arrived == b.alive) {
         b.arrived = 0;
@@ -79,7 +102,7 @@ inline void wait(Barrier &b) {
     threads[current].at = &b;
     threads[current].turn = turn;
     if (b.turn == turn) yield();
-    threadIdx.x = current;
+    place();
 }
 inline void trampoline() {
     for (;;) {  // the next block finds the thread where this one leaves it
@@ -87,9 +110,12 @@ inline void trampoline() {
         Barrier &warp = warps[current / 32];
         threads[current].done = true;
         progress++;
-        whole.alive--;
+        Barrier &all = whole[current / size];
+        cluster.alive--;
+        all.alive--;
         warp.alive--;
-        release(whole);
+        release(cluster);
+        release(all);
         release(warp);
         yield();
     }
@@ -100,16 +126,20 @@ inline void resume(Thread &thread) {
     thread.begun = true;
     swapcontext(&start, &thread.context);
 }
-inline void block() {
-    whole = {0, size, 0};
+inline void blocks() {
+    int count = size * together;
+    cluster = {0, count, 0};
+    for (Barrier &b : whole) b = {0, size, 0};
     for (int w = 0; w < MOST / 32; w++) {
-        int rest = size - 32 * w;
+        int rest = count - 32 * w;
         warps[w] = {0, rest < 0 ? 0 : rest < 32 ? rest : 32, 0};
     }
     if (!stacks) stacks = (char *)malloc((size_t)MOST * STACK);
-    for (int t = 0; t < size; t++) {
+    for (int t = 0; t < count; t++) {
         threads[t].done = false;
         threads[t].at = nullptr;
+        threads[t].open.clear();
+        threads[t].groups.clear();
         if (threads[t].begun) continue;
         getcontext(&threads[t].context);
         threads[t].context.uc_stack.ss_sp = stacks + (size_t)t * STACK;
@@ -117,23 +147,23 @@ inline void block() {
         threads[t].context.uc_link = nullptr;
         makecontext(&threads[t].context, trampoline, 0);
     }
-    for (int left = size; left > 0;) {
+    for (int left = count; left > 0;) {
         long before = progress;
         left = 0;
-        for (int k = 0; k < size; k++) {
-            current = order > 0 ? k : size - 1 - k;
+        for (int k = 0; k < count; k++) {
+            current = order > 0 ? k : count - 1 - k;
             Thread &thread = threads[current];
             if (thread.done) continue;
             if (thread.at && thread.at->turn == thread.turn) {
                 left++;
                 continue;
             }
-            threadIdx.x = current;
+            place();
             resume(thread);
             left += !thread.done;
         }
         if (left && progress == before) {
-            fprintf(stderr, "shim: %d of %d threads wait for others that never come\n", left, size);
+            fprintf(stderr, "shim: %d of %d threads wait for others that never come\n", left, count);
             abort();
         }
     }
@@ -146,13 +176,13 @@ template <class T> T exchange(T value, int from) {
     wait(warps[me / 32]);
     T out = value;
     int other = warp + from;
-    if (from >= 0 && from < 32 && other < size) memcpy(&out, &lanes[other], sizeof(T));
+    if (from >= 0 && from < 32 && other < size * together) memcpy(&out, &lanes[other], sizeof(T));
     wait(warps[me / 32]);
     return out;
 }
 }  // namespace host
 
-inline void __syncthreads() { host::wait(host::whole); }
+inline void __syncthreads() { host::wait(host::whole[host::current / host::size]); }
 inline void __syncwarp(unsigned = 0xffffffffu) { host::wait(host::warps[host::current / 32]); }
 template <class T> T __shfl_sync(unsigned, T v, int lane) { return host::exchange(v, lane % 32); }
 template <class T> T __shfl_down_sync(unsigned, T v, int step) { return host::exchange(v, host::current % 32 + step); }
@@ -163,14 +193,14 @@ inline unsigned __ballot_sync(unsigned, int test) {
     host::lanes[me] = test != 0;
     host::wait(host::warps[me / 32]);
     unsigned mask = 0;
-    for (int k = 0; k < 32 && warp + k < host::size; k++) mask |= (unsigned)host::lanes[warp + k] << k;
+    for (int k = 0; k < 32 && warp + k < host::size * host::together; k++) mask |= (unsigned)host::lanes[warp + k] << k;
     host::wait(host::warps[me / 32]);
     return mask;
 }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline void __threadfence() {}
 template <class T> T atomicAdd(T *x, T more) { return __atomic_fetch_add(x, more, __ATOMIC_SEQ_CST); }
 template <class T> T __ldcs(const T *x) { return *x; }
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline float __uint_as_float(unsigned x) {
     float out;
     memcpy(&out, &x, sizeof out);
@@ -187,11 +217,53 @@ inline double __longlong_as_double(long long x) {
     memcpy(&out, &x, sizeof out);
     return out;
 }
-inline double fma_rn(double a, double b, double c) { return std::fma(a, b, c); }
 struct alignas(16) float4 {
     float x, y, z, w;
 };
 template <class T> void __stcs(T *x, T value) { memcpy(x, &value, sizeof(T)); }
+inline long long __double_as_longlong(double x) {
+    long long out;
+    memcpy(&out, &x, sizeof out);
+    return out;
+}
+inline int __double2hiint(double x) { return (int)(__double_as_longlong(x) >> 32); }
+inline int __double2loint(double x) { return (int)__double_as_longlong(x); }
+inline double __hiloint2double(int high, int low) {
+    return __longlong_as_double((long long)((unsigned long long)(unsigned)high << 32 | (unsigned)low));
+}
+inline float __int_as_float(int x) {
+    float out;
+    memcpy(&out, &x, sizeof out);
+    return out;
+}
+inline int __float_as_int(float x) {
+    int out;
+    memcpy(&out, &x, sizeof out);
+    return out;
+}
+inline double *shared_room() { return (double *)host::rooms[host::current / host::size]; }
+template <class T> void send(T *to, const T *from) {
+    host::threads[host::current].open.push_back({(char *)to, (const char *)from, sizeof(T)});
+}
+inline void sent() {
+    host::Thread &me = host::threads[host::current];
+    me.groups.push_back(me.open);
+    me.open.clear();
+}
+template <int LATER> void arrived() {
+    auto &groups = host::threads[host::current].groups;
+    for (; (int)groups.size() > LATER; groups.erase(groups.begin()))
+        for (host::Copy &c : groups[0]) memcpy(c.to, c.from, c.size);
+}
+inline void prepare(long long *) {}
+inline void expect(long long *, int) {}
+inline void put(double *at, long long *, int block, double x) {
+    char *mine = (char *)shared_room();
+    *(double *)(host::rooms[block] + ((char *)at - mine)) = x;
+}
+inline void await(long long *, int) { host::wait(host::cluster); }
+inline void meet() { host::wait(host::cluster); }
+inline double fma_rn(double a, double b, double c) { return std::fma(a, b, c); }
 using std::isfinite;
 using std::isnan;
 
@@ -208,28 +280,42 @@ template <class... A> void (*Caller<A...>::kernel)(A...);
 template <class... A> void **Caller<A...>::arguments;
 
 template <class... A>
-void run(void (*kernel)(A...), unsigned gx, unsigned gy, unsigned threads, int order, void **arguments) {
+void run(void (*kernel)(A...), unsigned gx, unsigned gy, unsigned threads, int order, size_t room, void **arguments) {
     Caller<A...>::kernel = kernel;
     Caller<A...>::arguments = arguments;
-    auto one = [=](unsigned x, unsigned y) {
+    auto cluster = [=](unsigned x, unsigned y) {
+        const int guard = 64;
         host::body = Caller<A...>::once;
         host::size = (int)threads;
         host::order = order;
+        host::together = room ? CLUSTER : 1;  // a kernel that is no cluster's may stand beside one that is
+        host::first = x;
         gridDim = {gx, gy, 1};
         blockDim = {threads, 1, 1};
         blockIdx = {x, y, 0};
-        host::block();
+        for (int b = 0; b < host::together; b++) {
+            host::rooms[b] = (char *)realloc(host::rooms[b], room + guard);
+            memset(host::rooms[b], 0xff, room + guard);  // NaN
+        }
+        host::blocks();
+        for (int b = 0; b < host::together; b++)
+            for (int k = 0; k < guard; k++)
+                if (host::rooms[b][room + k] != (char)0xff) {
+                    fprintf(stderr, "shim: block %u wrote behind its shared memory\n", x + b);
+                    abort();
+                }
     };
 #ifdef TOGETHER
     std::vector<std::thread> blocks;
     for (unsigned x = 0; x < gx; x++)
         blocks.emplace_back([=] {
-            one(x, 0);
+            cluster(x, 0);
             free(host::stacks);
+            free(host::rooms[0]);
         });
     for (auto &block : blocks) block.join();
 #else
     for (unsigned y = 0; y < gy; y++)
-        for (unsigned x = 0; x < gx; x++) one(x, y);
+        for (unsigned x = 0; x < gx; x += room ? CLUSTER : 1) cluster(x, y);
 #endif
 }
