@@ -62,10 +62,11 @@ def test_matrices_around_the_limits(small, monkeypatch, m):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("single", [False, True])
-@pytest.mark.parametrize("m", [300, 2100])
-def test_rows_of_many_clusters(small, monkeypatch, dtype, single, m):
-    """More rows than clusters, rows that lie apart, weights of all sizes."""
+@pytest.mark.parametrize(("m", "columns"), [(300, 4), (1030, 16), (2100, 4)])
+def test_rows_of_many_clusters(small, monkeypatch, dtype, single, m, columns):
+    """More rows than clusters, rows that lie apart, weights of all sizes, columns that a block does not have."""
     k, p = small[0], problem((150, m), dtype=dtype)
+    small[1](COLUMNS=(columns,))
     wide = np.zeros((150, m + 3), dtype)
     wide[:, :m] = p.cost[0]
     p.cost = wide[:, :m], *p.cost[1:]

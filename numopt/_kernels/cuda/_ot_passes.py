@@ -26,11 +26,11 @@ def swept(cost, a, f, g, reg, single, P=None):
     xp, dtype = namespace(a), a.dtype
     a, f, g = map(wide, (a, f, g))
     if _in_rows(cost):
-        shifts, slabs, number = _as_matrix(cost, single)
+        levels, slabs, number = _as_matrix(cost, single)
         rows = _Rows(shape(cost), number, reg, single)
-        rows.add(slabs, a, f - shifts[0], g - shifts[1], P)
+        rows.add(slabs, a, *_below(f, g, levels), P)
         f, c = rows.settled(a)
-        f = f + shifts[0]
+        f = f + levels[0] if levels else f
     else:
         pairs = _Pairs(cost, reg, single)
         f = pairs.half_step(a, f, g)
@@ -42,11 +42,11 @@ def sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
     xp, f, g = namespace(f), wide(f), wide(g)
     if _in_rows(cost):
-        shifts, slabs, number = _as_matrix(cost, False)
+        levels, slabs, number = _as_matrix(cost, False)
         rows = _Rows(shape(cost), number, reg, False, sums=True)
-        rows.add(slabs, f, f - shifts[0], g - shifts[1])
-        r, (_, c) = rows.sums, rows.settled(f)
-        return r, c, xp.sum(rows.paid) + xp.sum(r * shifts[0]) + xp.sum(c * shifts[1])
+        rows.add(slabs, f, *_below(f, g, levels))
+        r, (_, c), paid = rows.sums, rows.settled(f), xp.sum(rows.paid)
+        return r, c, paid + sum(xp.sum(u * level) for u, level in zip((r, c), levels, strict=False))
     pairs = _Pairs(cost, reg, False, sums=True)
     (r, paid), (c, _) = pairs.sums(0, f, g), pairs.sums(1, g, f)
     return xp.sum(r, axis=0), xp.sum(c, axis=0), xp.sum(paid)
@@ -59,7 +59,7 @@ def _in_rows(cost):
 
 
 def _as_matrix(cost, single):
-    """Return (x, y), slabs of rows of a matrix S, and its dtype, where C_ij = x_i + y_j + S_ij.
+    """Return (x, y), slabs of rows of a matrix S, and its dtype, where C_ij = x_i + y_j + S_ij; () if these are zero.
 
     Squared distances are |x|^2 + |y|^2 - 2 <x, y>, of centred points, with products of cuBLAS, in float32 if the points
     and the exponentials are. Their error is then that of points which are rounded: about 1e-7 |x| |y|, also for points
@@ -67,10 +67,15 @@ def _as_matrix(cost, single):
     """
     C, X, YT, kind = cost
     if kind == 0:
-        return (0.0, 0.0), [_strided(C)], C.dtype
+        return (), [_strided(C)], C.dtype
     number = np.dtype(np.float32 if single and X.dtype == np.float32 else np.float64)
     x, y, left, right = _centred(X, YT)[number.itemsize == 4]
     return (x, y), _products(left, right), number
+
+
+def _below(f, g, levels):
+    """Return the potentials of S, given those of C."""
+    return (f - levels[0], g - levels[1]) if levels else (f, g)
 
 
 def _products(left, right):

@@ -147,6 +147,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) TOGETHER
         for (int k = 0; k < PER; k += UNIT) {
             if (k * THREADS >= count) {  // none of these columns; and what follows stays apart from what came before
                 for (int q = k; q < k + UNIT; q++) p[q] = 0;
+                sent();
                 continue;
             }
             arrived<PER / UNIT - 1>();
