@@ -27,7 +27,7 @@ SOURCES = {  # the macros that the wrappers compile each source with
     "ot": [(f"REAL={r}", f"KIND={k}") for r in ("float", "double") for k in range(4)],
     "ot_rows": [
         (f"REAL={r}", f"SINGLE={s}", f"SUMS={t}", f"CLUSTER={c}", "THREADS=256", f"PER={p}", f"RESIDENT={b}")
-        for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for c, p, b in ((1, 4, 4), (2, 40, 1))
+        for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for c, p, b in ((1, 4, 3), (2, 40, 1))
     ],
     "ot_points": [
         (f"REAL={r}", f"SINGLE={s}", f"SUMS={t}", f"KIND={k}", f"DIM={d}")

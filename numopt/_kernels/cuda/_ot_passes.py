@@ -14,8 +14,8 @@ from numopt._kernels.portable._runs import once
 # to work on eight exponentials at once. Blocks that share a row are a cluster, and clusters fill the multiprocessors
 # of today; the order of sums must not follow the device.
 _THREADS, _COLUMNS = 256, (2, 4, 8, 16, 24, 32, 40)
-_CLUSTERS = {1: 132, 2: 66, 4: 32, 8: 16}  # blocks of a cluster, and clusters
-_RESIDENT = {2: 4, 4: 4, 8: 2, 16: 2}  # blocks of a multiprocessor by columns of a thread, else 1
+_CLUSTERS = {1: 132, 2: 66, 4: 30, 8: 14}  # blocks of a cluster, and clusters: of large ones fewer run at a time
+_RESIDENT = {2: 4, 4: 3, 8: 2, 16: 2}  # blocks of a multiprocessor by columns of a thread, else 1
 _DIRECT = 8  # coordinates of points up to which a pass computes their distances itself
 _LENGTH, _PARTS = 1024, 32  # of the sum over a row: points of a part, and the most parts
 _SLAB = 2**26  # products of points that are held at a time

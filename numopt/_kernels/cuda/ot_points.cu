@@ -143,7 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
                 for (int q = 0; q < UNIT; q++) {
                     some[r] += p[q];
-                    if (SUMS) cost[r] += p[q] * (far[q] < INF ? far[q] : 0.0);
+                    if (SUMS) cost[r] += p[q] * payable(far[q]);
                     if (P && t + q < count && at[r] == (blockIdx.x * (Int)ROWS + r) * THREADS + threadIdx.x)
                         P[(tile + t + q) * n + at[r]] = (float)p[q];
                 }
@@ -159,7 +159,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             for (Int j = low; j < high; j++) {
                 double c = distance(of, at[r], j), p = power_of_any((v[j] - c) + own[r], scale);
                 sum[r] += p;
-                cost[r] += p * (c < INF ? c : 0.0);
+                cost[r] += p * payable(c);
             }
         } else if (wild[r])
             sum[r] = INF;

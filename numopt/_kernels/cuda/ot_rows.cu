@@ -162,7 +162,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) TOGETHER
 #pragma unroll
             for (int q = 0; q < UNIT; q++) {
                 some += p[k + q];
-                if (SUMS) due += p[k + q] * (c[q] < INF ? c[q] : 0.0);
+                if (SUMS) due += p[k + q] * payable(c[q]);
             }
 #pragma unroll
             for (int q = k; q < k + UNIT; q++) {
@@ -191,7 +191,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) TOGETHER
                 double c = j < count ? C[i * stride + j] : INF;
                 p[q] = (POWER)power_of_any((potential[j] - c) + guess, scale);
                 some += p[q];
-                if (SUMS) due += p[q] * (c < INF ? c : 0.0);
+                if (SUMS) due += p[q] * payable(c);
             }
             sum = meeting.sum(some);
         }
