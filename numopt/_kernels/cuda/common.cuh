@@ -23,6 +23,8 @@ __device__ inline double block_sum(double x, double *room) {
 
 __device__ inline double clamped(double e) { return e < -708.0 ? -708.0 : e > 709.0 ? 709.0 : e; }
 
+// Exponentials, for transport.
+
 #define LOG2E 1.4426950408889634
 
 __device__ inline Int bits(double x) { return __double_as_longlong(x); }
@@ -40,8 +42,7 @@ __constant__ double POWERS[] = {4.4549605981865186e-10, 7.072585949269223e-09, 1
 struct Scale {
     double scale, low, high;
 
-    __device__ inline Scale(double reg, double most)
-        : scale(LOG2E / reg), low(-most * (reg / LOG2E)), high(-low) {}
+    __device__ inline Scale(double reg, double most) : scale(LOG2E / reg), low(-most * (reg / LOG2E)), high(-low) {}
 
     // `x`, or about `low` where it is less, also for -inf; `wild` is set where x is above `high` or NaN.
     __device__ inline double clamped(double x, bool &wild) const {

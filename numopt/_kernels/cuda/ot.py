@@ -23,6 +23,7 @@ def cost_minima(cost):
     extremes = xp.max(highs), xp.min(rows)
     return rows, xp.min(parts, axis=0), *(xp.astype(x, xp.float64) for x in extremes)
 
+
 def row_pass(cost, a, f, g, reg, single):
     """Return (f', c): the rows' half step f' from g, so that P1 = a, and the column sums c of that plan.
 

@@ -1,8 +1,8 @@
 // Passes over a cost that is the distances of points, or over a matrix too wide for ot_rows.cu.
 //
 // Two sweeps over all pairs, each with one exponential a pair: for the sums of the rows, then for those of the columns.
-// A thread has ROWS points of its own side and meets those of the other in tiles. KIND 1, 2, 3 are squared, Euclidean and
-// l1 distances, 0 is a matrix. DIM is the number of coordinates, if that is small, else 0. SINGLE: exp in float32.
+// A thread has ROWS points of its own side and meets those of the other in tiles. KIND 1, 2, 3 are squared, Euclidean
+// and l1 distances, 0 is a matrix. DIM is the number of coordinates, if that is small, else 0. SINGLE: exp in float32.
 // SUMS: <C, P> too.
 
 #if SINGLE

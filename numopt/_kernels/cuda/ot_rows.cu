@@ -36,7 +36,9 @@ __device__ inline void send(REAL *to, const REAL *from) {
 __device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 // Waits until no more than LATER groups of this thread are on their way.
-template <int LATER> __device__ inline void arrived() { asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory"); }
+template <int LATER> __device__ inline void arrived() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
+}
 
 #if CLUSTER > 1
 // Barriers on which a thread block waits for numbers that blocks of its cluster write into its shared memory.
@@ -45,7 +47,8 @@ __device__ inline void prepare(Int *barrier) {
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 __device__ inline void expect(Int *barrier, int numbers) {
-    asm volatile("{\n.reg .b64 state;\nmbarrier.arrive.expect_tx.shared.b64 state, [%0], %1;\n}" ::"r"(address(barrier)),
+    asm volatile("{\n.reg .b64 state;\nmbarrier.arrive.expect_tx.shared.b64 state, [%0], %1;\n}" ::"r"(
+                     address(barrier)),
                  "r"(numbers * 8)
                  : "memory");
 }
