@@ -4,6 +4,9 @@ A step is bound by the bytes of the plan: 16 for each entry of a sparse one, kep
 a dense one, which is read once, or twice if it has many columns.
 """
 
+from functools import lru_cache
+
+import cupy
 import numpy as np
 
 from numopt._array import host, namespace
@@ -12,7 +15,8 @@ from numopt._kernels.portable._runs import once
 
 _LOOK = 8  # steps between two looks from the host
 _PARTS, _BOX = 32, 6  # as in the source
-_BLOCKS = 132  # that share the rows of a dense plan
+_BLOCKS = 132  # that share the rows of a plan
+_SPARE = 1024  # bytes of shared memory that are declared
 _SLABS, _ROOM = 2048, 2**25  # of rows, that are turned side by side, and their counters
 _HEIGHT = 256  # rows of a slab, for sums over columns
 _WIDEST = 10 * 2048  # columns that the registers of a block hold beside two rows
@@ -53,18 +57,29 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
     order, row, start = by_columns(indices, indptr, m)
     p, turned = empty(data.shape, np.float32), empty(data.shape, np.float32)
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
-    rows, columns = -(-n // 8), -(-m // 8)
-    launch(compiled, "pattern_rows", rows, 256, *K, a, b, w, s, drop, n, p, scale)
+    launch(compiled, "pattern_rows", -(-n // 8), 256, *K, a, b, w, s, drop, n, p, scale)
     rest = a, scale, b, regularization, m, turned, diagonal, jacobi
-    launch(compiled, "pattern_columns", columns, 256, p, order, row, start, *rest)
+    launch(compiled, "pattern_columns", -(-m // 8), 256, p, order, row, start, *rest)
+    bytes_held = 8 * max(n, m)
+    if held := bytes_held <= _most_shared(cupy.cuda.Device().id) - _SPARE:
+        compiled = module("ot_newton", "HELD=1", "PLACE=Short")
+        indices, row = (namespace(x).astype(x, np.uint16) for x in (indices, row))
+    most, threads, shared = (_BLOCKS, 1024, bytes_held) if held else (8 * _BLOCKS, 256, 0)
+    blocks = min(most, -(-32 * max(n, m) // threads))
 
     def products(v, before, box):
-        rest = a, scale, v["z"], v["sums"], v["parts"], before, rtol, n, box, u
-        yield bound(compiled, "cg_rows", rows, 256, p, indices, indptr, *rest)
-        rest = diagonal, u, v["z"], box, m, v["y"], v["product"], v["curvature"]
-        yield bound(compiled, "cg_columns", columns, 256, turned, row, start, *rest)
+        rest = a, scale, v["z"], v["sums"], v["parts"], before, rtol, n, m, box, u
+        yield bound(compiled, "cg_rows", blocks, threads, p, indices, indptr, *rest, shared=shared)
+        rest = diagonal, u, v["z"], box, n, m, v["y"], v["product"], v["curvature"]
+        yield bound(compiled, "cg_columns", blocks, threads, turned, row, start, *rest, shared=shared)
 
-    return _solved(compiled, products, jacobi, rhs, columns, empty((0,), np.float32), max_iter)
+    return _solved(compiled, products, jacobi, rhs, blocks, empty((0,), np.float32), max_iter)
+
+
+@lru_cache
+def _most_shared(device):
+    """Return the shared memory that a block of a device can have."""
+    return cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
 
 
 def dense_direction(P, b, rhs, regularization, rtol, max_iter):

@@ -2,6 +2,7 @@
 // Sums follow a fixed order, and there are no atomics: equal inputs give equal bits.
 
 typedef long long Int;
+typedef unsigned short Short;
 
 #define INF __longlong_as_double(0x7ff0000000000000LL)
 #define ALL 0xffffffffu

@@ -153,39 +153,71 @@ __device__ inline bool opened(const double *sums, Int parts, const double *befor
     return running;
 }
 
-// u = a scale (P z) + beta u, a warp for each row.
-extern "C" __global__ void cg_rows(const float *p, const int *index, const Int *start, const double *a,
-                                   const double *scale, const double *z, const double *sums, Int parts,
-                                   const double *before, double rtol, Int n, double *box, double *u) {
+// Sums over an entry's partners gather from a vector of m numbers in no order: where all of it fits into shared memory, HELD
+// is 1, each block copies it there, and numbers of rows and columns have 16 bits.
+#ifndef HELD
+#define HELD 0
+#define PLACE int
+#endif
+#ifdef __CUDACC__
+extern __shared__ double shared[];
+__device__ inline double *shared_room() { return shared; }
+#endif
+
+__device__ inline const double *held(const double *x, Int m) {
+#if HELD
+    double *copy = shared_room();
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) copy[j] = x[j];
+    __syncthreads();
+    return copy;
+#else
+    return x;
+#endif
+}
+
+__device__ inline double gathered(const float *values, const PLACE *place, const double *x, Int q, Int end) {
+    double total = 0.0;
+    for (; q + 96 < end; q += 128) {
+        float one = values[q], two = values[q + 32], three = values[q + 64], four = values[q + 96];
+        Int i = place[q], j = place[q + 32], k = place[q + 64], l = place[q + 96];
+        total += one * x[i];
+        total += two * x[j];
+        total += three * x[k];
+        total += four * x[l];
+    }
+    for (; q < end; q += 32) total += values[q] * x[place[q]];
+    return warp_sum(total);
+}
+
+// u = a scale (P z) + beta u, a warp for each row; blocks take rows b, b + gridDim, ... of warps.
+extern "C" __global__ void __launch_bounds__(1024)
+    cg_rows(const float *p, const PLACE *index, const Int *start, const double *a, const double *scale, const double *z,
+            const double *sums, Int parts, const double *before, double rtol, Int n, Int m, double *box, double *u) {
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
-    int lane = threadIdx.x % 32;
-    Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
-    if (i >= n) return;
-    double total = 0.0;
-#pragma unroll 4
-    for (Int q = start[i] + lane; q < start[i + 1]; q += 32) total += p[q] * z[index[q]];
-    total = warp_sum(total);
-    if (lane == 0) u[i] = a[i] * scale[i] * (a[i] * total) + (beta == 0.0 ? 0.0 : beta * u[i]);
+    const double *from = held(z, m);
+    int lane = threadIdx.x % 32, warps = blockDim.x / 32;
+    for (Int i = blockIdx.x * (Int)warps + threadIdx.x / 32; i < n; i += gridDim.x * (Int)warps) {
+        double total = gathered(p, index, from, start[i] + lane, start[i + 1]);
+        if (lane == 0) u[i] = a[i] * scale[i] * (a[i] * total) + (beta == 0.0 ? 0.0 : beta * u[i]);
+    }
 }
 
 // y = z + beta y, product = diagonal y - P^T u, a warp for each column, and the parts of the curvature.
-extern "C" __global__ void cg_columns(const float *turned, const int *row, const Int *start, const double *diagonal,
-                                      const double *u, const double *z, const double *box, Int m, double *y,
-                                      double *product, double *curvature) {
+extern "C" __global__ void __launch_bounds__(1024)
+    cg_columns(const float *turned, const PLACE *row, const Int *start, const double *diagonal, const double *u,
+               const double *z, const double *box, Int n, Int m, double *y, double *product, double *curvature) {
     __shared__ double room[32];
     if (!(box[RUNNING] > 0.0)) return;
-    int lane = threadIdx.x % 32;
-    Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
-    double total = 0.0, along = 0.0;
-    if (j < m) {
-#pragma unroll 4
-        for (Int q = start[j] + lane; q < start[j + 1]; q += 32) total += turned[q] * u[row[q]];
-        total = warp_sum(total);
+    const double *from = held(u, n);
+    int lane = threadIdx.x % 32, warps = blockDim.x / 32;
+    double along = 0.0;
+    for (Int j = blockIdx.x * (Int)warps + threadIdx.x / 32; j < m; j += gridDim.x * (Int)warps) {
+        double total = gathered(turned, row, from, start[j] + lane, start[j + 1]);
         if (lane == 0) {
             y[j] = z[j] + box[BETA] * y[j];
             product[j] = diagonal[j] * y[j] - total;
-            along = product[j] * y[j];
+            along += product[j] * y[j];
         }
     }
     along = block_sum(along, room);
