@@ -2,7 +2,7 @@
 
 import math
 
-from numopt._array import host
+from numopt._array import device, host
 
 LARGEST = 2**26  # entries of a plan that is held with all that matters; of a larger one
 MOST = 2**24  # ... those that matter if there are no more than this, else those that carry the steps,
@@ -15,7 +15,7 @@ def matter(p, g, reg, depth):
     """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
     xp, step = p.xp, max(1, p.shape[0] // 64)
     (C, X, YT, kind), a = p.cost, p.a[::step]
-    cost = C[::step, ...], xp.asarray(X[::step, ...], copy=True), YT, kind
+    cost = C[::step, ...], xp.asarray(X[::step, ...], device=device(X), copy=True), YT, kind
     f, _ = p.kernels.row_pass(cost, a, xp.zeros_like(a), g, reg, False)
     return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
 
