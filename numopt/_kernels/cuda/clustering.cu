@@ -86,8 +86,8 @@ __device__ inline void product(const REAL *VT, const REAL *weights, Int n, Int r
 
 __device__ inline REAL positive(REAL x) { return x < 0 ? (REAL)0 : x; }  // NaN stays
 
-// Overwrite T by T + relaxation (Z - max(T, 0)); what is read are the tiles on and above the diagonal. parts[k][block], k < 4, are the
-// sums of squares of its positive and of its negative part, and of how far these moved.
+// Overwrite T by T + relaxation (Z - max(T, 0)); what is read are the tiles on and above the diagonal. parts[k][block],
+// k < 4, are the sums of squares of its positive and of its negative part, and of how far these moved.
 // Squares do not cancel: in REAL, those of a warp are off by (16 + 5) roundings at most. Beyond, sums are in double.
 extern "C" __global__ void __launch_bounds__(256) split_step(REAL *T, const REAL *VT, const REAL *weights, Int n,
                                                              Int rank, double relaxation, double *parts) {
