@@ -43,7 +43,8 @@ Stage = tuple[Part, ...]  # parts side by side
 FAMILIES = "ot", "monotone", "relax", "completion", "clustering"
 STAGES: tuple[Stage, ...] = (
     (Part("device", 15),),
-    (*(Part(f"check-{name}", 80) for name in (*FAMILIES, "mixture")), Part("parity", 80), Part("tests", 80)),  # untimed
+    (*(Part(f"check-{family}", 80) for family in (*FAMILIES, "mixture")), Part("parity-float64", 80),
+     Part("parity-float32", 80), Part("tests", 80)),  # nothing is timed
     *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (70, 30, 40, 40, 45), strict=True)),
     (Part("break-even", 50),),
     (Part("peers", 75),),

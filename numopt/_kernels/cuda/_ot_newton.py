@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 
 from numopt._array import host, namespace
-from numopt._kernels.cuda._launch import bound, empty, launch, module, zeros
+from numopt._kernels.cuda._launch import empty, launch, module, prepared, zeros
 from numopt._kernels.portable._runs import once
 
 _LOOK = 8  # steps between two looks from the host
@@ -69,9 +69,9 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
 
     def products(v, before, box):
         rest = a, scale, v["z"], v["sums"], v["parts"], before, rtol, n, m, box, u
-        yield bound(compiled, "cg_rows", blocks, threads, p, indices, indptr, *rest, shared=shared)
+        yield prepared(compiled, "cg_rows", blocks, threads, p, indices, indptr, *rest, shared=shared)
         rest = diagonal, u, v["z"], box, n, m, v["y"], v["product"], v["curvature"]
-        yield bound(compiled, "cg_columns", blocks, threads, turned, row, start, *rest, shared=shared)
+        yield prepared(compiled, "cg_columns", blocks, threads, turned, row, start, *rest, shared=shared)
 
     return _solved(compiled, products, jacobi, rhs, blocks, empty((0,), np.float32), max_iter)
 
@@ -100,12 +100,12 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
     def products(v, before, box):
         rest = near, scale, v["rounded"], v["sums"], v["parts"], before, rtol
         if wider:
-            yield bound(compiled, "cg_plan_rows", n, 256, *rest, width, box, u)
-            yield bound(compiled, "cg_plan_columns", (pairs, blocks), 256, near, u, box, n, width, _HEIGHT, own)
+            yield prepared(compiled, "cg_plan_rows", n, 256, *rest, width, box, u)
+            yield prepared(compiled, "cg_plan_columns", (pairs, blocks), 256, near, u, box, n, width, _HEIGHT, own)
         else:
-            yield bound(compiled, "cg_plan", blocks, 32 * -(-width // (64 * per)), *rest, n, width, box, u, own)
+            yield prepared(compiled, "cg_plan", blocks, 32 * -(-width // (64 * per)), *rest, n, width, box, u, own)
         rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
-        yield bound(compiled, "cg_added", columns, 256, own, blocks, width, *rest)
+        yield prepared(compiled, "cg_added", columns, 256, own, blocks, width, *rest)
 
     return _solved(compiled, products, jacobi, rhs, columns, zeros((width,), np.float32), max_iter)
 
@@ -121,7 +121,7 @@ def _solved(compiled, products, jacobi, rhs, curvatures, rounded, max_iter):
 
     def step(before, box):
         rest = jacobi, product, y, curvature, curvatures, m, box, d, r, z, rounded, sums
-        return *products(v, before, box), bound(compiled, "cg_vectors", blocks, threads, *rest)
+        return *products(v, before, box), prepared(compiled, "cg_vectors", blocks, threads, *rest)
 
     even, odd = boxes
     turns = step(empty((0,), np.float64), even), step(even, odd), step(odd, even)
