@@ -36,7 +36,7 @@
 #define __cluster_dims__(...)
 #define __restrict__
 #define __forceinline__ inline
-#define __align__(n) alignas(n)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 
 #ifndef CLUSTER
 #define CLUSTER 1
