@@ -46,8 +46,8 @@ STAGES: tuple[Stage, ...] = (
     (*(Part(f"check-{family}", 80) for family in (*FAMILIES, "mixture")), Part("parity-float64", 80),
      Part("parity-float32", 80), Part("tests", 80)),  # nothing is timed
     *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (70, 30, 40, 40, 45), strict=True)),
-    (Part("break-even", 50),),
     (Part("peers", 75),),
+    (Part("break-even", 50),),  # last: the CPU side has to be compiled by then
 )
 
 Outcome = tuple[str, str, list[dict[str, Any]]]  # status, message, rows

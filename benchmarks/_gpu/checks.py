@@ -94,7 +94,7 @@ def _double(x: Any, dtype: Any = None) -> Any:
 
 
 def _poison() -> None:
-    """Let the arrays that CUDA kernels write to begin as NaN."""
+    """Let the arrays that CUDA kernels write to begin as NaN, or as numbers that are no index."""
     import cupy
 
     from numopt._kernels.cuda import _launch
@@ -103,7 +103,8 @@ def _poison() -> None:
 
     def empty(shape: Any, dtype: Any) -> Any:
         out = plain(shape, dtype=dtype)
-        out.fill(np.nan if np.dtype(dtype).kind == "f" else -1)
+        kind = np.dtype(dtype)
+        out.fill(np.nan if kind.kind == "f" else np.iinfo(kind).max)
         return out
 
     for module in [m for name, m in sys.modules.items() if name.startswith("numopt._kernels.cuda.")]:
