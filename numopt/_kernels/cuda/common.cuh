@@ -1,5 +1,5 @@
 // What all sources share. A block has a multiple of 32 threads in one dimension, at most 1024.
-// Sums follow a fixed order, and there are no atomics: equal inputs give equal bits.
+// Sums follow a fixed order, and no result depends on what blocks count for one another: equal inputs give equal bits.
 
 typedef long long Int;
 typedef unsigned short Short;
