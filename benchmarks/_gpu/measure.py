@@ -448,8 +448,9 @@ def _grid(n: int) -> tuple[tuple[Any, ...], Callable[..., Any]]:
 def _ratings(count: int) -> tuple[tuple[Any, ...], Callable[..., Any]]:
     from numopt.completion import matrix_completion
 
-    n, rank, rng = round((5 * count) ** 0.5), 10, np.random.default_rng(1)  # a tenth of a matrix of twice as many rows
-    m, place = 2 * n, np.sort(rng.choice(2 * n * n, count, replace=False))
+    n, rng = round((5 * count) ** 0.5), np.random.default_rng(1)
+    m, rank = 2 * n, max(1, min(10, count // (10 * n)))  # a tenth of the matrix is known; 10 but for a rehearsal
+    place = np.sort(rng.choice(m * n, count, replace=False))
     i, j = np.divmod(place, n)
     values = (rng.standard_normal((m, rank))[i] * rng.standard_normal((n, rank))[j]).sum(axis=1)
 
