@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+ESCAPED = str.maketrans({'"': '""', "|": "\\|"})  # for a cell of a csv-table: a bar would begin a substitution
 PAYS = 1.5  # times as fast as the portable kernel, from which a CUDA kernel may become the default
 TIMED = "bench-", "break-even", "peers"  # beginnings of the names of parts
 COLUMNS = (
@@ -62,7 +63,7 @@ def for_docs(facts: dict[str, Any], parts: Sequence[dict[str, Any]]) -> str:
     timed = [(part["name"], _table(part["rows"])) for part in parts if part["name"].startswith(TIMED)]
     for title, table in (*_conclusions(facts, parts), *(found for found in timed if found[1][0])):
         lines += ["", f".. csv-table:: {title}", "   :header-rows: 1", ""]
-        lines += ["   " + ",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in table]
+        lines += ["   " + ",".join('"' + cell.translate(ESCAPED) + '"' for cell in line) for line in table]
     return "\n".join(lines) + "\n"
 
 
