@@ -93,3 +93,18 @@ __device__ inline double power_of_any(double x, const Scale &by) {
 
 // What a pair costs to which nothing goes if it is forbidden.
 __device__ inline double payable(double c) { return __double2hiint(c) == 0x7ff00000 ? 0.0 : c; }
+
+// Sources with exponentials choose their precision by SINGLE; sums of them between LEAST and MOST are trusted.
+#ifdef SINGLE
+#if SINGLE
+#define POWER float
+#define LEAST 0x1p-16
+#define MOST 0x1p100
+#define REACH 120.0
+#else
+#define POWER double
+#define LEAST 0x1p-60
+#define MOST 0x1p960
+#define REACH 1000.0
+#endif
+#endif

@@ -5,17 +5,6 @@
 // and l1 distances, 0 is a matrix. DIM is the number of coordinates, if that is small, else 0. SINGLE: exp in float32.
 // SUMS: <C, P> too.
 
-#if SINGLE
-#define POWER float
-#define LEAST 0x1p-16
-#define MOST 0x1p100
-#define REACH 120.0
-#else
-#define POWER double
-#define LEAST 0x1p-60
-#define MOST 0x1p960
-#define REACH 1000.0
-#endif
 #define ROWS 2
 #define THREADS 128
 #define TILE 64

@@ -5,17 +5,6 @@
 // stay in registers until the sum of the row is known, and so do the column sums. SINGLE: exp in float32.
 // REAL is the dtype of the matrix. SUMS: sums over a plan that is given, instead of a half step.
 
-#if SINGLE
-#define POWER float
-#define LEAST 0x1p-16
-#define MOST 0x1p100
-#define REACH 120.0
-#else
-#define POWER double
-#define LEAST 0x1p-60
-#define MOST 0x1p960
-#define REACH 1000.0
-#endif
 #if CLUSTER > 1
 #define TOGETHER __cluster_dims__(CLUSTER, 1, 1)
 #else
