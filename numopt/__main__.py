@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import sys
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -40,7 +39,7 @@ def main(arguments=None):
 
 def _warm(dtype):
     """Compile one family beside another, each in one process: two would write to one cache file."""
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
     from numopt import _kernels
@@ -52,7 +51,10 @@ def _warm(dtype):
 
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         longest_first = sorted(_kernels.compiled_families(), key=length, reverse=True)
-        list(pool.map(partial(numopt.warmup, dtype), longest_first))
+        families = {pool.submit(numopt.warmup, dtype, family): family for family in longest_first}
+        for count, done in enumerate(as_completed(families), 1):
+            done.result()
+            _write(f"{count:>2} of {len(families)}: {families[done]}")
 
 
 def _demos():
@@ -61,6 +63,7 @@ def _demos():
 
 def _write(text):
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _info():
