@@ -11,7 +11,8 @@ from numopt._kernels.cpu._matrix import dense_adjoint, dense_forward
 def csr_part(data, indices, indptr, rows, columns, n):
     """Return the rows and columns of these numbers, in order, of a CSR matrix with n columns, in float64."""
     place = np.full(n, -1, np.int32)
-    place[columns] = np.arange(columns.size, dtype=np.int32)
+    for k in range(columns.size):
+        place[columns[k]] = k
     room = 0
     for i in rows:
         room += indptr[i + 1] - indptr[i]

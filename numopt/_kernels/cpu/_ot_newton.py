@@ -62,7 +62,8 @@ def plan_system(P, k, group, b, regularization, scale, diagonal, jacobi, coarse)
     parts, inverse = np.empty((k, diagonal.size), _f32), np.empty(scale.size, _f32)
     plan_margins(P, k, inverse, parts)
     gather(parts, diagonal)
-    scale[:] = inverse
+    for i in range(scale.size):
+        scale[i] = inverse[i]
     for j in range(b.size):
         diagonal[j] += regularization * b[j]
         jacobi[j] = 1.0 / diagonal[j]  # sum_i P_ij^2 / r_i is small next to it in a full plan
