@@ -206,7 +206,8 @@ def factor_four(S, k, keep, before, x):
     """
     own = k // 4 * 4 + 4
     for i in range(k):
-        before[i] = S[i, i]
+        for q in range(LANES):
+            before[i, q] = S[i, i, q]
         first = i // 4 * 4
         if keep:
             S[i, own : own + first + 4] = 0.0

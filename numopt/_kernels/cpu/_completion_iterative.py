@@ -102,7 +102,8 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
         for e in range(n):
             r = dot(block, e, 0, vectors, 0, 0, K)
             total += r * r
-        U[i] = vectors[0, :k]
+        for a in range(k):
+            U[i, a] = vectors[0, a]
         sums[i] = total
 
 
