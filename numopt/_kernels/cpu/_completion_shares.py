@@ -5,17 +5,21 @@ cheaper than they are, keeps the others waiting. Here a thread takes the next ch
 chunk computes does not depend on who computes it.
 """
 
+import sys
 from functools import lru_cache
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import int32, types
 from numba.extending import intrinsic
 
 from numopt._kernels.cpu._jit import jit
 
 _WORK = 400_000  # of a chunk of rows, in multiply-adds
 SOLVED = 50_000  # of a chunk in passes over factors alone
+_LOOKS = 2_000  # some microseconds, in which most gates open
+
+_give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", int32())
 
 
 @intrinsic
@@ -57,9 +61,15 @@ def opened(gate):
 
 @jit
 def passed(gate, count):
-    """Wait until the gate is open: for those at work on the chunks, not for a number of threads."""
+    """Wait until the gate is open: for those at work on the chunks, not for a number of threads.
+
+    Who works on the last one may have lost the core to another program, or to who waits here.
+    """
+    looks = 0
     while _seen(gate[1]) <= count:
-        pass
+        looks += 1
+        if looks > _LOOKS:
+            _give_way()
 
 
 def gates(count):
