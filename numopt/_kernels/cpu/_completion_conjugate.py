@@ -57,13 +57,23 @@ def _sums(lo, hi, V, X, x, y, part, total):
 
 
 @jit
-def _solved(lo, hi, V, blocks, into, back, C, alpha, state, flat, part, size):
-    """Do D + alpha d, r - alpha (s + V C), z = G^{-1} r of rows lo to hi; sum V^T z and <r, z>."""
+def _clear(lo, hi, x):
+    for a in range(lo, hi):
+        x[a] = 0.0
+
+
+@jit
+def _solved(step, lo, hi, V, blocks, into, back, C, alpha, state, flat, part, size):
+    """Do D + alpha d, r - alpha (s + V C), z = G^{-1} r of rows lo to hi; sum V^T z and <r, z>. D and d start as 0."""
     (s, z, r), (d, s_, z_, D, r_) = state, flat
     at, end = lo * V.shape[1], hi * V.shape[1]
-    turn_rows(lo, hi, V, C, s, s)
-    add_rows(at, end, D, alpha, d, D)
-    add_rows(at, end, r_, -alpha, s_, r_)
+    if step == 0:
+        _clear(at, end, D)
+        _clear(at, end, d)
+    else:
+        turn_rows(lo, hi, V, C, s, s)
+        add_rows(at, end, D, alpha, d, D)
+        add_rows(at, end, r_, -alpha, s_, r_)
     if back.shape[0] > 0:
         turn_rows(lo, hi, r, into, z[:0], z)
         solve_rows(lo, hi, blocks, z, z)
@@ -93,13 +103,13 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
     d, s, z, r, W, ahead, own, across, flat_d, flat_s, flat_z, flat_D, flat_r, flat_W, flat_E = state
     lines, rows, columns = bounds
     k, K = V.shape[1], U.shape[1]
-    spread = rows.size - 1
+    spread, updated = rows.size - 1, (flat_d, flat_s, flat_z, flat_D, flat_r)
     for step in range(most + 1):
         gate, count = doors[_PHASES * step], lines.size - 1
         c = next_chunk(gate[0])
         while c < count:
-            lo, hi, flat = lines[c], lines[c + 1], (flat_d, flat_s, flat_z, flat_D, flat_r)
-            _solved(lo, hi, V, blocks, into, back, C, known[_ALPHA], (s, z, r), flat, parts[c], sums[c:])
+            alpha, (lo, hi) = known[_ALPHA], (lines[c], lines[c + 1])
+            _solved(step, lo, hi, V, blocks, into, back, C, alpha, (s, z, r), updated, parts[c], sums[c:])
             if last_done(gate, count):
                 _projector(parts, count, k, C)
                 _judged(known, _sum(sums, count), step, most, forcing)
@@ -111,7 +121,10 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
         while c < count:
             if c < spread:
                 lo, hi = rows[c], rows[c + 1]
-                add_rows(lo * k, hi * k, flat_E, known[_ALPHA], flat_W, flat_E)
+                if step == 0:
+                    _clear(lo * k, hi * k, flat_E)
+                else:
+                    add_rows(lo * k, hi * k, flat_E, known[_ALPHA], flat_W, flat_E)
             else:
                 lo, hi = lines[c - spread], lines[c - spread + 1]
                 turn_rows(lo, hi, V, C, z, z)
@@ -174,7 +187,7 @@ def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
     parts, sums = np.empty((count, -(-k // 4) * 4, K)), np.empty(count)
     sides = [(x[1].view(np.uint32), x[2], x[3]) for x in (rows, columns)]
     given = padded(U, K), V, systems, blocks, into, back, float(mu), float(forcing)
-    d, s, z, D, W, E = (np.zeros(x.shape, x.dtype) for x in (V, V, V, V, U, U))
+    d, s, z, D, W, E = (np.empty(x.shape, x.dtype) for x in (V, V, V, V, U, U))  # set to 0 by all threads
     flat = (x.reshape(-1) for x in (d, s, z, D, r, W, E))
     state = d, s, z, r, W, beside(V, d, K), beside(d, V, K, -1), beside(U, W, K), *flat
     doors = gates(_PHASES * (most + 1))
