@@ -26,7 +26,10 @@ class Side(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """The observed entries as a list, by rows and then by columns, each place once; `w` may be None."""
+    """The observed entries as a list, by rows and then by columns, each place once; `w` may be None.
+
+    `indptr`, where rows start, is a NumPy array, if it is known.
+    """
 
     xp: object
     device: object
@@ -35,18 +38,21 @@ class Entries(NamedTuple):
     columns: object
     y: object
     w: object
+    indptr: object = None
 
     def taken(self, which):
         """Return the entries at these positions."""
         w = None if self.w is None else self.xp.take(self.w, which)
         rows, columns, y = (self.xp.take(x, which) for x in (self.rows, self.columns, self.y))
-        return self._replace(rows=rows, columns=columns, y=y, w=w)
+        return self._replace(rows=rows, columns=columns, y=y, w=w, indptr=None)
 
     def sides(self):
         """Return the entries by rows, where they stay in place, and by columns."""
         xp, (m, n) = self.xp, self.shape
-        starts = xp.arange(m + 1, dtype=self.rows.dtype, device=self.device)
-        indptr = np.asarray(_array.host(xp.searchsorted(self.rows, starts)), dtype=np.int64)
+        indptr = self.indptr
+        if indptr is None:
+            starts = xp.arange(m + 1, dtype=self.rows.dtype, device=self.device)
+            indptr = np.asarray(_array.host(xp.searchsorted(self.rows, starts)), dtype=np.int64)
         w = xp.empty((0,), dtype=self.y.dtype, device=self.device) if self.w is None else self.w
         rows = Side(self.y, self.columns, indptr, w)
         return rows, Side(*kernels("completion", xp).crossed(rows, n))
@@ -106,7 +112,9 @@ def _sparse(X, sample_weight, dtype):
         raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix that is not empty is expected; pass one")
     _array.float_dtype(_array.namespace(X), X=X)
     coo = X.tocoo(copy=False)
-    return _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
+    found = _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
+    known = _array.is_numpy(found.xp) and X.format == "csr" and X.indptr[-1] == found.y.shape[0]
+    return found._replace(indptr=X.indptr.astype(np.int64)) if known else found
 
 
 def _entries(rows, columns, values, sample_weight, shape, dtype):
@@ -152,7 +160,7 @@ def _places(name, index, size, high, xp, device):
                 f"{name}[{at}] is {int(_array.host(index[at]))}: an index from 0 to {high - 1} is expected; "
                 f"count from 0, or enlarge shape"
             )
-    return xp.astype(index, xp.int32)
+    return xp.astype(index, xp.int32, copy=False)
 
 
 def _dense(X, mask, sample_weight, dtype):

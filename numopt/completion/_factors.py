@@ -62,10 +62,10 @@ def distance(V, W):
 
 def balanced(U, V):
     """Return (U', V', s) with U' V'^T = U V^T, U'^T U' = V'^T V' = diag(s), s the singular values, falling."""
-    xp = namespace(U)
+    xp, k = namespace(U), tall(U)
     if U.shape[1] == 0:
         return U, V, xp.sum(U, axis=0)
-    (P, R), (Q, S) = xp.linalg.qr(U), xp.linalg.qr(V)
-    left, s, right = xp.linalg.svd(R @ transposed(S), full_matrices=False)
+    (P, R), (Q, S) = k.orthonormal(U), k.orthonormal(V)
+    left, s, right = xp.linalg.svd(finite(R @ transposed(S)), full_matrices=False)
     root = xp.sqrt(s)
-    return (P @ left) * root, (Q @ transposed(right)) * root, s
+    return *finite(k.turned(P, left * root), k.turned(Q, transposed(right) * root)), s

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from numopt.completion._factors import balanced
+from numopt.completion._factors import NotFiniteError, balanced
 from numopt.completion._result import CompletionResult
 from numopt.completion._unique import structure
+from numopt.exceptions import BackendError
 
 
 def finish(p, state, info, common):
@@ -14,7 +15,10 @@ def finish(p, state, info, common):
     counts = {name: int(info.get(name, 0)) for name in ("n_als", "n_gn", "n_cg")}
     if p.bias_ridge is None:
         b, c = (xp.zeros((size,), dtype=p.dtype, device=p.device) for size in p.shape)
-    even = balanced(U, V)
+    try:
+        even = balanced(U, V)
+    except NotFiniteError:
+        raise BackendError("factors of the result are not finite: a kernel failed; try another array library") from None
     if not p.penalised:
         U, V, _ = even
     root, r = p.scale**0.5, U.shape[1]

@@ -125,7 +125,8 @@ def _smallest(p, U, V, kept, blocks):
     def curvature(D):
         return outside(V, k.schur_columns(p.columns, U, V, D, k.schur_rows(p.rows, U, V, D, kept)))
 
-    r = outside(V, p.draw(np.random.default_rng(_SEED), *V.shape))
+    start = np.random.default_rng(_SEED).random(V.shape, dtype=np.float32) - 0.5  # five times as fast as normal numbers
+    r = outside(V, p.xp.asarray(start, dtype=p.dtype, device=p.device))
     z = outside(V, finite(blocks.solve(r)))
     size = host(inner(r, z))
     if size <= 0:
