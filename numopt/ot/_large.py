@@ -1,51 +1,99 @@
 """Newton's directions where the plan is too large to be held: by some of it, or by passes over all of it."""
 
 import math
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
 
 from numopt._array import device, host
 
 LARGEST = 2**26  # entries of a plan that is held with all that matters; of a larger one
 MOST = 2**24  # ... those that matter if there are no more than this, else those that carry the steps,
-STRONG = 1e-4  # P_ij >= STRONG min(a_i, b_j), or a sample of the rows,
+STRONG = 1e-5  # P_ij >= STRONG min(a_i, b_j), or, also where a rough step will do and each column has ENOUGH of these
+ENOUGH = 64  # ... in it, a sample of the rows,
 POOR = 0.6  # as long as a step leaves no more than this share of the error: then passes take their place
+RTOL = 5e-3  # share of a residual left in such a system: below what it misjudges
+SECANTS = 5  # earlier steps by which that is mended
 STEP = 1e-2  # of the potentials between two passes, in reg: the curvature spoils 5e-3 of a product, exp in float32 1e-5
 
 
 def matter(p, g, reg, depth):
     """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
-    xp, step = p.xp, max(1, p.shape[0] // 64)
-    (C, X, YT, kind), a = p.cost, p.a[::step]
-    cost = C[::step, ...], xp.asarray(X[::step, ...], device=device(X), copy=True), YT, kind
-    f, _ = p.kernels.row_pass(cost, a, xp.zeros_like(a), g, reg, False)
-    return step * p.kernels.extract(cost, f, g, reg, xp.log(a), xp.log(p.b), math.log(depth))[0].shape[0]
+    (C, X, YT, kind), step = p.cost, -(-p.shape[0] // 16)
+    a, X = p.a[::step], p.xp.asarray(X[::step, ...], device=device(X), copy=True)
+    _, _, P = p.kernels.plan_pass((C[::step, ...], X, YT, kind), a, p.xp.zeros_like(a), g, reg, True)
+    return p.shape[0] * p.shape[1] * p.kernels.plan_density(P, a, p.b, depth)
 
 
-def by_some_entries(p, g, reg, group, count, work):
-    """Return the function that solves Newton's system at (f, g) for a sample of the plan or its strongest entries."""
+def by_some_entries(p, g, reg, group, count, work, last):
+    """Return the function that solves Newton's system at (f, g) for a sample of the plan or its strongest entries.
+
+    The system misjudges the same directions each time, and earlier steps have shown how: what of the residual is in
+    their span is removed by them (multisecant acceleration, Fang and Saad 2009).
+    """
+    strong, step = matter(p, g, reg, STRONG), -(-p.shape[0] * p.shape[1] // LARGEST)
+    sampled = strong > MOST or (not last and strong > ENOUGH * step * p.shape[1])
+    system = (_sampled if sampled else _strongest)(p, reg, group, count, work)
+    seen = []
+
+    def direction(f, g, r, regularization, rtol, max_iter):
+        solve = system(f, g, r)
+        seen[:] = *seen[-SECANTS:], (g / reg, r)
+        known, r = _by_secants(p, seen)
+        d, steps = solve(r, regularization, min(rtol, RTOL), max_iter)
+        return d + known, steps
+
+    return direction
+
+
+def _by_secants(p, seen):
+    """Return the step that removes the part of the last residual that earlier steps changed, and the other part."""
+    xp, (_, r) = p.xp, seen[-1]
+    if len(seen) == 1:
+        return xp.zeros_like(r), r
+    steps, changes = (xp.stack([y - x for x, y in pairwise(v)]) for v in zip(*seen, strict=True))
+    weighed = xp.astype(xp.concat([changes, r[None, :]]) / xp.sqrt(p.b), xp.float64)
+    products = host(xp.matmul(weighed, xp.matrix_transpose(weighed)))
+    size = np.sqrt(np.diag(products)) + 1e-300  # least squares on columns of equal length
+    products = products / size / size[:, None]
+    share = np.linalg.lstsq(products[:-1, :-1], products[:-1, -1], rcond=1e-10)[0] * size[-1] / size[:-1]
+    share = xp.asarray(share, dtype=r.dtype, device=device(r))
+    return -xp.matmul(share, steps), r - xp.matmul(share, changes)
+
+
+def _sampled(p, reg, group, count, work):
+    """Return the function that finds the system of every so many rows."""
+    xp, k, step = p.xp, p.kernels, -(-p.shape[0] * p.shape[1] // LARGEST)
+    some, raised = p.thinned(step), xp.zeros_like(p.b)
+
+    def system(f, g, r):
+        """Columns are raised to the sums that they have in all rows; by the last look, which spares another one."""
+        nonlocal raised
+        f = f[::step] + reg * xp.log(some.a / p.a[::step])
+        _, c, P = k.plan_pass(some.cost, some.a, f, g + raised, reg, True)
+        raised = raised + reg * (p.log_ratio(c) - p.log_ratio(p.b - r))
+        work["n_passes"] += 1
+        return partial(k.plan_direction, P, group, count, p.b)
+
+    return system
+
+
+def _strongest(p, reg, group, count, work):
+    """Return the function that finds the system of the entries above STRONG min(a_i, b_j)."""
     xp, k = p.xp, p.kernels
-    if matter(p, g, reg, STRONG) > MOST:  # smooth: a sample of the rows will do
-        step = -(-p.shape[0] * p.shape[1] // LARGEST)
-        some = p.thinned(step)
-        raised = reg * xp.log(some.a / p.a[::step])
-
-        def direction(f, g, *rest):
-            _, _, P = k.plan_pass(some.cost, some.a, f[::step] + raised, g, reg, True)
-            work["n_passes"] += 1
-            return k.plan_direction(P, group, count, p.b, *rest)
-
-        return direction
     held = []  # potentials, and the entries of their plan
 
-    def direction(f, g, *rest):
+    def system(f, g, _):
         if not held or host(xp.max(xp.abs(g - held[0]))) > reg:
             held[:] = g, k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(STRONG))
             work["n_passes"], work["nnz"] = work["n_passes"] + 1, held[1][0].shape[0]
         base, K = held
         w = xp.exp((g - base) / reg)
         s, _ = k.pattern_eval(*K, p.a, w)
-        return k.pattern_direction(*K, p.a, p.b, w, s, group, count, 0.0, *rest)
+        return partial(k.pattern_direction, *K, p.a, p.b, w, s, group, count, 0.0)
 
-    return direction
+    return system
 
 
 def by_passes(p, f, g, reg, rhs, regularization, rtol, max_iter, work):

@@ -129,7 +129,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
     if refuse and least > MISSED:
         return None
     group, count = k.groups(p.cost, f)
-    some = None if whole else _large.by_some_entries(p, g, reg, group, count, work)
+    some = None if whole else _large.by_some_entries(p, g, reg, group, count, work, last)
     while last or point.error > ROUGH:
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)

@@ -85,8 +85,8 @@ def _most_shared(device):
 def dense_direction(P, b, rhs, regularization, rtol, max_iter):
     """Return (d, steps) for a plan in float32, rounded to 16 bits: the matrix differs by 2^-9 of itself."""
     n, m = P.shape
-    width = m + m % 2
-    wider, per = width > _WIDEST, 2 * -(-width // 4096)
+    width, shared = -(-m // 8) * 8, 8 * (-(-m // 8) * 8)  # four rows of whole bursts
+    wider, per = width > _WIDEST or shared > _most_shared(cupy.cuda.Device().id) - _SPARE, 2 * -(-width // 4096)
     compiled = module("ot_newton", f"PER={2 if wider else per}")
     columns, pairs, slabs = -(-m // 256), -(-width // 512), -(-n // _HEIGHT)
     blocks = slabs if wider else min(n, _BLOCKS)  # parts of a sum over the rows
@@ -103,7 +103,8 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
             yield prepared(compiled, "cg_plan_rows", n, 256, *rest, width, box, u)
             yield prepared(compiled, "cg_plan_columns", (pairs, blocks), 256, near, u, box, n, width, _HEIGHT, own)
         else:
-            yield prepared(compiled, "cg_plan", blocks, 32 * -(-width // (64 * per)), *rest, n, width, box, u, own)
+            threads = 32 * -(-width // (64 * per))
+            yield prepared(compiled, "cg_plan", blocks, threads, *rest, n, width, box, u, own, shared=shared)
         rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
         yield prepared(compiled, "cg_added", columns, 256, own, blocks, width, *rest)
 

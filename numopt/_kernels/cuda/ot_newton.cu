@@ -159,11 +159,6 @@ __device__ inline bool opened(const double *sums, Int parts, const double *befor
 #define HELD 0
 #define PLACE int
 #endif
-#ifdef __CUDACC__
-extern __shared__ double shared[];
-__device__ inline double *shared_room() { return shared; }
-#endif
-
 __device__ inline const double *held(const double *x, Int m) {
 #if HELD
     double *copy = shared_room();
@@ -262,52 +257,84 @@ extern "C" __global__ void cg_vectors(const double *jacobi, const double *produc
 __device__ inline float left(unsigned pair) { return __uint_as_float(pair << 16); }
 __device__ inline float right(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
 
-// The same for such a plan, of which a thread has PER pairs of columns. A block takes rows b, b + gridDim, ..., and reads one
-// while it is about the one before: one look gives u_i = scale_i (P_i z) + beta u_i, what the registers still hold then adds
-// to its part of P^T u. The few terms of a thread are added up in float32, sums over threads in float64.
+struct Pairs {
+    unsigned four[4];
+};
+
+// The same for such a plan, of which a thread has PER pairs of columns. A block takes rows b, b + gridDim, ..., two at once
+// while the next two are on their way into shared memory: one look gives u_i = scale_i (P_i z) + beta u_i, a second one, at
+// the copy, adds to the block's part of P^T u. The few terms of a thread are added up in float32, sums over threads in float64.
 extern "C" __global__ void __launch_bounds__(1024)
-    cg_plan(const unsigned *__restrict__ P, const double *scale, const float *__restrict__ z, const double *sums,
-            Int parts, const double *before, double rtol, Int n, Int m, double *box, double *u, float *own) {
-    __shared__ double room[32];
+    cg_plan(const unsigned *P, const double *scale, const float *z, const double *sums, Int parts, const double *before,
+            double rtol, Int n, Int m, double *box, double *u, float *own) {
+    __shared__ double room[2][32];
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
-    unsigned row[PER], next[PER];
-    float total[2 * PER];
-    int first = threadIdx.x, wide = blockDim.x, pairs = (int)(m / 2);
+    unsigned *rows = (unsigned *)shared_room();  // four of them
+    int me = threadIdx.x, lane = me % 32, warps = blockDim.x / 32, wide = blockDim.x, pairs = (int)(m / 2);
+    Int step = gridDim.x;
+    auto fetch = [&](Int i, unsigned *to) {
+        for (int k = me; i < n && k < pairs / 4; k += wide)
+            send((Pairs *)to + k, (const Pairs *)(P + i * pairs) + k);
+    };
+    fetch(blockIdx.x, rows);
+    fetch(blockIdx.x + step, rows + pairs);
+    sent();
+    fetch(blockIdx.x + 2 * step, rows + 2 * pairs);
+    fetch(blockIdx.x + 3 * step, rows + 3 * pairs);
+    sent();
+    float at[2 * PER], total[2 * PER];
 #pragma unroll
     for (int k = 0; k < PER; k++) {
+        int j = k * wide + me;
+        at[2 * k] = j < pairs ? z[2 * j] : 0.0f;
+        at[2 * k + 1] = j < pairs ? z[2 * j + 1] : 0.0f;
         total[2 * k] = total[2 * k + 1] = 0.0f;
-        row[k] = k * wide + first < pairs ? P[blockIdx.x * (Int)pairs + k * wide + first] : 0u;
     }
-    for (Int i = blockIdx.x; i < n; i += gridDim.x) {
-        const unsigned *from = P + (i + gridDim.x) * pairs;
-        bool more = i + gridDim.x < n;
-#pragma unroll
-        for (int k = 0; k < PER; k++) next[k] = more && k * wide + first < pairs ? from[k * wide + first] : 0u;
-        float sum = 0.0f;
-#pragma unroll
-        for (int k = 0; k < PER; k++)
-            if (k * wide + first < pairs) {
-                const float *at = z + 2 * (k * wide + first);
-                sum += left(row[k]) * at[0] + right(row[k]) * at[1];
-            }
-        double all = scale[i] * block_sum(sum, room) + (beta == 0.0 ? 0.0 : beta * u[i]);
+    unsigned *one = rows;
+    for (Int i = blockIdx.x; i < n; i += 2 * step) {
+        bool both = i + step < n;
+        const unsigned *two = both ? one + pairs : one;
+        double first = scale[i], second = both ? scale[i + step] : 0.0, old = 0.0, older = 0.0;
+        if (beta != 0.0) old = u[i], older = both ? u[i + step] : 0.0;
+        arrived<1>();
         __syncthreads();
-        if (threadIdx.x == 0) u[i] = all;
-        float by = (float)all;
+        float x = 0.0f, y = 0.0f;
 #pragma unroll
         for (int k = 0; k < PER; k++) {
-            total[2 * k] += by * left(row[k]);
-            total[2 * k + 1] += by * right(row[k]);
-            row[k] = next[k];
+            int j = k * wide + me;
+            if (j >= pairs) break;
+            x += left(one[j]) * at[2 * k] + right(one[j]) * at[2 * k + 1];
+            y += left(two[j]) * at[2 * k] + right(two[j]) * at[2 * k + 1];
         }
+        double sum = warp_sum(x), other = warp_sum(y);
+        if (lane == 0) room[0][me / 32] = sum, room[1][me / 32] = other;
+        __syncthreads();
+        sum = first * warp_sum(lane < warps ? room[0][lane] : 0.0) + beta * old;
+        other = second * warp_sum(lane < warps ? room[1][lane] : 0.0) + beta * older;
+        x = (float)sum, y = (float)other;
+#pragma unroll
+        for (int k = 0; k < PER; k++) {
+            int j = k * wide + me;
+            if (j >= pairs) break;
+            total[2 * k] += x * left(one[j]) + y * left(two[j]);
+            total[2 * k + 1] += x * right(one[j]) + y * right(two[j]);
+        }
+        __syncthreads();  // all have read these rows, and u
+        if (me == 0) u[i] = sum;
+        if (me == 0 && both) u[i + step] = other;
+        fetch(i + 4 * step, one);
+        fetch(i + 5 * step, one + pairs);
+        sent();
+        one = one == rows ? rows + 2 * pairs : rows;
     }
 #pragma unroll
-    for (int k = 0; k < PER; k++)
-        if (k * wide + first < pairs) {
-            own[blockIdx.x * m + 2 * (k * wide + first)] = total[2 * k];
-            own[blockIdx.x * m + 2 * (k * wide + first) + 1] = total[2 * k + 1];
-        }
+    for (int k = 0; k < PER; k++) {
+        int j = k * wide + me;
+        if (j >= pairs) break;
+        own[blockIdx.x * m + 2 * j] = total[2 * k];
+        own[blockIdx.x * m + 2 * j + 1] = total[2 * k + 1];
+    }
 }
 
 // The same for wider plans, which are read twice: u = scale (P z) + beta u, a block for each row, ...
@@ -376,7 +403,7 @@ extern "C" __global__ void plan_rows(const float *P, Int m, Int width, unsigned 
 #pragma unroll 4
     for (Int j = threadIdx.x; j < pairs; j += blockDim.x) {
         const float *from = P + i * m + 2 * j;
-        unsigned pair = upper(from[0]) | (2 * j + 1 < m ? upper(from[1]) : 0u) << 16;
+        unsigned pair = 2 * j < m ? upper(from[0]) | (2 * j + 1 < m ? upper(from[1]) : 0u) << 16 : 0u;
         out[i * pairs + j] = pair;
         total += left(pair) + right(pair);
     }
