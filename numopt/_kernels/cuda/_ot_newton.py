@@ -63,7 +63,7 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
     bytes_held = 8 * max(n, m)
     if held := bytes_held <= _most_shared(cupy.cuda.Device().id) - _SPARE:
         compiled = module("ot_newton", "HELD=1", "PLACE=Short")
-        indices, row = (namespace(x).astype(x, np.uint16) for x in (indices, row))
+        indices, row = _short(indices), _short(row)
     most, threads, shared = (_BLOCKS, 1024, bytes_held) if held else (8 * _BLOCKS, 256, 0)
     blocks = min(most, -(-32 * max(n, m) // threads))
 
@@ -74,6 +74,11 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
         yield prepared(compiled, "cg_columns", blocks, threads, turned, row, start, *rest, shared=shared)
 
     return _solved(compiled, products, jacobi, rhs, blocks, empty((0,), np.float32), max_iter)
+
+
+@once
+def _short(places):
+    return namespace(places).astype(places, np.uint16)
 
 
 @lru_cache
