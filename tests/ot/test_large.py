@@ -1,9 +1,13 @@
 """Problems whose plan is held neither whole nor by its large entries: the limits are lowered instead of large sizes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from numopt import _array
 from numopt.ot import _large, sinkhorn_newton
+from numopt.ot._problem import transport_problem
 from tests.ot.measure import certified
 
 
@@ -44,3 +48,35 @@ def test_directions_by_passes_lead_to_the_end(name):
 def test_in_float32():
     a, b, X, Y = (x.astype("float32") for x in cloud(1200, 3))
     assert sinkhorn_newton(a, b, X=X, Y=Y, reg=1e-2, tol=1e-4).success
+
+
+def test_what_earlier_steps_changed_is_removed_by_them(xp):
+    """On a linear residual, and up to the part that none of them changed."""
+    rng = np.random.default_rng(3)
+    S, b = rng.random((7, 7)), rng.random(7) + 0.5
+    x, r = rng.random((5, 7)), rng.random(7)
+    residuals = r - x @ S
+    seen = [(xp.asarray(v), xp.asarray(q)) for v, q in zip(x, residuals, strict=True)]
+    p = SimpleNamespace(xp=_array.namespace(seen[0][0]), b=xp.asarray(b))
+    known, rest = (xp.to_numpy(v) for v in _large._by_secants(p, seen))
+    np.testing.assert_allclose(residuals[-1] - known @ S, rest, atol=1e-10)
+    np.testing.assert_allclose((np.diff(residuals, axis=0) / b) @ rest, 0.0, atol=1e-10)
+    known, rest = _large._by_secants(p, seen[:1])
+    assert not xp.to_numpy(known).any() and (xp.to_numpy(rest) == residuals[0]).all()
+
+
+@pytest.mark.parametrize("depth", [1e-12, 1e-3])
+def test_entries_that_matter_are_counted_on_some_rows(depth):
+    a, b, X, Y = cloud(900, 2)
+    p = transport_problem(a, b, X=X, Y=Y, reg=1e-2)
+    f, _ = p.kernels.row_pass(p.cost, a, 0 * a, 0 * b, 1e-2, False)
+    found = p.kernels.extract(p.cost, f, 0 * b, 1e-2, np.log(a), np.log(b), np.log(depth))[0].size
+    assert 0.7 * found < _large.matter(p, 0 * b, 1e-2, depth) < 1.4 * found
+
+
+def test_samples_of_rows_lead_to_the_end():
+    """51 passes are needed where steps do not learn from those before."""
+    a, b, X, Y = cloud(1000, 2)
+    result = sinkhorn_newton(a, b, X=X, Y=Y, reg=3e-2, tol=1e-9)
+    certified(result, a, b, ((X[:, None] - Y) ** 2).sum(-1), 1e-9)
+    assert result.nnz == 0 and result.n_passes <= 40
