@@ -5,8 +5,9 @@ Checks of the kernels, parity of every solver with the CPU, benchmarks, peers th
 a pure Python wheel: one that lies in a folder named by ``--wheels`` is used from there.
 
 Each part runs in a process of its own with its own limit in seconds, since a fault on a device spoils all that follows
-in its process. What is only checked runs side by side, what is timed runs alone. Rows are written as they come, and the
-record after each part: whatever happens, what was found stays. ``--stand-in`` rehearses all with NumPy; its seconds
+in its process. What is only checked runs side by side, what is timed runs alone; meanwhile what the peers compile, and
+the CPU side of the break-even sizes, is compiled. Rows are written as they come, and the record after each part:
+whatever happens, what was found stays. ``--stand-in`` rehearses all with NumPy; its seconds
 mean nothing.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = 465.0  # seconds, of the 480 promised
-WARM = "import sys; sys.path[:0] = sys.argv[2:]; import numopt; numopt.warmup('float64', sys.argv[1])"
+WARM = "import os, sys; os.nice(9); sys.path[:0] = sys.argv[2:]; import numopt; numopt.warmup('float64', sys.argv[1])"
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -44,11 +46,18 @@ FAMILIES = "ot", "monotone", "relax", "completion", "clustering"
 STAGES: tuple[Stage, ...] = (
     (Part("device", 15),),
     (*(Part(f"check-{family}", 80) for family in (*FAMILIES, "mixture")), Part("parity-float64", 80),
-     Part("parity-float32", 80), Part("tests", 80)),  # nothing is timed
-    *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (70, 30, 40, 40, 45), strict=True)),
-    (Part("peers", 75),),
-    (Part("break-even", 50),),  # last: the CPU side has to be compiled by then
+     Part("parity-float32", 80), Part("tests", 80), Part("warm-peers", 80)),  # nothing is timed
+    *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (60, 30, 30, 45, 45), strict=True)),
+    (Part("peers", 80),),
+    (Part("break-even", 60),),  # last: the CPU side has to be compiled by then
 )
+SIDE_BY_SIDE = {part.name for stage in STAGES if len(stage) > 1 for part in stage}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+# What peers compile is kept for the next process, and JAX takes no more of the device than it needs.
+FOR_PEERS = {
+    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "numopt-gpu-jax"), "TRITON_CACHE_AUTOTUNING": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}  # fmt: skip
 
 Outcome = tuple[str, str, list[dict[str, Any]]]  # status, message, rows
 
@@ -83,16 +92,23 @@ def orchestrate(
     return records
 
 
-def in_a_process(options: Sequence[str]) -> Callable[[Part, float], Outcome]:
-    """Return the function that runs a part in a process of its own."""
+def in_a_process(
+    options: Sequence[str], warm: Sequence[subprocess.Popen[bytes]] = ()
+) -> Callable[[Part, float], Outcome]:
+    """Return the function that runs a part in a process of its own; the last part waits for what compiles, `warm`."""
 
     def run(part: Part, limit: float) -> Outcome:
+        environment = os.environ | FOR_PEERS | (ONE_THREAD if part.name in SIDE_BY_SIDE else {})
+        if part.name == "break-even":
+            limit -= waited(warm, limit / 2)
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder) / "rows"
             command = [sys.executable, str(Path(__file__)), "--part", part.name, "--rows", str(rows)]
             command += ["--budget", f"{limit:.1f}", *options]
             try:
-                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
+                done = subprocess.run(
+                    command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False, env=environment
+                )
                 status, text = ("ok", "") if done.returncode == 0 else ("failed", done.stderr[-2000:] or "no message")
             except subprocess.TimeoutExpired as late:
                 status, text = "stopped", f"it ran into its limit of {limit:.0f} s\n{_tail(late.stderr)}"
@@ -102,6 +118,17 @@ def in_a_process(options: Sequence[str]) -> Callable[[Part, float], Outcome]:
         return status, text, found
 
     return run
+
+
+def waited(processes: Sequence[subprocess.Popen[bytes]], most: float) -> float:
+    """Return the seconds, at most `most`, until these processes had ended."""
+    began = time.perf_counter()
+    for process in processes:
+        try:
+            process.wait(max(began + most - time.perf_counter(), 0.0))
+        except subprocess.TimeoutExpired:
+            break
+    return time.perf_counter() - began
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -171,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The CPU side of the break-even sizes takes a while to compile: on cores that nobody else needs meanwhile.
     warm = [] if arguments.stand_in else [subprocess.Popen([sys.executable, "-c", WARM, f, *own]) for f in FAMILIES]
     try:
-        records = orchestrate(stages, in_a_process(options), arguments.budget, written)
+        records = orchestrate(stages, in_a_process(options, warm), arguments.budget, written)
     finally:
         for process in warm:
             process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -23,6 +24,7 @@ from numopt import _array
 ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, Any]
 ROUNDED = 1e-5  # of a direction from a plan that was rounded to float32
+ON_A_DEVICE = re.compile(r"mark\.cuda|def test_\w+\([^)]*\bxp\b")  # in a file of tests that may use one
 SLACK = {"float64": 1e-10, "float32": 2e-4}  # relative error in the norm; TF32 would show by 1e-3
 
 
@@ -361,13 +363,14 @@ def tests(machine: Machine) -> Iterator[Row]:
     if missing:
         yield {"what": "tests marked cuda", "status": "skipped", "note": f"{', '.join(missing)} is not installed"}
         return
-    chosen = ["-m", "cuda", "tests/kernels", "tests/contract", "tests/core/test_kernels.py"]
+    files = (path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py")))
+    chosen = ["-m", "cuda", *(file for file in files if ON_A_DEVICE.search((ROOT / file).read_text(encoding="utf8")))]
     if machine.name != "cupy":
         chosen = ["-k", "portable_room", "tests/core/test_kernels.py"]
     without = [option for plugin in ("cacheprovider", "benchmark") for option in ("-p", f"no:{plugin}")]
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=40", *without, *chosen]
     if importlib.util.find_spec("xdist"):
-        command += ["-n", str(min(8, (os.cpu_count() or 1) // 2 + 1))]
+        command += ["-n", str(min(12, (os.cpu_count() or 1) * 3 // 4 + 1)), "--dist", "worksteal"]
     try:
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=max(machine.left() - 1.0, 1.0), check=False,

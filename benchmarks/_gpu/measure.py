@@ -157,7 +157,8 @@ def monotone(machine: Machine) -> Iterator[Row]:
             return matrix_game(A, method=method, tol=tol, max_time=machine.left() / 3, on_failure="ignore")
 
         name = f"game to {tol:g}{' by PDHG' if method == 'pdhg' else ''}"
-        yield from _solves(machine, {"what": name, "size": n, "dtype": "float64"}, solve)
+        rooms = machine.rooms if method == "pdhg" else machine.rooms[-1:]
+        yield from _solves(machine, {"what": name, "size": n, "dtype": "float64"}, solve, rooms)
 
 
 def red_black(machine: Machine, m: int) -> tuple[Any, Any]:
@@ -330,7 +331,7 @@ def clustering(machine: Machine) -> Iterator[Row]:
     from numopt.clustering import kmeans_sdp
     from numopt.gallery import isotropic_clusters
 
-    for size, rooms, method in ((20_000, ("cuda",), "auto"), (20_000, ("cuda",), "dr"), (5000, None, "dr")):
+    for size, rooms, method in ((20_000, ("cuda",), "auto"), (20_000, ("cuda",), "dr"), (3000, None, "dr")):
         n = max(_sized(machine, size, 1), 40)
         X = machine.asarray(isotropic_clusters(n, 20, 4, 5.0)[0], "float32")
         row = {"what": f"relaxation of Peng and Wei to 1e-4, {method}", "size": n, "dtype": "float32"}

@@ -113,7 +113,7 @@ def test_wrong_by():
 
 @pytest.mark.parametrize("family", ["ot", "clustering"])
 def test_the_checks_pass_and_see_what_is_wrong(family, monkeypatch):
-    machine = StandIn(60.0)
+    machine = StandIn(600.0)
     rows = list(checks.check(machine, family))
     assert {row["status"] for row in rows} == {"ok"} and {"portable"} <= {row["room"] for row in rows}
     kernels = machine.kernels(family, "portable")
@@ -140,7 +140,7 @@ def test_red_black_is_the_system_that_a_plan_would_make():
 
 
 def test_a_peer_that_is_missing_says_so():
-    rows = list(peers.peers(StandIn(60.0)))
+    rows = list(peers.peers(StandIn(600.0)))
     theirs = [row for row in rows if not row["what"].endswith("numopt")]
     assert len(theirs) >= 6 and all(row["status"] == "skipped" and row["note"] for row in theirs)
 
