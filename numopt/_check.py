@@ -19,7 +19,10 @@ def scalar(name, value, *, low=-math.inf, high=math.inf, above=-math.inf, remedy
     """Return `value` as a finite float with ``low <= value <= high`` and ``value > above``."""
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise InvalidTypeError(f"{name} is {value!r}: a real number is expected; {remedy}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
     if not (math.isfinite(number) and low <= number <= high and number > above):
         raise InvalidInputError(f"{name} is {value}: {_range(low, high, above)} is expected; {remedy}")
     return number

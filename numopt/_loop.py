@@ -107,7 +107,7 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     loop = _Loop(iterates, Judge(certify, tol), callback, quiet)
     until, token = _deadline.get(), None
     if max_time is not None:
-        until = min(until, loop.began + max_time)
+        until = min(until, loop.began + float(max_time))
         token = _deadline.set(until)
     try:
         try:

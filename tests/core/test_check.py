@@ -149,6 +149,7 @@ def test_scalars():
         (lambda: positive_scalar("reg", np.nan), InvalidInputError, "reg is nan"),
         (lambda: positive_scalar("reg", "x"), InvalidTypeError, "reg is 'x': a real number"),
         (lambda: positive_scalar("reg", True), InvalidTypeError, "reg is True"),
+        (lambda: scalar("t", 10**400), InvalidInputError, "t is 1000"),
         (lambda: scalar("t", 3, high=2), InvalidInputError, "t is 3: a finite number <= 2"),
         (lambda: integer("k", 0, low=1, high=5), InvalidInputError, "k is 0: an integer >= 1 and <= 5"),
         (lambda: integer("k", 1.0), InvalidTypeError, "k is 1.0: an integer"),
