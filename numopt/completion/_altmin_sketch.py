@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
+
 from numopt._array import host, namespace
 from numopt._loop import Iterate, Status
 from numopt.completion._als import solved
 from numopt.completion._factors import finite, qr
 from numopt.completion._parts import listed, part
 from numopt.completion._spectral import directions
+from numopt.exceptions import InvalidInputError
 
 
 def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
@@ -52,4 +55,9 @@ def _parts(p, count, rng):
     """Divide the entries uniformly into problems of their own."""
     seen = listed(p)
     label = rng.integers(0, count, p.rows.y.shape[0])
+    if not np.bincount(label, minlength=count).all():
+        raise InvalidInputError(
+            f"sample_splitting is True for {label.size} entries: {count} parts are wanted, and one has none; "
+            f"raise tol, or leave it out"
+        )
     return [part(p, seen, label == number) for number in range(count)]

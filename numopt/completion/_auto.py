@@ -9,7 +9,6 @@ from numopt.completion._factors import balanced, qr
 from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._single import single
 from numopt.completion._spectral import directions, noise_share, structured
-from numopt.completion._unique import ambiguity, structure
 
 _SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
@@ -17,6 +16,7 @@ _FULL = 150  # at the full rank
 _TRIES = 3
 _AIM = 0.5  # of the tolerance: what nobody saw is off by some times the residual
 _GAP = 100  # between singular values: of a rank that is too large
+_NOTHING = 1e-150  # for singular values of 0, beside entries of size 1
 _PATIENCE = 15  # Gauss-Newton steps that may pass without much gain
 
 
@@ -47,7 +47,7 @@ def recover(p, rank, counts, rng, V=None):
     if request == "rebuild":
         state, rel = yield from lowered(p, state, rel, counts)
         if p.certificate(state).get("ambiguity"):
-            return Status.INVALID_MODEL, _why(p, state)
+            return Status.INVALID_MODEL
     # Not met: go on from the best point for as long as it improves.
     state, rel, slope, _ = yield from gauss_newton(p, state.V, counts, enough=0.0, steps=10**9, patience=_PATIENCE)
     return Status.PRECISION if rel <= floor else Status.STALLED
@@ -72,7 +72,7 @@ def continuation(p, rank, counts, rng):
 def lowered(p, state, rel, counts):
     """Yield steps at the rank before the largest gap in the singular values; return (state, rel), this one's if met."""
     _, V, s = balanced(state.U, state.V)
-    s = np.maximum(host(s), np.finfo(float).tiny)
+    s = np.maximum(host(s), _NOTHING)
     gaps = s[:-1] / s[1:]
     if rel > p.tol or not gaps.size or gaps.max() < _GAP:
         return state, rel
@@ -82,13 +82,3 @@ def lowered(p, state, rel, counts):
         return state, rel
     yield Iterate(found, less, counts.info(V.shape[1]))
     return found, less
-
-
-def _why(p, state):
-    rank = state.U.shape[1]
-    components = structure(p, rank)[2]
-    open_lines = ambiguity(p, rank) - max(components - 1, 0)
-    reasons = [f"{open_lines:.0f} rows and columns are not determined by the entries at rank {rank}"] * (open_lines > 0)
-    reasons += [f"the entries fall into {components} parts without a common row or column"] * (components > 1)
-    reasons = reasons or ["the residuals do not change along some direction"]
-    return f"the completion is not unique: {', and '.join(reasons)}; lower the rank or pass ridge"

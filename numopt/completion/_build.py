@@ -23,7 +23,7 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     fraction = scalar("validation_fraction", validation_fraction, low=0.0, high=0.9, remedy="hold out a part")
     seen = entries(X, mask, sample_weight, duplicates)
     m, n = seen.shape
-    if rank != "auto":
+    if not (isinstance(rank, str) and rank == "auto"):
         rank = integer("rank", rank, low=1, high=min(m, n), remedy='lower it, or pass rank="auto"')
     held = None
     if fraction > 0:
@@ -35,6 +35,14 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
         least, most = host(xp.min(seen.w), xp.max(seen.w))
         seen = seen._replace(w=None if least == most else seen.w / w_mean)  # equal weights are none
     mean, scale = _units(xp, seen, center)
+    biased, per_row = _bias_ridge(bias_ridge, ridge, center), ridge_mode == "count"
+    inside = ridge / (1.0 if per_row else w_mean) / scale
+    if not size * max(inside, biased or 0.0) < float(xp.finfo(seen.y.dtype).max):
+        raise InvalidInputError(
+            f"ridge is {ridge} and bias_ridge {biased}, for entries of size {scale:.3g}: beyond what numbers reach; "
+            f"lower the ridge, or rescale X"
+        )
+    expect_range(scale, seen.shape, xp.finfo(seen.y.dtype))
     seen = seen._replace(y=(seen.y - mean if mean else seen.y) / scale)
     rows, columns = seen.sides()
     if held is not None:
@@ -46,8 +54,7 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     w = rows.y if seen.w is None else rows.y * xp.sqrt(rows.weights)
     found = Problem(
         xp=xp, kernels=kernels("completion", xp), device=seen.device, rows=rows, columns=columns, shape=(m, n),
-        flipped=flipped, rank=rank, ridge=ridge / (w_mean if ridge_mode == "constant" else 1.0) / scale,
-        counted=ridge_mode == "count", bias_ridge=_bias_ridge(bias_ridge, ridge, center), robust=loss == "huber",
+        flipped=flipped, rank=rank, ridge=inside, counted=per_row, bias_ridge=biased, robust=loss == "huber",
         mean=mean, scale=scale, norm=math.sqrt(host(inner(w, w))), density=size / (m * n),
         tol=tol, held=held,
     )  # fmt: skip
@@ -83,6 +90,12 @@ def _units(xp, seen, center):
     if not math.isfinite(total + first + square):
         raise BackendError("sums of finite entries are not finite: a kernel failed; try another array library")
     return mean * most, (math.sqrt(square / total) or 1.0) * most
+
+
+def expect_range(scale, shape, limits):
+    """Raise for entries so large that the singular values of the matrix are beyond the limits of its dtype."""
+    if not scale * math.sqrt(math.prod(shape)) < float(limits.max):
+        raise InvalidInputError(f"X has entries of size {scale:.3g}: its singular values overflow; rescale it")
 
 
 def _bias_ridge(bias_ridge, ridge, center):

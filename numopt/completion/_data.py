@@ -110,11 +110,21 @@ def _sparse(X, sample_weight, dtype):
     """Read a sparse array; every stored entry is an observation, also a zero."""
     if len(X.shape) != 2 or 0 in X.shape:
         raise InvalidInputError(f"X has shape {tuple(X.shape)}: a matrix that is not empty is expected; pass one")
-    _array.float_dtype(_array.namespace(X), X=X)
-    coo = X.tocoo(copy=False)
+    xp, indptr = _array.namespace(X), getattr(X, "indptr", None)
+    _array.float_dtype(xp, X=X)
+    if indptr is not None and _array.is_numpy(xp) and not _rises(indptr, len(X.indices)):  # SciPy writes where it says
+        raise InvalidInputError("X has an indptr that does not rise from 0 to its number of indices; rebuild it")
+    try:
+        coo = X.tocoo(copy=False)
+    except ValueError as error:
+        raise InvalidInputError(f"X is no valid sparse array: {error}; rebuild it from its entries") from None
     found = _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
-    known = _array.is_numpy(found.xp) and X.format == "csr" and X.indptr[-1] == found.y.shape[0]
+    known = _array.is_numpy(xp) and X.format == "csr" and X.indptr[-1] == found.y.shape[0]
     return found._replace(indptr=X.indptr.astype(np.int64)) if known else found
+
+
+def _rises(indptr, size):
+    return indptr[0] == 0 and indptr[-1] == size and bool((np.diff(indptr) >= 0).all())
 
 
 def _entries(rows, columns, values, sample_weight, shape, dtype):
@@ -128,37 +138,38 @@ def _entries(rows, columns, values, sample_weight, shape, dtype):
             f"sample_weight has shape {tuple(w.shape)}: one weight for each of the {size} entries is expected; "
             f"pass a vector in the order of the entries"
         )
-    places = [
-        _places(name, index, size, high, xp, checks.device)
-        for name, index, high in (("rows", rows, shape[0]), ("columns", columns, shape[1]))
-    ]
-    return Entries(xp, checks.device, shape, *places, y, w)
+    found = []
+    for name, index, high in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
+        index = places(name, index, high, xp, checks.device, "count from 0, or enlarge shape")
+        if tuple(index.shape) != (size,):
+            raise InvalidInputError(
+                f"{name} has shape {tuple(index.shape)}: {size} indices are expected, as many as values; "
+                f"make the sizes agree"
+            )
+        found.append(index)
+    return Entries(xp, checks.device, shape, *found, y, w)
 
 
 def _any(x):
     """Say whether a list or an array has entries; arrays of the standard have no `len`."""
-    return math.prod(x.shape) > 0 if hasattr(x, "shape") else len(x) > 0
+    return math.prod(x.shape) > 0 if hasattr(x, "shape") else not hasattr(x, "__len__") or len(x) > 0
 
 
-def _places(name, index, size, high, xp, device):
-    """Return the indices of one axis as int32."""
+def places(name, index, high, xp, device, remedy="count from 0"):
+    """Return a vector of indices below `high` as int32."""
     index = unmasked(name, index)
     index = xp.asarray(index, device=device) if _any(index) else xp.empty((0,), dtype=xp.int32, device=device)
     kind = str(index.dtype).rpartition(".")[2]
     if not kind.startswith(("int", "uint")):
         raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
-    if tuple(index.shape) != (size,):
-        raise InvalidInputError(
-            f"{name} has shape {tuple(index.shape)}: {size} indices are expected, as many as values; "
-            f"make the sizes agree"
-        )
-    if size:
+    if index.ndim != 1:
+        raise InvalidInputError(f"{name} has shape {tuple(index.shape)}: a vector is expected; ravel it")
+    if index.shape[0]:
         low, top = _array.host(xp.min(index), xp.max(index))
         if low < 0 or top >= high:
             at = int(_array.host(xp.argmax(xp.astype((index < 0) | (index >= high), xp.int8))))
             raise InvalidInputError(
-                f"{name}[{at}] is {int(_array.host(index[at]))}: an index from 0 to {high - 1} is expected; "
-                f"count from 0, or enlarge shape"
+                f"{name}[{at}] is {int(_array.host(index[at]))}: an index from 0 to {high - 1} is expected; {remedy}"
             )
     return xp.astype(index, xp.int32, copy=False)
 

@@ -7,14 +7,16 @@ import numpy as np
 
 from numopt import _array
 from numopt._check import integer
+from numopt._given import unmasked
 from numopt._kernels import kernels
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.completion._als import homotopy
+from numopt.completion._build import expect_range
 from numopt.completion._data import Side
 from numopt.completion._finish import finish
-from numopt.completion._gauss_newton import Counts, gauss_newton
-from numopt.completion._methods import guarded
+from numopt.completion._gauss_newton import Counts
+from numopt.completion._methods import guarded, stationary, unique
 from numopt.completion._problem import Problem
 from numopt.completion._spectral import directions
 from numopt.exceptions import InvalidInputError
@@ -37,8 +39,8 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     Parameters
     ----------
     rows : tuple of ndarray
-        ``(data, indices, indptr)`` of the matrix in CSR form, indices of a row rising: float32 or float64, int32,
-        int64. Usually ``numpy.load(file, mmap_mode="r")``; only `indptr` is read into memory.
+        ``(data, indices, indptr)`` of the matrix in CSR form, indices of a row rising: float32 or float64,
+        int32, int64. Usually ``numpy.load(file, mmap_mode="r")``; only `indptr` is read into memory.
     columns : tuple of ndarray
         The same for the transposed matrix, that is of the CSC form.
     rank : int, default 10
@@ -58,7 +60,8 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     on_failure : {"warn", "raise", "ignore"}, default "warn"
         What to do if `tol` is not met.
     entries_at_once : int, default 4000000
-        How many entries are in memory at a time; a row is never cut.
+        How many entries are copied at a time; a row is never cut. Systems of Gauss-Newton read the places where they
+        lie, in files that are mapped, whose pages the operating system may drop.
 
     Returns
     -------
@@ -91,32 +94,36 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     (True, True)
     """
     rng = _array.default_rng(rng)
-    at_once = integer("entries_at_once", entries_at_once, low=1, remedy="pass how many entries fit into memory")
     sides = [_side(name, side) for name, side in (("rows", rows), ("columns", columns))]
+    at_once = integer("entries_at_once", entries_at_once, low=1, remedy="pass how many entries fit into memory")
+    at_once = min(at_once, sides[0].y.size)
+    if sides[0].y.dtype != sides[1].y.dtype:
+        raise InvalidInputError(f"data of rows is {sides[0].y.dtype} and of columns {sides[1].y.dtype}: convert one")
     shape = tuple(side.indptr.size - 1 for side in sides)
     rank = integer("rank", rank, low=1, high=min(shape), remedy="lower it")
     passes = [_checked(name, side, high, at_once) for name, side, high in
               (("rows", sides[0], shape[1]), ("columns", sides[1], shape[0]))]  # fmt: skip
-    squares, counts = zip(*passes, strict=True)
+    norms, counts = zip(*passes, strict=True)
     same = all(np.array_equal(count, np.diff(side.indptr)) for count, side in zip(counts, sides[::-1], strict=True))
-    if not same or abs(squares[0] - squares[1]) > 1e-6 * squares[0]:
+    if not same or abs(norms[0] - norms[1]) > 1e-6 * norms[0]:
         raise InvalidInputError(
-            f"rows has {sides[0].y.size} entries with a sum of squares of {squares[0]:.6g}, columns {sides[1].y.size} "
-            f"with {squares[1]:.6g}, or other places: two forms of one matrix are expected; write both from the same "
-            f"entries"
+            f"rows has {sides[0].y.size} entries with a norm of {norms[0]:.6g}, columns {sides[1].y.size} with "
+            f"{norms[1]:.6g}, or other places: two forms of one matrix are expected; write both from the same entries"
         )
+    scale = norms[0] / math.sqrt(sides[0].y.size) or 1.0
+    expect_range(scale, shape, np.finfo(sides[0].y.dtype))
     flipped = shape[0] > shape[1]
     (one, two), shape = (sides[::-1], shape[::-1]) if flipped else (sides, shape)
     xp = _array.namespace(np.empty(0))
     p = Problem(
-        xp=xp, kernels=_in_parts(kernels("completion", xp), at_once), device="cpu", rows=one, columns=two, shape=shape,
-        flipped=flipped, rank=rank, ridge=0.0, counted=False, bias_ridge=None, robust=False, mean=0.0, scale=1.0,
-        norm=math.sqrt(squares[0]), density=one.y.size / math.prod(shape), tol=tol,
+        xp=xp, kernels=_in_parts(kernels("completion", xp), at_once, scale), device="cpu", rows=one, columns=two,
+        shape=shape, flipped=flipped, rank=rank, ridge=0.0, counted=False, bias_ridge=None, robust=False, mean=0.0,
+        scale=scale, norm=norms[0] / scale, density=one.y.size / math.prod(shape), tol=tol,
     )  # fmt: skip
-    for r in range(1, rank + 1):
+    for r in range(rank + 1):
         p.kept["structure", r] = *(np.diff(side.indptr) >= r for side in (one, two)), 1
     return run(
-        guarded(_iterates(p, rank, rng)), certify=p.certificate, finish=lambda *args: finish(p, *args),
+        guarded(unique(p, _iterates(p, rank, rng))), certify=p.certificate, finish=lambda *args: finish(p, *args),
         start=p.zeros(), tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
         on_failure=on_failure,
     )  # fmt: skip
@@ -129,20 +136,23 @@ def _iterates(p, rank, rng):
         return Status.CONVERGED
     _, V = directions(p, p.zeros(), rank, rng)
     V, _ = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
-    state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
-    yield Iterate(state, min(rel, slope), counts.info(rank))
-    return Status.STALLED
+    return (yield from stationary(p, V, counts))
 
 
 def _side(name, side):
     """Return the form as a `Side`; its entries stay where they are."""
     if not isinstance(side, tuple) or len(side) != 3:
         raise InvalidInputError(f"{name} is no tuple (data, indices, indptr): pass the three arrays of CSR")
-    y, indices, indptr = side
+    y, indices, indptr = (
+        unmasked(f"{what} of {name}", x) for what, x in zip(("data", "indices", "indptr"), side, strict=True)
+    )
     for what, x, kinds in (("data", y, ("float32", "float64")), ("indices", indices, ("int32",))):
         if not isinstance(x, np.ndarray) or x.ndim != 1 or str(x.dtype) not in kinds:
             raise InvalidInputError(f"{what} of {name} is no vector of {' or '.join(kinds)}: convert it once, on disk")
-    indptr = np.asarray(indptr, dtype=np.int64)
+    indptr = np.asarray(indptr)
+    if indptr.dtype.kind not in "iu":
+        raise InvalidInputError(f"indptr of {name} has dtype {indptr.dtype}: integers are expected; convert it")
+    indptr = indptr.astype(np.int64)
     rises = indptr.ndim == 1 and indptr.size > 1 and indptr[0] == 0 and (np.diff(indptr) >= 0).all()
     if not rises or not indptr[-1] == y.size == indices.size or y.size == 0:
         raise InvalidInputError(
@@ -153,8 +163,8 @@ def _side(name, side):
 
 
 def _checked(name, side, high, at_once):
-    """Return the sum of squares and how often each index comes, after a pass over the entries."""
-    total, counts, before = 0.0, np.zeros(high, np.int64), -1
+    """Return the norm of the entries and how often each index comes, after a pass over them."""
+    norm, counts, before = 0.0, np.zeros(high, np.int64), -1
     for first in range(0, side.y.size, at_once):
         part = slice(first, first + at_once)
         y, indices = np.asarray(side.y[part]), np.asarray(side.indices[part])
@@ -173,14 +183,18 @@ def _checked(name, side, high, at_once):
                 f"entry {at} of {name} is at index {indices[at - first]}, not behind the one before it: rising indices "
                 f"are expected in each row, each once; sort them, and merge what is given twice"
             )
-        total += float(np.sum(y.astype(float) ** 2))
+        most = float(np.max(np.abs(y))) or 1.0
+        norm = math.hypot(norm, most * float(np.linalg.norm(y.astype(float) / most)))
         counts += np.bincount(indices, minlength=high)
         before = indices[-1]
-    return total, counts
+    return norm, counts
 
 
-def _in_parts(k, at_once):
-    """Return the kernels for sides in files: they pass over whole rows, about so many entries at a time."""
+def _in_parts(k, at_once, scale):
+    """Return the kernels for sides in files: they pass over whole rows, about so many entries at a time.
+
+    Entries are divided by `scale`, lest their squares leave the range of numbers.
+    """
 
     def in_parts(kernel, by_rows, name):
         def passes(side, *args):
@@ -188,7 +202,7 @@ def _in_parts(k, at_once):
             while lo < m:
                 hi = max(lo + 1, int(np.searchsorted(side.indptr, side.indptr[lo] + at_once, side="right")) - 1)
                 start, end = side.indptr[lo], side.indptr[hi]
-                y, indices = (np.array(x[start:end]) for x in (side.y, side.indices))
+                y, indices = np.asarray(side.y[start:end]) / scale, np.array(side.indices[start:end])
                 part = Side(y, indices, side.indptr[lo : hi + 1] - start, side.weights)
                 mine = [x[lo:hi] if at in by_rows and x.shape[0] else x for at, x in enumerate(args)]
                 if name == "multiply":

@@ -1,10 +1,12 @@
 """From a state in the solver's units to the result in the caller's."""
 
+from functools import partial
+
 import numpy as np
 
 from numopt.completion._factors import NotFiniteError, balanced
 from numopt.completion._result import CompletionResult
-from numopt.completion._unique import structure
+from numopt.completion._unique import reasons, structure
 from numopt.exceptions import BackendError
 
 
@@ -29,6 +31,8 @@ def finish(p, state, info, common):
     rows, columns = (xp.asarray(x, device=p.device) for x in (rows, columns))
     if p.flipped:
         U, V, b, c, rows, columns = V, U, c, b, columns, rows
+    if count := found.get("ambiguity"):
+        common = common | {"message": partial(_explained, common["message"], reasons(p, r, count))}
     size = p.rows.y.shape[0]
     scale = p.scale * p.weighted(state)[1] if p.robust else np.inf
     return CompletionResult(
@@ -42,3 +46,6 @@ def finish(p, state, info, common):
         **counts, **common,
     )  # fmt: skip
 
+
+def _explained(message, why):
+    return f"{message()}; {why}"

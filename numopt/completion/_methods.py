@@ -1,5 +1,7 @@
 """Which iterates a method makes."""
 
+import numpy as np
+
 from numopt._array import namespace
 from numopt._loop import Iterate, Status
 from numopt.completion._als import alternate, interpolate, validated
@@ -29,6 +31,19 @@ def guarded(iterates):
         return Status.NONFINITE
 
 
+def unique(p, iterates):
+    """Pass the iterates on until one would be an answer if the entries determined it."""
+    request = None
+    while True:
+        try:
+            at = iterates.send(request)
+        except StopIteration as end:
+            return end.value
+        request = yield at
+        if request == "rebuild" and p.certificate(at.state).get("ambiguity"):
+            return Status.INVALID_MODEL
+
+
 def iterates(p, method, inner, init, rng, splitting):
     """Yield the iterates of the method asked for, from its start on."""
     counts, zero = Counts(), p.zeros()
@@ -42,26 +57,38 @@ def iterates(p, method, inner, init, rng, splitting):
         rank, V = _factor(p, init)
     elif init == "random" or p.bias_ridge is not None:
         V = (_TINY if p.counted and p.bias_ridge is not None else _SMALL) * p.draw(rng, p.shape[1], rank)
+    if V is not None:  # columns without entries stay what they are
+        V = V * p.xp.asarray(np.diff(p.columns.indptr) > 0, dtype=p.dtype, device=p.device)[:, None]
     if method == "auto" and p.plain:
         return (yield from recover(p, rank, counts, rng, V))
-    if method == "altmin-sketch":
-        return (yield from altmin_sketch(p, rank, counts, rng, splitting=splitting))
-    if method == "softimpute":
-        return (yield from soft_impute(p, rank, counts, *directions(p, zero, rank, rng)))
-    if V is None:
+    if V is None and method not in ("altmin-sketch", "softimpute"):
         _, V = directions(p, zero, rank, rng)
+    return (yield from unique(p, _named(p, method, rank, V, counts, inner, rng, splitting)))
+
+
+def _named(p, method, rank, V, counts, inner, rng, splitting):
+    """Return the iterates of a method from V on, if that has a say."""
+    if method == "altmin-sketch":
+        return altmin_sketch(p, rank, counts, rng, splitting=splitting)
+    if method == "softimpute":
+        return soft_impute(p, rank, counts, *directions(p, p.zeros(), rank, rng))
     if method == "vpgn":
-        state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
-        yield Iterate(state, min(rel, slope), counts.info(rank))
-        return Status.STALLED
+        return stationary(p, V, counts)
     if method in ("scaledgd", "subgm"):
-        return (yield from (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V))
+        return (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V)
     if method != "als" and p.robust and not (p.penalised or p.held):
-        return (yield from reweighted(p, rank, counts, rng))
+        return reweighted(p, rank, counts, rng)
     if p.plain:
-        return (yield from interpolate(p, V, counts, rng, inner))
+        return interpolate(p, V, counts, rng, inner)
     sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
-    return (yield from validated(p, sweeps) if p.held else sweeps)
+    return validated(p, sweeps) if p.held else sweeps
+
+
+def stationary(p, V, counts):
+    """Yield Gauss-Newton steps from V on until they no longer gain anything."""
+    state, rel, slope, _ = yield from gauss_newton(p, V, counts, enough=p.tol, steps=10**9)
+    yield Iterate(state, min(rel, slope), counts.info(V.shape[1]))
+    return Status.STALLED
 
 
 def _factor(p, init):

@@ -174,25 +174,27 @@ class Problem:
         first = {"rel_residual": rel} if rel <= self.tol and not self.penalised else {"stationarity": stationarity}
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts
         if not self.penalised and not self.robust:
-            # Also of points that are far from done, lest one of them be preferred.
-            open_lines, met = ambiguity(self, state.U.shape[1]), next(iter(first.values())) <= self.tol
+            # Also of points that are far from done, lest one of them be preferred; so with a flat direction, once seen.
+            r, met = state.U.shape[1], next(iter(first.values())) <= self.tol
+            open_lines = ambiguity(self, r)
             if met:
                 flat, factor = conditioning(self, state)
                 error = factor * rel if rel > 0 else 0.0
                 rest |= {"local_conditioning": flat, "error_estimate": error}
-                open_lines += flat < FLAT
+                self.kept["flat at"] = r if flat < FLAT else None
                 if rel <= self.tol and factor > AMPLIFIED:
                     first = {"error_estimate": error} | first
-            rest |= {"ambiguity": open_lines}
-            first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
+            rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == r)}
+        if self.bias_ridge is not None and self.ridge == 0:  # curvature is not looked at, counts are
+            rest |= {"ambiguity": ambiguity(self, state.U.shape[1] + (self.bias_ridge == 0))}
         if self.robust and not self.penalised and rel <= self.tol:
-            open_lines = open_to_outliers(self, state)
-            rest |= {"ambiguity": open_lines}
-            first = ({"ambiguity": open_lines} if open_lines > self.tol else {}) | first
+            rest |= {"ambiguity": open_to_outliers(self, state)}
         if self.convex and stationarity <= self.tol:
             rest |= {"nuclear_gap": nuclear_gap(self, state)}
         if self.held is not None:
             first = {"rises_left": self._rises_left(state)} | first
+        if rest.get("ambiguity", 0.0) > self.tol:  # nothing else counts then
+            first = {"ambiguity": rest["ambiguity"]} | first
         return first | rest
 
     def _rises_left(self, state):

@@ -1,11 +1,9 @@
 """What `matrix_completion` returns."""
 
-import math
-
-from numopt._array import host, namespace
-from numopt._check import integer
+from numopt._array import device, namespace
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.completion._data import places
+from numopt.exceptions import InvalidInputError
 
 
 @result_class
@@ -99,22 +97,9 @@ class CompletionResult(Result):
         InvalidTypeError
             An index is no integer.
         """
-        xp = namespace(self.U)
-        places = []
-        for name, index, high in (("rows", rows, self.U.shape[0]), ("cols", cols, self.V.shape[0])):
-            index = xp.asarray(index, device=self.U.device)
-            if math.prod(index.shape) == 0:
-                index = xp.zeros(index.shape, dtype=xp.int32, device=self.U.device)
-            kind = str(index.dtype).rpartition(".")[2]
-            if not kind.startswith(("int", "uint")):
-                raise InvalidTypeError(f"{name} has dtype {kind}: integers are expected; convert them")
-            if index.ndim != 1:
-                raise InvalidInputError(f"{name} has shape {tuple(index.shape)}: a vector is expected; ravel it")
-            if index.shape[0]:
-                low, top = (int(x) for x in host(xp.min(index), xp.max(index)))
-                integer(name, low if low < 0 else top, low=0, high=high - 1, remedy="count from 0")
-            places.append(index)
-        i, j = places
+        xp, where = namespace(self.U), device(self.U)
+        i = places("rows", rows, self.U.shape[0], xp, where)
+        j = places("cols", cols, self.V.shape[0], xp, where)
         if i.shape != j.shape:
             raise InvalidInputError(f"rows has {i.shape[0]} and cols {j.shape[0]} indices; pass pairs")
         x = xp.sum(xp.take(self.U, i, axis=0) * xp.take(self.V, j, axis=0), axis=1)

@@ -1,11 +1,10 @@
 """Low-rank matrix completion."""
 
-import math
 from contextlib import nullcontext
 from functools import lru_cache
 
 from numopt import _array
-from numopt._check import one_of
+from numopt._check import flag, one_of
 from numopt._loop import run
 from numopt._solver import solver
 from numopt._threads import thread_count
@@ -175,14 +174,13 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         one_of("init", init, ("spectral", "random"))
     one_of("inner", inner, ("auto", "direct", "cg", "sketch"))
     _expect_use("inner", inner, "auto", method, "als")
+    sample_splitting = flag("sample_splitting", sample_splitting)
     _expect_use("sample_splitting", sample_splitting, False, method, "altmin-sketch")
     rng = _array.default_rng(rng)
     loss = "huber" if method in ("irls", "subgm") else loss
     p = problem(X, rank, mask=mask, sample_weight=sample_weight, ridge=ridge, ridge_mode=ridge_mode,
                 bias_ridge=bias_ridge, loss=loss, center=center, duplicates=duplicates, tol=tol,
                 validation_fraction=validation_fraction, rng=rng)  # fmt: skip
-    if not p.scale * math.sqrt(math.prod(p.shape)) < float(p.xp.finfo(p.dtype).max):
-        raise InvalidInputError(f"X has entries of size {p.scale:.3g}: its singular values overflow; rescale it")
     if method in PLAIN and not (p.plain or (method == "subgm" and not (p.penalised or p.held))):
         raise InvalidInputError(
             f"method is {method!r} with a ridge, biases, validation or the Huber loss: it knows none of them; "

@@ -47,6 +47,20 @@ def ambiguity(p, rank):
     return float(open_rows + open_columns + max(components - 1, 0))
 
 
+def reasons(p, rank, count):
+    """Return why `count` lines, parts and directions are open at this rank, and what to do."""
+    if p.robust:
+        why = [f"{count:.0f} rows, columns or parts are not determined by the entries that fit at rank {rank}"]
+    else:
+        unknowns = rank + (p.bias_ridge == 0)
+        components = structure(p, unknowns)[2]
+        open_lines = ambiguity(p, unknowns) - max(components - 1, 0)
+        why = [f"{open_lines:.0f} rows and columns are not determined by the entries at rank {rank}"] * (open_lines > 0)
+        why += [f"the entries fall into {components} parts without a common row or column"] * (components > 1)
+        why = why or ["the residuals do not change along some direction"]
+    return f"the completion is not unique, {' and '.join(why)}: lower the rank or pass ridge"
+
+
 def open_to_outliers(p, state):
     """Return how many lines the entries that fit leave open, one entry more than the rank being asked of each.
 
@@ -98,7 +112,8 @@ def _conditioning(p, U, V, kept, blocks=None):
         blocks = Blocks(p.half(p.columns, finite(U), 0.0, keep=True, base=V, summed=False)[2])
     spreads = [_spread(p, *x) for x in ((p.rows, Blocks(kept), V), (p.columns, blocks, U))]
     own, least, most = zip(*spreads, strict=True)
-    smallest = _smallest(p, U, V, kept, blocks) if n > V.shape[1] else 1.0  # nothing but gauge directions
+    seen = np.count_nonzero(np.diff(p.columns.indptr))
+    smallest = _smallest(p, U, V, kept, blocks) if seen > V.shape[1] else 1.0  # nothing but gauge directions
     if smallest <= 0:
         return 0.0, np.inf, (0.0, np.inf)
     directions = V.shape[1] * (m + n - V.shape[1])

@@ -16,6 +16,14 @@ def listed(rows=ROWS, columns=COLUMNS, values=VALUES, shape=(3, 3)):
     return rows, columns, values, shape
 
 
+def csr_with(**arrays):
+    """A sparse array that was changed behind the back of SciPy."""
+    X = sp.csr_array((np.ones(2), [0, 1], [0, 1, 2]), shape=(2, 2))
+    for name, values in arrays.items():
+        getattr(X, name)[:] = values
+    return X
+
+
 def put(x, index, value):
     x = np.array(x, dtype=float)
     x[index] = value
@@ -44,6 +52,15 @@ REFUSED = [
     (dict(X=listed(rows=np.zeros(5, int), columns=np.zeros(5, int))), r"X\[0, 0\] is given twice.*duplicates="),
     (dict(X=listed()[:3]), r"X is a tuple of 3: \(rows, columns, values, shape\)"),
     (dict(X=listed(shape=9)), "shape is 9"),
+    (dict(X=listed(rows=np.array(2))), r"rows has shape \(\): a vector"),
+    (dict(X=listed(values=2.0)), r"values has shape \(\): a vector"),
+    (dict(X=csr_with(indices=[0, 7])), "X is no valid sparse array: .*7.*; rebuild it"),
+    (dict(X=csr_with(indptr=[0, 5, 2])), "X has an indptr that does not rise"),
+    (dict(X=np.full((3, 3), 5e-324), ridge=0.1), "ridge is 0.1 .* for entries of size 4.94e-324"),
+    (dict(X=np.eye(3, dtype=np.float32), center="biases", bias_ridge=1e39), "bias_ridge 1e[+]39"),
+    (dict(method="altmin-sketch", sample_splitting=True), "sample_splitting is True for 9 entries: 21 parts"),
+    (dict(rank=-(10**400)), "rank is -1000"),
+    (dict(ridge=10**400), "ridge is 1000"),
     (dict(X=listed(shape=(3, 0))), "shape is 0"),
     (dict(X=listed(), mask=np.ones((3, 3), bool)), "mask is given and X lists"),
     (dict(X=np.eye(3), mask=np.ones((3, 2), bool)), r"mask has shape \(3, 2\)"),
@@ -92,6 +109,11 @@ WRONG_TYPES = [
     (dict(X=listed(rows=ROWS * 1.0)), "rows has dtype float64: integers"),
     (dict(rank=1.5), "rank is 1.5"),
     (dict(rank="Auto"), "rank is 'Auto'"),
+    (dict(rank=np.ma.masked), "rank is masked"),
+    (dict(rank=np.array([])), r"rank is array\(\[\]"),
+    (dict(rank=np.array([2, 3])), r"rank is array\(\[2, 3\]"),
+    (dict(X=listed(rows=1.5)), "rows has dtype float64: integers"),
+    (dict(method="altmin-sketch", sample_splitting=1), "sample_splitting is 1: True or False"),
     (dict(init=np.eye(3)), "init is ndarray"),
     (dict(X=np.eye(3), mask=np.array([["no"] * 3] * 3)), "mask has dtype <U2: booleans"),
     (dict(X=np.eye(3), mask=np.full((3, 3), np.nan)), "mask has dtype float64: booleans"),
@@ -167,7 +189,10 @@ def test_empty_rows_and_columns_get_zeros():
     assert np.abs(rest).max() < 1e-6
 
 
-@pytest.mark.parametrize("more", [{"center": "biases", "ridge": 0.1}, {"loss": "huber"}, {"center": "global"}], ids=str)
+MODELS = [{"center": "biases", "ridge": 0.1}, {"loss": "huber"}, {"center": "global"}, {"init": "random"}]
+
+
+@pytest.mark.parametrize("more", MODELS, ids=str)
 def test_empty_rows_get_what_the_model_has_without_them(more):
     X, _ = haar(30, 20, 1, 8)
     keep = X[0] != 4
@@ -246,8 +271,8 @@ def test_inputs_may_be_read_only_and_strided():
     ("rows", "cols", "match"),
     [
         ([0, 1], [0], "rows has 2 and cols 1"),
-        ([9], [0], "rows is 9"),
-        ([0], [-1], "cols is -1"),
+        ([9], [0], r"rows\[0\] is 9"),
+        ([0], [-1], r"cols\[0\] is -1"),
         ([[0]], [0], "rows has shape"),
         ([0], [0.0], "cols has dtype float64: integers"),
         ([True], [0], "rows has dtype bool: integers"),
@@ -255,6 +280,8 @@ def test_inputs_may_be_read_only_and_strided():
 )
 def test_predictions_outside_are_refused(rows, cols, match):
     result = matrix_completion(np.ones((3, 4)), 1, rng=0)
+    with pytest.raises(InvalidInputError, match=r"rows\[1\] is masked"):
+        result.predict(np.ma.array([0, 1], mask=[False, True]), [0, 1])
     with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
         result.predict(rows, cols)
     assert result.predict([], []).shape == (0,)
@@ -320,3 +347,65 @@ def test_hidden_places_and_masks_are_refused():
     mask = np.ma.array(np.ones((3, 3), bool), mask=np.eye(3) > 0)
     with pytest.raises(InvalidInputError, match=r"mask\[0, 0\] is masked"):
         matrix_completion(np.ones((3, 3)), rank=1, mask=mask)
+
+
+@pytest.mark.parametrize("method", ["auto", "als", "vpgn", "altmin-sketch", "scaledgd", "irls"])
+def test_every_method_says_why_parts_do_not_determine_each_other(method):
+    full = np.random.default_rng(0).standard_normal((40, 2)) @ np.random.default_rng(1).standard_normal((2, 40))
+    mask = np.kron(np.eye(2), np.ones((20, 20))).astype(bool)
+    with pytest.warns(NumoptWarning, match="the completion is not unique, .*: lower the rank or pass ridge"):
+        result = matrix_completion(full, 2, mask=mask, method=method, rng=0)
+    assert result.status == Status.INVALID_MODEL and not result.success
+
+
+@pytest.mark.parametrize("more", [{"center": "biases"}, {"validation_fraction": 0.2, "max_iter": 40}], ids=str)
+def test_parts_are_no_success_in_other_models_without_a_ridge(more):
+    full = np.random.default_rng(0).standard_normal((40, 2)) @ np.random.default_rng(1).standard_normal((2, 40))
+    mask = np.kron(np.eye(2), np.ones((20, 20))).astype(bool)
+    result = matrix_completion(full, 2, mask=mask, rng=0, on_failure="ignore", **more)
+    assert not result.success and "fall into 2 parts" in result.message
+
+
+def test_entries_in_one_row_alone_are_a_matrix_of_one_row():
+    X = np.full((9, 7), np.nan)
+    X[4] = np.arange(1.0, 8)
+    for data in (X, X.T):
+        result = matrix_completion(data, 1, rng=0, tol=1e-9)
+        assert result.success and np.allclose(result.to_dense()[data == data], data[data == data])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, ZeroDivisionError, StopIteration])
+def test_a_run_that_is_stopped_keeps_its_best_factors(stop):
+    X, _ = haar(60, 50, 3, 4)
+
+    def callback(at):
+        if at.nit == 3:
+            raise stop
+
+    options = dict(rng=0, on_failure="ignore", callback=callback)
+    if stop is ZeroDivisionError:
+        with pytest.raises(stop) as caught:
+            matrix_completion(X, 3, **options)
+        result = caught.value.result
+    else:
+        result = matrix_completion(X, 3, **options)
+    expected = {KeyboardInterrupt: "INTERRUPTED", ZeroDivisionError: "EVALUATION_ERROR", StopIteration: "CALLBACK_STOP"}
+    assert result.status == Status[expected[stop]] and not result.success
+    off = X[2] - result.predict(X[0], X[1])
+    assert np.isclose(np.linalg.norm(off) / np.linalg.norm(X[2]), result.rel_residual) and result.rel_residual < 1
+
+
+def test_no_time_is_enough_for_one_iterate():
+    X, _ = haar(60, 50, 3, 4)
+    result = matrix_completion(X, 3, max_time=0, rng=0, on_failure="ignore")
+    assert result.status == Status.TIME_LIMIT and result.nit == 1 and np.isfinite(result.to_dense()).all()
+
+
+@pytest.mark.parametrize("data", [np.asfortranarray, lambda x: x[::-1, ::-1], lambda x: x.astype(">f8"), np.matrix])
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_dense_data_may_lie_in_memory_as_they_like(data):
+    full = np.outer(np.arange(1.0, 9), np.arange(2.0, 9))
+    given = data(full)
+    given.flags.writeable = False
+    result = matrix_completion(given, 1, rng=0, tol=1e-9)
+    assert result.success and np.allclose(result.to_dense(), np.asarray(given))

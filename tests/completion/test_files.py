@@ -46,12 +46,26 @@ def test_single_precision_and_threads():
     assert np.array_equal(found[0].U, found[1].U) and np.array_equal(found[0].V, found[1].V)
 
 
+@pytest.mark.parametrize(("scale", "dtype"), [(1e300, "float64"), (1e-300, "float64"), (1e25, "f4"), (1e-25, "f4")])
+def test_the_unit_of_the_data_does_not_matter(scale, dtype):
+    (rows, columns, values, shape), full = haar(60, 50, 2, 6)
+    scaled = rows, columns, (scale * values).astype(dtype), shape
+    result = complete_files(*forms(scaled), 2, tol=1e-5, rng=0)
+    assert result.success and np.abs(result.to_dense() / scale - full).max() < 1e-3
+
+
+def test_data_may_be_all_zero():
+    X, _ = haar(60, 50, 2, 6)
+    zero = complete_files(*((0 * y, i, p) for y, i, p in forms(X)), 2, rng=0, entries_at_once=10**30)
+    assert zero.success and zero.rank == 0 and not zero.to_dense().any()
+
+
 def test_what_is_not_determined_is_no_success():
     (rows, columns, values, shape), _ = haar(60, 60, 2, 8)
     apart = (rows < 30) == (columns < 30)
     X = rows[apart], columns[apart], values[apart], shape
     result = complete_files(*forms(X), 2, rng=0, on_failure="ignore")
-    assert not result.success
+    assert not result.success and "not unique" in result.message
 
 
 def test_bad_files_are_named():
@@ -72,6 +86,11 @@ def test_bad_files_are_named():
         ((wrong, i, p), columns, "entry 3 of rows is nan"),
         ((y, far, p), columns, "entry 5 of rows is .* at index 20"),
         ((2 * y, i, p), columns, "two forms of one matrix"),
+        ((y.astype(np.float32), i, p), columns, "data of rows is float32 and of columns float64"),
+        ((np.ma.array(y, mask=y > 1), i, p), columns, r"data of rows\[.* is masked"),
+        ((y, i, p.astype(float)), columns, "indptr of rows has dtype float64: integers"),
+        ((y, i, None), columns, "indptr of rows has dtype object"),
+        ((1.7e308 * np.sign(y), i, p), columns, "singular values overflow"),
         ((y, swapped, p), columns, "entry 1 of rows is at index .* not behind"),
         ((y, twice, p), columns, "entry 1 of rows is at index .* each once"),
     ]:
