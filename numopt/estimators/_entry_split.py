@@ -8,7 +8,7 @@ from numopt._array import default_rng, is_sparse
 from numopt._check import integer
 from numopt.completion._data import entries
 from numopt.estimators._validated import nan_for_masked
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 _CV = "pass two parts at least, or an EntrySplit, which splits entries, not rows"
 
@@ -94,7 +94,7 @@ def cross_val_completion(estimator, X, *, cv=5, ranks=None):
         Dense with NaN, or sparse.
     cv : int or EntrySplit, default 5
         Number of parts, drawn with seed 0, or the splitter.
-    ranks : sequence of int, optional
+    ranks : sequence of int or "auto", optional
         Ranks to compare. None (default): that of the estimator.
 
     Returns
@@ -113,8 +113,10 @@ def cross_val_completion(estimator, X, *, cv=5, ranks=None):
     True
     """
     splitter = cv if isinstance(cv, EntrySplit) else EntrySplit(integer("cv", cv, low=2, remedy=_CV), random_state=0)
-    if isinstance(ranks, (int, str)):
-        raise InvalidInputError(f"ranks is {ranks!r}: a sequence of ranks is expected; put it into brackets")
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "score")):
+        raise InvalidTypeError(f"estimator is {estimator!r}: a MatrixCompletion is expected; pass one")
+    if ranks is not None and not (isinstance(ranks, (list, tuple, range, np.ndarray)) and np.shape(ranks)[:1] > (0,)):
+        raise InvalidInputError(f"ranks is {ranks!r}: a sequence of one rank or more is expected; put it into brackets")
     folds = list(splitter.split(X))
 
     def scores(model):

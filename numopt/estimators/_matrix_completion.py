@@ -5,6 +5,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from numopt._array import default_rng, device, host, is_array, is_numpy, is_sparse, namespace, turned
+from numopt._check import Checks
+from numopt._given import as_array
 from numopt.completion import matrix_completion
 from numopt.completion._data import entries
 from numopt.completion._fold import fold_in
@@ -194,16 +196,21 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises
         ------
         InvalidInputError
-            U is not of that shape.
+            U is not of that shape, or a number is not finite.
+        InvalidTypeError
+            U belongs to another library, is sparse, or complex.
         """
         check_is_fitted(self)
-        xp = namespace(self.components_)
-        U = xp.asarray(U, device=device(self.components_))
+        U = as_array("U", U)
         if U.ndim != 2 or U.shape[1] != self.components_.shape[0]:
             raise InvalidInputError(
                 f"U has shape {tuple(U.shape)}: a matrix of {self.components_.shape[0]} columns is expected, as many "
                 f"as the rank; pass what transform returns"
             )
+        if 0 not in U.shape:  # a matrix of zeros has rank 0
+            checks = Checks({"U": U, "components_": self.components_})
+            U = checks.matrix("U")
+            checks.settle()
         return U @ self.components_ + self.col_bias_ + self.mean_
 
     def predict(self, X, cols=None):
