@@ -22,7 +22,7 @@ def scalar(name, value, *, low=-math.inf, high=math.inf, above=-math.inf, remedy
     try:
         number = float(value)
     except OverflowError:  # an integer beyond all floats
-        number = math.inf
+        number = value = math.inf if value > 0 else -math.inf
     if not (math.isfinite(number) and low <= number <= high and number > above):
         raise InvalidInputError(f"{name} is {value}: {_range(low, high, above)} is expected; {remedy}")
     return number
@@ -184,7 +184,7 @@ class Checks:
             data = t.x.data if _array.is_sparse(t.x) else t.x
             empty = 0 in data.shape
             scalars += [0.0, 0.0] if empty else _array.extremes(xp, data)
-            scalars.append(xp.sum(data, dtype=xp.float64) if t.total else math.nan)
+            scalars.append(_total(xp, data) if t.total else math.nan)
         values = _array.host(*scalars, 0.0)
         extents = {}
         for i, t in enumerate(self._tests):
@@ -196,6 +196,11 @@ class Checks:
                 raise InvalidInputError(
                     f"{t.name} sums to {extent.total}: a positive finite sum is expected; "
                     f"at least one weight must be positive"
+                )
+            if t.total and extent.total < _least(xp, self.dtype):
+                raise InvalidInputError(
+                    f"{t.name} sums to {extent.total:.3g}: at least {_least(xp, self.dtype):.1g} is expected, below it "
+                    f"numbers lose digits; multiply the weights by a constant"
                 )
         self._tests = []
         return extents
@@ -224,6 +229,17 @@ def lone_vector(name, x):
     x = checks.vector(name, told=False)
     checks.settle()
     return x, checks.xp, checks.device, checks.dtype
+
+
+def _total(xp, data):
+    with np.errstate(over="ignore"):  # an infinite sum is reported by name
+        return xp.sum(data, dtype=xp.float64)
+
+
+def _least(xp, dtype):
+    """Return the smallest sum of weights whose parts down to the rounding of the sum keep all their digits."""
+    info = xp.finfo(dtype)
+    return float(info.smallest_normal) / float(info.eps)
 
 
 def _missing(name):

@@ -104,7 +104,7 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     """
     controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
              on_failure=on_failure)  # fmt: skip
-    loop = _Loop(iterates, Judge(certify, tol), callback, quiet)
+    loop = _Loop(iterates, Judge(certify, float(tol)), callback, quiet)
     until, token = _deadline.get(), None
     if max_time is not None:
         until = min(until, loop.began + float(max_time))

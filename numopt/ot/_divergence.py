@@ -131,7 +131,7 @@ def sinkhorn_divergence(X, Y, a=None, b=None, *, reg, cost="sqeuclidean", reg_re
     (True, 0.25)
     """
     controls(tol=0.0 if tol is None else tol, max_iter=max_iter, max_time=max_time, on_failure=on_failure)
-    until = math.inf if max_time is None else perf_counter() + max_time
+    until = math.inf if max_time is None else perf_counter() + float(max_time)
     X, Y, a, b = _clouds(X, Y, a, b)
 
     def limits():

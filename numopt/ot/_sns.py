@@ -17,7 +17,7 @@ def sinkhorn_newton_sparse(p, g, n_sinkhorn=20, density=4.0):
     xp, k = p.xp, p.kernels
     n, m = p.shape
     slack = 64 * float(xp.finfo(p.a.dtype).eps)
-    kept = min(n * m, math.ceil(density * max(n, m)))
+    kept = min(n * m, math.ceil(min(density * max(n, m), n * m)))
     work = {"n_passes": 0, "n_newton": 0, "n_cg": 0, "nnz": kept, "reg": p.reg}
     C = k.cost_block(p.cost) if p.cost[3] else p.cost[0]
     f = xp.zeros_like(p.a)

@@ -70,6 +70,10 @@ def test_weights(xp):
         check([1.0, -0.5])
     with pytest.raises(InvalidInputError, match=r"a sums to 0.0: .* at least one weight must be positive"):
         check([0.0, 0.0])
+    with pytest.raises(InvalidInputError, match=r"a sums to inf: .*"):
+        check([1e308, 1e308])
+    with pytest.raises(InvalidInputError, match=r"a sums to 1e-308: at least 1e-292 .*; multiply"):
+        check([5e-309, 5e-309])
 
 
 def test_matrix_may_hold_plus_infinity(xp):
@@ -151,6 +155,8 @@ def test_scalars():
         (lambda: positive_scalar("reg", True), InvalidTypeError, "reg is True"),
         (lambda: scalar("t", 10**400), InvalidInputError, "t is 1000"),
         (lambda: scalar("t", 3, high=2), InvalidInputError, "t is 3: a finite number <= 2"),
+        (lambda: scalar("t", 10**400), InvalidInputError, "t is inf: a finite number"),
+        (lambda: scalar("t", -(10**5000)), InvalidInputError, "t is -inf: a finite number"),
         (lambda: integer("k", 0, low=1, high=5), InvalidInputError, "k is 0: an integer >= 1 and <= 5"),
         (lambda: integer("k", 1.0), InvalidTypeError, "k is 1.0: an integer"),
         (lambda: one_of("method", "x", ("a", "b")), InvalidInputError, "method is 'x': one of 'a', 'b'"),

@@ -1,6 +1,7 @@
 """The one loop: every way to end, the certificate's last word, records, callbacks, nesting."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -288,6 +289,12 @@ def test_max_time_ends_the_run(clock):
         result = solve(slow(), max_time=limit, max_iter=10**6, check_every=10**6)
         assert result.status == Status.TIME_LIMIT and result.x[0] == 5.0 and list(result.history["nit"]) == [10]
         assert result.time == 20.0
+
+
+@pytest.mark.parametrize("tol", [np.float16(0.5), Fraction(1, 2)])
+def test_limits_of_any_real_type_count_as_floats(tol):
+    result = solve(halving(), tol=tol, max_time=np.float16(60.0))
+    assert result.success and "tol = 0.5" in result.message
 
 
 def test_inner_runs_are_silent_and_inherit_the_deadline():

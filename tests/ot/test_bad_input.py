@@ -114,7 +114,6 @@ def test_refused_by_every_method(method, changes):
         call(method=method, **changes)
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_weights_whose_sum_overflows():
     with pytest.raises(InvalidInputError, match="a sums to inf"):
         call(a=np.full(4, 1e308))
