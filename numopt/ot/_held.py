@@ -84,7 +84,8 @@ def _half_sweep(p, cost, weights, g):
     xp = p.xp
     if weights.shape[0] == 0:
         return weights
-    ones = xp.where(weights > 0, weights, xp.ones_like(weights))
+    least = float(xp.finfo(weights.dtype).smallest_normal)  # below it, kernels may take the logarithm of 0
+    ones = xp.where(weights > 0, xp.clip(weights, least, None), 1.0)
     swept, _ = p.kernels.row_pass(cost, ones, xp.zeros_like(weights), g, p.reg, False)
     bound = p.kernels.c_transform(cost, g)
     return xp.where(weights > 0, swept, xp.where(bound < math.inf, bound, 0.0))  # 0 where no pair is allowed

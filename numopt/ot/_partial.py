@@ -12,6 +12,7 @@ from numopt.ot._held import visible
 from numopt.ot._newton import annealed_newton
 from numopt.ot._partial_problem import with_dummies
 from numopt.ot._plan import TransportPlan
+from numopt.ot._rounding import down_to
 from numopt.ot._unbalanced_problem import unequal_problem
 
 
@@ -185,10 +186,10 @@ def partial_transport(a, b, C=None, *, mass, reg, X=None, Y=None, cost="sqeuclid
         )
     base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
     p = with_dummies(base, min(mass, *sums), sums[::-1] if base.transposed else sums, tol)
+    iterates = down_to(p.inner.floor * p.ratio, p.tol, p.scaled(annealed_newton(p.inner, _initial(p, init))))
     return run(
-        p.scaled(annealed_newton(p.inner, _initial(p, init))), certify=p.certificate, finish=_finisher(p), tol=p.tol,
-        max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
-        start=p.inner.start,
+        iterates, certify=p.certificate, finish=_finisher(p), tol=p.tol, max_iter=max_iter, max_time=max_time,
+        check_every=check_every, callback=callback, on_failure=on_failure, start=p.inner.start,
     )  # fmt: skip
 
 

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, replace
 
 from numopt._loop import Iterate
+from numopt.exceptions import InvalidInputError
 from numopt.ot._held import visible
+from numopt.ot._limits import DROWNED, check_values
 from numopt.ot._problem import TransportProblem, transport_problem
 
 
@@ -73,8 +75,14 @@ def with_dummies(base, mass, sums, tol):
     """Return the problem with dummies; masses that differ from 0 by rounding only are 0."""
     xp = base.xp
     stay = tuple(0.0 if s - mass <= 1e-12 * s else s - mass for s in sums)
-    ratio = (mass + sum(stay)) / mass
     low, high = base.extent
+    ratio = 1 + sum(s / mass for s in stay)
+    check_values(base, mass + sum(stay))
+    if not base.floor * ratio < DROWNED:
+        raise InvalidInputError(
+            f"mass is {mass:.3g} and {sum(stay):.3g} stays: rounding of the latter leaves an error of "
+            f"{base.floor * ratio:.2g} in the former; raise mass or reg, or scale a and b down"
+        )
     if tol is None:  # potentials are as large as costs, and their rounding errors do not average out here
         eps = float(xp.finfo(base.a.dtype).eps)
         tol = max(1e-9, 4 * eps * (high - low + max(abs(low), abs(high))) / base.reg * ratio)

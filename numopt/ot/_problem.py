@@ -8,6 +8,7 @@ from numopt._check import Checks, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, stranded, visible
+from numopt.ot._limits import check_rounding, check_spread, check_values
 from numopt.ot._median import COSTS, sample_median
 
 
@@ -153,6 +154,8 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
         swap = turn and strided and C.flags.f_contiguous and not C.flags.c_contiguous
         matrices = C.T if swap else like(xp, C, checks.device, checks.dtype), none, none, 0
     extents = checks.settle()
+    if C is None:
+        check_spread(xp, checks.dtype, extents, X.shape[1], cost)
     mass, other = extents["a"].total, extents["b"].total
     if abs(mass - other) > 1e-6 * mass:
         raise InvalidInputError(
@@ -211,6 +214,8 @@ def _measured(p, reg, reg_relative, tol, checks):
         )
     scale = max(median - low, 0.0) or (high - low) or reg
     p = replace(p, reg=reg, extent=(low, high), start=(rows, columns), scale=scale)
+    check_values(p, p.mass)
+    check_rounding(p)
     if tol is None:
         tol = max(1e-9, 4 * p.floor)
     elif tol < p.floor:

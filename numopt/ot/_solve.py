@@ -10,6 +10,7 @@ from numopt.ot._feasible import explained
 from numopt.ot._newton import annealed_newton
 from numopt.ot._problem import transport_problem
 from numopt.ot._result import TransportResult
+from numopt.ot._rounding import down_to
 from numopt.ot._sinkhorn import sinkhorn
 from numopt.ot._sns import sinkhorn_newton_sparse
 
@@ -132,6 +133,7 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
         iterates = sinkhorn(p, p.start[1] if g is None else g)
     else:
         iterates = annealed_newton(p, g)
+    iterates = down_to(p.floor, p.tol, iterates)
     return run(
         iterates, certify=p.certificate, finish=_finisher(p), tol=p.tol, max_iter=max_iter, max_time=max_time,
         check_every=check_every, callback=callback, on_failure=on_failure, start=p.start,
@@ -146,7 +148,10 @@ def _start(p, init):
         init = init.f if p.transposed else init.g
     checks = Checks({"init": init}, dtype=p.a.dtype)
     g = checks.vector("init", size=(p.whole or p).shape[1])
-    checks.settle()
+    low, high, _ = checks.settle()["init"]
+    if high / 2 - low / 2 > 1e3 * (p.extent[1] - p.extent[0] + 100 * p.reg):  # no potential of this problem
+        return None
+    g = g - (low / 2 + high / 2)  # f takes up a constant
     return g if p.columns is None else p.xp.take(g, p.columns)
 
 

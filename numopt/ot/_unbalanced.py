@@ -8,10 +8,13 @@ from numopt._check import Checks, controls, one_of, positive_scalar
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
+from numopt.ot._limits import DROWNED, check_values
+from numopt.ot._rounding import down_to
 from numopt.ot._unbalanced_newton import unbalanced_newton
 from numopt.ot._unbalanced_problem import UnbalancedProblem, unequal_problem
 from numopt.ot._unbalanced_result import UnbalancedResult
 
+_RATIO = 360  # largest logarithm to base 2 of the ratio of the masses
 _GROWTH = 200.0  # largest exponent by which negative costs may blow up the mass
 
 
@@ -130,16 +133,20 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
     checks = Checks({"a": a, "b": b, "C": C, "X": X, "Y": Y})
     weights = checks.weights("a"), checks.weights("b")
     masses = [extent.total for extent in checks.settle().values()]
+    units = _units(masses)
+    weights, masses = [w / units for w in weights], [mass / units for mass in masses]
     base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
-    base = _with_floor(base, tol, masses, rhos)
-    p = UnbalancedProblem(base, rhos[::-1] if base.transposed else rhos, product)
+    check_values(base, units * max(sum(masses), units * math.prod(masses) if product else 0.0))
+    base = _with_floor(base, tol, masses, rhos, product)
+    p = UnbalancedProblem(base, rhos[::-1] if base.transposed else rhos, product, units)
     if base.extent[0] < -_GROWTH * sum(rhos):
         raise InvalidInputError(
             f"C has entries down to {base.extent[0]:.6g} and rho + rho_columns is {sum(rhos):.3g}: their ratio, "
             f"above -{_GROWTH:.0f}, is the logarithm of the mass created; shift C, or raise rho"
         )
+    iterates = down_to(base.floor, base.tol, unbalanced_newton(p, _initial(p, init)))
     return run(
-        unbalanced_newton(p, _initial(p, init)), certify=p.certificate, finish=_finisher(p), tol=base.tol,
+        iterates, certify=p.certificate, finish=_finisher(p), tol=base.tol,
         max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback, on_failure=on_failure,
         start=(None, base.start[1]),
     )  # fmt: skip
@@ -149,18 +156,45 @@ def _penalty(name, value):
     return math.inf if value == math.inf else positive_scalar(name, value, remedy="pass a penalty, or inf")
 
 
-def _with_floor(base, tol, masses, rhos):
-    """Return the problem with a tolerance that rounding allows: unequal masses make large potentials."""
+def _units(masses):
+    """Return the power of 2 that brings the masses to about 1, so that products of weights are far from underflow."""
+    exponents = [math.log2(mass) for mass in masses]
+    if max(exponents) - min(exponents) > _RATIO:
+        raise InvalidInputError(
+            f"a sums to {masses[0]:.3g} and b to {masses[1]:.3g}: masses that differ by a factor of at most "
+            f"{2.0**_RATIO:.0e} are expected; rescale one of them"
+        )
+    return 2.0 ** round(sum(exponents) / 2)
+
+
+def _with_floor(base, tol, masses, rhos, product):
+    """Return the problem with a tolerance that rounding allows.
+
+    Unequal masses make large potentials; and where rho is small against reg, a small error of what the entropy relative
+    to the weights adds to them is large against rho.
+    """
+    eps, least = float(base.xp.finfo(base.a.dtype).eps), min(rhos)
+    if not least >= 64 * eps * base.reg:
+        name = ("rho", "rho_columns")[rhos.index(least)]
+        raise InvalidInputError(
+            f"{name} is {least:.3g}: at least {64 * eps * base.reg:.3g} is expected, 64 rounding errors of reg; "
+            f"raise it"
+        )
     constant = abs(math.log(masses[0] / masses[1])) / sum(1.0 / rho for rho in rhos)
-    eps = float(base.xp.finfo(base.a.dtype).eps)
     floor = 0.5 * eps * constant / base.reg  # measured: a third of that
+    if product:
+        floor = max(floor, eps * base.reg / least)
+    if not floor < DROWNED:
+        raise InvalidInputError(
+            f"rho is {max(rhos):.3g}, the ratio of the masses {masses[0] / masses[1]:.3g} and reg is {base.reg:.3g}: "
+            f"rounding of potentials leaves an error of {floor:.2g}; lower rho, or pass inf on one side"
+        )
     if tol is None:
         return replace(base, tol=max(base.tol, 4 * floor))
     if base.floor <= tol < floor:
         warn(
-            f"tol = {tol:.3g} is below {floor:.2g}, the error that rounding leaves for potentials of {constant:.3g}, "
-            f"rho times the logarithm of the ratio of the masses, and reg = {base.reg:.3g}: raise tol or reg, or "
-            f"lower rho",
+            f"tol = {tol:.3g} is below {floor:.2g}, the error that rounding leaves for rho = {rhos}, a ratio of the "
+            f"masses of {masses[0] / masses[1]:.3g} and reg = {base.reg:.3g}: raise tol",
             PrecisionWarning,
         )
     return base
@@ -180,13 +214,16 @@ def _initial(p, init):
         )
     checks = Checks({"init": init, "a": whole.a}, dtype=p.xp.float64)
     g = checks.vector("init", size=whole.b.shape[0], remedy="start from finite potentials, or without init")
-    checks.settle()
+    low, high, _ = checks.settle()["init"]
+    finite = [rho for rho in p.rho if rho < math.inf]
+    if max(-low, high) > 1e3 * (max(map(abs, base.extent)) + 100 * p.reg + sum(finite)):  # no potential of this problem
+        return None
     return g if base.columns is None else p.xp.take(g, base.columns)
 
 
 def _finisher(p):
     def finish(state, info, common):
-        f, g = p.potentials(state)
+        f, g = p.returned(*p.potentials(state))
         certificate, rho = common["certificate"], p.rho
         largest = max(host(p.xp.max(p.xp.abs(f)), p.xp.max(p.xp.abs(g))))
         rounding = float(p.xp.finfo(f.dtype).eps) * largest / p.reg

@@ -21,14 +21,15 @@ _LEAST_MASS = 1e-9  # of the plan, relative to the weights, that errors are meas
 class Side:
     """The weights w >= 0 of one side and the penalty on deviations from them, at one regularisation.
 
-    With the entropy relative to the product of the weights, the potential of the problem is f - reg log w
-    where P = exp((f + g - C) / reg).
+    The potential of the problem is f + offset where P = exp((f + g - C) / reg); with the entropy relative to the
+    product of the weights, it is f + offset - reg log w.
     """
 
     w: object  # float64
     rho: float
     reg: float
     product: bool
+    offset: float = 0.0
 
     @property
     def xp(self):
@@ -48,7 +49,7 @@ class Side:
     def log_weight(self):
         """Logarithm of the target at f = 0, bounded where a weight is zero."""
         factor = 1.0 + self.reg / self.rho if self.product else 1.0
-        return self.xp.where(self.w > 0, factor * self.log_w, -_HIGHEST)
+        return self.xp.where(self.w > 0, factor * self.log_w - self.offset / self.rho, -_HIGHEST)
 
     def target(self, f):
         """Return w exp(-f / rho), the marginal that belongs to the potential f."""
@@ -59,7 +60,7 @@ class Side:
 
     def shifted(self, f):
         """Return the potential of the problem."""
-        return f - self.reg * self.log_w if self.product else f
+        return f + (self.offset - self.reg * self.log_w if self.product else self.offset)
 
     def dual(self, f):
         """Return the term of the dual, on the device."""
@@ -100,11 +101,15 @@ class UnbalancedProblem:
     `base` holds the cost and the weights, which need no equal sums; its mass is that of a. `rho` is in the
     order of the iteration, in which the sides have changed places if `base.transposed`. `product` makes
     the entropy relative to a b^T. Vectors are float64 until `potentials` returns them.
+
+    The weights, and with them the plan, are the caller's divided by `units`, a power of 2: that adds a constant to
+    the cost, which the rows take up.
     """
 
     base: TransportProblem
     rho: tuple
     product: bool
+    units: float = 1.0
 
     @property
     def xp(self):
@@ -124,7 +129,8 @@ class UnbalancedProblem:
 
     @cached_property
     def rows(self):
-        return Side(self.xp.astype(self.base.a, self.xp.float64), self.rho[0], self.reg, self.product)
+        offset = (-1.0 if self.product else 1.0) * self.reg * math.log(self.units)
+        return Side(self.xp.astype(self.base.a, self.xp.float64), self.rho[0], self.reg, self.product, offset)
 
     @cached_property
     def columns(self):
@@ -175,6 +181,11 @@ class UnbalancedProblem:
         xp = self.xp
         return xp.astype(xp.where(x == math.inf, 0.0, x), self.base.a.dtype)
 
+    def returned(self, f, g, sign=1):
+        """Return the potentials for the caller's weights or, with ``sign=-1``, those of this problem from them."""
+        shift = sign * self.reg * math.log(self.units)
+        return (f, g + shift) if self.product else (f + shift, g)
+
     def wide(self, f, g):
         """Return potentials in float64."""
         return self.xp.astype(f, self.xp.float64), self.xp.astype(g, self.xp.float64)
@@ -190,15 +201,16 @@ class UnbalancedProblem:
         f, g = self.wide(*self.potentials(state))
         r, c, paid = self.sums(f, g)
         mass = xp.sum(r)
-        constant = self.reg * ((xp.sum(a.w) * xp.sum(b.w) if self.product else 0.0) - mass)
+        product = self.units * xp.sum(a.w) * xp.sum(b.w) if self.product else 0.0
+        constant = self.reg * (product - mass)
         return {
             "marginal_error": self.error(r, a.target(f), mass)
             + self.error(c, b.target(g), mass)
             + 0.0 * (xp.sum(f) + xp.sum(g)),  # nothing, by potentials that are finite
-            "value": a.primal(f, r) + b.primal(g, c) + constant,
-            "dual_value": a.dual(f) + b.dual(g) + constant,
-            "cost": paid,
-            "mass": mass,
+            "value": self.units * (a.primal(f, r) + b.primal(g, c) + constant),
+            "dual_value": self.units * (a.dual(f) + b.dual(g) + constant),
+            "cost": self.units * paid,
+            "mass": self.units * mass,
         }
 
     def gap(self, f, g):
@@ -215,7 +227,7 @@ class UnbalancedProblem:
             g = g + self.reg * _log_ratio(xp, b.w, c)
         if math.inf in self.rho:
             r, c, _ = self.sums(f, g)
-        return host(a.gap(f, r) + b.gap(g, c))
+        return self.units * host(a.gap(f, r) + b.gap(g, c))
 
 
 def _log_ratio(xp, wanted, found):

@@ -59,10 +59,10 @@ class UnbalancedResult(Result):
         """
         p, (f, g) = self._problem.whole, self._ordered()
         marginals = (
-            p.xp.astype(p.xp.where(side.w > 0, side.target(x), 0.0), self.f.dtype)
+            p.xp.astype(p.units * p.xp.where(side.w > 0, side.target(x), 0.0), self.f.dtype)
             for side, x in zip((p.rows, p.columns), p.wide(f, g), strict=True)
         )
-        return TransportPlan(p.xp, p.base.cost, f, g, p.reg, *marginals, p.base.transposed)
+        return TransportPlan(p.xp, p.base.cost, *p.returned(f, g), p.reg, *marginals, p.base.transposed)
 
     @property
     def gap(self):
@@ -76,5 +76,6 @@ class UnbalancedResult(Result):
         return self._cache["gap"]
 
     def _ordered(self):
-        """Return the potentials in the order of the problem."""
-        return (self.g, self.f) if self._problem.base.transposed else (self.f, self.g)
+        """Return the potentials of the problem as it was solved, in its order."""
+        p, f, g = self._problem, self.f, self.g
+        return p.returned(*((g, f) if p.base.transposed else (f, g)), sign=-1)

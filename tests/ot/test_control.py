@@ -48,6 +48,16 @@ def test_a_bad_start_does_no_harm(seed):
     certified(sinkhorn_newton(a, b, C, reg=0.01, init=g), a, b, C)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("value", [1e12, 1e200, -1e308])
+@pytest.mark.parametrize("where", [slice(None), 3])
+def test_a_start_that_is_no_potential_does_no_harm(method, value, where):
+    a, b, C = squares(40, 50)
+    g = np.zeros(50)
+    g[where] = value
+    certified(sinkhorn_newton(a, b, C, reg=0.1, method=method, init=g, density=20.0), a, b, C)
+
+
 def test_a_start_is_kept_from_a_stopped_run():
     a, b, C = squares(40, 50)
     part = sinkhorn_newton(a, b, C, reg=0.01, max_iter=6, on_failure="ignore")
@@ -196,7 +206,7 @@ def test_a_tolerance_below_rounding(tol, reg):
 def test_a_tolerance_below_rounding_ends_soon(reg):
     # The last bits decide when a run stalls: the median of neighbours says what is usual.
     passes = [sinkhorn_newton(*squares(n, 70), reg=reg, tol=0.0).n_passes for n in range(56, 65)]
-    assert np.median(passes) <= 120
+    assert np.median(passes) <= 40 and max(passes) <= 80
 
 
 @pytest.mark.parametrize("reg", [1.0, 1e-3])

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt import Status
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning
 from numopt.ot import partial_transport, sinkhorn_newton
 from tests.oracles.unbalanced import partial_cost
 
@@ -120,8 +121,18 @@ def test_pickles_keep_the_plan():
     assert again.plan.todense().tobytes() == res.plan.todense().tobytes() and again.message == res.message
 
 
+def test_a_tolerance_below_rounding_ends_soon():
+    a, b, C = problem()
+    with pytest.warns(PrecisionWarning):
+        res = partial_transport(a, b, C, mass=2.0, reg=0.01, tol=0.0, on_failure="ignore")
+    assert res.status == Status.STALLED and res.marginal_error <= 1e-12 and res.n_passes <= 80
+
+
 BAD = [
     ({"mass": 0.0}, InvalidInputError, "mass is 0"),
+    ({"mass": 1e-20}, InvalidInputError, "mass is 1e-20 and .* stays: .* raise mass"),
+    ({"mass": 1e-320}, InvalidInputError, "mass is 1e-320 and .* stays: .* raise mass"),
+    ({"reg": 1e308}, InvalidInputError, r"reg is 1e\+308"),
     ({"mass": 50.0}, InvalidInputError, r"mass is 50: at most .* the smaller of the sums of a"),
     ({"mass": "x"}, InvalidTypeError, "mass is 'x'"),
     ({"reg": 0.0}, InvalidInputError, "reg is 0"),

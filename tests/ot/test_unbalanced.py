@@ -249,7 +249,7 @@ def test_the_barycentric_map_divides_by_what_is_transported():
 
 def test_a_tolerance_below_rounding_is_said_to_be():
     a, b, C = problem()
-    with pytest.warns(PrecisionWarning, match=r"tol = 1e-12 is below .* ratio of the masses"):
+    with pytest.warns(PrecisionWarning, match=r"tol = 1e-12 is below .* a ratio of the masses"):
         unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=INF, rho_columns=1e4, tol=1e-12, on_failure="ignore")
     assert unbalanced_sinkhorn_newton(a, b, C, reg=1e-4, rho=INF, rho_columns=1e4).success
 
@@ -269,7 +269,50 @@ def test_pickles_keep_the_plan():
     assert again.plan.todense().tobytes() == res.plan.todense().tobytes() and again.message == res.message
 
 
+@pytest.mark.parametrize("kind", ["entropy", "kl"])
+@pytest.mark.parametrize("rho", [(0.3, 2.0), (INF, 0.2), (0.2, INF)], ids=str)
+@pytest.mark.parametrize("units", [1e-290, 1e-200, 1e-60, 1e60, 1e120])
+def test_any_mass(units, rho, kind):
+    a, b, C = problem()
+    reg, rows, columns = 0.02, *rho
+    kw = {"reg": reg, "rho": rows, "rho_columns": columns, "reg_type": kind}
+    res = unbalanced_sinkhorn_newton(units * a, units * b, C, **kw)
+    assert res.success and res.nit < 20 and np.isfinite([res.value, res.dual_value]).all()
+    P = res.plan.todense()
+    assert res.mass == pytest.approx(P.sum(), rel=1e-11) and 0 <= res.gap <= 1e-8 * abs(res.value)
+    # the same problem with weights of about 1 and a constant in the cost
+    shift = reg * np.log(units) * (1 if kind == "entropy" else -1)
+    kw["tol"] = 1e-9 + 1e-14 * abs(shift) / reg
+    plain = unbalanced_sinkhorn_newton(a, b, C + shift, **kw)
+    np.testing.assert_allclose(P / units, plain.plan.todense(), atol=1e-8 * plain.mass)
+    assert res.cost / units == pytest.approx(plain.cost - shift * plain.mass, rel=1e-6)
+    again = unbalanced_sinkhorn_newton(units * a, units * b, C, **kw, init=res)
+    assert again.success and again.nit <= 3
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("rho", [1e-9, 1e-6, 1e6, 1e12])
+@pytest.mark.parametrize("kind", ["entropy", "kl"])
+def test_penalties_far_from_reg(rho, kind):
+    a, b, C = problem(ratio=1.0)
+    res = unbalanced_sinkhorn_newton(a, b, C, reg=0.1, rho=rho, reg_type=kind, on_failure="ignore")
+    assert res.success, res.message
+    assert 0 <= res.gap <= 1e-8
+
+
+def test_a_start_that_leads_nowhere_is_left():
+    a, b, C = problem()
+    for init in (np.full(40, 1e300), np.where(np.arange(40) == 3, -1e200, 0.0)):
+        assert unbalanced_sinkhorn_newton(a, b, C, reg=0.02, rho=1.0, init=init).success
+
+
 BAD = [
+    ({"rho": 1e-320}, "rho is 1e-320: at least 1.42e-16 is expected"),
+    ({"rho_columns": 1e-20}, "rho_columns is 1e-20: at least"),
+    ({"rho": 1e308}, r"rho is 1e\+308, .* lower rho, or pass inf"),
+    ({"reg": 1e308}, r"reg is 1e\+308, .* rescale C and reg"),
+    ({"b": np.full(40, 1e300)}, r"a sums to 1 and b to 4e\+301: masses .* rescale"),
+    ({"a": np.full(30, 1e200), "b": np.full(40, 1e200), "reg_type": "kl"}, "do not overflow"),
     ({"rho": 0.0}, "rho is 0"),
     ({"rho": -INF}, "rho is -inf"),
     ({"rho": INF}, "rho and rho_columns are inf: .* use numopt.ot.sinkhorn_newton"),
