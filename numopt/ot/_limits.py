@@ -7,13 +7,14 @@ from numopt.exceptions import InvalidInputError
 DROWNED = 0.05  # marginal error left by rounding: no answer
 
 
-def check_values(p, mass):
-    """Raise if potentials or values of plans of this mass may overflow."""
-    largest = max(map(abs, p.extent)) + 1e3 * p.reg  # of a potential
-    if not max(largest / float(p.xp.finfo(p.a.dtype).max), largest * mass / sys.float_info.max) < 1e-3:
+def check_values(dtype, extent, reg, mass):
+    """Raise if potentials, of a `dtype` given by its limits, or values of plans of this mass may overflow."""
+    cost = max(map(abs, extent))
+    largest = cost + 1e3 * reg  # of a potential
+    if not max(largest / float(dtype.max), largest * mass / sys.float_info.max) < 1e-3:
         raise InvalidInputError(
-            f"reg is {p.reg:.3g}, C has entries of up to {max(map(abs, p.extent)):.3g} and the mass is {mass:.3g}: "
-            f"values that do not overflow are expected; rescale C and reg by one factor, or the weights"
+            f"reg is {reg:.3g}, C has entries of up to {cost:.3g} and the mass is {mass:.3g}: values that do not "
+            f"overflow are expected; rescale C and reg by one factor, or the weights"
         )
 
 
@@ -28,11 +29,10 @@ def check_spread(xp, dtype, extents, dim, cost):
         )
 
 
-def check_rounding(p):
-    """Raise if rounding of the exponents leaves no plan to speak of."""
-    if not p.floor < DROWNED:
-        largest = max(map(abs, p.extent))
+def check_rounding(floor, extent, reg):
+    """Raise if rounding leaves no plan to speak of, but a marginal error of `floor`."""
+    if not floor < DROWNED:
         raise InvalidInputError(
-            f"C has entries of {largest:.3g} and reg is {p.reg:.3g}: rounding alone leaves a marginal error of "
-            f"{p.floor:.2g}; subtract a constant from C, move X towards Y, or raise reg"
+            f"C has entries of {max(map(abs, extent)):.3g} and reg is {reg:.3g}: rounding alone leaves a marginal "
+            f"error of {floor:.2g}; subtract a constant from C, move X towards Y, or raise reg"
         )

@@ -77,7 +77,7 @@ def with_dummies(base, mass, sums, tol):
     stay = tuple(0.0 if s - mass <= 1e-12 * s else s - mass for s in sums)
     low, high = base.extent
     ratio = 1 + sum(s / mass for s in stay)
-    check_values(base, mass + sum(stay))
+    check_values(xp.finfo(base.a.dtype), base.extent, base.reg, mass + sum(stay))
     if not base.floor * ratio < DROWNED:
         raise InvalidInputError(
             f"mass is {mass:.3g} and {sum(stay):.3g} stays: rounding of the latter leaves an error of "

@@ -214,8 +214,8 @@ def _measured(p, reg, reg_relative, tol, checks):
         )
     scale = max(median - low, 0.0) or (high - low) or reg
     p = replace(p, reg=reg, extent=(low, high), start=(rows, columns), scale=scale)
-    check_values(p, p.mass)
-    check_rounding(p)
+    check_values(p.xp.finfo(p.a.dtype), p.extent, reg, p.mass)
+    check_rounding(p.floor, p.extent, reg)
     if tol is None:
         tol = max(1e-9, 4 * p.floor)
     elif tol < p.floor:

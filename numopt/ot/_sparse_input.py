@@ -2,10 +2,13 @@
 
 import math
 
+import numpy as np
+
 from numopt import _array
 from numopt._check import Checks, integer, positive_scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
+from numopt.ot._limits import check_rounding, check_values
 from numopt.ot._sparse_problem import Problem, Whole
 
 _EPS = 2.0**-52
@@ -49,11 +52,40 @@ def checked(a, b, C, reg, max_nonzeros, tol):
             f"reg is {reg / mass}: at least {64 * _EPS * (high - low) / (top_b * mass):.3g} is expected, or "
             f"the plan drowns in the rounding of C; raise it, or use an exact solver"
         )
-    return Problem(
+    problem = Problem(
         xp=xp, kernels=kernels("ot_sparse", xp), C=C, a=a / xp.sum(a), b=b / xp.sum(b), reg=reg, k=min(k, C.shape[0]),
         mass=mass, low=low, high=high, forbids=forbids, median=_median(xp, C), top_b=top_b,
         heaviest=min(top_a, top_b), dtype=dtype, whole=whole,
     )  # fmt: skip
+    check_values(xp.finfo(dtype), (low, high), reg / mass, mass)
+    check_rounding(problem.floor, (low, high), reg / mass)
+    return problem
+
+
+def check_limit(problem, tol):
+    """Raise if no plan within `tol` of the marginals has so few entries in its columns."""
+    p, k, (n, m) = problem, problem.k, problem.C.shape
+    if k == n:
+        return
+    a, b = np.sort(_array.host(p.a))[::-1], _array.host(p.b)
+    reach, j = np.concatenate([[0.0], np.cumsum(a)]), int(np.argmax(b))
+    counts = np.arange(1, n + 1)
+    fills = 2 * (b[j] - reach[1:]) <= tol  # the heaviest column, from the heaviest rows
+    reaches = 2 * (1 - reach[np.minimum(counts * m, n)]) <= tol
+    least = int(counts[np.argmax(fills & reaches)])
+    if least <= k and k == 1 and n == m and np.sum(np.abs(a - np.sort(b)[::-1])) > tol:
+        raise InvalidInputError(
+            "max_nonzeros is 1: as many columns as rows, with one entry each, need weights a and b that are the same "
+            "up to their order; raise it"
+        )
+    if least > k:
+        column = int(_array.host(p.whole.columns[j : j + 1])[0])
+        why = (
+            f"b[{column}] is {p.mass * b[j]:.3g} and the {k} largest weights of a sum to {p.mass * reach[k]:.3g}"
+            if not fills[k - 1]
+            else f"{m} columns of {k} entries cannot reach {n} rows"
+        )
+        raise InvalidInputError(f"max_nonzeros is {k}: at least {least} is expected, since {why}; raise it")
 
 
 def _stranded(xp, whole):

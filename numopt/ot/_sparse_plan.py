@@ -4,7 +4,7 @@ from numopt._check import Checks, controls
 from numopt._loop import Status, run
 from numopt._solver import solver
 from numopt.exceptions import PrecisionWarning, warn
-from numopt.ot._sparse_input import checked
+from numopt.ot._sparse_input import check_limit, checked
 from numopt.ot._sparse_newton import ladder, newton
 from numopt.ot._sparse_problem import State
 from numopt.ot._sparse_topk import topk
@@ -61,7 +61,8 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max
     ------
     InvalidInputError
         Shapes that disagree, negative or non-finite weights, NaN or -inf in `C`, masses that differ, a row
-        or column with mass whose pairs are all forbidden, `reg` out of range.
+        or column with mass whose pairs are all forbidden, `reg` out of range, `max_nonzeros` too small to fill the
+        heaviest column or to reach all rows.
     InvalidTypeError
         Arrays of two libraries, complex or half-precision numbers.
     SolverError
@@ -124,12 +125,15 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max
     controls(tol=0.0 if tol is None else tol, max_iter=max_iter, max_time=max_time, check_every=check_every,
              callback=callback, on_failure=on_failure)  # fmt: skip
     problem = checked(a, b, C, reg, max_nonzeros, 1e-9 if tol is None else tol)
-    f = _start(problem, init)
     if tol is None:
         tol = max(1e-9, 4 * problem.floor)
     elif tol < problem.floor:
         warn(f"tol is {tol}: rounding allows about {problem.floor:.1e}; raise tol or reg", PrecisionWarning)
-    levels = ladder(problem) if init is None else [problem.reg]
+    check_limit(problem, tol)
+    f = _start(problem, init)
+    levels = [problem.reg]
+    if f is None:
+        f, levels = problem.xp.astype(problem.xp.min(problem.C, axis=1), problem.xp.float64), ladder(problem)
     return run(
         _iterates(problem, f, levels, tol),
         certify=problem.certificate,
@@ -157,11 +161,13 @@ def _iterates(problem, f, levels, tol):
 
 
 def _start(problem, init):
-    """Return the potential to start from, float64, on the rows that have weight."""
+    """Return the potential to start from, float64, on the rows that have weight; None if there is none."""
     xp, C = problem.xp, problem.whole.C
     if init is None:
-        return xp.astype(xp.min(problem.C, axis=1), xp.float64)
+        return None
     checks = Checks({"init": getattr(init, "f", init), "C": C}, dtype=xp.float64)
     f = checks.vector("init", size=C.shape[0], remedy="start from finite potentials, or without init")
-    checks.settle()
-    return f[problem.whole.rows]
+    low, high, _ = checks.settle()["init"]
+    if high / 2 - low / 2 > 1e3 * (problem.high - problem.low + problem.reg):  # no potential of this problem
+        return None
+    return f[problem.whole.rows] - (low / 2 + high / 2)

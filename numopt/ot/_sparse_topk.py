@@ -31,10 +31,20 @@ def topk(problem, f, levels, tol, counts):
         yield _iterate(point, counts)
     point = window.at(point.f, problem.reg, problem.k)  # the window may have moved
     yield _iterate(point, counts, judged=True)
-    support = problem.kernels.restrict(window.pattern, point.p)
+    support, empty = problem.kernels.restrict(window.pattern, point.p), _empty_rows(problem, window, point)
     yield from newton(problem, point.f, ladder(problem), tol, counts, point.f, support)
     yield _iterate(point, counts)
-    return Status.STALLED, f"no plan was found on the {problem.k} entries a column chosen: raise max_nonzeros"
+    return Status.STALLED, (
+        f"no plan was found on the {problem.k} entries a column chosen, which leave {empty} rows empty: "
+        "raise max_nonzeros" + (", or break ties of C, which all columns choose alike" if empty else "")
+    )
+
+
+def _empty_rows(problem, window, point):
+    """Return how many rows have no entry in any column."""
+    xp, kernels = problem.xp, problem.kernels
+    entries = kernels.margins(window.pattern, xp.astype(point.p > 0, xp.float64))[0]
+    return int(host(xp.sum(xp.astype(entries == 0, xp.float64))))
 
 
 def _iterate(point, counts, judged=False):

@@ -136,7 +136,8 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
     units = _units(masses)
     weights, masses = [w / units for w in weights], [mass / units for mass in masses]
     base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
-    check_values(base, units * max(sum(masses), units * math.prod(masses) if product else 0.0))
+    most = units * max(sum(masses), units * math.prod(masses) if product else 0.0)
+    check_values(base.xp.finfo(base.a.dtype), base.extent, base.reg, most)
     base = _with_floor(base, tol, masses, rhos, product)
     p = UnbalancedProblem(base, rhos[::-1] if base.transposed else rhos, product, units)
     if base.extent[0] < -_GROWTH * sum(rhos):

@@ -366,11 +366,37 @@ def test_impossible_limit_is_never_a_success():
         sparse_plan(a, b, C, reg=0.1, max_nonzeros=1, on_failure="raise")
 
 
+def test_a_limit_that_tied_costs_defeat_is_told_so():
+    a = np.full(20, 0.05)
+    result = sparse_plan(a, a, np.ones((20, 20)), reg=20.0, max_nonzeros=4, on_failure="ignore")
+    assert not result.success and "leave 16 rows empty" in result.message and "break ties of C" in result.message
+    perturbed = np.ones((20, 20)) + 1e-6 * np.random.default_rng(0).random((20, 20))
+    result = sparse_plan(a, a, perturbed, reg=20.0, max_nonzeros=4)
+    assert result.success and result.max_nnz_per_column <= 4
+
+
+def test_zero_weights_do_not_count_for_the_limit():
+    a, b = np.array([0.5, 0.0, 0.5, 0.0]), np.array([0.5, 0.5])
+    result = sparse_plan(a, b, [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0], [0.0, 0.0]], reg=0.1, max_nonzeros=1)
+    assert result.success and result.nnz == 2
+
+
+@pytest.mark.parametrize("init", [np.full(50, 1e200), np.where(np.arange(50) == 3, 1e200, 0.0), np.full(50, -1e308)])
+def test_a_start_that_is_no_potential_does_no_harm(init):
+    a, b, C = instance(50, 60)
+    check(sparse_plan(a, b, C, reg=0.5, init=init), a, b, C, 0.5)
+
+
 def test_random_limited_problems_keep_their_promises():
     rng = np.random.default_rng(6)
     for seed in range(40):
         a, b, C = instance(*rng.integers(2, 30, 2), seed=seed, alpha=0.5)
         k, reg = int(rng.integers(1, 6)), 10.0 ** rng.uniform(-2, 1)
+        heaviest = np.sort(a)[::-1]
+        if k < a.size and (heaviest[: k * b.size].sum() < 1 - 1e-9 or heaviest[:k].sum() < b.max() - 1e-9):
+            with pytest.raises(InvalidInputError, match=f"max_nonzeros is {k}: "):
+                sparse_plan(a, b, C, reg=reg, max_nonzeros=k)
+            continue
         result = sparse_plan(a, b, C, reg=reg, max_nonzeros=k, on_failure="ignore")
         P = result.plan.todense()
         assert np.count_nonzero(P, axis=0).max() <= k
@@ -504,7 +530,16 @@ A, B, COST = instance(4, 5)
         ({"reg": 0.0}, "reg is 0.0"),
         ({"reg": np.nan}, "reg is nan"),
         ({"reg": 1e-18}, "drowns in the rounding"),
+        ({"reg": 1e308}, r"reg is 1e\+308, .* rescale"),
+        ({"C": COST + 1e17}, r"C has entries of 1e\+17 and reg is 0.1: .* subtract"),
+        ({"C": 0 * COST + 1e200}, r"C has entries of 1e\+200"),
         ({"max_nonzeros": 0}, "max_nonzeros is 0"),
+        ({"C": COST.T, "a": B, "b": A, "max_nonzeros": 1}, r"max_nonzeros is 1: at least 2 .* since 4 columns of 1"),
+        ({"b": B * 0 + [0.7, 0.1, 0.1, 0.05, 0.05], "max_nonzeros": 2}, r"at least 3 .* since b\[0\] is 0.7 .* 0.5;"),
+        (
+            {"C": COST[:, :4], "b": [0.1, 0.4, 0.25, 0.25], "a": [0.4, 0.2, 0.2, 0.2], "max_nonzeros": 1},
+            "the same up to",
+        ),
         ({"init": A * np.nan}, r"init\[0\] is nan"),
         ({"init": B}, r"init has shape \(5,\)"),
         ({"tol": -1.0}, "tol is -1.0"),
