@@ -27,7 +27,7 @@ help:
 	@echo "make coverage          the same, with line and branch coverage of plain Python"
 	@echo "make lint              ruff, the import graph, the house rules, types"
 	@echo "make docs              docs/_build/html, warnings are errors"
-	@echo "make bench             record HEAD with asv and compare with the last recorded commit"
+	@echo "make bench             record HEAD's times with asv and compare with the last recorded commit"
 	@echo "make peers FAMILY=ot   numopt beside the packages a user could pick instead"
 	@echo "make cuda-api          without a GPU: CuPy has every name we use, NVRTC takes every kernel (cuda_extras=cuda13)"
 	@echo "make clean             remove all that the other targets made"

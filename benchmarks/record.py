@@ -1,5 +1,7 @@
 """`python -m benchmarks.record [options of asv run]`: record HEAD, compare with the last record.
 
+Times alone, unless ``--bench`` says otherwise: ``--bench .`` is for memory and counts as well, three times as long.
+
 Works offline in the present environment. asv names what it records after the interpreter's location; here
 the name is "existing" everywhere, so that records from different places compare, and the machine is named
 after its processor.
@@ -67,6 +69,8 @@ def main(options: list[str]) -> int:
     """Record HEAD and compare; return asv's exit status, which is not 0 when a benchmark failed."""
     head, *before = git("rev-list", "HEAD").split()
     name = machine_name()
+    if not {"-b", "--bench"} & {option.partition("=")[0] for option in options}:
+        options = ["--bench", "time", *options]
     if git("status", "--porcelain", "--", "numopt", "benchmarks/*.py"):
         print(f"note: there are uncommitted changes, and they are recorded as {head[:8]}")
     subprocess.run([sys.executable, "-m", "numopt", "warmup"], cwd=ROOT, check=True)  # compiling is not timed
