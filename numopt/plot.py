@@ -4,7 +4,7 @@ import numpy as np
 
 from numopt._check import one_of
 from numopt._result import Result
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 __all__ = ["convergence"]
 
@@ -37,6 +37,8 @@ def convergence(result, *, labels=None, against="nit", ax=None):
     ------
     ImportError
         matplotlib is not installed.
+    InvalidTypeError
+        Something else than results.
     InvalidInputError
         The numbers of labels and results differ, `against` is unknown, or nothing was recorded.
 
@@ -51,12 +53,17 @@ def convergence(result, *, labels=None, against="nit", ax=None):
     elif isinstance(result, dict):
         results, names = list(result.values()), labels or list(result)
     else:
-        results, names = list(result), labels
+        results, names = list(result) if isinstance(result, (list, tuple)) else [result], labels
     if names is not None and len(names) != len(results):
         raise InvalidInputError(
             f"labels has length {len(names)}: one label for each of the {len(results)} results is expected; "
             f"pass a list of that length"
         )
+    for run in results:
+        if not isinstance(run, Result):
+            raise InvalidTypeError(
+                f"result is or holds {type(run).__name__}: results of solvers are expected; pass one, a list or a dict"
+            )
     ax = _axes() if ax is None else ax
     for i, run in enumerate(results):
         _curve(ax, run, against, _COLORS[i % len(_COLORS)], None if names is None else names[i])

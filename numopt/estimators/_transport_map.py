@@ -206,7 +206,11 @@ def _is_foreign(x):
 
 
 def _normalised(name, weight, points):
-    weight = _check_sample_weight(unmasked(name, weight), points, dtype=points.dtype, ensure_non_negative=True)
+    weight = unmasked(name, weight)
+    try:
+        weight = _check_sample_weight(weight, points, dtype=points.dtype, ensure_non_negative=True)
+    except ValueError as error:  # scikit-learn knows one name
+        raise InvalidInputError(str(error).replace("sample_weight", name)) from None
     total = weight.sum(dtype="float64")
     if not total > 0:
         raise InvalidInputError(f"{name} sums to {total}: a positive sum is expected; one weight must be positive")
@@ -225,4 +229,9 @@ def _typical(X, Y, cost):
     one_of("cost", cost, tuple(COSTS))
     sample = (Z[:: max(1, Z.shape[0] // 256), ...] for Z in (X, Y))
     costs = host(kernels("ot", namespace(X)).cost_block(_point_cost(*sample, cost)))
-    return float(np.median(costs) or np.mean(costs) or 1.0)
+    typical = float(np.median(costs) or np.mean(costs) or 1.0)
+    if not typical < math.inf:
+        raise InvalidInputError(
+            "X and Y are too far apart: points whose costs do not overflow are expected; rescale X and Y"
+        )
+    return typical

@@ -3,7 +3,7 @@
 import math
 
 from numopt._array import csr, device, like, namespace, shared
-from numopt._check import positive_scalar
+from numopt._check import integer, positive_scalar
 from numopt._given import as_array
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
@@ -118,7 +118,10 @@ class TransportPlan:
         array of shape (m,)
             Its entries.
         """
-        i = range(self.shape[0])[i]
+        i, n = integer("i", i, low=-math.inf, remedy="pass the number of a row"), self.shape[0]
+        if not -n <= i < n:
+            raise IndexError(f"i is {i}: an integer from {-n} to {n - 1} is expected; the plan has {n} rows")
+        i %= n
         if not self._turned:
             return next(self._blocks(i, i + 1))[1][0, :]
         return self._xp.concat([block[:, i] for _, block in self._blocks()])

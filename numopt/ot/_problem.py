@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from numopt._array import device, host, is_cupy, is_numpy, like, namespace, turned
-from numopt._check import Checks, one_of, positive_scalar, scalar
+from numopt._check import Checks, flag, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, stranded, visible
@@ -126,6 +126,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
                       turn=True):  # fmt: skip
     """Check the data of a transport problem and measure the cost in one pass."""
     one_of("cost", cost, tuple(COSTS))
+    flag("reg_relative", reg_relative)
     positive_scalar("reg", reg, remedy="pass the regularisation in units of the cost")
     if tol is not None:
         scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0, or None")

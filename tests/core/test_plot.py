@@ -7,7 +7,7 @@ import pytest
 
 import numopt
 from numopt._result import Result
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -81,6 +81,9 @@ def test_bad_input():
         numopt.plot.convergence(run([1.0]), against="steps")
     with pytest.raises(InvalidInputError, match=r"result.history is empty"):
         numopt.plot.convergence(run([]))
+    for bad in (None, 3, "runs", [run([1.0]), None], {"a": 1.0}):
+        with pytest.raises(InvalidTypeError, match="result is or holds"):
+            numopt.plot.convergence(bad)
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):

@@ -196,7 +196,7 @@ def test_pickles_map_alike(clouds):
         ({"Y": np.ones(3)}, "Expected 2D array"),
         ({"X": np.full((3, 2), np.nan)}, "NaN"),
         ({"sample_weight": -np.ones(120)}, "Negative values"),
-        ({"target_weight": np.ones(7)}, "sample_weight.shape"),
+        ({"target_weight": np.ones(7)}, "target_weight.shape"),
     ],
 )
 def test_bad_data_is_refused(clouds, change, match):
@@ -223,5 +223,8 @@ def test_masked_weights_are_refused(clouds):
 
 def test_points_whose_costs_overflow_are_refused(clouds):
     X, Y = clouds[:2]
+    for spread in (1e154, 1e200):
+        with pytest.raises(InvalidInputError, match=r"X and Y .* whose costs do not overflow"):
+            TransportMap().fit(spread * X, Y)
     with pytest.raises(InvalidInputError, match="X has points up to"):
         TransportMap().fit(X, Y).transform(np.full((2, X.shape[1]), 1e200))

@@ -75,6 +75,7 @@ SCALARS = [
     ({"reg": None}, "reg is None"),
     ({"reg": True}, "reg is True"),
     ({"reg": 1e-16}, r"reg is 1e-16: at least .* raise it"),
+    ({"reg_relative": "yes"}, "reg_relative is 'yes': True or False"),
     ({"cost": "l2"}, "cost is 'l2': one of 'sqeuclidean'"),
     ({"method": "newton"}, "method is 'newton': one of 'auto'"),
     ({"tol": -1.0}, "tol is -1"),

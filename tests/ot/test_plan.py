@@ -106,7 +106,13 @@ def test_bad_operands(method, bad, message, order):
 
 @pytest.mark.parametrize("i", [4, -5, 10**9])
 def test_rows_that_do_not_exist(i):
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=f"i is {i}: an integer from -4 to 3"):
+        sinkhorn_newton(*squares(4, 5), reg=0.1).plan.row(i)
+
+
+@pytest.mark.parametrize("i", [1.0, None, "0", slice(1), True])
+def test_rows_have_whole_numbers(i):
+    with pytest.raises(InvalidTypeError, match="i is "):
         sinkhorn_newton(*squares(4, 5), reg=0.1).plan.row(i)
 
 
