@@ -229,7 +229,8 @@ def _typical(X, Y, cost):
     one_of("cost", cost, tuple(COSTS))
     sample = (Z[:: max(1, Z.shape[0] // 256), ...] for Z in (X, Y))
     costs = host(kernels("ot", namespace(X)).cost_block(_point_cost(*sample, cost)))
-    typical = float(np.median(costs) or np.mean(costs) or 1.0)
+    with np.errstate(over="ignore"):
+        typical = float(np.median(costs) or np.mean(costs) or 1.0)
     if not typical < math.inf:
         raise InvalidInputError(
             "X and Y are too far apart: points whose costs do not overflow are expected; rescale X and Y"
