@@ -97,6 +97,14 @@ def _spread(into, row, x, start, rel, places, size):
         into[row + np.uint64(rel[places + j])] += x[start + j]
 
 
+@jit
+def _put(x, size, out, start):
+    """Copy numbers of x to the places of `out` from `start` on."""
+    start = np.uint64(start)
+    for j in range(np.uint64(size)):
+        out[start + j] = x[j]
+
+
 @jit(fastmath=("contract",))
 def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
     """Return (values, D): blocks of L^T and the diagonal; a pivot that is 0 stays in D, and its column gets zeros."""
@@ -124,7 +132,7 @@ def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
                 start += end - places
         _eliminate(values, at[s], width, length, update, D, inverse, begins[s])
         if below:
-            stack[heights[depth] : heights[depth] + size] = update[:size]
+            _put(update, size, stack, heights[depth])
             waiting[depth], heights[depth + 1] = s, heights[depth] + size
             depth += 1
     return values, D

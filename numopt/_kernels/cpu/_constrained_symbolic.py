@@ -141,7 +141,7 @@ def symbolic(upper, columns, n):
                     seen[i], rows[found] = s, i
                     found += 1
             c = following[c]
-        rows[pointer[s] : found] = np.sort(rows[pointer[s] : found])
+        rows[pointer[s] : found].sort()
 
     rel, target, local = np.empty(rows.size, np.int64), np.empty(columns.size, np.int64), np.empty(n, np.int64)
     for s in range(total):
