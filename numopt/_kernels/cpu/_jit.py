@@ -6,6 +6,7 @@ import os
 
 import numba
 
+from numopt._kernels.cpu._apart import apart
 from numopt.exceptions import BackendError
 
 # Never "nnan" or "ninf": kernels meet both and must show them.
@@ -62,8 +63,9 @@ def jit(function=None, *, fastmath=(), parallel=False):
     def compiled(function):
         options = {"nogil": True, "error_model": "numpy", "fastmath": flags, "parallel": parallel}
         try:
-            return numba.njit(cache=True, **options)(function)
+            kernel = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # neither beside the source nor in the user's directory can be written
-            return numba.njit(**options)(function)
+            kernel = numba.njit(**options)(function)
+        return apart(kernel)
 
     return compiled if function is None else compiled(function)

@@ -1,0 +1,88 @@
+"""Compile a large kernel once: kernels that call it jump to its code, where Numba would copy it into theirs.
+
+A copy is optimised and translated anew, five times over in a loop of threads. LLVM puts no function of this size in the
+place of its call, so the machine code of callers is what it would be anyway, but for the address.
+"""
+
+import copy
+import importlib
+import sys
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+
+from numopt.exceptions import BackendError
+
+_LARGE = 250  # instructions, several times what LLVM inlines
+
+
+def apart(kernel):
+    """Let compiled callers of `kernel` share its code, and its code serve all values of an integer.
+
+    Numba compiles again for an argument that is written as a number, such as the 0 of a first row.
+    """
+    if isinstance(kernel, Dispatcher):  # plain Python under NUMBA_DISABLE_JIT
+        known, template = set(), kernel.get_call_template
+
+        def shared(args, kws):
+            args = [arg.literal_type if isinstance(arg, types.IntegerLiteral) else arg for arg in args]
+            found = template(args, kws)
+            key = tuple(found[2])
+            if key in kernel.overloads and key not in known:
+                known.add(key)
+                with suppress(AttributeError):  # of a Numba to come: there, callers copy
+                    _set_apart(kernel, key)
+            return found
+
+        kernel.get_call_template = shared
+    return kernel
+
+
+def _set_apart(kernel, args):
+    """Give callers a jump to the code of a compiled kernel in place of the code."""
+    module, name, compiled = kernel.__module__, kernel.__name__, kernel.overloads[args]
+    function = compiled.library._get_module_for_linking().get_function(compiled.fndesc.llvm_func_name)
+    size = sum(1 for _ in islice((line for block in function.blocks for line in block.instructions), _LARGE))
+    if size < _LARGE or getattr(sys.modules[module], name, None) is not kernel:  # it must be found again by its name
+        return
+    context = compiled.target_context
+    there, jump = copy.copy(compiled.fndesc), copy.copy(compiled.fndesc)
+    there.mangled_name = _published(compiled)
+    jump.mangled_name = f"to.{there.mangled_name}"
+    library = context.codegen().create_library(jump.mangled_name)
+    code = library.create_ir_module(jump.mangled_name)
+    source, target = (context.declare_function(code, described) for described in (jump, there))
+    builder = ir.IRBuilder(source.append_basic_block())
+    builder.ret(builder.call(target, source.args))
+    library.add_ir_module(code)
+    library._reload_init.add(partial(_load, module, name, args, there.mangled_name))
+    context.remove_user_function(compiled.entry_point)
+    context.insert_user_function(compiled.entry_point, jump, [library])
+
+
+def _load(module, name, args, published):
+    """Before a caller comes from its cache: load, or compile, what it calls."""
+    kernel, found = getattr(importlib.import_module(module), name), None
+    with suppress(NumbaError):
+        kernel.compile(args)
+        found = _published(kernel.overloads[args])
+    if found != published:  # Numba looks at the file of the caller alone
+        raise BackendError(
+            f"compiled code in {kernel.stats.cache_path} is older than {module}.{name}, which it calls: "
+            "delete the files *.nbi and *.nbc there"
+        )
+
+
+def _published(compiled):
+    """Make code known to the linker; return its name there, which tells the function and its types."""
+    described = compiled.fndesc
+    kind = sha256(f"{compiled.signature}".encode()).hexdigest()[:16]
+    name = f"{described.modname}.{described.qualname}.{kind}"
+    binding.add_symbol(name, compiled.library.get_pointer_to_function(described.llvm_func_name))
+    return name
