@@ -33,6 +33,7 @@ def half_step(side, V, offset, ridge, scale, base, keep, summed=True):
     kept = np.empty((m if keep else 0, packed_size(k)), V.dtype)
     rhs = np.empty((m if keep else 0, k), V.dtype)
     bounds = by_work(ptr, k * (k + 1) // 2 + k, k * k * k // 6 + 8 * k)
+    offset = np.ascontiguousarray(offset)  # a column of a matrix would be compiled for
     args = (y, idx.view(np.uint32), ptr, w, wide, k, offset, ridge, scale, base, U, sums, kept, rhs)
     share(half_rows, half_chunks, bounds, *args)
     return U, sums, kept, rhs
@@ -167,7 +168,8 @@ def crossed(side, width):
 
 def moments(y, w, unit, mean):
     """Return the sums of w, w x and w x^2, x = y / unit - mean; w may be empty, for 1 everywhere."""
-    bounds = tapered(y.size, _NUMBERS)
+    bounds, y = tapered(y.size, _NUMBERS), y.view()
+    y.flags.writeable = False  # as that of a caller may be: one type for Numba
     sums = np.empty((bounds.size - 1, 3))
     each(tall.moment_chunks, bounds, y, w, float(unit), float(mean), sums)
     return tuple(sums.sum(axis=0).tolist())
@@ -250,6 +252,7 @@ def warmup(dtype):
     crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
     turned(V, products(V, V), V)
     orthonormal(V), inner(V, V), added(V, 1.0, V)
+    tall.upper_factor(np.eye(k), k, 0.5), tall.upper_inverse(np.eye(k), k, np.zeros((k, k)))
     # What runs in parallel is compiled by calls with one chunk.
     narrow = padded(V, whole(V))
     wide = beside(V, V, narrow.shape[1])

@@ -226,6 +226,7 @@ def warmup(dtype):
         point = (one, one, forward(matrix, one), adjoint(matrix, one))
         pdhg_steps(matrix, one, one, (1.0, one, one), (0.0, one, one), point, point, 0, 0.5, 0.5, 1)
         part(matrix, np.arange(2), np.arange(2))
+        largest(matrix, one, one)
         bidiagonal(matrix, one, one, one, 1)
     order = np.arange(2)
     svrg_steps(A, one, 1, 0.0, one, one, one, one, order, one, 0.5, -one, one, 0.0)
