@@ -23,6 +23,14 @@ def small(x, first):
 def whole(x):
     return large(x, 0) + small(x, 0)
 
+@jit
+def through(x):
+    return x[0] * large(x, 1)
+
+@jit
+def copy_of_through(x):
+    return through(x) + 1.0
+
 @jit(parallel=True)
 def each(x, out):
     if out.size == 1:
@@ -83,3 +91,14 @@ def test_another_body_counts_at_once_and_another_type_is_refused(load):
     _, callers = load(LARGE.replace("return t", "return (t, t, t)"))
     with pytest.raises(BackendError, match=r"is older than large_kernel.large, which it calls: delete the files"):
         callers.whole(x)
+
+
+def test_who_copies_a_cached_caller_loads_what_it_calls(load):
+    x = np.linspace(-0.5, 0.5, 8)
+    _, callers = load()
+    callers.through(x)
+    _, callers = load()
+    assert callers.copy_of_through(x) == callers.through(x) + 1
+    assert sum(callers.through.stats.cache_hits.values()) == 1
+    (compiled,) = callers.copy_of_through.overloads.values()
+    assert [first.args[:2] for first in compiled.reload_init] == [("large_kernel", "large")]

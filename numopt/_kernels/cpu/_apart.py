@@ -37,6 +37,8 @@ def apart(kernel):
             if key in kernel.overloads and key not in known:
                 known.add(key)
                 with suppress(AttributeError):  # of a Numba to come: there, callers copy
+                    compiled = kernel.overloads[key]
+                    compiled.library._reload_init.update(compiled.reload_init)  # from the cache it comes without them
                     _set_apart(kernel, key)
             return found
 
