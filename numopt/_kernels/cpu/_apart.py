@@ -33,22 +33,20 @@ def apart(kernel):
         def shared(args, kws):
             args = [arg.literal_type if isinstance(arg, types.IntegerLiteral) else arg for arg in args]
             found = template(args, kws)
-            key = tuple(found[2])
-            if key in kernel.overloads and key not in known:
-                known.add(key)
+            for compiled in [x for x in kernel.overloads.values() if x.entry_point not in known]:
+                known.add(compiled.entry_point)
                 with suppress(AttributeError):  # of a Numba to come: there, callers copy
-                    compiled = kernel.overloads[key]
                     compiled.library._reload_init.update(compiled.reload_init)  # from the cache it comes without them
-                    _set_apart(kernel, key)
+                    _set_apart(kernel, compiled)
             return found
 
         kernel.get_call_template = shared
     return kernel
 
 
-def _set_apart(kernel, args):
+def _set_apart(kernel, compiled):
     """Give callers a jump to the code of a compiled kernel in place of the code."""
-    module, name, compiled = kernel.__module__, kernel.__name__, kernel.overloads[args]
+    module, name = kernel.__module__, kernel.__name__
     function = compiled.library._get_module_for_linking().get_function(compiled.fndesc.llvm_func_name)
     size = sum(1 for _ in islice((line for block in function.blocks for line in block.instructions), _LARGE))
     if size < _LARGE or getattr(sys.modules[module], name, None) is not kernel:  # it must be found again by its name
@@ -63,7 +61,7 @@ def _set_apart(kernel, args):
     builder = ir.IRBuilder(source.append_basic_block())
     builder.ret(builder.call(target, source.args))
     library.add_ir_module(code)
-    library._reload_init.add(partial(_load, module, name, args, there.mangled_name))
+    library._reload_init.add(partial(_load, module, name, compiled.signature.args, there.mangled_name))
     context.remove_user_function(compiled.entry_point)
     context.insert_user_function(compiled.entry_point, jump, [library])
 
