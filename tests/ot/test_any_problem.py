@@ -87,7 +87,8 @@ def _converged(result, *_):
     return [] if result.success or result.status == Status.INFEASIBLE else [result.message]
 
 
-SEEDS = [range(400), pytest.param(range(400, 6000), marks=pytest.mark.slow)]
+# in parts, which several workers share
+SEEDS = [range(400), *(pytest.param(range(k, k + 800), marks=pytest.mark.slow) for k in range(400, 6000, 800))]
 
 
 @pytest.mark.parametrize("seeds", SEEDS)

@@ -1,7 +1,7 @@
 """Compile a large kernel once: kernels that call it jump to its code, where Numba would copy it into theirs.
 
 A copy is optimised and translated anew, five times over in a loop of threads. LLVM puts no function of this size in the
-place of its call, so the machine code of callers is what it would be anyway, but for the address.
+place of its call, so nothing is lost; one row or many, one thread or more run the same machine code.
 """
 
 import copy

@@ -25,7 +25,7 @@ def threshold(C, f, w):
 def screen(C, f, w, margin, t=None):
     """Return the pattern of the entries with f_i - C_ij >= t_j - margin; C is C-contiguous."""
     n, m = C.shape
-    t = threshold(C, f, w) if t is None else t
+    t, (C, _) = threshold(C, f, w) if t is None else t, _layout(C)
     free = np.zeros((min(_CHUNKS, n) + 1, m), np.int64)
     _count(C, f, t - margin, free)
     np.cumsum(free, axis=0, out=free)
@@ -94,8 +94,11 @@ def warmup(dtype):
 
 
 def _layout(C):
-    """Return a C-contiguous array and whether its rows are the columns of C."""
-    return (C, False) if C.flags.c_contiguous else (np.ascontiguousarray(C.T), True)
+    """Return a C-contiguous array, not to be written, and whether its rows are the columns of C."""
+    D, by_column = (C, False) if C.flags.c_contiguous else (np.ascontiguousarray(C.T), True)
+    D = D.view()
+    D.flags.writeable = False  # one type for Numba, whatever the caller's flags
+    return D, by_column
 
 
 @jit(fastmath=_SUM)
