@@ -252,7 +252,7 @@ def _two_threads() -> Iterator[Figure]:
     p = {instance.name: instance.data for instance in instances()}
     yield two_threads("7, G", partial(complete, case("G").data))
     yield two_threads("7, ratings", partial(rate, p["ratings"], *RATED))
-    yield two_threads("7, large", partial(complete, p["large"]), 5)
+    yield two_threads("7, large", partial(complete, p["large"]), 12)
 
 
 def draw(costs: list[tuple[int, int, dict[str, float]]], file: Path) -> None:
