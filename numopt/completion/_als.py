@@ -38,7 +38,7 @@ def homotopy(p, V, counts, *, sweeps, share=1.0, rough=None):
         rel = math.sqrt(square) / p.norm
         counts.n_als += 1
         U, W = like(p, Q, finite(V))
-        yield Iterate(p.zeros()._replace(U=U, V=W), max(rel, 2 * p.tol), counts.info(V.shape[1]))
+        yield Iterate(p.zeros()._replace(U=U, V=W), max(rel, 2 * p.tol), counts.info(V.shape[1]), plain=True)
         tau = max(min(min(0.2, share) * tau, rel**2), 1e-13)
         V, R = p.kernels.orthonormal(V)
         if rel < _NEAR:

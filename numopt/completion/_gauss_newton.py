@@ -76,7 +76,7 @@ def gauss_newton(p, V, counts, *, enough, steps, stage=False, patience=4, judged
         gradients.append(slope)
         p.kept["blocks"] = origin, blocks
         seen = min(residuals[-1], slope) if judged else max(residuals[-1], 2 * p.tol)
-        yield Iterate(state, seen, counts.info(V.shape[1]))
+        yield Iterate(state, seen, counts.info(V.shape[1]), plain=True)
         if slope <= p.tol and not stage:
             return state, residuals[-1], slope, "stationary"
         if _slow(residuals, gradients, 2 if stage else patience):
