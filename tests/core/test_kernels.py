@@ -2,9 +2,7 @@
 
 import importlib
 import inspect
-import os
 import pkgutil
-import subprocess
 import sys
 import warnings
 from types import ModuleType
@@ -178,15 +176,3 @@ def test_jit_works_where_no_cache_can_be_written(monkeypatch):
     monkeypatch.setattr(numba, "njit", njit)
     function, options = jit(test_warmup_without_numba)
     assert function is test_warmup_without_numba and options["nogil"] and options["error_model"] == "numpy"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is asked")
-@pytest.mark.parametrize(("given", "looks"), [({}, "10000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
-def test_idle_threads_rest_unless_the_environment_says_how_they_wait(given, looks):
-    code = "import os; from numopt._kernels.cpu import _jit; print(os.environ.get('GOMP_SPINCOUNT'))"
-    env = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-    env |= {"OMP_DISPLAY_ENV": "verbose"} | given
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(given.get("GOMP_SPINCOUNT"))  # as it was
-    if "GOMP_SPINCOUNT" in done.stderr:  # it is GNU's
-        assert f"GOMP_SPINCOUNT = '{looks}'" in done.stderr

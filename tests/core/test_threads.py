@@ -94,3 +94,18 @@ def test_python_threads_may_solve_at_the_same_time():
         for result in pool.map(solve, range(6)):
             assert result.success
             assert (result.f == alone.f).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is asked")
+@pytest.mark.parametrize(("given", "looks"), [({}, "1000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
+@pytest.mark.parametrize(
+    "code", ["from numopt._kernels.cpu import _jit", "import numba, numopt\nnumopt.threads(1).__enter__()"]
+)
+def test_idle_threads_rest_unless_the_environment_says_how_they_wait(code, given, looks):
+    env = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    env |= {"OMP_DISPLAY_ENV": "verbose"} | given
+    code += "\nimport os\nprint(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(given.get("GOMP_SPINCOUNT"))  # as it was
+    if "GOMP_SPINCOUNT" in done.stderr:  # it is GNU's
+        assert f"GOMP_SPINCOUNT = '{looks}'" in done.stderr

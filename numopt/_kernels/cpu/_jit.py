@@ -1,36 +1,15 @@
-"""The house decorator over ``numba.njit``, and how its threads wait."""
-
-import contextlib
-import importlib
-import os
+"""The house decorator over ``numba.njit``."""
 
 import numba
 
 from numopt._kernels.cpu._apart import apart
+from numopt._threads import rest_when_idle
 from numopt.exceptions import BackendError
 
 # Never "nnan" or "ninf": kernels meet both and must show them.
 _ALLOWED = {"contract", "arcp", "nsz", "afn", "reassoc"}
-_LOOKS = "10000"  # a tenth of a millisecond: longer than most kernels are apart, shorter than a turn of the scheduler
 
-
-def _threads_that_rest():
-    """Load GNU's OpenMP for Numba such that idle threads soon sleep, unless the environment says how they wait.
-
-    By default they look for work for some milliseconds, which takes the core from others or from a thread that has
-    work: on two cores with two other programs a completion took 0.58 s, and with threads that rest 0.31 s. The library
-    reads its settings when it is loaded, and never again; other OpenMPs do not know this one.
-    """
-    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
-        os.environ["GOMP_SPINCOUNT"] = _LOOKS
-        try:
-            with contextlib.suppress(ImportError):  # a Numba without OpenMP
-                importlib.import_module("numba.np.ufunc.omppool")
-        finally:
-            del os.environ["GOMP_SPINCOUNT"]
-
-
-_threads_that_rest()
+rest_when_idle()
 
 
 def jit(function=None, *, fastmath=(), parallel=False):
