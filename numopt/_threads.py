@@ -37,6 +37,9 @@ def threads(n):
     -----
     The BLAS and OpenMP limits hold for the process, Numba's for the calling Python thread.
 
+    Threads without work sleep after some ten microseconds, where they are those of GNU's OpenMP and numopt was imported
+    before they were made; ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` in the environment decide otherwise.
+
     Python threads may solve at the same time where Numba's threading layer is ``omp`` or ``tbb``. Its last resort,
     ``workqueue``, cannot serve two at once and ends the process: solve in processes there. ``python -m numba -s`` says
     which layers a machine has.
