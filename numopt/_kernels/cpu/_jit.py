@@ -48,3 +48,41 @@ def jit(function=None, *, fastmath=(), parallel=False):
         return apart(kernel)
 
     return compiled if function is None else compiled(function)
+
+
+def entry(kernel, args, constants=0):
+    """Return the machine code of a kernel for arguments of the types of `args`, to be called in its place.
+
+    Numba looks at the types of all arguments whenever a kernel is called: in cold caches that takes as long as a pass
+    over 50,000 numbers. The code does not look: arrays must be C-contiguous, their dtypes and the kinds of numbers the
+    same as here.
+
+    Parameters
+    ----------
+    kernel : callable
+        Made by `jit`; itself where nothing is compiled.
+    args : sequence
+        Arguments of a call; whether arrays may be written does not matter.
+    constants : int, default 0
+        How many arguments at the front the kernel never writes: the same compiled function whatever their flags.
+    """
+    if not hasattr(kernel, "compile"):
+        return kernel
+    found = [numba.typeof(arg) for arg in args]
+    for q, kind in enumerate(found):
+        if isinstance(kind, numba.types.Array):
+            found[q] = kind.copy(layout="C", readonly=q < constants)
+    return kernel.compile(tuple(found))
+
+
+def direct(kernel):
+    """Return a kernel as a function that looks at the types of its arguments the first time alone, as `entry` says."""
+    code = None
+
+    def call(*args):
+        nonlocal code
+        if code is None:
+            code = entry(kernel, args)
+        return code(*args)
+
+    return call

@@ -69,6 +69,13 @@ def _coarse(Y, places, start, a, sums):
 
 
 @jit
+def coarse_room(count, k):
+    """Return room for the chunks' coarse matrices."""
+    tiles = (count + 3) // 4
+    return np.empty((min(k, PARTS), 4 * tiles, tiles, 4))
+
+
+@jit
 def coarse_matrix(Y, a, diagonal, sums):
     """Return the lower half of diag(diagonal) - Y^T diag(1/a) Y."""
     count, width = diagonal.size, sums.shape[1]
@@ -148,23 +155,23 @@ def _scale(Y, places, start, e, s, scaled):
 
 
 @jit(fastmath=SUM)
-def shifted(tiles, layout, by_group, a, b, v, s, c_v, out, sums):
-    """Fill `out` with v moved by one number for each group, by Newton's method on their masses; say whether it did.
+def shifted(tiles, layout, by_group, a, b, v, s, c_v, k):
+    """Return v moved by one number for each group, by Newton's method on their masses, and whether it was.
 
     What a group needs may be thousands of times what it gets: its shift is the logarithm of that, of which a Newton
     step is the exponential. So long steps are compressed.
     """
     place, group, count = layout
-    n, m, width = a.size, 4 * group.size, 4 * sums.shape[2]
+    n, m, sums, out = a.size, 4 * group.size, coarse_room(count, k), v.copy()
+    width = sums.shape[1]
     target, got, error = np.zeros(width), np.zeros(width), 0.0
     for j in range(v.size):
         p = group[place[j] // 4]
         target[p] += b[j]
         got[p] += c_v[j]
         error += abs(c_v[j] - b[j])
-    out[:] = v
     if not np.sum(np.abs(got - target)) > max(BALANCED, SHARE * error):
-        return False
+        return out, False
     Y, places, start = masses(tiles, by_group, spread_exp(v, place, m), 1.0 / s)
     t, trial, d, part = np.zeros(width), np.zeros(width), np.empty(width), np.empty((1, sums.shape[2], 4))
     e, c, new_e, new_c, sums_y, new_sums = (
@@ -194,4 +201,4 @@ def shifted(tiles, layout, by_group, a, b, v, s, c_v, out, sums):
         t[:], e[:], c[:], sums_y[:] = trial, new_e, new_c, new_sums
     for j in range(v.size):
         out[j] += t[group[place[j] // 4]]
-    return True
+    return out, True

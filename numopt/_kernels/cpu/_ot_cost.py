@@ -9,31 +9,42 @@ import math
 import numba
 import numpy as np
 
-from numopt._kernels.cpu._jit import jit
+from numopt._kernels.cpu._jit import entry, jit
 
 SUM = {"contract", "reassoc", "nsz"}
 
 
-def wide(x):
-    return np.array(x, np.float64)
+def over(kernel):
+    """Return the compiled ``kernel(C, X, YT, kind, ...)`` as a function of a cost and the rest.
 
-
-def opened(cost):
-    """Return the arrays of a cost as read-only views: one type for Numba, whatever the caller's flags.
-
-    A matrix of every second row, say, becomes one with longer rows, of which the kernels read the beginning.
+    The code for each dtype is looked up once: in cold caches that takes as long as a pass over 50,000 numbers. The rest
+    are arrays of the dtype of the cost, or always of another, and numbers, each always of one kind.
     """
-    C, X, YT, kind = cost
-    if not C.flags.c_contiguous:
-        row, entry = C.strides
-        if entry == C.itemsize and row % entry == 0 and row >= C.shape[1] * entry:
-            C = np.lib.stride_tricks.as_strided(C, (C.shape[0], row // entry), writeable=False)
-        else:
-            C = np.ascontiguousarray(C)
-    views = [x.view() for x in (C, X, YT)]
-    for view in views:
-        view.flags.writeable = False
-    return (*views, kind)
+    entries = {}
+
+    def call(cost, *rest):
+        C, X, YT, kind = cost
+        for x in (C, X, YT, *rest):
+            if type(x) is np.ndarray and not x.flags.c_contiguous:
+                return call((_longer(C), contiguous(X), contiguous(YT), kind), *map(contiguous, rest))
+        key = X.dtype.char
+        if key not in entries:
+            entries[key] = entry(kernel, (*cost, *rest), constants=3)
+        return entries[key](C, X, YT, kind, *rest)
+
+    return call
+
+
+def contiguous(x):
+    return np.ascontiguousarray(x) if type(x) is np.ndarray else x
+
+
+def _longer(C):
+    """Return a matrix of every second row, say, as one with longer rows, of which the kernels read the beginning."""
+    row, item = C.strides
+    if item == C.itemsize and row % item == 0 and row >= C.shape[1] * item:
+        return np.lib.stride_tricks.as_strided(C, (C.shape[0], row // item), writeable=False)
+    return np.ascontiguousarray(C)
 
 
 def shape(cost):
@@ -48,6 +59,9 @@ def chunks(n, m, work):
     kernels launch no threads.
     """
     return 2 ** int(math.log2(max(1, min(32, n // 64, work // (8 * m))))) if work >= 2**15 else 1
+
+
+parts_of = jit(chunks)
 
 
 @jit
@@ -110,13 +124,29 @@ def _minima_rows(C, X, YT, kind, lo, hi, rows, columns):
 
 
 @jit(parallel=True)
-def minima(C, X, YT, kind, rows, columns, low, high):
-    n, k = rows.size, low.size
+def minima(C, X, YT, kind, n, m):
+    """Return row minima r, column minima of C - r, and the largest finite and the smallest entry of C, or NaN."""
+    k = parts_of(n, m, n * m)
+    low, high, rows, columns = np.empty(k), np.empty(k), np.empty(n), np.empty((k, m))
     if k == 1:  # no launch of threads
         low[0], high[0] = _minima_rows(C, X, YT, kind, 0, n, rows, columns[0])
-        return
-    for q in numba.prange(k):
-        low[q], high[q] = _minima_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, rows, columns[q])
+    else:
+        for q in numba.prange(k):
+            low[q], high[q] = _minima_rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, rows, columns[q])
+    least, most = _extremes(low, high, columns)
+    return like(rows, X), like(columns[0], X), most, least
+
+
+@jit
+def _extremes(low, high, columns):
+    """Return the least `low`, or NaN, and the largest `high`, and turn columns[0] into the least of all."""
+    least, most, unordered = low[0], high[0], low[0] != low[0]
+    for q in range(1, low.size):
+        least, most = min(least, low[q]), max(most, high[q])
+        unordered |= low[q] != low[q]
+        for j in range(columns.shape[1]):
+            columns[0, j] = min(columns[0, j], columns[q, j])
+    return np.nan if unordered else least, most
 
 
 @jit
@@ -181,3 +211,24 @@ def gather(parts, out):
 @jit
 def scaled(x, factor):
     return x * factor
+
+
+@jit
+def wide(x):
+    """Return a copy in float64."""
+    return x.astype(np.float64)
+
+
+@jit
+def like(x, y):
+    """Return a copy in the dtype of y."""
+    return x.astype(y.dtype)
+
+
+@jit
+def added(x):
+    """Return the sum of x from its first entry to its last."""
+    total = 0.0
+    for i in range(x.size):
+        total += x[i]
+    return total

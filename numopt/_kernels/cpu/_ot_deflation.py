@@ -13,27 +13,27 @@ are a few loops over the columns, whose sums are made on the way: <z, r> = <y, r
 import numpy as np
 
 from numopt._kernels.cpu._jit import jit
-from numopt._kernels.cpu._ot_coarse import coarse_matrix, factor, masses, solve
+from numopt._kernels.cpu._ot_coarse import coarse_matrix, coarse_room, factor, masses, solve
 from numopt._kernels.cpu._ot_cost import SUM, gather
 from numopt._kernels.cpu._ot_deflation_rows import diagonals, down, up
 from numopt._kernels.cpu._ot_tiles import spread, spread_exp
 
 
 @jit(fastmath=SUM)
-def deflated_gradients(tiles, layout, by_group, a, b, v, s, rhs, regularization, rtol, max_iter, d, parts, sums):
-    """Solve (S + regularization diag(b)) d = rhs for the plan P = diag(1/s) K diag(exp(v)); return the steps.
+def deflated_gradients(tiles, layout, by_group, a, b, v, s, rhs, regularization, rtol, max_iter, k):
+    """Solve (S + regularization diag(b)) d = rhs for the plan P = diag(1/s) K diag(exp(v)); return d and the steps.
 
-    The row sums of P are a and its column sums are its own: S is a Laplacian. `parts` and `sums` are room for the sums
-    of chunks.
+    The row sums of P are a and its column sums are its own: S is a Laplacian. The rows are cut into k chunks.
     """
     place, group, count = layout
-    n, m, k = a.size, 4 * group.size, parts.shape[1]
+    n, m = a.size, 4 * group.size
+    d, parts, sums = np.empty(b.size), np.empty((2, k, group.size, 4)), coarse_room(count, k)
     w, inverse, outer = spread_exp(v, place, m), 1.0 / s, 1.0 / a
     r, weights, x = spread(rhs, place, m), spread(b, place, m), np.zeros(m)
     size = np.sum(np.abs(r))
     if not size > 0:
         d[:] = 0
-        return 0
+        return d, 0
     goal, inner = rtol * size, inverse * outer
     diagonal, jacobi = np.empty(m), np.empty(m)
     diagonals(tiles, inverse, inverse * inner, parts[0], parts[1])
@@ -76,7 +76,7 @@ def deflated_gradients(tiles, layout, by_group, a, b, v, s, rhs, regularization,
         step += 1
     for j in range(d.size):
         d[j] = x[place[j]]
-    return max(step, 1)
+    return d, max(step, 1)
 
 
 @jit

@@ -107,6 +107,23 @@ def group_tiles(places, start, group):
 
 
 @jit
+def in_tiles(data, indices, indptr, group, count, k):
+    """Return the tiles (values, places, start), their layout (place, group of tile, groups), and those of masses."""
+    place, first = ordered(group, count)
+    n, tiles = indptr.size - 1, first[count]
+    start = np.zeros(n + 1, np.int64)
+    count_tiles(indices, indptr, place, tiles, start, k)
+    for i in range(n):
+        start[i + 1] += start[i]
+    places, values = np.empty(start[n], np.uint32), np.empty((start[n], 4))
+    fill_tiles(data, indices, indptr, place, tiles, start, places, values, k)
+    of_tile = np.empty(tiles, np.uint32)
+    for q in range(count):
+        of_tile[first[q] : first[q + 1]] = q
+    return (values, places, start), (place, of_tile, count), group_tiles(places, start, of_tile)
+
+
+@jit
 def spread(x, place, m):
     """Return x in the order of the tiles; 0 where no column is."""
     out = np.zeros(m)
@@ -205,11 +222,13 @@ def _evaluated(values, places, start, a, w, s, parts):
 
 
 @jit(fastmath=SUM)
-def tile_point(tiles, place, a, b, limit, v, s, c, parts):
-    """Clip v, evaluate there and return <b, v> - <a, log s> and sum |c - b|."""
-    columns = np.empty(parts[0].size)
+def tile_point(tiles, place, count, a, b, limit, given, k):
+    """Return v, clipped, the scalings s and the column sums c there, <b, v> - <a, log s> and sum |c - b|."""
+    v, s, c, columns, parts = (
+        np.empty(b.size), np.empty(a.size), np.empty(b.size), np.empty(4 * count), np.empty((k, count, 4))
+    )  # fmt: skip
     for j in range(v.size):
-        v[j] = min(max(v[j], -limit), limit)
+        v[j] = min(max(given[j], -limit), limit)
     w = spread_exp(v, place, columns.size)
     spent = _evaluated(tiles[0], tiles[1], tiles[2], a, w.reshape((-1, 4)), s, parts)
     gather(parts.reshape((parts.shape[0], -1)), columns)
@@ -219,4 +238,4 @@ def tile_point(tiles, place, a, b, limit, v, s, c, parts):
     for j in range(v.size):
         value += b[j] * v[j]
         error += abs(c[j] - b[j])
-    return value, error
+    return v, s, c, value, error

@@ -4,24 +4,30 @@
 import numpy as np
 
 from numopt._kernels.cpu import _ot_cost, _ot_entries, _ot_extract, _ot_passes, _ot_tiles
-from numopt._kernels.cpu._ot_coarse import PARTS, shifted
+from numopt._kernels.cpu._jit import direct
+from numopt._kernels.cpu._ot_coarse import shifted
 from numopt._kernels.cpu._ot_components import split
-from numopt._kernels.cpu._ot_cost import chunks, opened, shape, wide
+from numopt._kernels.cpu._ot_cost import chunks, over, shape
 from numopt._kernels.cpu._ot_deflation import deflated_gradients
 from numopt._kernels.cpu._ot_newton import conjugate_gradients, entry_system, plan_system
 from numopt._kernels.cpu._ot_plan import above
 from numopt._kernels.cpu._ot_search import centre, value_and_error
 
+_minima, _transform, _nearest, _fill_cost = map(
+    over, (_ot_cost.minima, _ot_cost.transform, _ot_cost.nearest, _ot_cost.fill_cost)
+)
+_half_step, _formed, _totals, _rounded = map(
+    over, (_ot_passes.half_step, _ot_passes.formed, _ot_passes.totals, _ot_passes.rounded)
+)
+_split, _in_tiles, _tile_point, _shifted, _deflated, _value_and_error = map(
+    direct, (split, _ot_tiles.in_tiles, _ot_tiles.tile_point, shifted, deflated_gradients, value_and_error)
+)
+_room, _select, _settle = map(over, (_ot_extract.room, _ot_extract.select, _ot_extract.settle))
+
 
 def cost_minima(cost):
     """Return row minima r, column minima of C - r, and the largest finite and the smallest entry of C."""
-    C, X, YT, kind = opened(cost)
-    n, m = shape(cost)
-    k = chunks(n, m, n * m)
-    low, high = np.empty(k), np.empty(k)
-    rows, columns = np.empty(n), np.empty((k, m))
-    _ot_cost.minima(C, X, YT, kind, rows, columns, low, high)
-    return rows.astype(X.dtype), columns.min(axis=0).astype(X.dtype), high.max(), low.min()
+    return _minima(cost, *shape(cost))
 
 
 def row_pass(cost, a, f, g, reg, single):
@@ -29,67 +35,58 @@ def row_pass(cost, a, f, g, reg, single):
 
     `f` is a guess of f' that saves the pass over the row maxima; `single` allows exp in float32.
     """
-    return _pass(cost, a, f, g, reg, single, np.empty((0, 0), np.uint16))
+    f, c, _ = _half_step(cost, a, f, g, float(reg), single, False)
+    return f, c
 
 
 def plan_pass(cost, a, f, g, reg, single):
     """Return (f', c, P) where P is the plan, kept as this room likes: here the upper halves of float32."""
-    P = np.empty(shape(cost), np.uint16)
-    return (*_pass(cost, a, f, g, reg, single, P), P)
+    return _half_step(cost, a, f, g, float(reg), single, True)
 
 
 def cost_block(cost):
     """Return the matrix of a cost given by points."""
-    C, X, YT, kind = opened(cost)
-    block = np.empty(shape(cost), X.dtype)
-    _ot_cost.fill_cost(C, X, YT, kind, block)
+    block = np.empty(shape(cost), cost[1].dtype)
+    _fill_cost(cost, block)
     return block
 
 
 def plan_block(cost, f, g, reg):
     """Return the plan P = exp((f + g - C) / reg) in the dtype of f."""
-    C, X, YT, kind = opened(cost)
     P = np.empty(shape(cost), f.dtype)
-    _ot_passes.formed(C, X, YT, kind, wide(f), wide(g), reg, P, chunks(*P.shape, P.size))
+    _formed(cost, _wide(f), _wide(g), float(reg), P, chunks(*P.shape, P.size))
     return P
 
 
 def plan_sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
-    C, X, YT, kind = opened(cost)
-    n, m = shape(cost)
-    k = chunks(n, m, n * m)
-    rows, columns, parts, paid = np.empty(n), np.empty(m), np.empty((k, m)), np.empty(k)
-    _ot_passes.totals(C, X, YT, kind, wide(f), wide(g), reg, rows, columns, parts, paid)
-    return rows, columns, paid.sum()
+    rows, columns, paid = _totals(cost, f, g, float(reg))
+    return rows, columns, np.float64(paid)
 
 
 def c_transform(cost, g):
     """Return min_j (C_ij - g_j) for each row i."""
-    C, X, YT, kind = opened(cost)
     n, m = shape(cost)
     rows = np.empty(n)
-    _ot_cost.transform(C, X, YT, kind, wide(g), rows, chunks(n, m, n * m))
+    _transform(cost, _wide(g), rows, chunks(n, m, n * m))
     return rows.astype(g.dtype)
 
 
 def rounded_sums(cost, f, g, reg, u, v):
     """Return <C, R> and sum R (log R - 1) of R = exp((f + g - C) / reg) + u v^T, in float64."""
-    C, X, YT, kind = opened(cost)
     k = chunks(*shape(cost), u.size * v.size)
     paid, entropy = np.empty(k), np.empty(k)
-    _ot_passes.rounded(C, X, YT, kind, wide(f), wide(g), reg, wide(u), wide(v), paid, entropy)
+    _rounded(cost, _wide(f), _wide(g), float(reg), _wide(u), _wide(v), paid, entropy)
     return paid.sum(), entropy.sum()
 
 
 def groups(cost, f):
     """Return for each column the landmark row, of at most 128, with the least reduced cost; and their number."""
-    C, X, YT, kind = opened(cost)
     n, m = shape(cost)
     rows = np.linspace(0, n - 1, max(1, min(128, m // 16, n))).astype(np.int64)
     k = 4 if rows.size * m >= 2**15 else 1
     group = np.empty((k, m), np.int32)
-    _ot_cost.nearest(C, X, YT, kind, rows, wide(f), np.empty((k, m)), group)
+    _nearest(cost, rows, _wide(f), np.empty((k, m)), group)
     return group[0], rows.size
 
 
@@ -101,27 +98,26 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
     n, m = P.shape
     system = _system(n, m, count)
     k = max(1, chunks(n, m, n * m) // 2)  # a product is shorter than a pass
-    plan_system(P, k, group, wide(b), regularization, *system)
+    plan_system(P, k, group, _wide(b), regularization, *system)
     return _solve(P, *_NO_ENTRIES, system, group, b, rhs, regularization, rtol, max_iter, np.empty((k, 0)))
 
 
 def plan_density(P, a, b, theta):
     """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows."""
     rows = np.linspace(0, P.shape[0] - 1, min(16, P.shape[0])).astype(np.int64)
-    return above(P, rows, wide(a), wide(b), theta) / (rows.size * P.shape[1])
+    return above(P, rows, _wide(a), _wide(b), theta) / (rows.size * P.shape[1])
 
 
 def extract(cost, f, g, reg, log_a, log_b, log_theta):
     """Return the entries P_ij >= theta min(a_i, b_j) of the plan in CSR form: (data, indices, indptr)."""
-    C, X, YT, kind = opened(cost)
     n, m = shape(cost)
-    arguments = C, X, YT, kind, wide(f), wide(g), 1.0 / reg, wide(log_a), wide(log_b), log_theta
-    most, k = _ot_extract.room(*arguments), _ot_extract.chunks(n, m)
+    arguments = cost, _wide(f), _wide(g), 1.0 / reg, _wide(log_a), _wide(log_b), float(log_theta)
+    most, k = _room(*arguments), _ot_extract.chunks(n, m)
     places, values, indptr = np.empty((k, most), np.uint32), np.empty((k, most)), np.zeros(n + 1, np.int64)
-    _ot_extract.select(*arguments, places, values, indptr[1:])
+    _select(*arguments, places, values, indptr[1:])
     np.cumsum(indptr, out=indptr)
     data, indices = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-    _ot_extract.settle(*arguments, places, values, indptr, indices.view(np.uint32), data)
+    _settle(*arguments, places, values, indptr, indices.view(np.uint32), data)
     return data, indices, indptr
 
 
@@ -130,7 +126,7 @@ def pattern_eval(data, indices, indptr, a, w):
     n, m = a.size, w.size
     s, c = np.empty(n), np.empty(m)
     parts = np.empty((_entry_chunks(n, m, indices.size), m))
-    _ot_entries.evaluate(data, indices.view(np.uint32), indptr, wide(a), wide(w), s, c, parts)
+    _ot_entries.evaluate(data, indices.view(np.uint32), indptr, _wide(a), _wide(w), s, c, parts)
     return _narrow(s, a.dtype), _narrow(c, a.dtype)
 
 
@@ -142,13 +138,13 @@ def pattern_direction(data, indices, indptr, a, b, w, s, group, count, drop, rhs
     """
     n, m = a.size, b.size
     weight, column, start, rows, columns = _ot_entries.strong(
-        data, indices.view(np.uint32), indptr, wide(a), wide(b), wide(w), wide(s), drop,
+        data, indices.view(np.uint32), indptr, _wide(a), _wide(b), _wide(w), _wide(s), drop,
         np.empty((_entry_chunks(n, m, data.size), m)),
     )  # fmt: skip
-    group, count = split(group, count, weight, column, start, wide(a), wide(b))
+    group, count = split(group, count, weight, column, start, _wide(a), _wide(b))
     system = _system(n, m, count)
     parts = np.empty((_entry_chunks(n, m, weight.size), m))
-    entry_system(weight, column, start, rows, columns, group, wide(b), regularization, *system, parts)
+    entry_system(weight, column, start, rows, columns, group, _wide(b), regularization, *system, parts)
     return _solve(
         np.empty((0, 0), np.uint16), weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts
     )
@@ -158,16 +154,8 @@ def pattern_kept(data, indices, indptr, a, b, group, count):
     """Return the entries as `kept_point` and `kept_direction` want them: here in tiles of four columns, by groups."""
     n, m = a.size, b.size
     indices, k = indices.view(np.uint32), _entry_chunks(n, m, indices.size)
-    group, count = split(group, count, data, indices, indptr, wide(a), wide(b))
-    place, first = _ot_tiles.ordered(group, count)
-    start = np.zeros(n + 1, np.int64)
-    _ot_tiles.count_tiles(indices, indptr, place, int(first[-1]), start, k)
-    np.cumsum(start, out=start)
-    places, values = np.empty(start[-1], np.uint32), np.empty((start[-1], 4))
-    _ot_tiles.fill_tiles(data, indices, indptr, place, int(first[-1]), start, places, values, k)
-    of_tile = np.repeat(np.arange(count, dtype=np.uint32), np.diff(first))
-    by_group = _ot_tiles.group_tiles(places, start, of_tile)
-    return (values, places, start), (place, of_tile, count), by_group, k
+    group, count = _split(group, count, data, indices, indptr, _wide(a), _wide(b))
+    return *_in_tiles(data, indices, indptr, group, count, k), k
 
 
 def kept_point(K, a, b, v, limit):
@@ -176,33 +164,28 @@ def kept_point(K, a, b, v, limit):
     s = (K exp(v)) / a and c are the column sums, value = <b, v> - <a, log s> and error = sum |c - b|.
     """
     tiles, (place, of_tile, _), _, k = K
-    s, c, v = np.empty(a.size), np.empty(v.size), wide(v)
-    parts = np.empty((k, of_tile.size, 4))
-    value, error = _ot_tiles.tile_point(tiles, place, wide(a), wide(b), limit, v, s, c, parts)
+    point = _tile_point(tiles, place, of_tile.size, _wide(a), _wide(b), limit, _wide(v), k)
     if a.dtype == np.float64:
-        return v, s, c, value, error
-    return *(_narrow(x, a.dtype) for x in (v, s, c)), value, error
+        return point
+    return *(_narrow(x, a.dtype) for x in point[:3]), *point[3:]
 
 
 def kept_shift(K, a, b, v, s, c):
     """Return v with each group of columns moved so that it gets about its mass; v itself if they nearly do."""
     tiles, layout, by_group, k = K
-    out = np.empty(v.size)
-    room = _coarse_room(layout[2], k)
-    moved = shifted(tiles, layout, by_group, wide(a), wide(b), wide(v), wide(s), wide(c), out, room)
+    out, moved = _shifted(tiles, layout, by_group, _wide(a), _wide(b), _wide(v), _wide(s), _wide(c), k)
     return out.astype(v.dtype) if moved else v
 
 
 def kept_direction(K, a, b, v, s, rhs, regularization, rtol, max_iter):
     """Solve the Newton system of the plan at v by two-level PCG; return (d, steps)."""
     tiles, layout, by_group, k = K
-    d, a, v, s = np.empty(v.size), wide(a), wide(v), wide(s)
+    a, v, s = _wide(a), _wide(v), _wide(s)
     if rhs.dtype != np.float64:  # the row sums must be a, or the matrix is no Laplacian
+        s = np.empty(a.size)
         _ot_tiles.times(tiles, 1.0 / a, _ot_tiles.spread_exp(v, layout[0], 4 * layout[1].size), s, k)
-    steps = deflated_gradients(
-        tiles, layout, by_group, a, wide(b), v, s, wide(rhs), regularization, rtol, max_iter, d,
-        np.empty((2, k, layout[1].size, 4)), _coarse_room(layout[2], k),
-    )  # fmt: skip
+    regularization, rtol = float(regularization), float(rtol)
+    d, steps = _deflated(tiles, layout, by_group, a, _wide(b), v, s, _wide(rhs), regularization, rtol, max_iter, k)
     return d.astype(rhs.dtype), steps
 
 
@@ -214,12 +197,12 @@ def centred(d):
 
 def semidual(a, f, b, g, c):
     """Return <a, f> + <b, g> and sum |c - b|, in float64."""
-    return value_and_error(wide(a), wide(f), wide(b), wide(g), wide(c))
+    return _value_and_error(_wide(a), _wide(f), _wide(b), _wide(g), _wide(c))
 
 
-def _coarse_room(count, k):
-    tiles = (count + 3) // 4
-    return np.empty((min(k, PARTS), 4 * tiles, tiles, 4))
+def _wide(x):
+    """Return x as a contiguous vector of float64, not to be written: itself if it is one."""
+    return x if x.dtype == np.float64 and x.flags.c_contiguous else np.array(x, np.float64)
 
 
 _NO_ENTRIES = np.empty(0), np.empty(0, np.uint32), np.zeros(1, np.int64)
@@ -249,19 +232,9 @@ def _entry_chunks(n, m, count):
 def _solve(P, weight, column, start, system, group, b, rhs, regularization, rtol, max_iter, parts):
     d = np.empty(b.size)
     steps = conjugate_gradients(
-        P, weight, column, start, *system, group, wide(b), wide(rhs), regularization, rtol, max_iter, d, parts
+        P, weight, column, start, *system, group, _wide(b), _wide(rhs), regularization, rtol, max_iter, d, parts
     )
     return d.astype(rhs.dtype), steps
-
-
-def _pass(cost, a, f, g, reg, single, P):
-    C, X, YT, kind = opened(cost)
-    n, m = shape(cost)
-    f_new, c = np.empty(n), np.empty(m)
-    parts = np.empty((chunks(n, m, n * m), m))
-    single = single and n * m >= 2**15  # nothing is gained below
-    _ot_passes.half_step(C, X, YT, kind, wide(a), wide(f), wide(g), reg, single, P, f_new, c, parts)
-    return f_new.astype(a.dtype), c.astype(a.dtype)
 
 
 def warmup(dtype):
