@@ -23,8 +23,12 @@ def sample_median(p, size):
         sample = p.xp.reshape(C, (-1,))[::step]
     sample = host(sample)
     finite = sample[np.isfinite(sample)]
+    if not finite.size:
+        return math.nan
+    middle = (finite.size - 1) // 2, finite.size // 2
+    finite.partition(middle)  # half the time of `np.median` where it is called once
     with np.errstate(over="ignore"):  # of the sum of the two in the middle: such costs are refused later
-        return float(np.median(finite)) if finite.size else math.nan
+        return float(finite[middle[0]] + finite[middle[1]]) / 2
 
 
 def _distance(xp, difference, kind):

@@ -92,34 +92,48 @@ def fill_cost(C, X, YT, kind, block):
 
 @jit
 def least_of(x, lanes):
-    """Minimum of x, 64 lanes at a time: a plain reduction vectorises only with flags that hide NaN."""
-    lanes[:] = np.inf
-    whole = x.size // 64 * 64
-    for start in range(0, whole, 64):
+    """Minimum of x, 64 lanes at a time: a plain reduction vectorises only with flags that hide NaN.
+
+    Blocks may overlap at the end: what is left over would be compared one by one.
+    """
+    least, size = np.inf, x.size
+    if size < 64:
+        for j in range(size):
+            least = min(least, x[j])
+        return least
+    lanes[:] = x[size - 64 :]
+    for start in range(0, size - 255, 256):
+        part = x[start : start + 256]
+        for j in range(64):
+            lanes[j] = min(lanes[j], min(min(part[j], part[j + 64]), min(part[j + 128], part[j + 192])))
+    for start in range(size // 256 * 256, size - 64, 64):
         part = x[start : start + 64]
         for j in range(64):
             lanes[j] = min(lanes[j], part[j])
-    least = np.inf
-    for j in range(64):
-        least = min(least, lanes[j])
-    for j in range(whole, x.size):
-        least = min(least, x[j])
+    for j in range(32):
+        lanes[j] = min(lanes[j], lanes[j + 32])
+    for j in range(16):
+        lanes[j] = min(lanes[j], lanes[j + 16])
+    for j in range(8):
+        least = min(least, min(lanes[j], lanes[j + 8]))
     return least
 
 
 @jit
 def _minima_rows(C, X, YT, kind, lo, hi, rows, columns):
     m = columns.size
-    row, lanes, high = np.empty(m, X.dtype), np.empty(64), np.full(m, -np.inf)
+    row, other, lanes, high = np.empty(m, X.dtype), np.empty(m, X.dtype), np.empty(64), np.full(m, -np.inf)
     columns[:] = np.inf
     unordered = 0
-    for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
-        rows[i] = least = least_of(ci, lanes)
+    for i in range(lo, hi, 2):  # two at a time read and write the columns' numbers less often
+        k = min(i + 1, hi - 1)
+        ci, ck = cost_row(C, X, YT, kind, i, row), cost_row(C, X, YT, kind, k, other)
+        rows[i], rows[k] = least_of(ci, lanes), least_of(ck, lanes)
+        least, lesser = rows[i], rows[k]
         for j in range(m):
-            unordered += ci[j] != ci[j]
-            columns[j] = min(columns[j], ci[j] - least)
-            high[j] = max(high[j], ci[j] if ci[j] < np.inf else -np.inf)
+            unordered += np.int64(ci[j] != ci[j]) + np.int64(ck[j] != ck[j])
+            columns[j] = min(min(columns[j], ci[j] - least), ck[j] - lesser)  # inf - inf changes nothing
+            high[j] = max(high[j], max(ci[j] if ci[j] < np.inf else -np.inf, ck[j] if ck[j] < np.inf else -np.inf))
     return np.nan if unordered else rows[lo:hi].min(), high.max()
 
 

@@ -38,11 +38,13 @@ def _pair64(c0, c1, s0, s1, gs, inv, b0, b1):
 
 @jit(fastmath=SUM)
 def _pair32(c0, c1, s0, s1, gs, inv, b0, b1):
-    """Do the same with powers and sums in float32; exponents are formed in float64."""
+    """Do the same with powers and sums in float32; exponents are formed in float64, by a loop of narrower vectors."""
     t0, t1 = _f32(0), _f32(0)
     for j in range(gs.size):
-        p = exp2_32(_f32(s0 + (gs[j] - c0[j] * inv)))
-        q = exp2_32(_f32(s1 + (gs[j] - c1[j] * inv)))
+        b0[j] = _f32(s0 + (gs[j] - c0[j] * inv))
+        b1[j] = _f32(s1 + (gs[j] - c1[j] * inv))
+    for j in range(gs.size):
+        p, q = exp2_32(b0[j]), exp2_32(b1[j])
         b0[j], b1[j] = p, q
         t0 += p
         t1 += q
