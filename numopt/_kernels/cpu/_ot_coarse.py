@@ -11,7 +11,7 @@ import numpy as np
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp64
 from numopt._kernels.cpu._ot_cost import SUM
-from numopt._kernels.cpu._ot_tile_rows import tile_axpy
+from numopt._kernels.cpu._ot_tile_rows import tile_outer
 from numopt._kernels.cpu._ot_tiles import spread_exp, times, transposed_times
 
 PARTS = 8  # chunks at most for sums of coarse matrices
@@ -54,8 +54,7 @@ def _coarse_rows(Y, places, start, lo, hi, a, E):
     E[:] = 0
     for i in range(lo, hi):
         for t in range(start[i], start[i + 1]):
-            for q in range(4):
-                tile_axpy(-Y[t, q] / a[i], Y, places, start[i], t + 1, E[4 * places[t] + np.uint32(q)])
+            tile_outer(Y, places, start[i], t, a[i], E.shape[1], E)
 
 
 @jit(parallel=True)

@@ -76,12 +76,40 @@ def tile_squares(typingctx, scale, values, places, lo, hi, out):
     return types.void(types.float64, values, places, types.intp, types.intp, out), square
 
 
+@intrinsic
+def tile_outer(typingctx, values, places, lo, t, a, width, out):
+    """Take values[s, r] values[t, q] / a from out[places[t], q, places[s], r] for lo <= s <= t; rows are `width` tiles."""
+
+    def codegen(context, builder, signature, args):
+        values, places, out = _opened(context, builder, signature, args, 0, 1, 6)
+        lo, last, a, width = args[2:6]
+        ratio = builder.fneg(builder.fdiv(_load(builder, values, last), _splat(builder, a)))
+        scales = [_splat(builder, builder.extract_element(ratio, ir.Constant(ir.IntType(32), q))) for q in range(4)]
+        row = builder.mul(builder.shl(_place(builder, places, last), ir.Constant(width.type, 2)), width)
+        rows = [builder.add(row, builder.mul(width, ir.Constant(width.type, q))) for q in range(4)]
+        with cgutils.for_range(builder, builder.add(builder.sub(last, lo), ir.Constant(lo.type, 1))) as tiles:
+            s = builder.add(lo, tiles.index)
+            place, x = _place(builder, places, s), _load(builder, values, s)
+            for scale, row in zip(scales, rows, strict=True):
+                at = builder.add(row, place)
+                builder.store(_fused(builder, scale, x, _load(builder, out, at)), _at(builder, out, at), align=8)
+        return context.get_dummy_value()
+
+    return types.void(values, places, types.intp, types.intp, types.float64, types.intp, out), codegen
+
+
+def _splat(builder, x):
+    """Return a tile with x in all four places."""
+    tile = ir.Constant(_TILE, ir.Undefined)
+    for q in range(4):
+        tile = builder.insert_element(tile, x, ir.Constant(ir.IntType(32), q))
+    return tile
+
+
 def _adder(function):
     def codegen(context, builder, signature, args):
         values, places, out = _opened(context, builder, signature, args, 1, 2, 5)
-        scale = ir.Constant(_TILE, ir.Undefined)
-        for q in range(4):
-            scale = builder.insert_element(scale, args[0], ir.Constant(ir.IntType(32), q))
+        scale = _splat(builder, args[0])
         with cgutils.for_range(builder, builder.sub(args[4], args[3])) as tiles:
             t = builder.add(args[3], tiles.index)
             place = _place(builder, places, t)
