@@ -34,6 +34,7 @@ SOURCES = {  # the macros that the wrappers compile each source with
         for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for k, d in ((0, 0), (1, 3), (2, 8), (3, 0))
     ],
     "ot_newton": [(f"PER={p}",) for p in (2, 4, 6, 8, 10)] + [(), ("HELD=1", "PLACE=Short")],
+    "ot_turned": [()],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
     "monotone": [(f"REAL={r}", f"ROWS={n}") for r in ("float", "double") for n in (1, 4)],
     "relax": [

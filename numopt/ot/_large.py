@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -13,53 +12,60 @@ MOST = 2**24  # ... those that matter if there are no more than this, else those
 STRONG = 1e-5  # P_ij >= STRONG min(a_i, b_j), or, also where a rough step will do and each column has ENOUGH of these
 ENOUGH = 64  # ... in it, a sample of the rows,
 POOR = 0.6  # as long as a step leaves no more than this share of the error: then passes take their place
-RTOL = 5e-3  # share of a residual left in such a system: below what it misjudges
+RTOL = 1e-2  # share of a residual left in such a system: below what it misjudges
 SECANTS = 5  # earlier steps by which that is mended
 STEP = 1e-2  # of the potentials between two passes, in reg: the curvature spoils 5e-3 of a product, exp in float32 1e-5
 
 
-def matter(p, g, reg, depth):
-    """Estimate from some rows how many entries are above depth min(a_i, b_j)."""
+def matter(p, g, reg, depths):
+    """Estimate from some rows how many entries are above depth min(a_i, b_j), for each depth."""
     (C, X, YT, kind), step = p.cost, -(-p.shape[0] // 16)
     a, X = p.a[::step], p.xp.asarray(X[::step, ...], device=device(X), copy=True)
     _, _, P = p.kernels.plan_pass((C[::step, ...], X, YT, kind), a, p.xp.zeros_like(a), g, reg, True)
-    return p.shape[0] * p.shape[1] * p.kernels.plan_density(P, a, p.b, depth)
+    return [p.shape[0] * p.shape[1] * p.kernels.plan_density(P, a, p.b, depth) for depth in depths]
 
 
-def by_some_entries(p, g, reg, group, count, work, last):
-    """Return the function that solves Newton's system at (f, g) for a sample of the plan or its strongest entries.
-
-    The system misjudges the same directions each time, and earlier steps have shown how: what of the residual is in
-    their span is removed by them (multisecant acceleration, Fang and Saad 2009).
-    """
-    strong, step = matter(p, g, reg, STRONG), -(-p.shape[0] * p.shape[1] // LARGEST)
+def by_some_entries(p, reg, strong, group, count, work, last):
+    """Return the function that solves Newton's system at (f, g) for a sample of the plan or its `strong` entries."""
+    step = -(-p.shape[0] * p.shape[1] // LARGEST)
     sampled = strong > MOST or (not last and strong > ENOUGH * step * p.shape[1])
-    system = (_sampled if sampled else _strongest)(p, reg, group, count, work)
-    seen = []
+    system, secants = (_sampled if sampled else _strongest)(p, reg, group, count, work), Secants(p)
 
     def direction(f, g, r, regularization, rtol, max_iter):
         solve = system(f, g, r)
-        seen[:] = *seen[-SECANTS:], (g / reg, r)
-        known, r = _by_secants(p, seen)
+        known, r = secants.applied(g / reg, r)
         d, steps = solve(r, regularization, min(rtol, RTOL), max_iter)
         return d + known, steps
 
     return direction
 
 
-def _by_secants(p, seen):
-    """Return the step that removes the part of the last residual that earlier steps changed, and the other part."""
-    xp, (_, r) = p.xp, seen[-1]
-    if len(seen) == 1:
-        return xp.zeros_like(r), r
-    steps, changes = (xp.stack([y - x for x, y in pairwise(v)]) for v in zip(*seen, strict=True))
-    weighed = xp.astype(xp.concat([changes, r[None, :]]) / xp.sqrt(p.b), xp.float64)
-    products = host(xp.matmul(weighed, xp.matrix_transpose(weighed)))
-    size = np.sqrt(np.diag(products)) + 1e-300  # least squares on columns of equal length
-    products = products / size / size[:, None]
-    share = np.linalg.lstsq(products[:-1, :-1], products[:-1, -1], rcond=1e-10)[0] * size[-1] / size[:-1]
-    share = xp.asarray(share, dtype=r.dtype, device=device(r))
-    return -xp.matmul(share, steps), r - xp.matmul(share, changes)
+class Secants:
+    """What earlier steps have shown of a system that misjudges the same directions each time.
+
+    What of the residual is in the span of what they changed is removed by them (multisecant acceleration, Fang and
+    Saad 2009), which leaves the rest to the system.
+    """
+
+    def __init__(self, p):
+        self.p, self.last, self.changes = p, None, None  # of (potentials, residual)
+
+    def applied(self, v, r):
+        """Return the step from potentials v that removes this part of their residual r, and the other part."""
+        xp, m = self.p.xp, r.shape[0]
+        here, before, kept = xp.concat([v, r]), self.last, self.changes
+        self.last = here
+        if before is None:
+            return xp.zeros_like(r), r
+        change = (here - before)[None, :]
+        self.changes = change if kept is None else xp.concat([kept[max(0, kept.shape[0] + 1 - SECANTS) :, :], change])
+        residuals = xp.astype(xp.concat([self.changes[:, m:], r[None, :]]), xp.float64, copy=False)
+        products = host(xp.matmul(residuals / self.p.b, residuals.T))
+        size = np.sqrt(np.diag(products)) + 1e-300  # least squares on columns of equal length
+        products = products / size / size[:, None]
+        share = np.linalg.lstsq(products[:-1, :-1], products[:-1, -1], rcond=1e-10)[0] * size[-1] / size[:-1]
+        known = xp.matmul(xp.asarray(share, dtype=r.dtype, device=device(r)), self.changes)
+        return -known[:m], r - known[m:]
 
 
 def _sampled(p, reg, group, count, work):

@@ -62,8 +62,8 @@ def _levels(p, g, reg):
             f, g, density = found
             if last:  # its directions no longer help: they are rounded
                 yield from _on_entries(p, f, g, reg, last, work)
-        elif n * m > _large.LARGEST and _large.matter(p, g, reg, DEPTH) > _large.MOST:
-            f, g, _ = yield from _on_passes(p, f, g, reg, last, work)
+        elif n * m > _large.LARGEST and (many := _large.matter(p, g, reg, (DEPTH, _large.STRONG)))[0] > _large.MOST:
+            f, g, _ = yield from _on_passes(p, f, g, reg, last, work, strong=many[1])
         else:
             f, g = yield from _on_entries(p, f, g, reg, last, work)
         if last:
@@ -108,7 +108,7 @@ def _sinkhorn_step(p, f, g, reg, work, rough=True):
     return f, new if rough else columns_in_log_domain(p, c < 1e-30 * p.b, f, new, reg)
 
 
-def _on_passes(p, f, g, reg, last, work, refuse=False):
+def _on_passes(p, f, g, reg, last, work, refuse=False, strong=0):
     """Newton with exact passes over the cost, and directions from the whole plan or, of a large one, some of it."""
     xp, k = p.xp, p.kernels
     whole = p.shape[0] * p.shape[1] <= _large.LARGEST
@@ -129,7 +129,7 @@ def _on_passes(p, f, g, reg, last, work, refuse=False):
     if refuse and least > MISSED:
         return None
     group, count = k.groups(p.cost, f)
-    some = None if whole else _large.by_some_entries(p, g, reg, group, count, work, last)
+    some = None if whole else _large.by_some_entries(p, reg, strong, group, count, work, last)
     while last or point.error > ROUGH:
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)

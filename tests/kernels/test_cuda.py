@@ -320,3 +320,21 @@ def test_mixtures_too_large_for_a_block_and_covariances_without_a_factor():
     X, R = rng.standard_normal((90, 40)), rng.dirichlet(np.ones(3), (1, 90))
     assert same(kernels.em(X, R, 2, 1e-3, "oas", True), portable_mixture.em(X, R, 2, 1e-3, "oas", True))
     assert np.isnan(kernels.em(np.full((9, 2), np.nan), rng.random((1, 9, 2)), 1, 1e-3, "none", True)[1]).all()
+
+
+@pytest.mark.parametrize(("shape", "marks"), [
+    ((1, 1), 2**24), ((33, 31), 1), ((70, 300), 2**24), ((70, 300), 400), ((300, 65), 300),
+])  # fmt: skip
+def test_entries_by_columns(turned, monkeypatch, shape, marks):
+    """In slabs of rows where not all words have room."""
+    k, rng = cuda_host.kernels("ot"), np.random.default_rng(5)
+    newton = k.plan_direction.__globals__["_ot_newton"]
+    monkeypatch.setattr(newton, "_MARKS", marks)
+    dense = rng.random(shape) < 0.2
+    rows, indices = (x.astype("int32") for x in np.nonzero(dense))
+    indptr = np.r_[0, np.cumsum(dense.sum(axis=1))]
+    order, row, start = turned(lambda: newton.by_columns(indices.copy(), indptr, shape[1]))[0]
+    wanted = np.lexsort((rows, indices))
+    np.testing.assert_array_equal(order, wanted)
+    np.testing.assert_array_equal(row, rows[wanted])
+    np.testing.assert_array_equal(start, np.r_[0, np.cumsum(dense.sum(axis=0))])

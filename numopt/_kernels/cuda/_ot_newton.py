@@ -17,7 +17,7 @@ _LOOK = 8  # steps between two looks from the host
 _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a plan
 _SPARE = 1024  # bytes of shared memory that are declared
-_SLABS, _ROOM = 2048, 2**25  # of rows, that are turned side by side, and their counters
+_MARKS = 2**24  # words of 32 entries that are turned at once
 _HEIGHT = 256  # rows of a slab, for sums over columns
 _WIDEST = 10 * 2048  # columns that the registers of a block hold beside two rows
 
@@ -25,15 +25,24 @@ _WIDEST = 10 * 2048  # columns that the registers of a block hold beside two row
 @once
 def by_columns(indices, indptr, m):
     """Return the order of the entries by columns, their rows in that order, and where each column starts."""
-    compiled, n = module("ot_newton"), indptr.shape[0] - 1
-    height = -(-n // max(1, min(_SLABS, _ROOM // m, -(-n // 8))))
-    slabs = -(-n // height)
-    at, counts = empty((slabs, m), np.int32), empty((m,), np.int64)
-    order, row = empty(indices.shape, np.int64), empty(indices.shape, np.int32)
-    launch(compiled, "slab_counts", slabs, 256, indices, indptr, n, m, height, at)
-    launch(compiled, "slab_starts", -(-m // 256), 256, slabs, m, at, counts)
+    compiled, n = module("ot_turned"), indptr.shape[0] - 1
+    strips = -(-m // 32)
+    height = max(1, min(n, _MARKS // strips))
+    bits, place = empty((strips * height,), np.uint32), empty((strips * height,), np.int32)
+
+    def slabs():
+        for low in range(0, n, height):
+            rows = min(height, n - low)
+            launch(compiled, "marks", -(-rows // 32), 256, indices, indptr, low, rows, m, bits, place)
+            yield low, rows
+
+    counts = zeros((m,), np.int64)
+    for _, rows in slabs():
+        launch(compiled, "strip_counts", strips, 256, bits, rows, m, counts)
     start = namespace(counts).cumulative_sum(counts, include_initial=True)
-    launch(compiled, "slab_turned", slabs, 256, indices, indptr, start, n, m, height, at, order, row)
+    order, row, following = empty(indices.shape, np.int64), empty(indices.shape, np.int32), start[:-1] + 0
+    for low, rows in slabs():
+        launch(compiled, "strip_turned", strips, 256, bits, place, indptr, low, rows, m, following, order, row)
     return order, row, start
 
 
@@ -85,6 +94,15 @@ def _short(places):
 def _most_shared(device):
     """Return the shared memory that a block of a device can have."""
     return cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
+
+
+def density(P, a, b, theta):
+    """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows at most."""
+    n, m = P.shape
+    step = -(-n // 16)
+    counts = empty((-(-n // step),), np.float64)
+    launch(module("ot_newton"), "above", counts.shape[0], 256, P, a, b, theta, m, step, counts)
+    return float(host(counts).mean()) / m
 
 
 def dense_direction(P, b, rhs, regularization, rtol, max_iter):

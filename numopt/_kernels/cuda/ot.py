@@ -59,6 +59,11 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
     return data, indices, indptr
 
 
+def plan_density(P, a, b, theta):
+    """Return the share of entries P_ij >= theta min(a_i, b_j), from 16 rows at most."""
+    return _ot_newton.density(P, wide(a), wide(b), theta)
+
+
 def pattern_eval(data, indices, indptr, a, w):
     """Return s = (K w) / a and the column sums c = w * (K^T (1/s)) of the plan diag(1/s) K diag(w)."""
     w = wide(w)

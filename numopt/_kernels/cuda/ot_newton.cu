@@ -162,7 +162,9 @@ __device__ inline bool opened(const double *sums, Int parts, const double *befor
 __device__ inline const double *held(const double *x, Int m) {
 #if HELD
     double *copy = shared_room();
-    for (Int j = threadIdx.x; j < m; j += blockDim.x) copy[j] = x[j];
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) send(copy + j, x + j);
+    sent();
+    arrived<0>();
     __syncthreads();
     return copy;
 #else
@@ -170,19 +172,39 @@ __device__ inline const double *held(const double *x, Int m) {
 #endif
 }
 
+// The sum over entries q, q + 32, ... of each lane; eight loads at once, since each takes as long as hundreds of sums.
 __device__ inline double gathered(const float *values, const PLACE *place, const double *x, Int q, Int end) {
     double total = 0.0;
-    for (; q + 96 < end; q += 128) {
-        float one = values[q], two = values[q + 32], three = values[q + 64], four = values[q + 96];
-        Int i = place[q], j = place[q + 32], k = place[q + 64], l = place[q + 96];
-        total += one * x[i];
-        total += two * x[j];
-        total += three * x[k];
-        total += four * x[l];
+    for (; q < end; q += 256) {
+        float value[8];
+        int at[8];
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            bool there = q + 32 * k < end;
+            value[k] = there ? values[q + 32 * k] : 0.0f;
+            at[k] = there ? place[q + 32 * k] : place[q];
+        }
+#pragma unroll
+        for (int k = 0; k < 8; k++) total += value[k] * x[at[k]];
     }
-    for (; q < end; q += 32) total += values[q] * x[place[q]];
     return warp_sum(total);
 }
+
+// Where the entries of a line lie. Lines are those of one warp, in turn; the next one is looked up ahead.
+struct Lines {
+    const Int *start;
+    Int count, step, line, low, high;
+
+    __device__ inline Lines(const Int *start, Int count) : start(start), count(count) {
+        int warps = blockDim.x / 32;
+        step = gridDim.x * (Int)warps;
+        line = blockIdx.x * (Int)warps + threadIdx.x / 32;
+        look(line);
+    }
+    __device__ inline void look(Int i) {
+        if (i < count) low = start[i], high = start[i + 1];
+    }
+};
 
 // u = a scale (P z) + beta u, a warp for each row; blocks take rows b, b + gridDim, ... of warps.
 extern "C" __global__ void __launch_bounds__(1024)
@@ -191,10 +213,13 @@ extern "C" __global__ void __launch_bounds__(1024)
     double beta;
     if (!opened(sums, parts, before, rtol, box, beta)) return;
     const double *from = held(z, m);
-    int lane = threadIdx.x % 32, warps = blockDim.x / 32;
-    for (Int i = blockIdx.x * (Int)warps + threadIdx.x / 32; i < n; i += gridDim.x * (Int)warps) {
-        double total = gathered(p, index, from, start[i] + lane, start[i + 1]);
-        if (lane == 0) u[i] = a[i] * scale[i] * (a[i] * total) + (beta == 0.0 ? 0.0 : beta * u[i]);
+    int lane = threadIdx.x % 32;
+    for (Lines at(start, n); at.line < n; at.line += at.step) {
+        Int i = at.line, low = at.low, high = at.high;
+        at.look(i + at.step);
+        double weight = a[i], by = weight * scale[i] * weight, old = beta == 0.0 ? 0.0 : u[i];
+        double total = gathered(p, index, from, low + lane, high);
+        if (lane == 0) u[i] = by * total + beta * old;
     }
 }
 
@@ -205,14 +230,17 @@ extern "C" __global__ void __launch_bounds__(1024)
     __shared__ double room[32];
     if (!(box[RUNNING] > 0.0)) return;
     const double *from = held(u, n);
-    int lane = threadIdx.x % 32, warps = blockDim.x / 32;
-    double along = 0.0;
-    for (Int j = blockIdx.x * (Int)warps + threadIdx.x / 32; j < m; j += gridDim.x * (Int)warps) {
-        double total = gathered(turned, row, from, start[j] + lane, start[j + 1]);
+    int lane = threadIdx.x % 32;
+    double along = 0.0, beta = box[BETA];
+    for (Lines at(start, m); at.line < m; at.line += at.step) {
+        Int j = at.line, low = at.low, high = at.high;
+        at.look(j + at.step);
+        double next = z[j] + beta * y[j], by = diagonal[j];
+        double total = gathered(turned, row, from, low + lane, high);
         if (lane == 0) {
-            y[j] = z[j] + box[BETA] * y[j];
-            product[j] = diagonal[j] * y[j] - total;
-            along += product[j] * y[j];
+            y[j] = next;
+            product[j] = by * next - total;
+            along += product[j] * next;
         }
     }
     along = block_sum(along, room);
@@ -448,45 +476,16 @@ extern "C" __global__ void plan_diagonal(const double *own, Int slabs, Int width
     jacobi[j] = inverse(rest < least ? least : rest);
 }
 
-// The entries of a sparse plan by columns, in each column by rows: a block takes a slab of rows, one row after the other,
-// in which no column comes twice. `at` is (slabs, m): first how many entries there are, then where the next one goes.
-extern "C" __global__ void slab_counts(const int *index, const Int *start, Int n, Int m, Int height, int *at) {
-    int *own = at + blockIdx.x * m;
-    Int low = blockIdx.x * height, high = low + height < n ? low + height : n;
-    for (Int j = threadIdx.x; j < m; j += blockDim.x) own[j] = 0;
-    __syncthreads();
-    for (Int i = low; i < high; i++) {
-        for (Int q = start[i] + threadIdx.x; q < start[i + 1]; q += blockDim.x) own[index[q]]++;
-        __syncthreads();
-    }
-}
-
-// Entries of a column in the slabs before, and in all.
-extern "C" __global__ void slab_starts(Int slabs, Int m, int *at, Int *counts) {
-    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
-    if (j >= m) return;
-    int total = 0;
+// How many entries of rows 0, step, 2 step, ... of a plan are at least theta min(a_i, b_j): a block for each.
+extern "C" __global__ void above(const float *P, const double *a, const double *b, double theta, Int m, Int step,
+                                 double *counts) {
+    __shared__ double room[32];
+    Int i = blockIdx.x * step;
+    double found = 0.0;
 #pragma unroll 8
-    for (Int k = 0; k < slabs; k++) {
-        int here = at[k * m + j];
-        at[k * m + j] = total;
-        total += here;
-    }
-    counts[j] = total;
-}
-
-extern "C" __global__ void slab_turned(const int *index, const Int *start, const Int *first, Int n, Int m, Int height,
-                                       int *at, Int *order, int *row) {
-    int *own = at + blockIdx.x * m;
-    Int low = blockIdx.x * height, high = low + height < n ? low + height : n;
-    for (Int i = low; i < high; i++) {
-        for (Int q = start[i] + threadIdx.x; q < start[i + 1]; q += blockDim.x) {
-            Int j = index[q], to = first[j] + own[j]++;
-            order[to] = q;
-            row[to] = (int)i;
-        }
-        __syncthreads();
-    }
+    for (Int j = threadIdx.x; j < m; j += blockDim.x) found += P[i * m + j] >= theta * (a[i] < b[j] ? a[i] : b[j]);
+    found = block_sum(found, room);
+    if (threadIdx.x == 0) counts[blockIdx.x] = found;
 }
 
 // d with the median 0, of every `step`-th entry, at most 256 of them, and its largest absolute entry: one block.
