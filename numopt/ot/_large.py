@@ -34,7 +34,7 @@ def by_some_entries(p, reg, strong, group, count, work, last):
     def direction(f, g, r, regularization, rtol, max_iter):
         solve = system(f, g, r)
         known, r = secants.applied(g / reg, r)
-        d, steps = solve(r, regularization, min(rtol, RTOL), max_iter)
+        d, steps = solve(r, regularization, min(rtol, RTOL) if last else rtol, max_iter)
         return d + known, steps
 
     return direction
