@@ -13,6 +13,19 @@ enum { RZ, GOAL, BETA, RUNNING, MOVING, STEPS, BOX };
 
 __device__ inline double inverse(double x) { return x == 0.0 ? 0.0 : 1.0 / x; }
 
+// Calls use(e, load(e)) for the entries q, q + 32, ... of each lane, four of them loaded at once: a load takes as long as
+// hundreds of sums.
+template <class F, class G> __device__ inline void by_fours(Int q, Int end, F load, G use) {
+    for (; q < end; q += 128) {
+        decltype(load(q)) x[4];
+#pragma unroll
+        for (int k = 0; k < 4; k++) x[k] = load(q + 32 * k < end ? q + 32 * k : end - 1);
+#pragma unroll
+        for (int k = 0; k < 4; k++)
+            if (q + 32 * k < end) use(q + 32 * k, x[k]);
+    }
+}
+
 // s = (K w) / a, a warp for each row, and the parts of sum a log s.
 extern "C" __global__ void eval_rows(const double *data, const int *index, const Int *start, const double *a,
                                      const double *w, Int n, double *s, double *logs) {
@@ -21,7 +34,8 @@ extern "C" __global__ void eval_rows(const double *data, const int *index, const
     Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     double total = 0.0;
     if (i < n) {
-        for (Int q = start[i] + lane; q < start[i + 1]; q += 32) total += data[q] * w[index[q]];
+        by_fours(start[i] + lane, start[i + 1], [=](Int q) { return data[q] * w[index[q]]; },
+                 [&](Int, double x) { total += x; });
         total = warp_sum(total) / a[i];
         if (lane == 0) s[i] = total;
     }
@@ -38,7 +52,8 @@ extern "C" __global__ void eval_columns(const double *data, const Int *order, co
     Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     double total = 0.0;
     if (j < m) {
-        for (Int q = start[j] + lane; q < start[j + 1]; q += 32) total += data[order[q]] * inverse(s[row[q]]);
+        by_fours(start[j] + lane, start[j + 1], [=](Int q) { return data[order[q]] * inverse(s[row[q]]); },
+                 [&](Int, double x) { total += x; });
         total = warp_sum(total) * w[j];
         if (lane == 0) c[j] = total;
     }
@@ -77,14 +92,15 @@ extern "C" __global__ void pattern_rows(const double *data, const int *index, co
     Int i = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     if (i >= n) return;
     double total = 0.0, weight = a[i], by = s[i];
-    for (Int q = start[i] + lane; q < start[i + 1]; q += 32) {
+    auto share = [=](Int q) {
         Int j = index[q];
         double x = data[q] * w[j] / by;
-        x = x >= drop * (weight < b[j] ? weight : b[j]) ? x : 0.0 * x;
-        float near = (float)(x / weight);
-        p[q] = near;
-        total += near;
-    }
+        return (x >= drop * (weight < b[j] ? weight : b[j]) ? x : 0.0 * x) / weight;
+    };
+    by_fours(start[i] + lane, start[i + 1], share, [&](Int q, double x) {
+        p[q] = (float)x;
+        total += (float)x;
+    });
     total = warp_sum(total) * weight;
     if (lane == 0) scale[i] = inverse(total);
 }
@@ -98,13 +114,20 @@ extern "C" __global__ void pattern_columns(const float *p, const Int *order, con
     Int j = (blockIdx.x * (Int)blockDim.x + threadIdx.x) / 32;
     if (j >= m) return;
     double total = 0.0, squares = 0.0;
-    for (Int q = start[j] + lane; q < start[j + 1]; q += 32) {
+    struct Entry {
+        float near;
+        double x, square;
+    };
+    auto entry = [=](Int q) {
         float near = p[order[q]];
         double x = near * a[row[q]];
-        turned[q] = near;
-        total += x;
-        squares += x * x * scale[row[q]];
-    }
+        return Entry{near, x, x * x * scale[row[q]]};
+    };
+    by_fours(start[j] + lane, start[j + 1], entry, [&](Int q, Entry e) {
+        turned[q] = e.near;
+        total += e.x;
+        squares += e.square;
+    });
     total = warp_sum(total) + regularization * b[j];
     squares = warp_sum(squares);
     if (lane == 0) {
@@ -207,7 +230,7 @@ struct Lines {
 };
 
 // u = a scale (P z) + beta u, a warp for each row; blocks take rows b, b + gridDim, ... of warps.
-extern "C" __global__ void __launch_bounds__(1024)
+extern "C" __global__ void __launch_bounds__(1024, 1)
     cg_rows(const float *p, const PLACE *index, const Int *start, const double *a, const double *scale, const double *z,
             const double *sums, Int parts, const double *before, double rtol, Int n, Int m, double *box, double *u) {
     double beta;
@@ -224,7 +247,7 @@ extern "C" __global__ void __launch_bounds__(1024)
 }
 
 // y = z + beta y, product = diagonal y - P^T u, a warp for each column, and the parts of the curvature.
-extern "C" __global__ void __launch_bounds__(1024)
+extern "C" __global__ void __launch_bounds__(1024, 1)
     cg_columns(const float *turned, const PLACE *row, const Int *start, const double *diagonal, const double *u,
                const double *z, const double *box, Int n, Int m, double *y, double *product, double *curvature) {
     __shared__ double room[32];
