@@ -111,14 +111,14 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
     width, shared = -(-m // 8) * 8, 8 * (-(-m // 8) * 8)  # four rows of whole bursts
     wider, per = width > _WIDEST or shared > _most_shared(cupy.cuda.Device().id) - _SPARE, 2 * -(-width // 4096)
     compiled = module("ot_newton", f"PER={2 if wider else per}")
-    columns, pairs, slabs = -(-m // 256), -(-width // 512), -(-n // _HEIGHT)
+    columns, pairs, slabs = -(-m // 64), -(-width // 512), -(-n // _HEIGHT)
     blocks = slabs if wider else min(n, _BLOCKS)  # parts of a sum over the rows
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
     near, own = empty((n, width // 2), np.uint32), empty((blocks, width), np.float32)
     sums = empty((2 * slabs, width), np.float64)
     launch(compiled, "plan_rows", n, 256, P, m, width, near, scale)
     launch(compiled, "plan_columns", (pairs, slabs), 256, near, scale, n, width, _HEIGHT, sums)
-    launch(compiled, "plan_diagonal", columns, 256, sums, slabs, width, b, regularization, m, diagonal, jacobi)
+    launch(compiled, "plan_diagonal", columns, 64, sums, slabs, width, b, regularization, m, diagonal, jacobi)
 
     def products(v, before, box):
         rest = near, scale, v["rounded"], v["sums"], v["parts"], before, rtol

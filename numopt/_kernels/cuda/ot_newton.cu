@@ -422,16 +422,22 @@ extern "C" __global__ void cg_plan_columns(const unsigned *P, const double *u, c
     own[blockIdx.y * m + 2 * j + 1] = two;
 }
 
-// As cg_columns, from the parts of P^T u, a thread for each column.
+// As cg_columns, from the parts of P^T u: a block of 256 for 64 columns, each of which has four threads.
 extern "C" __global__ void cg_added(const float *own, Int blocks, Int width, const double *diagonal, const double *z,
                                     const double *box, Int m, double *y, double *product, double *curvature) {
-    __shared__ double room[32];
+    __shared__ double room[32], part[4][64];
     if (!(box[RUNNING] > 0.0)) return;
-    Int j = blockIdx.x * (Int)blockDim.x + threadIdx.x;
+    int me = threadIdx.x % 64, quarter = threadIdx.x / 64;
+    Int j = blockIdx.x * (Int)64 + me;
     double total = 0.0, along = 0.0;
     if (j < m) {
 #pragma unroll 8
-        for (Int k = 0; k < blocks; k++) total += own[k * width + j];
+        for (Int k = quarter; k < blocks; k += 4) total += own[k * width + j];
+    }
+    part[quarter][me] = total;
+    __syncthreads();
+    if (quarter == 0 && j < m) {
+        total = part[0][me] + part[1][me] + part[2][me] + part[3][me];
         y[j] = z[j] + box[BETA] * y[j];
         product[j] = diagonal[j] * y[j] - total;
         along = product[j] * y[j];
