@@ -33,6 +33,10 @@ SOURCES = {  # the macros that the wrappers compile each source with
         (f"REAL={r}", f"SINGLE={s}", f"SUMS={t}", f"KIND={k}", f"DIM={d}")
         for r in ("float", "double") for s, t in ((0, 0), (1, 0), (0, 1)) for k, d in ((0, 0), (1, 3), (2, 8), (3, 0))
     ],
+    "ot_products": [
+        (f"REAL={r}", f"D={d}", f"RESIDENT={b}", "SINGLE=1") for r, d, b in
+        (("float", 64, 2), ("double", 16, 2), ("float", 128, 1))
+    ],
     "ot_newton": [(f"PER={p}",) for p in (2, 4, 6, 8, 10)] + [(), ("HELD=1", "PLACE=Short")],
     "ot_turned": [()],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],

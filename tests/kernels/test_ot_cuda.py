@@ -137,6 +137,40 @@ def test_points(small, monkeypatch, dtype, single, d, kind):
     compare(found, wanted, 10 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("d", "shape"), [(9, (1, 1)), (16, (129, 65)), (33, (600, 33)), (70, (40, 600)), (130, (33, 21))]
+)
+def test_points_of_many_coordinates(small, monkeypatch, dtype, d, shape):
+    """Whole tiles and parts of one, slabs, guesses good and bad, weights of all sizes, too many coordinates."""
+    k = small[0]
+    monkeypatch.setattr(k.row_pass.__globals__["_ot_passes"]._ot_products, "_SLAB", 50_000)
+    rng, p = np.random.default_rng(d), problem(shape, dtype=dtype)
+    X, Y = ((rng.random((size, d)) / d**0.5 + 3).astype(dtype) for size in shape)
+    p.cost, p.D = (p.cost[1], X, np.ascontiguousarray(Y.T), 1), oracle.distances(X, Y, 1)
+    p.a = (p.a * np.logspace(-12, 0, shape[0])).astype(dtype)
+    p.g[4:5] = -np.inf
+    a, g = p.a.astype(np.float64), p.g.astype(np.float64)
+    f = oracle.half_step(p.D, a, g, p.reg)
+    P = oracle.plan(p.D, f, g, p.reg)
+    for guess in f, f + 1000 * (np.arange(f.size) % 7 == 3), np.full(f.size, np.nan), np.full(f.size, -1e6):
+        found = orders(monkeypatch, lambda guess=guess: passes(k, p, guess, True))
+        compare(found[:2], (f, P.sum(axis=0)), 2e-5)
+        np.testing.assert_allclose(found[2], P, rtol=3e-5, atol=1e-30)
+
+
+def test_points_of_which_none_can_be_reached(small):
+    k, p = small[0], problem((20, 30))
+    X, Y = (np.random.default_rng(s).random((size, 12)) for s, size in enumerate(p.D.shape))
+    p.cost = p.cost[1], X, np.ascontiguousarray(Y.T), 1
+    p.g[:] = -np.inf
+    f, c, P = passes(k, p, p.f, True)
+    assert (f == np.inf).all() and (c == 0).all() and (P == 0).all()
+    p.g[:], p.g[3] = 0.0, np.nan
+    f, c, _ = passes(k, p, p.f, True)
+    assert np.isnan(f).all() and np.isnan(c).all()
+
+
 def test_powers():
     text = Path(ROOM[0], "common.cuh").read_text(encoding="utf8")
     text += """extern "C" __global__ void exponentials(const double *x, double reg, double *y, double *any, float *z) {

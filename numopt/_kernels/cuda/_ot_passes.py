@@ -6,6 +6,7 @@ import cupy
 import numpy as np
 
 from numopt._array import namespace
+from numopt._kernels.cuda import _ot_products
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable._ot_blocks import shape
 from numopt._kernels.portable._runs import once
@@ -23,6 +24,8 @@ _SLAB = 2**26  # products of points that are held at a time
 
 def swept(cost, a, f, g, reg, single, P=None):
     """Return (f', c), where f is a guess of f', and write the plan to P if that is not None."""
+    if single and cost[3] == 1 and cost[1].shape[1] > _DIRECT and _ot_products.serve(cost[1].shape[1]):
+        return _ot_products.swept(cost, a, f, g, reg, P)
     xp, dtype = namespace(a), a.dtype
     a, f, g = map(wide, (a, f, g))
     if _in_rows(cost):
