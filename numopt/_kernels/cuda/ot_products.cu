@@ -90,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(256, RESIDENT)
             for (int k = 0; k < 4; k++) x[s][2 * k + q] = scale * X[(i + 8 * q) * D + 16 * s + 4 * e + k];
     }
     float sum[2] = {}, top[2] = {-(float)INF, -(float)INF};
-    float *at = S + i * stride + low + 4 * e, *below = at + 8 * stride;
+    float *at = S + i * stride + low + 4 * e;
     for (int tile = 0; tile < count; tile++) {
         arrived<STAGES - 2>();
         __syncthreads();  // all have this tile, and none needs the one before it
@@ -125,10 +125,10 @@ extern "C" __global__ void __launch_bounds__(256, RESIDENT)
 #pragma unroll
                     for (int k = 0; k < 4; k++) t[k] = power(t[k]);
                     sum[q] += (t[0] + t[1]) + (t[2] + t[3]);
-                    __stcs((float4 *)((q ? below : at) + g + 8 * h), float4{t[0], t[1], t[2], t[3]});
+                    __stcs((float4 *)(at + 8 * q * stride + g + 8 * h), float4{t[0], t[1], t[2], t[3]});
                 }
         }
-        at += TILE, below += TILE;
+        at += TILE;
     }
 #pragma unroll
     for (int q = 0; q < 2; q++) {
