@@ -250,6 +250,13 @@ def copied(state):
     return compat.array_namespace(state).asarray(state, copy=True) if is_array(state) else state
 
 
+def clip(x, least=None, most=None):
+    """Return x between two numbers, NaN where it is NaN. That of array-api-compat waits for a device, twice a call."""
+    xp = namespace(x)
+    x = x if least is None else xp.where(x < least, least, x)
+    return x if most is None else xp.where(x > most, most, x)
+
+
 def cholesky(A):
     """Return the lower Cholesky factor of A, full of NaN if there is none.
 

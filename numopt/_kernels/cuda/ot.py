@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numopt._array import host, namespace
+from numopt._array import clip, host, namespace
 from numopt._kernels.cuda import _ot_newton, _ot_passes
 from numopt._kernels.cuda._launch import empty, launch, module, real, rows_first, wide
 from numopt._kernels.portable._ot_blocks import shape
@@ -90,7 +90,7 @@ def plan_direction(P, group, count, b, rhs, regularization, rtol, max_iter):
 def kept_point(K, a, b, v, limit):
     """Return (v, s, c, value, error) of the plan with w = exp(v), v clipped to [-limit, limit]."""
     xp = namespace(v)
-    v = xp.clip(v, -limit, limit)
+    v = clip(v, -limit, limit)
     s, c, sums = _ot_newton.sparse_point((wide(K[0]), *K[1:]), wide(a), wide(b), xp.exp(wide(v)))
     return v, _as(a, s), _as(a, c), sums[0, ...], sums[1, ...]
 

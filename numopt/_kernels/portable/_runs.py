@@ -2,7 +2,7 @@
 
 import weakref
 
-from numopt._array import device, host, namespace
+from numopt._array import clip, device, host, namespace
 
 _LANES = 16  # values added up at once
 
@@ -49,7 +49,7 @@ def adder(start, longest, size, order=None):
         first = xp.cumulative_sum((start[1:] - start[:-1] + (_LANES - 1)) // _LANES, include_initial=True)
         pieces = size // _LANES + runs
         piece = xp.arange(pieces, dtype=xp.int64, device=where)
-        run = xp.clip(xp.searchsorted(first, piece, side="right") - 1, 0, runs - 1)
+        run = clip(xp.searchsorted(first, piece, side="right") - 1, 0, runs - 1)
         begin = xp.take(start, run) + _LANES * (piece - xp.take(first, run))
         levels.append(_side_by_side(begin, xp.take(start[1:], run), lane, size))
         start, size, longest = first, pieces, -(-longest // _LANES)

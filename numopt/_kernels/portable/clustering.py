@@ -4,7 +4,7 @@ Points are float64 and centred; labels are int64. Points are taken in blocks of 
 blocks of `_ROWS`, so that temporaries stay small.
 """
 
-from numopt._array import device
+from numopt._array import clip, device
 from numopt._array import namespace as _xp
 
 _BLOCK = 2**14
@@ -23,7 +23,7 @@ def lloyd_pass(X, centres):
         label = xp.argmin(D, axis=1)
         H = xp.astype(label[:, None] == each, xp.float64)
         sizes, sums = sizes + xp.sum(H, axis=0), sums + H.T @ x
-        sse = sse + xp.sum(xp.clip(xp.min(D, axis=1) + xp.sum(x * x, axis=1), 0.0, None))
+        sse = sse + xp.sum(clip(xp.min(D, axis=1) + xp.sum(x * x, axis=1), 0.0, None))
         labels.append(label)
     return xp.astype(xp.concat(labels), xp.int64), sizes, sums, sse
 
@@ -108,10 +108,10 @@ def split_step(T, V, weights, relaxation):
     out, moved = [], 0.0
     for part in _parts(n, _ROWS):
         t = T[part, :]
-        old = xp.clip(t, 0.0, None)
+        old = clip(t, 0.0, None)
         z = (V[part, :] * weights) @ V.T + 1.0 / n
         t_new = t + relaxation * (z - old)
-        new = xp.clip(t_new, 0.0, None)
+        new = clip(t_new, 0.0, None)
         up, down = new - old, (t_new - new) - (t - old)
         moved = moved + xp.stack([_square(xp, new), _square(xp, t_new - new), _square(xp, up), _square(xp, down)])
         out.append(t_new)
@@ -132,7 +132,7 @@ def abs_times(T, Y):
 def negative_times(T, Y):
     """Return max(-T, 0) Y."""
     xp = _xp(T)
-    return xp.concat([xp.clip(-T[part, :], 0.0, None) @ Y for part in _parts(T.shape[0], _ROWS)])
+    return xp.concat([clip(-T[part, :], 0.0, None) @ Y for part in _parts(T.shape[0], _ROWS)])
 
 
 def below_zero(V, weights):
@@ -141,7 +141,7 @@ def below_zero(V, weights):
     square, least = 0.0, []
     for part in _parts(n, _ROWS):
         z = (V[part, :] * weights) @ V.T + 1.0 / n
-        square = square + _square(xp, xp.clip(z, None, 0.0))
+        square = square + _square(xp, clip(z, None, 0.0))
         least.append(xp.min(z))
     return square, xp.min(xp.stack(least))
 

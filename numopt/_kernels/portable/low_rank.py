@@ -5,7 +5,7 @@ U is (blocks, n, r), F (blocks, n, q) and h (blocks, n): C_k = h_k 1' + 1 h_k' -
 
 import math
 
-from numopt._array import host
+from numopt._array import clip, host
 from numopt._array import namespace as _xp
 
 _MEMORY = 8  # values that a step may exceed
@@ -56,7 +56,7 @@ def lagrangian(F, h, U, y, beta):
 def projected(V, norms):
     """Return the nonnegative part of each block, of squared norm c_k; an empty one becomes constant."""
     xp = _xp(V)
-    V = xp.clip(V, 0.0, None)
+    V = clip(V, 0.0, None)
     square = xp.sum(V * V, axis=(1, 2), keepdims=True)
     V = xp.where(square > 0, V, xp.ones_like(V))
     return V * xp.sqrt(norms[:, None, None] / xp.sum(V * V, axis=(1, 2), keepdims=True))

@@ -2,7 +2,7 @@
 
 import math
 
-from numopt._array import device
+from numopt._array import clip, device
 from numopt._array import namespace as _xp
 
 
@@ -18,7 +18,7 @@ def shrunk(S, size, floor, kind):
     if kind in ("oas", "tied"):  # Chen, Wiesel, Eldar and Hero (2010)
         a = xp.sum(S * S, axis=(-2, -1)) / p**2
         below = (size + 1.0) * (a - mu * mu / p)
-        rho = xp.where(below > 0, xp.clip((a + mu * mu) / xp.where(below > 0, below, 1.0), 0.0, 1.0), 1.0)
+        rho = xp.where(below > 0, clip((a + mu * mu) / xp.where(below > 0, below, 1.0), 0.0, 1.0), 1.0)
         S = (1.0 - rho)[..., None, None] * S + (rho * mu)[..., None, None] * eye
     return S + floor * eye
 
@@ -30,7 +30,7 @@ def m_step(X, R, floor, kind):
     """
     xp, n = _xp(X), X.shape[0]
     size = xp.sum(R, axis=1)
-    held = xp.clip(size, 1e-12, None)
+    held = clip(size, 1e-12, None)
     means = (xp.matrix_transpose(R) @ X) / held[..., None]
     parts = []
     for j in range(R.shape[2]):

@@ -2,7 +2,7 @@
 
 import math
 
-from numopt._array import device, host, namespace
+from numopt._array import clip, device, host, namespace
 from numopt._kernels.portable._ot_blocks import blocks, exponents, shape, slices, wide
 from numopt._kernels.portable._ot_gradients import conjugate_gradients
 from numopt._kernels.portable._runs import adder, once
@@ -68,7 +68,7 @@ def plan_sums(cost, f, g, reg):
     xp = namespace(f)
     rows, columns, paid = [], 0.0, 0.0
     for _, D, E in exponents(cost, f, g, reg):
-        P = xp.exp(xp.clip(E, *_CLAMP))
+        P = xp.exp(clip(E, *_CLAMP))
         rows.append(xp.sum(P, axis=1))
         columns = columns + xp.sum(P, axis=0)
         paid = paid + xp.sum(P * xp.where(xp.isfinite(D), D, 0.0))
@@ -90,7 +90,7 @@ def rounded_sums(cost, f, g, reg, u, v):
     u, v = wide(u), wide(v)
     paid, entropy = 0.0, 0.0
     for rows, D, E in exponents(cost, f, g, reg):
-        R = xp.exp(xp.clip(E, *_CLAMP)) + u[rows, None] * v
+        R = xp.exp(clip(E, *_CLAMP)) + u[rows, None] * v
         some = R > 1e-300
         mass = xp.where(some, R, 0.0)
         paid = paid + xp.sum(mass * xp.where(some, D, 0.0))
@@ -149,7 +149,7 @@ def extract(cost, f, g, reg, log_a, log_b, log_theta):
     data, indices, counts = [], [], []
     for rows, _, E in exponents(cost, f, g, reg):
         keep = E - log_theta >= xp.minimum(log_a[rows, None], log_b[None, :])
-        data.append(xp.exp(xp.clip(E[keep], *_CLAMP)))
+        data.append(xp.exp(clip(E[keep], *_CLAMP)))
         indices.append(xp.astype(xp.nonzero(keep)[1], xp.int32))
         counts.append(xp.sum(xp.astype(keep, xp.int64), axis=1))
     return xp.concat(data), xp.concat(indices), xp.cumulative_sum(xp.concat(counts), include_initial=True)
@@ -202,7 +202,7 @@ def kept_point(K, a, b, v, limit):
     s and c are those of `pattern_eval`, value = <b, v> - <a, log s> and error = sum |c - b|.
     """
     xp = namespace(v)
-    v = xp.clip(v, -limit, limit)
+    v = clip(v, -limit, limit)
     s, c = pattern_eval(*K, a, xp.exp(v))
     value = xp.sum(wide(b) * wide(v)) - xp.sum(wide(a) * wide(xp.log(s)))
     return v, s, c, value, xp.sum(wide(xp.abs(c - b)))
