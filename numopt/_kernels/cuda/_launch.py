@@ -61,16 +61,21 @@ def prepared(compiled, kernel, blocks, threads, *arguments, shared=0):
     grid = blocks if isinstance(blocks, tuple) else (blocks,)
     if min(grid) <= 0:
         return lambda *_: None
-    run, rest = _kernel(compiled, kernel, shared, cupy.cuda.Device().id), tuple(map(_argument, arguments))
+    run = _kernel(compiled, kernel, shared > _SHARED, cupy.cuda.runtime.getDevice())
+    rest = tuple(map(_argument, arguments))
     return lambda *first: run(grid, (threads,), (*map(_argument, first), *rest), shared_mem=shared)
 
 
 @lru_cache
-def _kernel(compiled, name, shared, device):
-    """Return a kernel; what it may share is set for the current device, hence `device`."""
+def _kernel(compiled, name, much, device):
+    """Return a kernel, which may share all that the device has if it asks for much.
+
+    It is always all: a bound set for one launch would hold for those prepared before it, too.
+    """
     function = compiled.get_function(name)  # which looks it up again each time that it is new
-    if shared > _SHARED:
-        function.max_dynamic_shared_size_bytes = shared
+    if much:
+        most = cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
+        function.max_dynamic_shared_size_bytes = most - function.shared_size_bytes
     return function
 
 

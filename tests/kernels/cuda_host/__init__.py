@@ -50,6 +50,7 @@ class RawModule:
         macros = dict(o[2:].split("=") for o in options if o.startswith("-D"))
         self._together = int(macros.get("CLUSTER", 1))
         self._types = _TYPES | {name: _TYPES[text] for name, text in macros.items() if text in _TYPES}
+        self._functions = {}
         self._kernels = {name: self._read(parameters) for name, parameters in _KERNEL.findall(code)}
         self._library = ctypes.CDLL(str(_compiled(code, tuple(o for o in options if o[:2] == "-D"), self._kernels)))
 
@@ -64,7 +65,12 @@ class RawModule:
         return found
 
     def get_function(self, name):
-        """Return the kernel as CuPy would call it: ``f(grid, block, arguments, shared_mem=0)``."""
+        """Return the kernel as CuPy would call it: ``f(grid, block, arguments, shared_mem=0)``; one object a kernel."""
+        if name not in self._functions:
+            self._functions[name] = self._function(name)
+        return self._functions[name]
+
+    def _function(self, name):
         expected, entry = self._kernels[name], getattr(self._library, f"host_{name}")
 
         def call(grid, block, arguments, shared_mem=0):
@@ -94,6 +100,7 @@ class RawModule:
             entry(*layout, (ctypes.c_void_p * len(pointers))(*pointers))
             assert all(map(_untouched, arguments)), f"{name} wrote beside an array"
 
+        call.shared_size_bytes = 1024  # of what the source declares, at most
         return call
 
 
@@ -178,6 +185,7 @@ def stand_in(multiprocessors=1):
     if multiprocessors > 1:
         made.RawModule = partial(RawModule, several=True)
     made.ascontiguousarray, made.asarray = np.ascontiguousarray, np.array
+    made.byte_bounds = np.lib.array_utils.byte_bounds
     made.matmul, made.cuda = np.matmul, SimpleNamespace(Device=Device, runtime=SimpleNamespace(
         getDevice=lambda: 0, cudaDevAttrMultiProcessorCount=16, deviceGetAttribute=lambda *_: multiprocessors,
     ))  # fmt: skip
