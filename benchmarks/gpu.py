@@ -43,19 +43,19 @@ class Part:
 
 Stage = tuple[Part, ...]  # parts side by side
 FAMILIES = "ot", "monotone", "relax", "completion", "clustering"
+CHECKS = (*(f"check-{family}" for family in (*FAMILIES, "mixture")), "parity-float64", "parity-float32", "tests",
+          *(f"warm-{peer}" for peer in ("flash", "flash-tf32", "ott")))  # fmt: skip
 STAGES: tuple[Stage, ...] = (
     (Part("device", 15),),
-    (*(Part(f"check-{family}", 80) for family in (*FAMILIES, "mixture")), Part("parity-float64", 80),
-     Part("parity-float32", 80), Part("tests", 80), Part("warm-peers", 80)),  # nothing is timed
+    tuple(Part(name, 80) for name in CHECKS),  # nothing is timed
     *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (60, 30, 30, 45, 45), strict=True)),
     (Part("peers", 80),),
     (Part("break-even", 60),),  # last: the CPU side has to be compiled by then
 )
-SIDE_BY_SIDE = {part.name for stage in STAGES if len(stage) > 1 for part in stage}
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+FEW_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
 # What peers compile is kept for the next process, and JAX takes no more of the device than it needs.
 FOR_PEERS = {
-    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "numopt-gpu-jax"), "TRITON_CACHE_AUTOTUNING": "1",
+    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "numopt-gpu-jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ def in_a_process(
     """Return the function that runs a part in a process of its own; the last part waits for what compiles, `warm`."""
 
     def run(part: Part, limit: float) -> Outcome:
-        environment = os.environ | FOR_PEERS | (ONE_THREAD if part.name in SIDE_BY_SIDE else {})
+        environment = os.environ | FOR_PEERS | (FEW_THREADS if part.name in CHECKS else {})
         if part.name == "break-even":
             limit -= waited(warm, limit / 2)
         with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ from numopt import _array
 ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, Any]
 ROUNDED = 1e-5  # of a direction from a plan that was rounded to float32
-ON_A_DEVICE = re.compile(r"mark\.cuda|def test_\w+\([^)]*\bxp\b")  # in a file of tests that may use one
+ON_A_DEVICE = re.compile(r"mark\.cuda|def \w+\([^)]*\bxp\b")  # in a file of tests that may use one
 SLACK = {"float64": 1e-10, "float32": 2e-4}  # relative error in the norm; TF32 would show by 1e-3
 
 

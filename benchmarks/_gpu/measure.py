@@ -139,10 +139,10 @@ def monotone(machine: Machine) -> Iterator[Row]:
     for dtype in ("float64", "float32"):
         A = machine.normal(n, n, dtype=dtype)
         x, none = machine.xp.full((n,), 1.0 / n), machine.normal(0)
-        point, flat = (x, x, x, x), (1.0, none, none)
+        point, flat, zero = (x, x, x, x), (1.0, none, none), 0 * x
 
-        def call(k: Any, A: Any = A, x: Any = x, point: Any = point, flat: Any = flat) -> Any:
-            return k.pdhg_steps((A,), 0 * x, 0 * x, flat, flat, point, point, 0, 0.01, 0.01, steps)
+        def call(k: Any, A: Any = A, zero: Any = zero, point: Any = point, flat: Any = flat) -> Any:
+            return k.pdhg_steps((A,), zero, zero, flat, flat, point, point, 0, 0.01, 0.01, steps)
 
         row = {"what": f"{steps} steps of PDHG on a game", "size": n, "dtype": dtype, "most": 2.0}
         pairs.append((row, 2.0 * steps * n * n * (8 if dtype == "float64" else 4), call, "monotone"))

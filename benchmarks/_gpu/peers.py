@@ -5,7 +5,8 @@ No peer is known there for completion, and none for the relaxation of K-means. c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks._gpu.machine import Machine
@@ -21,15 +22,13 @@ def peers(machine: Machine) -> Iterator[Row]:
         machine.free()
 
 
-def warm(machine: Machine) -> Iterator[Row]:
-    """Let peers compile what they will run, while nothing is timed; what they compile is kept on disk."""
+def warm(machine: Machine, compare: Callable[..., Iterator[Row]], size: int, **options: Any) -> Iterator[Row]:
+    """Let a peer compile what it will run, while nothing is timed; what it compiles is kept on disk."""
     machine.seconds = lambda call, most=0.0: machine.once(call)  # type: ignore[method-assign]
-    for compare, size in ((_flash, 20_000), (_ott, 10_000)):
-        for row in compare(machine, _sized(machine, size)):
-            if "numopt" not in row["what"] and "asked" not in row:
-                note = row["note"] if row["status"] == "skipped" else "compiled"
-                yield {"what": row["what"], "status": row["status"], "note": note}
-        machine.free()
+    for row in compare(machine, _sized(machine, size), **options):
+        if "numopt" not in row["what"] and "asked" not in row:
+            note = row["note"] if row["status"] == "skipped" else "compiled"
+            yield {"what": row["what"], "status": row["status"], "note": note}
 
 
 def _sized(machine: Machine, size: int) -> int:
@@ -95,7 +94,7 @@ def _krylov(machine: Machine, m: int) -> Iterator[Row]:
                      ("cupyx minres", lambda: theirs("minres", tol=1e-8)))  # fmt: skip
 
 
-def _flash(machine: Machine, n: int) -> Iterator[Row]:
+def _flash(machine: Machine, n: int, modes: Sequence[bool] = (False, True)) -> Iterator[Row]:
     """Take an alternating iteration on points in 64 dimensions: a half step of the rows and one of the columns."""
     d, reg = 64, 1.0
     X, Y = machine.uniform(n, d, dtype="float32", seed=6), machine.uniform(n, d, dtype="float32", seed=7)
@@ -125,8 +124,8 @@ def _flash(machine: Machine, n: int) -> Iterator[Row]:
         return (more - few) / 20, f"one of 20 iterations; TF32 {'on' if tf32 else 'off'}, tuned by itself"
 
     row = {"what": f"an alternating iteration, points, d = {d}", "size": n, "dtype": "float32"}
-    for found in _rows(machine, row, ours, ("flash-sinkhorn", lambda: theirs(False)),
-                       ("flash-sinkhorn in TF32", lambda: theirs(True))):  # fmt: skip
+    calls = [("flash-sinkhorn in TF32" if tf32 else "flash-sinkhorn", partial(theirs, tf32)) for tf32 in modes]
+    for found in _rows(machine, row, ours, *calls):
         if found["what"].endswith(": numopt") and "seconds" in found:
             taken = 1e3 * found["seconds"]
             found |= asked("2.2 ms, as flash-sinkhorn publishes for an A100 with TF32", f"{taken:.2f} ms", taken < 2.2)
@@ -205,4 +204,9 @@ def _cupdlpx(machine: Machine, m: int) -> Iterator[Row]:
                      ("cuPDLPx", theirs))  # fmt: skip
 
 
-PARTS: dict[str, Callable[[Machine], Iterator[Row]]] = {"peers": peers, "warm-peers": warm}
+PARTS: dict[str, Callable[[Machine], Iterator[Row]]] = {
+    "peers": peers,
+    "warm-flash": partial(warm, compare=_flash, size=20_000, modes=(False,)),
+    "warm-flash-tf32": partial(warm, compare=_flash, size=20_000, modes=(True,)),
+    "warm-ott": partial(warm, compare=_ott, size=10_000),
+}
