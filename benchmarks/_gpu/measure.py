@@ -393,7 +393,8 @@ def against_the_cpu(machine: Machine) -> Iterator[Row]:
         cpu: list[float] = []
         for size in (_sized(machine, size) for size in sizes):
             if machine.left() < 6.0:
-                break
+                yield {"what": name, "size": size, "status": "skipped", "note": "no time was left"}
+                continue
             data, solve = problem(size)
             there = tuple(machine.csr(x) if hasattr(x, "indptr") else machine.asarray(x) for x in data)
             limit = machine.left() / 16
@@ -408,10 +409,12 @@ def against_the_cpu(machine: Machine) -> Iterator[Row]:
                        "note": result.status.name}  # fmt: skip
             if one.success and two.success:
                 done, ours, cpu = [*done, size], [*ours, here], [*cpu, taken]
+        row = {"what": f"{name}, break-even size", "status": "skipped", "note": "fewer than two sizes were solved"}
         if len(done) > 1:
             found = break_even(done, ours, cpu)
             note = f"above {done[-1]}" if found is None else f"below {done[0]}" if found == 0 else f"{found:.0f}"
-            yield {"what": f"{name}, break-even size", "status": "ok", "note": note}
+            row |= {"status": "ok", "note": note}
+        yield row
 
 
 def _least(machine: Machine, solve: Callable[[], Any]) -> tuple[float, Any]:
