@@ -44,7 +44,7 @@ class Part:
 Stage = tuple[Part, ...]  # parts side by side
 FAMILIES = "ot", "monotone", "relax", "completion", "clustering"
 CHECKS = (*(f"check-{family}" for family in (*FAMILIES, "mixture")), "parity-float64", "parity-float32", "tests",
-          *(f"warm-{peer}" for peer in ("flash", "flash-tf32", "ott")))  # fmt: skip
+          "warm-flash", "warm-flash-tf32")  # fmt: skip
 STAGES: tuple[Stage, ...] = (
     (Part("device", 15),),
     tuple(Part(name, 80) for name in CHECKS),  # nothing is timed
@@ -53,11 +53,7 @@ STAGES: tuple[Stage, ...] = (
     (Part("break-even", 60),),  # last: the CPU side has to be compiled by then
 )
 FEW_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
-# What peers compile is kept for the next process, and JAX takes no more of the device than it needs.
-FOR_PEERS = {
-    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "numopt-gpu-jax"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-}  # fmt: skip
+FOR_JAX = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else it takes most of the device
 
 Outcome = tuple[str, str, list[dict[str, Any]]]  # status, message, rows
 
@@ -98,7 +94,7 @@ def in_a_process(
     """Return the function that runs a part in a process of its own; the last part waits for what compiles, `warm`."""
 
     def run(part: Part, limit: float) -> Outcome:
-        environment = os.environ | FOR_PEERS | (FEW_THREADS if part.name in CHECKS else {})
+        environment = os.environ | FOR_JAX | (FEW_THREADS if part.name in CHECKS else {})
         if part.name == "break-even":
             limit -= waited(warm, limit / 2)
         with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ def peers(machine: Machine) -> Iterator[Row]:
 
 
 def warm(machine: Machine, compare: Callable[..., Iterator[Row]], size: int, **options: Any) -> Iterator[Row]:
-    """Let a peer compile what it will run, while nothing is timed; what it compiles is kept on disk."""
+    """Let a peer compile what it will run, while nothing is timed. It is kept on disk; what it chooses of it is not."""
     machine.seconds = lambda call, most=0.0: machine.once(call)  # type: ignore[method-assign]
     for row in compare(machine, _sized(machine, size), **options):
         if "numopt" not in row["what"] and "asked" not in row:
@@ -208,5 +208,4 @@ PARTS: dict[str, Callable[[Machine], Iterator[Row]]] = {
     "peers": peers,
     "warm-flash": partial(warm, compare=_flash, size=20_000, modes=(False,)),
     "warm-flash-tf32": partial(warm, compare=_flash, size=20_000, modes=(True,)),
-    "warm-ott": partial(warm, compare=_ott, size=10_000),
 }
