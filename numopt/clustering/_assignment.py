@@ -8,7 +8,7 @@ has the value of minus the log-likelihood of a labelling, group means profiled o
 
 from typing import NamedTuple
 
-from numopt._array import device, host, like
+from numopt._array import clip, device, host, like
 from numopt.clustering._low_rank import low_rank, memberships
 
 _RANK = 2  # rank 1 is a hard assignment, which cannot move through ties
@@ -41,7 +41,7 @@ def assignment(p, cost, R, rng):
     """Yield `Factors` of the relaxation, from responsibilities R (n, k)."""
     xp, (k, n) = p.base.xp, cost.h.shape
     noise = like(xp, rng.random((k, n, _RANK)), device(R), xp.float64)
-    size = xp.clip(xp.sum(R, axis=0), 1e-12, None)  # groups may be empty
+    size = clip(xp.sum(R, axis=0), 1e-12, None)  # groups may be empty
     U = _MIX * (R.T / xp.sqrt(size)[:, None])[:, :, None] + (1 - _MIX) * noise / n**0.5
     return low_rank(xp, cost.F, cost.h, U, xp.ones_like(R[0, :]))
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numopt._array import device, host, like
+from numopt._array import clip, device, host, like
 from numopt.clustering._problem import finite
 from numopt.clustering._splitting import capped_simplex
 
@@ -30,7 +30,7 @@ def consensus(xp, C, Z):
     for step in itertools.count(1):
         parts = [
             _spectral(xp, mean - U[0]),
-            xp.clip(mean - U[1], 0.0, None),
+            clip(mean - U[1], 0.0, None),
             mean - U[2] - C / (unit * rho),
         ]
         g = xp.sum(parts[2], axis=(0, 2)) - 1.0
@@ -40,7 +40,7 @@ def consensus(xp, C, Z):
         U = [u + part - mean for part, u in zip(parts, U, strict=True)]
         if step % _CHECK:
             continue
-        yield Lifted(parts[0], -unit * rho * shift, unit * rho * xp.clip(U[1], 0.0, None))
+        yield Lifted(parts[0], -unit * rho * shift, unit * rho * clip(U[1], 0.0, None))
         apart = xp.sqrt(sum(xp.sum((part - mean) ** 2) for part in parts))
         apart, moved = host(apart, xp.sqrt(3 * xp.sum((mean - old) ** 2)))
         factor = 2.0 if apart > 3 * moved else 0.5 if moved > 3 * apart else 1.0
@@ -59,7 +59,7 @@ def lifted_bound(xp, C, at):
 def lifted_value(xp, C, at):
     """Return <C, Z> and the violation of Z >= 0 and of the row sums, relative to Z."""
     rows = xp.sum(at.Z, axis=(0, 2)) - 1.0
-    off = xp.sum(xp.clip(at.Z, None, 0.0) ** 2) + xp.sum(rows * rows) / at.Z.shape[1]
+    off = xp.sum(clip(at.Z, None, 0.0) ** 2) + xp.sum(rows * rows) / at.Z.shape[1]
     return host(xp.sum(C * at.Z), xp.sqrt(off / xp.sum(at.Z * at.Z)))
 
 

@@ -8,7 +8,7 @@ only: by the violation of each cut at the primal point, over a bound of the curv
 
 import math
 
-from numopt._array import device, host
+from numopt._array import clip, device, host
 from numopt._kernels import kernels
 
 MOST = 1000  # points: one look at all triangles takes n^3 / 2 comparisons, 0.3 s then
@@ -33,10 +33,10 @@ class Cuts:
         if not self.q.shape[0]:
             return T
         xp = self.xp
-        W = xp.clip(T, 0.0, None)
+        W = clip(T, 0.0, None)
         violation = self.kernels.triangle_values(W, self.cuts, -1.0)
         self.violation = xp.max(violation) / xp.max(W)
-        self.q = xp.clip(self.q + violation / self.curvature, 0.0, None)
+        self.q = clip(self.q + violation / self.curvature, 0.0, None)
         before, self.shift = self.shift, self._sum()
         return T + (before - self.shift)
 
@@ -78,7 +78,7 @@ def worst_violation(p, V, weights):
 
 
 def _relative(xp, values, Z):
-    return xp.clip(xp.max(values), 0.0, None) / xp.max(Z)
+    return clip(xp.max(values), 0.0, None) / xp.max(Z)
 
 
 def dense(p, V, weights):
@@ -92,5 +92,5 @@ def _among(xp, values, known):
     if not known.shape[0]:
         return values != values
     known = xp.sort(known)
-    at = xp.clip(xp.searchsorted(known, values), 0, known.shape[0] - 1)
+    at = clip(xp.searchsorted(known, values), 0, known.shape[0] - 1)
     return xp.take(known, at) == values

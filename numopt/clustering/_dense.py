@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numopt._array import device, host
+from numopt._array import clip, device, host
 from numopt.clustering._problem import finite
 
 DENSE_BYTES = 40  # for each entry of a matrix, at most: T and a copy, and four matrices in float64
@@ -58,7 +58,7 @@ def warm_matrix(p, found, bound, unit, ratio):
     H = xp.astype(labels[:, None] == each, xp.float64)
     D = xp.stack([xp.sum((p.X - found.centres[b, :]) ** 2, axis=1) for b in range(k)], axis=1)
     margin = D - xp.take_along_axis(D, labels[:, None], axis=1) - bound.tau * (1.0 / found.sizes + own[:, None])
-    U = (1.0 - H) * (0.5 * found.sizes * xp.clip(margin, 0.0, None))
+    U = (1.0 - H) * (0.5 * found.sizes * clip(margin, 0.0, None))
     sums = H.T @ U  # of u_b over cluster a
     both = sums * sums.T
     c = xp.where(both > 0, bound.factor / unit / xp.sqrt(xp.where(both > 0, both, 1.0)), 0.0)
@@ -85,7 +85,7 @@ def primal(p, split):
 
 def multiplier(xp, split):
     """Return N, symmetric."""
-    N = xp.astype(xp.clip(-0.5 * (split.T + split.T.T), 0.0, None), xp.float64)
+    N = xp.astype(clip(-0.5 * (split.T + split.T.T), 0.0, None), xp.float64)
     return split.unit * (N if split.shift is None else N - split.shift)
 
 

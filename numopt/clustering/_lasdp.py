@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from numopt._array import default_rng, host
+from numopt._array import clip, default_rng, host
 from numopt._check import Checks, one_of
 from numopt._loop import Iterate, run
 from numopt._solver import solver
@@ -166,7 +166,7 @@ def _labelled(p, groups, labels):
     """Return the groups with labels and their means; an empty group has its mean at that of all points."""
     xp, R = p.base.xp, p.hard(labels)
     size = xp.sum(R, axis=0)
-    means = (R.T @ p.base.X) / xp.clip(size, 1.0, None)[:, None]
+    means = (R.T @ p.base.X) / clip(size, 1.0, None)[:, None]
     return groups._replace(means=means, labels=labels)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numopt._array import device, host, like
+from numopt._array import clip, device, host, like
 from numopt.clustering._problem import centred, finite
 
 _SAMPLE = 2**15  # points on which starts are compared; Lloyd's iteration of the best goes on with all
@@ -64,7 +64,7 @@ def _reseated(p, centres, labels, sizes):
     off = p.X - xp.take(centres, labels, axis=0)
     far = xp.flip(xp.argsort(xp.sum(off * off, axis=1)))
     empty = xp.cumulative_sum(xp.astype(sizes < 1, xp.int64)) - 1
-    seats = xp.take(p.X, xp.take(far, xp.clip(empty, 0, None)), axis=0)
+    seats = xp.take(p.X, xp.take(far, clip(empty, 0, None)), axis=0)
     return xp.where(sizes[:, None] < 1, seats, centres)
 
 
@@ -79,7 +79,7 @@ def seeds(p, rng):
         if not total > 0:
             break
         draws = like(xp, total * rng.random(trials), device(p.X), xp.float64)
-        rows = xp.clip(xp.searchsorted(cumulative, draws, side="right"), 0, n - 1)
+        rows = clip(xp.searchsorted(cumulative, draws, side="right"), 0, n - 1)
         distances = xp.minimum(nearest[:, None], _distances(p, rows))
         best = xp.argmin(xp.sum(distances, axis=0))
         row, best = host(xp.take(rows, xp.reshape(best, (1,)))[0], best)

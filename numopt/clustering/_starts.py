@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from numopt._array import device, host, like
+from numopt._array import clip, device, host, like
 from numopt.clustering._lloyd import embedded, lloyd, seeds
 from numopt.clustering._problem import finite
 
@@ -51,7 +51,7 @@ def _nearest(xp, X, rows):
 def _whitened(p):
     xp, X = p.base.xp, p.base.X
     values, vectors = xp.linalg.eigh(X.T @ X / p.base.size)
-    return X @ (vectors / xp.sqrt(xp.clip(values, 0.0, None) + p.floor))
+    return X @ (vectors / xp.sqrt(clip(values, 0.0, None) + p.floor))
 
 
 def paper_starts(base, rng):
