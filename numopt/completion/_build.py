@@ -37,7 +37,7 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     mean, scale = _units(xp, seen, center)
     biased, per_row = _bias_ridge(bias_ridge, ridge, center), ridge_mode == "count"
     inside = ridge / (1.0 if per_row else w_mean) / scale
-    if not size * max(inside, biased or 0.0) < float(xp.finfo(seen.y.dtype).max):
+    if not (size if per_row else 1) * max(inside, biased or 0.0) < float(xp.finfo(seen.y.dtype).max):
         raise InvalidInputError(
             f"ridge is {ridge} and bias_ridge {biased}, for entries of size {scale:.3g}: beyond what numbers reach; "
             f"lower the ridge, or rescale X"

@@ -32,7 +32,10 @@ def guarded(iterates):
 
 
 def unique(p, iterates):
-    """Pass the iterates on until one would be an answer if the entries determined it."""
+    """Pass the iterates on until one would be an answer if the entries determined it.
+
+    With outliers which entries these are may yet change.
+    """
     request = None
     while True:
         try:
@@ -40,7 +43,7 @@ def unique(p, iterates):
         except StopIteration as end:
             return end.value
         request = yield at
-        if request == "rebuild" and p.certificate(at.state).get("ambiguity"):
+        if request == "rebuild" and not p.robust and p.certificate(at.state).get("ambiguity"):
             return Status.INVALID_MODEL
 
 

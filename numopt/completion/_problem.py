@@ -181,7 +181,8 @@ class Problem:
                 flat, factor = conditioning(self, state)
                 error = factor * rel if rel > 0 else 0.0
                 rest |= {"local_conditioning": flat, "error_estimate": error}
-                self.kept["flat at"] = r if flat < FLAT else None
+                # Validation ends runs early: of directions without curvature it keeps what predicts.
+                self.kept["flat at"] = r if flat < FLAT and self.held is None else None
                 if rel <= self.tol and factor > AMPLIFIED:
                     first = {"error_estimate": error} | first
             rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == r)}
