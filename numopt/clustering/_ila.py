@@ -44,7 +44,7 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", reg_covar=1e-6, w
     tol : float, default 1e-6
         For the change of the log-likelihood, per point, by one more step from the returned groups.
     max_iter : int, default 200
-        Iterations are rounds of starts, steps of the mixture (20 at once), and rounds of the relaxation.
+        Iterations are rounds of starts (16 at once), steps of the mixture (20 at once), and rounds of the relaxation.
     max_time : float, optional
         Seconds.
     init : array_like of shape (n,), optional

@@ -9,18 +9,27 @@ from numopt.clustering._lloyd import embedded, lloyd, seeds
 from numopt.clustering._problem import finite
 
 _ROUNDS = ((5, 16), (10, 6), (40, 1))  # EM steps, starts that survive them
+_AT_ONCE = 16  # starts between two looks at the clock
 _SOFT = 0.1  # responsibility that a start spreads over all groups
 NEIGHBOURS = 10
 SPECTRAL = 1000  # points up to which a dense spectral start is cheap
 
 
 def best_mixtures(p, n_starts, rng):
-    """Yield responsibilities (n, k) and the log-likelihood of the best start after each round."""
+    """Yield responsibilities (n, k) and the log-likelihood of the best start after some starts of each round."""
     R = _responsibilities(p, n_starts, rng)
     for number, (steps, keep) in enumerate(_ROUNDS):
-        R, values = p.kernels.em(p.base.X, R, steps, p.floor, p.kind, p.weighted)
-        values = host(values)
-        finite(0.0 if not np.isnan(values).any() else math.nan, "a likelihood")
+        done, values = [], np.empty(0)
+        for lo in range(0, R.shape[0], _AT_ONCE):
+            hi = min(lo + _AT_ONCE, R.shape[0])
+            part, found = p.kernels.em(p.base.X, R[lo:hi, ...], steps, p.floor, p.kind, p.weighted)
+            done.append(part)
+            values = np.concatenate((values, np.atleast_1d(host(found))))
+            finite(0.0 if not np.isnan(values).any() else math.nan, "a likelihood")
+            if hi < R.shape[0]:
+                best = int(np.argmax(values))
+                yield done[best // _AT_ONCE][best % _AT_ONCE, ...], float(values[best])
+        R = p.base.xp.concat(done)
         order = np.argsort(-values, kind="stable")[:keep]
         yield R[int(order[0]), ...], float(values[order[0]])
         if number + 1 < len(_ROUNDS):

@@ -260,3 +260,13 @@ def test_a_collapse_from_every_start_is_said():
     result = ila_sdp(np.random.default_rng(0).normal(size=(6, 1)), 3, n_starts=4, rng=0, on_failure="ignore")
     assert not result.success and "every start a group fell below two points" in result.message
     assert np.isfinite(result.log_likelihood) and result.fun == np.inf
+
+
+def test_starts_are_tried_some_at_a_time():
+    """The clock is looked at between them."""
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    tried = ila_sdp(X, 3, n_starts=50, rng=0, on_failure="ignore").history["log_likelihood"]
+    assert (np.diff(tried[:4]) >= 0).all()
+    stopped = ila_sdp(X, 3, n_starts=50, rng=0, max_time=0.0, on_failure="ignore")
+    assert stopped.nit == 1 and np.isclose(stopped.history["log_likelihood"][0], tried[0])
+    assert tried[3] > tried[0] or tried[4] > tried[0]
