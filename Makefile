@@ -64,7 +64,7 @@ docs: $(VENV)/docs.stamp
 	$(ONE_THREAD) $(RUN) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/bench.stamp
-	$(ONE_THREAD) $(RUN) -m benchmarks.record $(ARGS)
+	$(ONE_THREAD) NUMBA_NUM_THREADS=1 $(RUN) -m benchmarks.record $(ARGS)
 
 peers: $(VENV)/peers.stamp
 	$(ONE_THREAD) $(RUN) -m benchmarks.peers $(FAMILY) $(ARGS)
