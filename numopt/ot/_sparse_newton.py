@@ -9,6 +9,8 @@ _MAX_CG = 4000
 _IDLE = 1e-2  # share of the error that empty rows may have before a sweep fills them
 _PATIENCE = 3  # failed line searches, each followed by a sweep
 _STUCK = 30  # steps in which neither the dual gains more than its rounding nor the error a tenth
+_DEEP = 1e-5  # share of the range of C: where plans are not as deep, the potentials are all but linear in reg
+_TIGHT = 1e-6  # error that ends such a level
 _ROUNDING = 1e-14  # of the dual, relative to its terms
 
 
@@ -36,9 +38,11 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
     xp, window = problem.xp, Window(problem, counts, support)
     window.move(f, levels[0], 0.0)
     point = window.swept(window.at(f, levels[0]), levels[0])
+    solved = []
     for reg in levels:
         last, steps, failures = reg == levels[-1], 0, 0
-        point = window.swept(window.at(point.f, reg), reg)
+        shallow = reg * problem.top_b < _DEEP * (problem.high - problem.low)
+        point = _next(window, solved, point, reg) if shallow else window.swept(window.at(point.f, reg), reg)
         dual, error, stuck = point.dual, point.error, 0
         while True:
             counts.update(reg=reg / problem.mass, violation=point.error)
@@ -49,7 +53,7 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
             if last:
                 done = point.error <= tol and not judged
             else:
-                done = steps == _STEPS or (point.error <= _ERROR and point.uneven <= _UNEVEN)
+                done = steps == _STEPS or (point.error <= (_TIGHT if shallow else _ERROR) and point.uneven <= _UNEVEN)
             if done:
                 break
             steps += 1
@@ -74,4 +78,20 @@ def newton(problem, f, levels, tol, counts, bound=None, support=None, judged=Tru
             # A row without entries knows nothing of C: only a sweep, which reads C, brings it back.
             if trial is None or point.idle > _IDLE * point.error:
                 point = window.swept(point, reg)
+        solved = [*solved[-1:], (reg, point.f)]
     return point, None
+
+
+def _next(window, solved, point, reg):
+    """Return the point to start a level from: the potentials of the last two, extrapolated, unless these are worse.
+
+    Below some reg the plan no longer changes (it is the flattest of the optimal plans without regularisation), and the
+    potentials are linear in reg.
+    """
+    swept = window.swept(window.at(point.f, reg), reg)
+    if len(solved) < 2 or window.fixed:
+        return swept
+    (r1, f1), (r2, f2) = solved
+    f = f2 + (reg - r2) / (r2 - r1) * (f2 - f1)
+    predicted = window.placed(f, reg, swept.peak)
+    return predicted if predicted.error < swept.error else window.placed(swept.f, reg, swept.peak)

@@ -11,9 +11,6 @@ from numopt.ot._sparse_topk import topk
 from numopt.ot._sparse_window import NotFiniteError
 
 
-_SMALL = 1e-7  # share of the range of C that a plan is deep: parts may not find each other
-
-
 @solver(family="ot", arrays=("a", "b", "C"))
 def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max_time=None, init=None,
                 callback=None, check_every=1, on_failure="warn"):  # fmt: skip
@@ -158,9 +155,6 @@ def _iterates(problem, f, levels, tol):
         if problem.k < problem.C.shape[0]:
             return (yield from topk(problem, f, levels, tol, counts))
         _, status = yield from newton(problem, f, levels, tol, counts)
-        share = problem.reg * problem.top_b / (problem.high - problem.low or 1.0)
-        if status is Status.STALLED and share < _SMALL:
-            return status, f"reg times max b is {share:.0e} of the range of C, and parts of the plan are further apart"
         return status
     except NotFiniteError:
         return Status.NONFINITE

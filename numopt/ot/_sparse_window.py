@@ -112,7 +112,11 @@ class Window:
         else:
             f = self._fed(point, -kernels.threshold(problem.C.T, -point.t, w), w)
             self.counts["n_passes"] += 1
-        self.move(f, reg, _MARGIN * point.peak)
+        return self.placed(f, reg, point.peak)
+
+    def placed(self, f, reg, peak):
+        """Put the window around f, with a margin for points of this peak; return the point there."""
+        self.move(f, reg, _MARGIN * peak)
         return self.at(f, reg)
 
     def _fed(self, point, f, w):

@@ -202,6 +202,18 @@ def test_parts_that_hang_together_by_no_pair_find_each_other(seed):
     assert -1e-9 <= result.gap <= 1e-6
 
 
+@pytest.mark.parametrize("seed", [0, 7, 9, 14])
+def test_below_some_reg_the_plan_no_longer_changes(seed):
+    rng = np.random.default_rng(seed)
+    a, b, C = rng.random(20) + 0.1, rng.random(20) + 0.1, rng.random((20, 20))
+    a, b = a / a.sum(), b / b.sum()
+    flattest = sparse_plan(a, b, C, reg=1e-6)
+    for reg in (1e-8, 1e-10):
+        result = sparse_plan(a, b, C, reg=reg)
+        assert result.success and result.nit <= 400
+        np.testing.assert_allclose(result.plan.todense(), flattest.plan.todense(), atol=result.marginal_error + 1e-7)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-30, 1e30, 1e200, 1e290])
 @pytest.mark.parametrize("k", [None, 3])
 def test_units_of_cost_do_not_matter(scale, k):
