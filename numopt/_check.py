@@ -237,9 +237,8 @@ def _total(xp, data):
 
 
 def _least(xp, dtype):
-    """Return the smallest sum of weights whose parts down to the rounding of the sum keep all their digits."""
-    info = xp.finfo(dtype)
-    return float(info.smallest_normal) / float(info.eps)
+    """Return the smallest sum of weights of which a millionth keeps all its digits."""
+    return 2.0**20 * float(xp.finfo(dtype).smallest_normal)
 
 
 def _missing(name):
