@@ -68,13 +68,15 @@ class PartialResult(Result):
         Its ``barycentric`` divides by the mass that leaves a row.
         """
         base = self._problem.base
-        f, g, _, _ = self._problem.split(*self._potentials)
+        p = self._problem
+        f, g, *stay = p.split(*self._potentials)
         rows, columns, _ = base.kernels.plan_sums(base.cost, *visible(base, f, g), base.reg)
         xp = base.xp
         marginals = (
-            xp.astype(xp.where(w > 0, xp.clip(sums, 1e-30 * base.mass, None), 0.0), self.f.dtype)
+            xp.astype(p.units * xp.where(w > 0, xp.clip(sums, 1e-30 * base.mass, None), 0.0), self.f.dtype)
             for w, sums in ((base.a, rows), (base.b, columns))
         )
+        f, g, *_ = p.returned(f, g, *stay)
         return TransportPlan(xp, base.cost, f, g, base.reg, *marginals, base.transposed)
 
 
@@ -184,8 +186,15 @@ def partial_transport(a, b, C=None, *, mass, reg, X=None, Y=None, cost="sqeuclid
             f"mass is {mass:.9g}: at most {min(sums):.9g} is expected, the smaller of the sums of a, {sums[0]:.9g}, "
             f"and of b, {sums[1]:.9g}; lower it"
         )
+    if mass < 1e-15 * max(sums):
+        raise InvalidInputError(
+            f"mass is {mass:.3g} and {max(sums) - mass:.3g} stays: rounding leaves nothing of the former beside it; "
+            "raise mass, or scale a and b down"
+        )
+    units = 2.0 ** round(math.log2(min(sums)))
+    weights, sums, mass = [w / units for w in weights], [s / units for s in sums], mass / units
     base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
-    p = with_dummies(base, min(mass, *sums), sums[::-1] if base.transposed else sums, tol)
+    p = with_dummies(base, min(mass, *sums), sums[::-1] if base.transposed else sums, tol, units)
     iterates = down_to(p.inner.floor * p.ratio, p.tol, p.scaled(annealed_newton(p.inner, _initial(p, init))))
     return run(
         iterates, certify=p.certificate, finish=_finisher(p), tol=p.tol, max_iter=max_iter, max_time=max_time,
@@ -214,7 +223,7 @@ def _initial(p, init):
 def _finisher(p):
     def finish(state, info, common):
         potentials = p.inner.potentials(state)
-        f, g, *stay = p.split(*potentials)
+        f, g, *stay = p.returned(*p.split(*potentials))
         stay = [x if mass > 0 else -math.inf for x, mass in zip(host(*stay), p.stay, strict=True)]
         if p.base.transposed:
             f, g, stay = g, f, stay[::-1]

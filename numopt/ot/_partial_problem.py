@@ -12,7 +12,10 @@ from numopt.ot._problem import TransportProblem, transport_problem
 
 @dataclass(frozen=True)
 class PartialProblem:
-    """The problem as given, and the balanced one with a dummy row and a dummy column, both last."""
+    """The problem as given, and the balanced one with a dummy row and a dummy column, both last.
+
+    Masses are the caller's divided by `units`, a power of 2, which adds a constant to the potentials of the rows.
+    """
 
     base: TransportProblem  # with the weights that are zero
     inner: TransportProblem
@@ -20,6 +23,7 @@ class PartialProblem:
     mass: float  # transported
     stay: tuple  # the masses that stay in the rows and in the columns
     tol: float
+    units: float
 
     @property
     def ratio(self):
@@ -41,6 +45,11 @@ class PartialProblem:
         """Return (f, g, stay_rows, stay_columns) for the given cost."""
         return f[:-1] + self.least, g[:-1], g[-1] - self.least, f[-1]
 
+    def returned(self, f, g, stay_rows, stay_columns):
+        """Return the potentials for the caller's masses."""
+        shift = self.base.reg * math.log(self.units)
+        return f + shift, g, stay_rows, stay_columns + shift
+
     def certificate(self, state):
         """Recompute the marginals, the mass and the values from every entry of the given cost."""
         base, xp = self.base, self.base.xp
@@ -53,14 +62,15 @@ class PartialProblem:
         off = [xp.sum(xp.abs(rows + x - a)), xp.sum(xp.abs(columns + y - b))]
         off += [xp.abs(xp.sum(s) - stay) for s, stay in zip((x, y), self.stay, strict=True)]
         total = base.reg * (xp.sum(rows) + xp.sum(x) + xp.sum(y))
+        f, g, stay_rows, stay_columns = self.returned(f, g, stay_rows, stay_columns)
         asked = stay_rows * self.stay[0] + stay_columns * self.stay[1]
         found = stay_rows * xp.sum(x) + stay_columns * xp.sum(y)
         return {
             "marginal_error": sum(off) / self.mass + 0.0 * (xp.sum(f) + xp.sum(g)),  # nothing, if they are finite
-            "value": xp.sum(f * (rows + x)) + xp.sum(g * (columns + y)) + found - total,
-            "dual_value": xp.sum(f * a) + xp.sum(g * b) + asked - total,
-            "cost": paid,
-            "mass": xp.sum(rows),
+            "value": self.units * (xp.sum(f * (rows + x)) + xp.sum(g * (columns + y)) + found - total),
+            "dual_value": self.units * (xp.sum(f * a) + xp.sum(g * b) + asked - total),
+            "cost": self.units * paid,
+            "mass": self.units * xp.sum(rows),
         }
 
 
@@ -71,16 +81,16 @@ def _stays(xp, weight, exponent, stay):
     return xp.where(weight > 0, xp.exp(xp.clip(exponent, -700.0, 700.0)), 0.0)
 
 
-def with_dummies(base, mass, sums, tol):
+def with_dummies(base, mass, sums, tol, units):
     """Return the problem with dummies; masses that differ from 0 by rounding only are 0."""
     xp = base.xp
     stay = tuple(0.0 if s - mass <= 1e-12 * s else s - mass for s in sums)
     low, high = base.extent
     ratio = 1 + sum(s / mass for s in stay)
-    check_values(xp.finfo(base.a.dtype), base.extent, base.reg, mass + sum(stay))
+    check_values(xp.finfo(base.a.dtype), base.extent, base.reg, units * (mass + sum(stay)))
     if not base.floor * ratio < DROWNED:
         raise InvalidInputError(
-            f"mass is {mass:.3g} and {sum(stay):.3g} stays: rounding of the latter leaves an error of "
+            f"mass is {units * mass:.3g} and {units * sum(stay):.3g} stays: rounding of the latter leaves an error of "
             f"{base.floor * ratio:.2g} in the former; raise mass or reg, or scale a and b down"
         )
     if tol is None:  # potentials are as large as costs, and their rounding errors do not average out here
@@ -93,4 +103,4 @@ def with_dummies(base, mass, sums, tol):
     a, b = (xp.concat([w, other * xp.ones_like(w[:1])]) for w, other in ((whole.a, stay[1]), (whole.b, stay[0])))
     C = xp.concat([C, last], axis=1)
     inner = transport_problem(a, b, C, reg=base.reg, tol=max(tol / ratio, 1.01 * base.floor))
-    return PartialProblem(replace(whole, reg=base.reg, mass=base.mass), inner, low, mass, stay, tol)
+    return PartialProblem(replace(whole, reg=base.reg, mass=base.mass), inner, low, mass, stay, tol, units)

@@ -121,6 +121,25 @@ def test_pickles_keep_the_plan():
     assert again.plan.todense().tobytes() == res.plan.todense().tobytes() and again.message == res.message
 
 
+@pytest.mark.parametrize("units", [1e-290, 1e-200, 1e-30, 1e30, 1e200, 1e290])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_mass(units, order):
+    a, b, C = problem()
+    C = np.array(C, order=order)
+    plain = partial_transport(a, b, C, mass=2.0, reg=0.02)
+    res = partial_transport(units * a, units * b, C, mass=2.0 * units, reg=0.02)
+    assert res.success and res.mass / units == pytest.approx(2.0)
+    P = res.plan.todense()
+    np.testing.assert_allclose(P / units, plain.plan.todense(), atol=1e-8)
+    np.testing.assert_allclose(np.exp((res.f[:, None] + res.g - C) / 0.02) / units, P / units, atol=1e-8)
+    assert res.cost / units == pytest.approx(plain.cost, rel=1e-7)
+    stays = np.exp((res.f + res.stay_rows) / 0.02).sum(), np.exp((res.g + res.stay_columns) / 0.02).sum()
+    np.testing.assert_allclose(stays, [units * (w.sum() - 2.0) for w in (a, b)], rtol=1e-7)
+    assert res.value == pytest.approx(res.dual_value, rel=1e-7)
+    shift = 0.02 * np.log(units) * (a.sum() + b.sum() - 2.0)
+    assert res.value / units == pytest.approx(plain.value + shift, rel=1e-7)
+
+
 def test_a_tolerance_below_rounding_ends_soon():
     a, b, C = problem()
     with pytest.warns(PrecisionWarning):
