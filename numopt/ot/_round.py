@@ -67,6 +67,10 @@ def round_plan(P, a, b):
         at = int(host(xp.argmin(P.data)))
         i, j = host(_rows_of(xp, P)[at], P.indices[at])
         raise InvalidInputError(f"P[{i:.0f}, {j:.0f}] is {extents['P'].low}: >= 0 is expected; {remedy}")
+    if not extents["P"].high * max(shape) < float(xp.finfo(checks.dtype).max):
+        raise InvalidInputError(
+            f"P has entries up to {extents['P'].high:.3g}: sums that do not overflow are expected; rescale P, a and b"
+        )
     mass, other = extents["a"].total, extents["b"].total
     if abs(mass - other) > 1e-6 * mass:
         raise InvalidInputError(f"a sums to {mass:.9g} and b to {other:.9g}: equal masses are expected; normalise them")

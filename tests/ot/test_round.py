@@ -95,6 +95,7 @@ def test_other_libraries_stay_on_their_device():
     [
         (lambda P, a, b: (P - 0.5 * P.max(), a, b), InvalidInputError, r"P\[\d+, \d+\] is -.*clip"),
         (lambda P, a, b: (P * np.nan, a, b), InvalidInputError, r"P\[0, 0\] is nan"),
+        (lambda P, a, b: (P / P.max() * 1e308, a, b), InvalidInputError, r"P has entries up to 1e\+308: .* rescale"),
         (lambda P, a, b: (P, a, 2 * b), InvalidInputError, "a sums to 1 and b to 2"),
         (lambda P, a, b: (P, a[:-1], b), InvalidInputError, r"P has shape \(5, 6\)"),
         (lambda P, a, b: (P, -a, b), InvalidInputError, r"a\[0\] is -"),
