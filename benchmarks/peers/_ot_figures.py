@@ -146,7 +146,7 @@ def _in_passes() -> Iterator[Figure]:
 
 
 def _by_turns(*calls: Callable[[], Any]) -> list[float]:
-    """Return the least CPU seconds of each call; one run of each makes a turn: all see the machine at the same hours."""
+    """Return the least CPU seconds of each call; each turn runs all: what disturbs the machine disturbs them alike."""
     turns = []
     for _ in range(TURNS):
         spent = []

@@ -127,6 +127,19 @@ def test_a_row_of_forbidden_pairs_leaves_the_others_alone(xp):
         assert not np.isfinite(xp.to_numpy(f)[7])
 
 
+def test_memory_and_kinds_of_numbers_do_not_matter():
+    p = problem((80, 60))
+    k = kernels("ot", namespace(p.D))
+    cost, vectors = (p.D, *p.cost[1:]), (p.a, p.f, p.g)
+    wanted = k.row_pass(cost, *vectors, 1.0, False)
+    for x in (p.D, *vectors):
+        x.flags.writeable = False
+    spread = [np.repeat(x, 2)[::2] for x in vectors]
+    for C in (p.D, np.repeat(p.D, 2, axis=0)[::2], np.repeat(p.D, 2, axis=1)[:, ::2], np.asfortranarray(p.D)):
+        found = k.row_pass((C, *p.cost[1:]), *spread, 1, np.False_)
+        assert all(np.array_equal(x, w) for x, w in zip(found, wanted, strict=True))
+
+
 @pytest.mark.parametrize("bad", ["C", "a", "g"])
 @pytest.mark.parametrize("single", [False, True])
 def test_nan_shows(xp, bad, single):
