@@ -78,7 +78,10 @@ def tile_squares(typingctx, scale, values, places, lo, hi, out):
 
 @intrinsic
 def tile_outer(typingctx, values, places, lo, t, a, width, out):
-    """Subtract values[s, r] values[t, q] / a at out[4 places[t] + q, places[s], r], lo <= s <= t; rows: `width` tiles."""
+    """Subtract values[s, r] values[t, q] / a at out[4 places[t] + q, places[s], r], lo <= s <= t.
+
+    A row of `out` has `width` tiles.
+    """
 
     def codegen(context, builder, signature, args):
         values, places, out = _opened(context, builder, signature, args, 0, 1, 6)
