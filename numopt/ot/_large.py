@@ -3,8 +3,6 @@
 import math
 from functools import partial
 
-import numpy as np
-
 from numopt._array import device, host
 
 LARGEST = 2**26  # entries of a plan that is held with all that matters; of a larger one
@@ -14,6 +12,7 @@ ENOUGH = 64  # ... in it, a sample of the rows,
 POOR = 0.6  # as long as a step leaves no more than this share of the error: then passes take their place
 RTOL = 1e-2  # share of a residual left in such a system: below what it misjudges
 SECANTS = 5  # earlier steps by which that is mended
+MOVED = 3.0  # of the potentials in reg, until the strongest entries are chosen anew
 STEP = 1e-2  # of the potentials between two passes, in reg: the curvature spoils 5e-3 of a product, exp in float32 1e-5
 
 
@@ -48,23 +47,25 @@ class Secants:
     """
 
     def __init__(self, p):
-        self.p, self.last, self.changes = p, None, None  # of (potentials, residual)
+        self.p, self.last, self.basis = p, None, None  # of (potentials, residual), residuals orthonormal in 1 / b
 
     def applied(self, v, r):
         """Return the step from potentials v that removes this part of their residual r, and the other part."""
-        xp, m = self.p.xp, r.shape[0]
-        here, before, kept = xp.concat([v, r]), self.last, self.changes
+        xp, b, m = self.p.xp, self.p.b, r.shape[0]
+        here, before = xp.astype(xp.concat([v, r]), xp.float64, copy=False), self.last
         self.last = here
         if before is None:
             return xp.zeros_like(r), r
-        change = (here - before)[None, :]
-        self.changes = change if kept is None else xp.concat([kept[max(0, kept.shape[0] + 1 - SECANTS) :, :], change])
-        residuals = xp.astype(xp.concat([self.changes[:, m:], r[None, :]]), xp.float64, copy=False)
-        products = host(xp.matmul(residuals / self.p.b, residuals.T))
-        size = np.sqrt(np.diag(products)) + 1e-300  # least squares on columns of equal length
-        products = products / size / size[:, None]
-        share = np.linalg.lstsq(products[:-1, :-1], products[:-1, -1], rcond=1e-10)[0] * size[-1] / size[:-1]
-        known = xp.matmul(xp.asarray(share, dtype=r.dtype, device=device(r)), self.changes)
+        change = here - before
+        length = xp.sum(change[m:] * change[m:] / b)
+        if self.basis is not None:
+            change = change - xp.matmul(xp.matmul(self.basis[:, m:], change[m:] / b), self.basis)
+        left = xp.sum(change[m:] * change[m:] / b)  # nothing is learnt from what is rounding
+        change = (change / xp.sqrt(xp.where(left > 1e-10 * length, left, math.inf)))[None, :]
+        kept = self.basis
+        self.basis = change if kept is None else xp.concat([kept[max(0, kept.shape[0] + 1 - SECANTS) :, :], change])
+        known = xp.matmul(xp.matmul(self.basis[:, m:], here[m:] / b), self.basis)
+        known = xp.astype(known, r.dtype, copy=False)
         return -known[:m], r - known[m:]
 
 
@@ -91,7 +92,7 @@ def _strongest(p, reg, group, count, work):
     held = []  # potentials, and the entries of their plan
 
     def system(f, g, _):
-        if not held or host(xp.max(xp.abs(g - held[0]))) > reg:
+        if not held or host(xp.max(xp.abs(g - held[0]))) > MOVED * reg:
             held[:] = g, k.extract(p.cost, f, g, reg, xp.log(p.a), xp.log(p.b), math.log(STRONG))
             work["n_passes"], work["nnz"] = work["n_passes"] + 1, held[1][0].shape[0]
         base, K = held

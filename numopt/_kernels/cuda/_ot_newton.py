@@ -13,7 +13,7 @@ from numopt._array import host, namespace
 from numopt._kernels.cuda._launch import empty, launch, module, prepared, zeros
 from numopt._kernels.portable._runs import once
 
-_LOOK = 8  # steps between two looks from the host
+_LOOK = 12  # steps between two looks from the host
 _PARTS, _BOX = 32, 6  # as in the source
 _BLOCKS = 132  # that share the rows of a plan
 _SPARE = 1024  # bytes of shared memory that are declared
@@ -30,10 +30,11 @@ def by_columns(indices, indptr, m):
     height = max(1, min(n, _MARKS // strips))
     bits, place = empty((strips * height,), np.uint32), empty((strips * height,), np.int32)
 
-    def slabs():
+    def slabs(again=False):
         for low in range(0, n, height):
             rows = min(height, n - low)
-            launch(compiled, "marks", -(-rows // 32), 256, indices, indptr, low, rows, m, bits, place)
+            if not again or height < n:
+                launch(compiled, "marks", -(-rows // 32), 256, indices, indptr, low, rows, m, bits, place)
             yield low, rows
 
     counts = zeros((m,), np.int64)
@@ -41,7 +42,7 @@ def by_columns(indices, indptr, m):
         launch(compiled, "strip_counts", strips, 256, bits, rows, m, counts)
     start = namespace(counts).cumulative_sum(counts, include_initial=True)
     order, row, following = empty(indices.shape, np.int64), empty(indices.shape, np.int32), start[:-1] + 0
-    for low, rows in slabs():
+    for low, rows in slabs(again=True):
         launch(compiled, "strip_turned", strips, 256, bits, place, indptr, low, rows, m, following, order, row)
     return order, row, start
 
