@@ -11,6 +11,30 @@
 
 enum { RZ, GOAL, BETA, RUNNING, MOVING, STEPS, BOX };
 
+struct Pairs {
+    unsigned four[4];  // pairs of columns of a dense plan
+};
+
+#ifdef __CUDACC__  // where these sources run on the host there is a stand-in for each
+extern __shared__ double shared[];  // what a launch asks for
+__device__ inline double *shared_room() { return shared; }
+__device__ inline unsigned address(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
+
+// An item on its way to shared memory; those between two calls of `sent` are a group.
+__device__ inline void send(double *to, const double *from) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(address(to)), "l"(from) : "memory");
+}
+__device__ inline void send(Pairs *to, const Pairs *from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(to)), "l"(from) : "memory");
+}
+__device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// Waits until no more than LATER groups of this thread are on their way.
+template <int LATER> __device__ inline void arrived() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
+}
+#endif
+
 __device__ inline double inverse(double x) { return x == 0.0 ? 0.0 : 1.0 / x; }
 
 // Calls use(e, load(e)) for the entries q, q + 32, ... of each lane, four of them loaded at once: a load takes as long as
@@ -307,10 +331,6 @@ extern "C" __global__ void cg_vectors(const double *jacobi, const double *produc
 // Two columns of a dense plan, rounded to the upper 16 bits of float32.
 __device__ inline float left(unsigned pair) { return __uint_as_float(pair << 16); }
 __device__ inline float right(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
-
-struct Pairs {
-    unsigned four[4];
-};
 
 // The same for such a plan, of which a thread has PER pairs of columns. A block takes rows b, b + gridDim, ..., two at once
 // while the next two are on their way into shared memory: one look gives u_i = scale_i (P_i z) + beta u_i, a second one, at
