@@ -9,7 +9,7 @@ from numopt._kernels.cuda._launch import empty, launch, module, real, wide
 from numopt._kernels.portable._runs import once
 
 _TALL, _TILE, _STRIP, _STAGES = 128, 64, 512, 2  # as in ot_products.cu
-_SLAB = 2**29  # powers that are held at a time; each slab more costs launches, and the tail of a kernel
+_SLAB = 2**29  # powers that are held at a time, 2 GB; each slab more costs launches and the tails of kernels
 _LARGEST = 128  # number of coordinates, of which a thread holds a quarter of two rows
 _FAST = "80", "90", "100"  # devices whose tensor cores multiply float64 about as fast as others do float32
 

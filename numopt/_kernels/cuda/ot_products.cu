@@ -1,13 +1,17 @@
 // Passes over squared distances of points with more coordinates than a thread holds, exponentials in float32.
 //
-// C_ij = x_i + y_j - 2 <x_i, y_j> of centred points, the products in float64 by the tensor cores: those are faster than
-// products in float32 without them, and what is taken away from one another is exact to rounding of float64 then. A warp
-// keeps 16 rows of X in registers and meets the columns in tiles, which the blocks of a row of tiles share.
+// C_ij = x_i + y_j - 2 <x_i, y_j> of centred points. Products are in float64 on the tensor cores, which take no longer
+// than products in float32 without them, so that differences of large numbers lose nothing. A warp keeps 16 rows of X in
+// registers and meets the columns in tiles, which its block shares.
+//
+// An exponent t is off by 2^-24 |t| when it becomes a float32. Powers are positive, and at most STRIP / 4 of a row or 64
+// of a column are added up in float32: a sum is off by at most 1e-5 of itself, and by 1e-7 as a rule.
+//
 // D is the number of coordinates, rounded up to a multiple of 16, and REAL the dtype of weights and potentials.
 
 #define TALL 128   // rows of a block, 16 of each warp
 #define TILE 64    // columns
-#define STRIP 512  // columns of a block; and rows whose products with weights are added up in float32
+#define STRIP 512  // columns of a block, and rows of one that adds up columns
 #define GROUP 32   // of which a warp forms the products at once
 #define STAGES 2   // tiles that are there or on their way
 #define PITCH (D + 2)  // of a tile's rows, so that no two lanes of eight read the same bank
@@ -32,8 +36,8 @@ __device__ inline float power(float x) {  // 2^x, to 2 units in the last place; 
     return x;
 }
 
-// c += a b for a of 16 x 16, b of 16 x 8 and c of 16 x 8. Lane 4 r + e has a[r][4 e + i] in a[2 i], a[r + 8][4 e + i] in
-// a[2 i + 1], b[4 e + i][r] in b[i], and c[r][2 e + i] in c[i], c[r + 8][2 e + i] in c[2 + i]: the order along which
+// c += a b for a of 16 x 16, b of 16 x 8 and c of 16 x 8. Lane 4 r + e has a[r][4 e + i] in a[2 i], a[r + 8][4 e + i]
+// in a[2 i + 1], b[4 e + i][r] in b[i], and c[r][2 e + i] in c[i], c[r + 8][2 e + i] in c[2 + i]: the order along which
 // products are added up is not that of the instruction, but the same for a and b.
 __device__ inline void multiply(double *c, const double *a, const double *b) {
 #if __CUDA_ARCH__ >= 900
@@ -100,7 +104,7 @@ extern "C" __global__ void __launch_bounds__(256, RESIDENT)
         for (int g = 0; g < TILE; g += GROUP) {
             double c[GROUP / 8][4];
 #pragma unroll
-            for (int h = 0; h < GROUP / 8; h++) {  // lane 4 r + e has columns 4 e, 4 e + 1 of sixteen, then the next two
+            for (int h = 0; h < GROUP / 8; h++) {  // lane 4 r + e has columns 4 e to 4 e + 3 of sixteen
                 const Couple here = *(const Couple *)(level + tile * TILE + g + h / 2 * 16 + 4 * e + h % 2 * 2);
 #pragma unroll
                 for (int q = 0; q < 2; q++) c[h][2 * q] = own[q] + here.even, c[h][2 * q + 1] = own[q] + here.odd;
@@ -145,9 +149,9 @@ extern "C" __global__ void __launch_bounds__(256, RESIDENT)
 }
 
 // u and v of all rows and columns, up to whole tiles. shift_i is what makes the sum of a row about 1 if f is a good
-// guess: u_i + v_j + scale <x_i, y_j> is the logarithm of exp((shift_i + g_j - C_ij) / reg).
-extern "C" __global__ void levels(Int n, Int m, Int tall, Int wide, const REAL *a, const REAL *f, const REAL *g, const double *x,
-                                  const double *y, double reg, double *shift, double *u, double *v) {
+// guess: u_i + v_j + scale <x_i, y_j> is the binary logarithm of exp((shift_i + g_j - C_ij) / reg).
+extern "C" __global__ void levels(Int n, Int m, Int tall, Int wide, const REAL *a, const REAL *f, const REAL *g,
+                                  const double *x, const double *y, double reg, double *shift, double *u, double *v) {
     Int k = blockIdx.x * (Int)blockDim.x + threadIdx.x;
     const double scale = LOG2E / reg;
     if (k < tall) {
