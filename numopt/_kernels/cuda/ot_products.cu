@@ -1,11 +1,11 @@
 // Passes over squared distances of points with more coordinates than a thread holds, exponentials in float32.
 //
 // C_ij = x_i + y_j - 2 <x_i, y_j> of centred points. Products are in float64 on the tensor cores, which take no longer
-// than products in float32 without them, so that differences of large numbers lose nothing. A warp keeps 16 rows of X in
-// registers and meets the columns in tiles, which its block shares.
+// than products in float32 without them, so that differences of large numbers lose nothing. A warp keeps 16 rows of X
+// in registers and meets the columns in tiles, which its block shares.
 //
-// An exponent t is off by 2^-24 |t| when it becomes a float32. Powers are positive, and at most STRIP / 4 of a row or 64
-// of a column are added up in float32: a sum is off by at most 1e-5 of itself, and by 1e-7 as a rule.
+// An exponent t is off by 2^-24 |t| when it becomes a float32. Powers are positive, and at most STRIP / 4 of a row or
+// 64 of a column are added up in float32: a sum is off by at most 1e-5 of itself, and by 1e-7 as a rule.
 //
 // D is the number of coordinates, rounded up to a multiple of 16, and REAL the dtype of weights and potentials.
 
