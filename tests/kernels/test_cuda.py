@@ -338,3 +338,13 @@ def test_entries_by_columns(turned, monkeypatch, shape, marks):
     np.testing.assert_array_equal(order, wanted)
     np.testing.assert_array_equal(row, rows[wanted])
     np.testing.assert_array_equal(start, np.r_[0, np.cumsum(dense.sum(axis=0))])
+
+
+@pytest.mark.skipif(cuda_host.COMPILER is None, reason="CUDA sources run on the host as C++ where there is a g++")
+def test_a_launch_may_share_as_much_as_before_after_one_that_shares_less():
+    prepared = cuda_host.kernels("monotone").forward.__globals__["prepared"]
+    code = 'typedef long long Int;\nextern "C" __global__ void toy(Int n) { shared_room()[n - 1] = 1.0; }'
+    module = prepared.__globals__["cupy"].RawModule(code=code)
+    large, small = (prepared(module, "toy", 1, 32, size // 8, shared=size) for size in (200_000, 60_000))
+    small()
+    large()

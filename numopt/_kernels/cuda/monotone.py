@@ -70,25 +70,34 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
     point, (x0, y0, Ax0, ATy0) = tuple(map(wide, point)), map(wide, anchor)
     n, m = x0.shape[0], y0.shape[0]
-    xh, yh, Axh, ATyh = _vectors(n, m, m, n)
-    rooms = _vectors(n, m, m, n), _vectors(n, m, m, n)  # points take turns
-    forwards, (adjoints, parts, count) = _product(matrix, xh, Axh), _parts(matrix, yh)
+    xh, Axh = _vectors(n, m)
+    forwards = _product(matrix, xh, Axh)
 
-    def step(before, after):
+    def ahead(x, ATy):
+        """Return the launches that move x and form A xh."""
+        return [_moved(compiled, x, -tau, (1.0, ATy), (0.0, c), (1.0, c), X, xh), *forwards]
+
+    first = ahead(point[0], point[3])
+    for call in first:  # the device works while the rest is prepared
+        call()
+    yh, ATyh = _vectors(m, n)
+    adjoints, parts, count = _parts(matrix, yh)
+    rooms, made = (_vectors(n, m, m, n), _vectors(n, m, m, n)), []  # points take turns
+
+    def back(before, after):
+        """Return the launches that move y and form parts of A^T yh, and the one that ends the step."""
         x, y, Ax, ATy = before
-        in_x = _moved(compiled, x, -tau, (1.0, ATy), (0.0, c), (1.0, c), X, xh)
         in_y = _moved(compiled, y, sigma, (2.0, Axh), (-1.0, Ax), (-1.0, b), Y, yh)
         mean = prepared(compiled, "averaged", -(-max(n, m) // 32), _MANY, parts, count, x, xh, x0, Ax, Axh, Ax0, y, yh,
                         y0, ATy, ATy0, n, m, ATyh, *after)  # fmt: skip
-        return (in_x, *forwards, in_y, *adjoints), mean
+        return [in_y, *adjoints], mean
 
-    made = []
     for i in range(steps):
         before, point = point, rooms[i % 2]
         if i < 3:  # from then on the launches of the last two steps alternate
-            made.append(step(before, point))
-        calls, mean = made[i if i < 3 else 2 - i % 2]
-        for call in calls:
+            made.append((ahead(before[0], before[3]) if i else [], *back(before, point)))
+        moves, returns, mean = made[i if i < 3 else 2 - i % 2]
+        for call in (*moves, *returns):
             call()
         mean((k + i + 1) / (k + i + 2))
     moved, (x, y, Ax, _) = empty((3,), np.float64), before

@@ -185,7 +185,6 @@ def stand_in(multiprocessors=1):
     if multiprocessors > 1:
         made.RawModule = partial(RawModule, several=True)
     made.ascontiguousarray, made.asarray = np.ascontiguousarray, np.array
-    made.byte_bounds = np.lib.array_utils.byte_bounds
     made.matmul, made.cuda = np.matmul, SimpleNamespace(Device=Device, runtime=SimpleNamespace(
         getDevice=lambda: 0, cudaDevAttrMultiProcessorCount=16, deviceGetAttribute=lambda *_: multiprocessors,
     ))  # fmt: skip
