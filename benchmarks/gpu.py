@@ -47,7 +47,7 @@ CHECKS = (*(f"check-{family}" for family in (*FAMILIES, "mixture")), "parity-flo
           "warm-flash", "warm-flash-tf32")  # fmt: skip
 STAGES: tuple[Stage, ...] = (
     (Part("device", 15),),
-    tuple(Part(name, 80) for name in CHECKS),  # nothing is timed
+    tuple(Part(name, 100) for name in CHECKS),  # nothing is timed
     *((Part(f"bench-{family}", seconds),) for family, seconds in zip(FAMILIES, (60, 30, 30, 45, 45), strict=True)),
     (Part("peers", 80),),
     (Part("break-even", 60),),  # last: the CPU side has to be compiled by then
