@@ -124,7 +124,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     must also determine X: each row and column has at least r entries in others that are determined, the pattern is
     connected, and the smallest curvature of the objective around X, relative to the largest (``local_conditioning``,
     Lanczos on the Schur complement), is above 1e-8. Otherwise ``ambiguity`` leads the certificate, and the message
-    says what is not determined. Where the entries amplify errors more than tenfold, `tol` judges the error of X to be
+    says what is not determined. Biases without a ridge, and validation, are held to the first two only. Where the
+    entries amplify errors more than tenfold, `tol` judges the error of X to be
     expected (``error_estimate``) in place of the residual. No certificate excludes a second completion far away. The
     stationarity is the norm of the gradient in U (in V), relative to
     that of the right-hand sides of the normal equations and, without a ridge, to the relative residual.
