@@ -17,8 +17,8 @@ SUM = {"contract", "reassoc", "nsz"}
 def over(kernel):
     """Return the compiled ``kernel(C, X, YT, kind, ...)`` as a function of a cost and the rest.
 
-    The code for each dtype is looked up once: in cold caches that takes as long as a pass over 50,000 numbers. The rest
-    are arrays of the dtype of the cost, or always of another, and numbers, each always of one kind.
+    The code for each dtype is looked up once: in cold caches that takes as long as a pass over 50,000 numbers. Of the
+    rest, each is always an array of one dtype, or a number of one kind.
     """
     entries = {}
 
@@ -225,12 +225,6 @@ def gather(parts, out):
 @jit
 def scaled(x, factor):
     return x * factor
-
-
-@jit
-def wide(x):
-    """Return a copy in float64."""
-    return x.astype(np.float64)
 
 
 @jit

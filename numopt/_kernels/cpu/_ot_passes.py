@@ -14,7 +14,7 @@ import numpy as np
 
 from numopt._kernels.cpu._jit import jit
 from numopt._kernels.cpu._math import exp2_32, exp2_64, exp64
-from numopt._kernels.cpu._ot_cost import SUM, added, cost_row, gather, like, parts_of, scaled, wide
+from numopt._kernels.cpu._ot_cost import SUM, added, cost_row, gather, parts_of, scaled
 from numopt._kernels.cpu._ot_plan import shorten
 
 _f32 = np.float32
@@ -131,16 +131,16 @@ def half_step(C, X, YT, kind, a, f, g, reg, single, keep):
     n, m, inv = f.size, g.size, _LOG2E / reg
     k = parts_of(n, m, n * m)
     single = single and n * m >= 2**15  # nothing is gained below
-    a64, f64, gs = wide(a), wide(f), scaled(g, inv)
+    gs = scaled(g, inv)
     f_new, c, parts = np.empty(n), np.empty(m), np.empty((k, m))
     P = np.empty((n, m) if keep else (0, 0), np.uint16)
     if k == 1:  # no launch of threads
-        _rows(C, X, YT, kind, 0, n, a64, f64, gs, inv, single, P, f_new, parts[0])
+        _rows(C, X, YT, kind, 0, n, a, f, gs, inv, single, P, f_new, parts[0])
     else:
         for q in numba.prange(k):
-            _rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, a64, f64, gs, inv, single, P, f_new, parts[q])
+            _rows(C, X, YT, kind, q * n // k, (q + 1) * n // k, a, f, gs, inv, single, P, f_new, parts[q])
     gather(parts, c)
-    return like(f_new, a), like(c, a), P
+    return f_new, c, P
 
 
 @jit(fastmath=SUM)
@@ -166,14 +166,14 @@ def totals(C, X, YT, kind, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan."""
     n, m, inv = f.size, g.size, _LOG2E / reg
     k = parts_of(n, m, n * m)
-    f64, gs = wide(f), scaled(g, inv)
+    gs = scaled(g, inv)
     rows, columns, parts, paid = np.empty(n), np.empty(m), np.empty((k, m)), np.empty(k)
     if k == 1:
-        paid[0] = _total_rows(C, X, YT, kind, 0, n, f64, gs, inv, rows, parts[0])
+        paid[0] = _total_rows(C, X, YT, kind, 0, n, f, gs, inv, rows, parts[0])
     else:
         for q in numba.prange(k):
             lo, hi = q * n // k, (q + 1) * n // k
-            paid[q] = _total_rows(C, X, YT, kind, lo, hi, f64, gs, inv, rows, parts[q])
+            paid[q] = _total_rows(C, X, YT, kind, lo, hi, f, gs, inv, rows, parts[q])
     gather(parts, columns)
     return rows, columns, added(paid)
 

@@ -16,9 +16,8 @@ from numopt._kernels.cpu._ot_search import centre, value_and_error
 _minima, _transform, _nearest, _fill_cost = map(
     over, (_ot_cost.minima, _ot_cost.transform, _ot_cost.nearest, _ot_cost.fill_cost)
 )
-_half_step, _formed, _totals, _rounded = map(
-    over, (_ot_passes.half_step, _ot_passes.formed, _ot_passes.totals, _ot_passes.rounded)
-)
+_half_step, _totals, _rounded = map(over, (_ot_passes.half_step, _ot_passes.totals, _ot_passes.rounded))
+_formed = {dtype: over(_ot_passes.formed) for dtype in "fd"}  # of the plan
 _split, _in_tiles, _tile_point, _shifted, _deflated, _value_and_error = map(
     direct, (split, _ot_tiles.in_tiles, _ot_tiles.tile_point, shifted, deflated_gradients, value_and_error)
 )
@@ -35,13 +34,12 @@ def row_pass(cost, a, f, g, reg, single):
 
     `f` is a guess of f' that saves the pass over the row maxima; `single` allows exp in float32.
     """
-    f, c, _ = _half_step(cost, a, f, g, float(reg), single, False)
-    return f, c
+    return _pass(cost, a, f, g, reg, single, False)[:2]
 
 
 def plan_pass(cost, a, f, g, reg, single):
     """Return (f', c, P) where P is the plan, kept as this room likes: here the upper halves of float32."""
-    return _half_step(cost, a, f, g, float(reg), single, True)
+    return _pass(cost, a, f, g, reg, single, True)
 
 
 def cost_block(cost):
@@ -54,13 +52,13 @@ def cost_block(cost):
 def plan_block(cost, f, g, reg):
     """Return the plan P = exp((f + g - C) / reg) in the dtype of f."""
     P = np.empty(shape(cost), f.dtype)
-    _formed(cost, _wide(f), _wide(g), float(reg), P, chunks(*P.shape, P.size))
+    _formed[P.dtype.char](cost, _wide(f), _wide(g), float(reg), P, chunks(*P.shape, P.size))
     return P
 
 
 def plan_sums(cost, f, g, reg):
     """Return the row sums, the column sums and <C, P> of the plan P = exp((f + g - C) / reg), in float64."""
-    rows, columns, paid = _totals(cost, f, g, float(reg))
+    rows, columns, paid = _totals(cost, _wide(f), _wide(g), float(reg))
     return rows, columns, np.float64(paid)
 
 
@@ -202,7 +200,12 @@ def semidual(a, f, b, g, c):
 
 def _wide(x):
     """Return x as a contiguous vector of float64, not to be written: itself if it is one."""
-    return x if x.dtype == np.float64 and x.flags.c_contiguous else np.array(x, np.float64)
+    return x if x.dtype.char == "d" and x.flags.c_contiguous else np.array(x, np.float64)
+
+
+def _pass(cost, a, f, g, reg, single, keep):
+    f, c, P = _half_step(cost, _wide(a), _wide(f), _wide(g), float(reg), single, keep)
+    return (f, c, P) if a.dtype.char == "d" else (f.astype(a.dtype), c.astype(a.dtype), P)
 
 
 _NO_ENTRIES = np.empty(0), np.empty(0, np.uint32), np.zeros(1, np.int64)
