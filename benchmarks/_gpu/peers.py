@@ -186,6 +186,7 @@ def _cupdlpx(machine: Machine, m: int) -> Iterator[Row]:
 
     c, A, b = transport_program(m, m)
     moved = machine.asarray(c), machine.csr(A.tocsr()), machine.asarray(b)
+    most = machine.left() / 3  # the first solve compiles
 
     def off(x: np.ndarray, y: np.ndarray) -> tuple[str, bool]:
         x, norm = np.maximum(x, 0), np.linalg.norm
@@ -195,7 +196,7 @@ def _cupdlpx(machine: Machine, m: int) -> Iterator[Row]:
 
     def ours() -> tuple[float, str, bool]:
         def solve() -> Any:
-            return linprog_pd(moved[0], A_eq=moved[1], b_eq=moved[2], tol=1e-4, max_time=5.0, on_failure="ignore")
+            return linprog_pd(moved[0], A_eq=moved[1], b_eq=moved[2], tol=1e-4, max_time=most, on_failure="ignore")
 
         result = solve()
         note, solved = off(machine.to_numpy(result.x), machine.to_numpy(result.eqlin.marginals))

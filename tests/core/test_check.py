@@ -153,7 +153,6 @@ def test_scalars():
         (lambda: positive_scalar("reg", np.nan), InvalidInputError, "reg is nan"),
         (lambda: positive_scalar("reg", "x"), InvalidTypeError, "reg is 'x': a real number"),
         (lambda: positive_scalar("reg", True), InvalidTypeError, "reg is True"),
-        (lambda: scalar("t", 10**400), InvalidInputError, "t is 1000"),
         (lambda: scalar("t", 3, high=2), InvalidInputError, "t is 3: a finite number <= 2"),
         (lambda: scalar("t", 10**400), InvalidInputError, "t is inf: a finite number"),
         (lambda: scalar("t", -(10**5000)), InvalidInputError, "t is -inf: a finite number"),

@@ -204,9 +204,9 @@ def test_a_tolerance_below_rounding(tol, reg):
 @pytest.mark.filterwarnings("ignore::numopt.exceptions.NumoptWarning")
 @pytest.mark.parametrize("reg", [0.1, 1e-3])
 def test_a_tolerance_below_rounding_ends_soon(reg):
-    # The last bits decide when a run stalls: the median of neighbours says what is usual.
-    passes = [sinkhorn_newton(*squares(n, 70), reg=reg, tol=0.0).n_passes for n in range(56, 65)]
-    assert np.median(passes) <= 40 and max(passes) <= 80
+    # The last bits decide when a run stalls: seldom, noise passes for progress for some hundred steps.
+    passes = sorted(sinkhorn_newton(*squares(n, 70), reg=reg, tol=0.0).n_passes for n in range(56, 65))
+    assert passes[-2] <= 40 and passes[-1] <= 200
 
 
 @pytest.mark.parametrize("reg", [1.0, 1e-3])
