@@ -97,7 +97,7 @@ def test_python_threads_may_solve_at_the_same_time():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is asked")
-@pytest.mark.parametrize(("given", "looks"), [({}, "1000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
+@pytest.mark.parametrize(("given", "looks"), [({}, "30000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
 @pytest.mark.parametrize(
     "code", ["from numopt._kernels.cpu import _jit", "import numba, numopt\nnumopt.threads(1).__enter__()"]
 )
