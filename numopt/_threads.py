@@ -37,8 +37,8 @@ def threads(n):
     -----
     The BLAS and OpenMP limits hold for the process, Numba's for the calling Python thread.
 
-    Threads without work sleep after some tenths of a millisecond, where they are those of GNU's OpenMP and numopt was imported
-    before they were made; ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` in the environment decide otherwise.
+    Threads without work sleep after some tenths of a millisecond, where they are those of GNU's OpenMP and numopt was
+    imported before they were made; ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` in the environment decide otherwise.
 
     Python threads may solve at the same time where Numba's threading layer is ``omp`` or ``tbb``. Its last resort,
     ``workqueue``, cannot serve two at once and ends the process: solve in processes there. ``python -m numba -s`` says
@@ -88,9 +88,9 @@ def rest_when_idle():
     """Load GNU's OpenMP for Numba such that threads without work soon sleep, unless the environment says how they wait.
 
     By default they look for work for some milliseconds, and take the core from others or from a thread that has work:
-    on two cores in the company of ten programs a completion took 3 to 7 s, and 1.4 s with threads that rest at once. OpenMP
-    reads its settings when it is loaded, and never again: this comes before Numba launches anything. Other OpenMPs do
-    not know this setting.
+    on two cores in the company of ten programs a completion took 3 to 7 s, and 1.4 s with threads that rest at once.
+    OpenMP reads its settings when it is loaded, and never again: this comes before Numba launches anything. Other
+    OpenMPs do not know this setting.
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = _LOOKS
