@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 
 from numopt import Status
 from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.gallery import transport_program
 from numopt.monotone import _lp_polish, linprog_pd
 
 
@@ -271,3 +272,20 @@ def test_no_cost_and_many_equations():
     A, x = rng.standard_normal((60, 120)), rng.random(120)
     for method in ("auto", "pdhg"):
         assert linprog_pd(np.zeros(120), A_eq=A, b_eq=A @ x, method=method).success
+
+
+@pytest.mark.cuda
+def test_a_sparse_program_on_a_device():
+    cupy = pytest.importorskip("cupy", exc_type=ImportError)
+    if not cupy.cuda.is_available():
+        pytest.skip("no CUDA device")
+    from cupyx.scipy.sparse import csr_matrix
+
+    c, A, b = transport_program(12, 15)
+    result = linprog_pd(cupy.asarray(c), A_eq=csr_matrix(A), b_eq=cupy.asarray(b), tol=1e-5)
+    assert result.success, result.message
+    assert isinstance(result.x, cupy.ndarray)
+    x, y = cupy.asnumpy(result.x), cupy.asnumpy(result.eqlin.marginals)
+    assert np.linalg.norm(A @ x - b) <= 1.01e-5 * np.linalg.norm(b)
+    assert np.linalg.norm(np.minimum(c - A.T @ y, 0)) <= 1.01e-5 * np.linalg.norm(c)
+    np.testing.assert_allclose(c @ x, linprog(c, A_eq=A, b_eq=b).fun, rtol=1e-3)
