@@ -6,6 +6,7 @@ stay in registers; so are the products of Cholesky's method, by the same code.
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -16,18 +17,21 @@ from numopt._kernels.cpu._jit import jit
 _FUSED = ("contract",)
 _SUM = {"contract", "reassoc", "nsz"}
 _CACHED = 16384  # bytes of a block that stay in the first-level cache while all tiles pass over it
+# A group is what rows are padded to: a vector of AVX2. AVX-512 takes two at once, but only if told: for Intel's
+# processors LLVM prefers half of a vector.
+_AT_ONCE = 2 if get_host_cpu_features().get("avx512f") else 1
+_WIDEST = 3 * _AT_ONCE  # groups of a tile
 
 
-def _make_tile(rows, columns, minus=False, upright=True, gathered=False):
-    """Return G[at:at+rows, b:b+columns*lanes] += left[:n, a:a+rows]^T right[:n, b:...] (or -=) as an intrinsic.
+def _make_tiles(rows, minus=False, upright=True, gathered=False):
+    """Return G[at:at+rows, b:end] += left[:n, a:a+rows]^T right[:n, b:end] (or -=) as an intrinsic.
 
-    Not `upright`, the left block is left[a:a+rows, :n] as it lies. `gathered`, line e of the right block is row
-    picked[first + e], and so it is of the left block if there are several rows.
+    From b to end are whole groups. Not `upright`, the left block is left[a:a+rows, :n] as it lies. `gathered`, line e
+    of the right block is row picked[first + e], and so it is of the left block if there are several rows.
 
-    A tile of 4 rows by up to 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers
-    of AVX2. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
+    A tile of 4 rows by 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers of AVX2; AVX-512
+    has twice as many, for 8 rows. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
     """
-    parts = 2 if rows * columns < 8 else 1  # enough independent sums to hide the latency
 
     def codegen(context, builder, signature, args):
         kinds = signature.args
@@ -35,12 +39,11 @@ def _make_tile(rows, columns, minus=False, upright=True, gathered=False):
             picked, first = context.make_array(kinds[0])(context, builder, args[0]).data, args[1]
             kinds, args = kinds[2:], args[2:]
         element = context.get_data_type(kinds[0].dtype)
-        lanes = 4 if element == ir.DoubleType() else 8
-        vector, wide = ir.VectorType(element, lanes), ir.VectorType(ir.DoubleType(), lanes)
-        arrays = [context.make_array(kinds[q])(context, builder, args[q]) for q in (0, 1, 5)]
+        group = 4 if element == ir.DoubleType() else 8
+        arrays = [context.make_array(kinds[q])(context, builder, args[q]) for q in (0, 1, 6)]
         one, two, target = (array.data for array in arrays)
         widths = [cgutils.unpack_tuple(builder, array.shape)[1] for array in arrays]
-        n, a, b, at = args[2], args[3], args[4], args[6]
+        n, a, b, end, at = args[2], args[3], args[4], args[5], args[7]
 
         def number(value):
             return ir.Constant(n.type, value)
@@ -48,83 +51,121 @@ def _make_tile(rows, columns, minus=False, upright=True, gathered=False):
         def pointer(base, offset, kind):
             return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
 
-        def broadcast(x):
-            first = ir.Constant(ir.IntType(32), 0)
-            alone = builder.insert_element(ir.Constant(vector, ir.Undefined), x, first)
+        def broadcast(x, lanes):
+            vector = ir.VectorType(element, lanes)
+            alone = builder.insert_element(ir.Constant(vector, ir.Undefined), x, ir.Constant(ir.IntType(32), 0))
             everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
             return builder.shuffle_vector(alone, ir.Constant(vector, ir.Undefined), everywhere)
 
-        zero = ir.Constant(vector, [0.0] * lanes)
-        before = builder.block
-        loop, done = builder.append_basic_block("tile"), builder.append_basic_block("tile.done")
-        builder.cbranch(builder.icmp_signed(">", n, number(0)), loop, done)
-        builder.position_at_end(loop)
-        line = builder.phi(n.type)
-        line.add_incoming(number(0), before)
-        sums = [builder.phi(vector) for _ in range(parts * rows * columns)]
-        news = []
-        for part in range(parts):
-            here = behind = builder.add(line, number(part))
-            if gathered:
-                behind = builder.zext(builder.load(builder.gep(picked, [builder.add(first, here)])), n.type)
-                here = behind if rows > 1 else here
-            start = builder.add(builder.mul(behind, widths[1]), b)
-            across = [
-                builder.load(pointer(two, builder.add(start, number(lanes * q)), vector), align=4)
-                for q in range(columns)
-            ]
-            for r in range(rows):
-                place = (here, builder.add(a, number(r))) if upright else (builder.add(a, number(r)), here)
-                start = builder.add(builder.mul(place[0], widths[0]), place[1])
-                x = broadcast(builder.load(builder.gep(one, [start])))
-                for q in range(columns):
-                    product = builder.fmul(x, across[q], flags=_FUSED)
-                    news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
-        following = builder.add(line, number(parts))
-        line.add_incoming(following, loop)
-        for old, new in zip(sums, news, strict=True):
-            old.add_incoming(zero, before)
-            old.add_incoming(new, loop)
-        builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
+        def tile(b, groups):
+            """Do the columns from b on, so many groups."""
+            sizes = [_AT_ONCE * group] * (groups // _AT_ONCE) + [group] * (groups % _AT_ONCE)
+            places = [sum(sizes[:q]) for q in range(len(sizes))]
+            vectors = [ir.VectorType(element, size) for size in sizes]
+            count = rows * len(sizes)
+            parts = 2 if count < 8 else 1  # enough independent sums to hide the latency
+            before = builder.block
+            loop, done = builder.append_basic_block("tile"), builder.append_basic_block("tile.done")
+            builder.cbranch(builder.icmp_signed(">", n, number(0)), loop, done)
+            builder.position_at_end(loop)
+            line = builder.phi(n.type)
+            line.add_incoming(number(0), before)
+            sums = [builder.phi(vector) for _ in range(parts * rows) for vector in vectors]
+            news = []
+            for part in range(parts):
+                here = behind = builder.add(line, number(part))
+                if gathered:
+                    behind = builder.zext(builder.load(builder.gep(picked, [builder.add(first, here)])), n.type)
+                    here = behind if rows > 1 else here
+                start = builder.add(builder.mul(behind, widths[1]), b)
+                across = [
+                    builder.load(pointer(two, builder.add(start, number(place)), vector), align=4)
+                    for place, vector in zip(places, vectors, strict=True)
+                ]
+                for r in range(rows):
+                    place = (here, builder.add(a, number(r))) if upright else (builder.add(a, number(r)), here)
+                    start = builder.add(builder.mul(place[0], widths[0]), place[1])
+                    x = builder.load(builder.gep(one, [start]))
+                    for y, size in zip(across, sizes, strict=True):
+                        product = builder.fmul(broadcast(x, size), y, flags=_FUSED)
+                        news.append(builder.fadd(sums[len(news)], product, flags=_FUSED))
+            following = builder.add(line, number(parts))
+            line.add_incoming(following, loop)
+            zeros = [ir.Constant(total.type, [0.0] * total.type.count) for total in sums]
+            for old, zero, new in zip(sums, zeros, news, strict=True):
+                old.add_incoming(zero, before)
+                old.add_incoming(new, loop)
+            builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
+            builder.position_at_end(done)
+            ends = [builder.phi(new.type) for new in news]
+            for total, zero, new in zip(ends, zeros, news, strict=True):
+                total.add_incoming(zero, before)
+                total.add_incoming(new, loop)
+            for i in range(count):
+                total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[count + i])
+                wide = ir.VectorType(ir.DoubleType(), total.type.count)
+                if total.type != wide:
+                    total = builder.fpext(total, wide)
+                row = builder.mul(builder.add(at, number(i // len(sizes))), widths[2])
+                column = builder.add(b, number(places[i % len(sizes)]))
+                place = pointer(target, builder.add(row, column), wide)
+                old = builder.load(place, align=8)
+                builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
+
+        before, size = builder.block, number(_WIDEST * group)
+        head, body, rest, done = map(builder.append_basic_block, ("tiles", "tiles.widest", "tiles.rest", "tiles.done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        start = builder.phi(n.type)
+        start.add_incoming(b, before)
+        following = builder.add(start, size)
+        builder.cbranch(builder.icmp_signed("<=", following, end), body, rest)
+        builder.position_at_end(body)
+        tile(start, _WIDEST)
+        start.add_incoming(following, builder.block)
+        builder.branch(head)
+        builder.position_at_end(rest)
+        which = builder.switch(builder.sub(end, start), done)
+        for groups in range(1, _WIDEST):
+            block = builder.append_basic_block("tiles.narrow")
+            which.add_case(number(groups * group), block)
+            builder.position_at_end(block)
+            tile(start, groups)
+            builder.branch(done)
         builder.position_at_end(done)
-        ends = [builder.phi(vector) for _ in news]
-        for end, new in zip(ends, news, strict=True):
-            end.add_incoming(zero, before)
-            end.add_incoming(new, loop)
-        for i in range(rows * columns):
-            total = ends[i] if parts == 1 else builder.fadd(ends[i], ends[rows * columns + i])
-            if vector != wide:
-                total = builder.fpext(total, wide)
-            row = builder.mul(builder.add(at, number(i // columns)), widths[2])
-            place = pointer(
-                target, builder.add(builder.add(row, b), number(lanes * (i % columns))), wide
-            )
-            old = builder.load(place, align=8)
-            builder.store(builder.fsub(old, total) if minus else builder.fadd(old, total), place, align=8)
         return context.get_dummy_value()
 
     i64 = types.intp
     if gathered:
 
         @intrinsic
-        def tile(typingctx, picked, first, left, right, n, a, b, G, at):
-            return types.void(picked, i64, left, right, i64, i64, i64, G, i64), codegen
+        def tiles(typingctx, picked, first, left, right, n, a, b, end, G, at):
+            return types.void(picked, i64, left, right, i64, i64, i64, i64, G, i64), codegen
 
     else:
 
         @intrinsic
-        def tile(typingctx, left, right, n, a, b, G, at):
-            return types.void(left, right, i64, i64, i64, G, i64), codegen
+        def tiles(typingctx, left, right, n, a, b, end, G, at):
+            return types.void(left, right, i64, i64, i64, i64, G, i64), codegen
 
-    return tile
+    return tiles
 
 
-_tile1, _tile2, _tile3 = (_make_tile(4, columns) for columns in (1, 2, 3))
-_line1, _line2, _line3 = (_make_tile(1, columns) for columns in (1, 2, 3))
-_flat1, _flat2, _flat3 = (_make_tile(4, columns, upright=False) for columns in (1, 2, 3))
-_pick1, _pick2, _pick3 = (_make_tile(4, columns, gathered=True) for columns in (1, 2, 3))
-_along1, _along2, _along3 = (_make_tile(1, columns, gathered=True) for columns in (1, 2, 3))
-_less1, _less2, _less3 = (_make_tile(4, columns, minus=True) for columns in (1, 2, 3))
+_eight, _four, _one = (_make_tiles(rows) for rows in (8, 4, 1))
+_eight_picked, _four_picked, _one_picked = (_make_tiles(rows, gathered=True) for rows in (8, 4, 1))
+_four_flat, _four_less = _make_tiles(4, upright=False), _make_tiles(4, minus=True)
+
+
+@jit
+def _paired(rows, width, group):
+    """Return whether to take 8 rows: registers hold them, and no half of a vector is lost below the diagonal."""
+    return _AT_ONCE == 2 and rows > 4 and width // group % 2 == 0
+
+
+@jit
+def _group(X):
+    """Return how many numbers a group has."""
+    return 4 if X.itemsize == 8 else 8
 
 
 @jit
@@ -134,88 +175,58 @@ def lines_cached(width):
 
 
 @jit
-def add_gram(block, n, lanes, rows, G):
+def add_gram(block, n, rows, G):
     """Add the first `rows` rows of the Gram matrix of n lines to the upper triangle of G, float64.
 
-    n is even: pad with zeros; whole vectors and groups of 4 rows are computed.
+    n is even: pad with zeros; whole groups and 4 rows at a time are computed.
     """
-    K = block.shape[1]
-    for a in range(0, rows, 4):
-        b = a // lanes * lanes
-        while K - b >= 3 * lanes:
-            _tile3(block, block, n, a, b, G, a)
-            b += 3 * lanes
-        if K - b == 2 * lanes:
-            _tile2(block, block, n, a, b, G, a)
-        elif K - b == lanes:
-            _tile1(block, block, n, a, b, G, a)
+    K, group, a = block.shape[1], _group(block), 0
+    while a < rows:
+        b = a - a % group
+        if _paired(rows - a, K - b, group):
+            _eight(block, block, n, a, b, K, G, a)
+            a += 8
+        else:
+            _four(block, block, n, a, b, K, G, a)
+            a += 4
 
 
 @jit
-def add_gathered(values, V, picked, first, n, lanes, rows, G, total):
+def add_gathered(values, V, picked, first, n, rows, G, total):
     """Do what `add_gram` and `add_products` do for the rows picked[first:first+n] of V, where they lie."""
-    K = V.shape[1]
-    for a in range(0, rows, 4):
-        b = a // lanes * lanes
-        while K - b >= 3 * lanes:
-            _pick3(picked, first, V, V, n, a, b, G, a)
-            b += 3 * lanes
-        if K - b == 2 * lanes:
-            _pick2(picked, first, V, V, n, a, b, G, a)
-        elif K - b == lanes:
-            _pick1(picked, first, V, V, n, a, b, G, a)
-    b = 0
-    while K - b >= 3 * lanes:
-        _along3(picked, first, values, V, n, 0, b, total, 0)
-        b += 3 * lanes
-    if K - b == 2 * lanes:
-        _along2(picked, first, values, V, n, 0, b, total, 0)
-    elif K - b == lanes:
-        _along1(picked, first, values, V, n, 0, b, total, 0)
+    K, group, a = V.shape[1], _group(V), 0
+    while a < rows:
+        b = a - a % group
+        if _paired(rows - a, K - b, group):
+            _eight_picked(picked, first, V, V, n, a, b, K, G, a)
+            a += 8
+        else:
+            _four_picked(picked, first, V, V, n, a, b, K, G, a)
+            a += 4
+    _one_picked(picked, first, values, V, n, 0, 0, K, total, 0)
 
 
 @jit
-def add_block(left, right, n, lanes, G):
+def add_block(left, right, n, G):
     """Add left[:n]^T right[:n] to G, float64; n is even.
 
-    Rows of both may be shorter than whole vectors, if what lies behind them can be read: G then has whole vectors and
-    groups of 4 rows, and nonsense in what is beyond.
+    Rows of both may be shorter than whole groups, if what lies behind them can be read: G then has whole groups and
+    4 rows at a time, and nonsense in what is beyond.
     """
     for a in range(0, G.shape[0], 4):
-        b = 0
-        while G.shape[1] - b >= 3 * lanes:
-            _tile3(left, right, n, a, b, G, a)
-            b += 3 * lanes
-        if G.shape[1] - b == 2 * lanes:
-            _tile2(left, right, n, a, b, G, a)
-        elif G.shape[1] - b == lanes:
-            _tile1(left, right, n, a, b, G, a)
+        _four(left, right, n, a, 0, G.shape[1], G, a)
 
 
 @jit
-def add_four(left, i, right, n, lanes, total):
-    """Add left[i:i+4, :n] right[:n] to total, float64; n is even, right has whole vectors."""
-    b = 0
-    while total.shape[1] - b >= 3 * lanes:
-        _flat3(left, right, n, i, b, total, 0)
-        b += 3 * lanes
-    if total.shape[1] - b == 2 * lanes:
-        _flat2(left, right, n, i, b, total, 0)
-    elif total.shape[1] - b == lanes:
-        _flat1(left, right, n, i, b, total, 0)
+def add_four(left, i, right, n, total):
+    """Add left[i:i+4, :n] right[:n] to total, float64; n is even, right has whole groups."""
+    _four_flat(left, right, n, i, 0, total.shape[1], total, 0)
 
 
 @jit
-def add_products(values, block, n, lanes, total):
+def add_products(values, block, n, total):
     """Add values[:n, 0]^T block[:n] to total[0], float64; n is even."""
-    K, b = block.shape[1], 0
-    while K - b >= 3 * lanes:
-        _line3(values, block, n, 0, b, total, 0)
-        b += 3 * lanes
-    if K - b == 2 * lanes:
-        _line2(values, block, n, 0, b, total, 0)
-    elif K - b == lanes:
-        _line1(values, block, n, 0, b, total, 0)
+    _one(values, block, n, 0, 0, block.shape[1], total, 0)
 
 
 @jit(fastmath=_SUM)
@@ -229,14 +240,7 @@ def cholesky(G, k, first):
     for a in range(0, k, 4):
         K = min(G.shape[1], first + a + 4)
         s0, s1, s2, s3 = G[a, a], G[a + 1, a + 1], G[a + 2, a + 2], G[a + 3, a + 3]
-        b = a
-        while K - b >= 12:
-            _less3(G, G, a, a, b, G, a)
-            b += 12
-        if K - b == 8:
-            _less2(G, G, a, a, b, G, a)
-        elif K - b == 4:
-            _less1(G, G, a, a, b, G, a)
+        _four_less(G, G, a, a, a, K, G, a)
         d0 = _inverse_root(G[a, a], s0, True)
         r01, r02, r03 = G[a, a + 1] * d0, G[a, a + 2] * d0, G[a, a + 3] * d0
         d1 = _inverse_root(G[a + 1, a + 1] - r01 * r01, s1, a + 1 < k)

@@ -43,7 +43,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
 
     One long function, for a call with that many arrays takes as long as 20 entries; and loops that do one thing each.
     """
-    K, lanes = V.shape[1], 4 if V.itemsize == 8 else 8
+    K = V.shape[1]
     weighted, shifted, based, keep, abreast = w.size > 0, offset.size > 0, base.size > 0, kept.size > 0, k <= MOST
     lines, one = lines_cached(K * V.itemsize), V.dtype.type(1)
     block, values, line = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype), np.zeros((1, K), V.dtype)
@@ -85,7 +85,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                     size += flat[e] * flat[e]
                 copied = n
                 if not weighted:  # rows of V are taken where they lie, but for the last of an odd number
-                    add_gathered(values, V, idx, first, n - (n & 1), lanes, k, G, b)
+                    add_gathered(values, V, idx, first, n - (n & 1), k, G, b)
                     copied = n & 1
                     if copied:
                         scaled_copy(one, V, idx[first + n - 1], 0, block, 0, 0, K)
@@ -93,8 +93,8 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                 if copied & 1:
                     block[copied], flat[copied] = 0, 0
                 if copied:
-                    add_gram(block, copied + (copied & 1), lanes, k, G)
-                    add_products(values, block, copied + (copied & 1), lanes, b)
+                    add_gram(block, copied + (copied & 1), k, G)
+                    add_products(values, block, copied + (copied & 1), b)
             trace, s = 0.0, scale[i] if scale.size > 0 else 1.0
             for a in range(k):
                 trace += G[a, a]

@@ -40,7 +40,7 @@ def pack_inverse(G, k, first, inverse, lower, kept, i):
     for a in range(k):
         scaled_copy(1.0, G, a, first, lower, a, 0, K)
     lower[k:] = 0.0
-    add_gram(lower, K, 4, k, inverse)
+    add_gram(lower, K, k, inverse)
     at = 0
     for j in range(K):
         start = j // 4 * 4

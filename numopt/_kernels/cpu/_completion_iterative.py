@@ -15,7 +15,7 @@ _SUM = {"contract", "reassoc", "nsz"}
 @jit(fastmath=_SUM)
 def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol, max_steps, U, sums, steps):
     """Solve rows lo to hi; V is padded to hold a right-hand side in column k."""
-    K, lanes = V.shape[1], 4 if V.itemsize == 8 else 8
+    K = V.shape[1]
     longest = 0
     for i in range(lo, hi):
         longest = max(longest, ptr[i + 1] - ptr[i])
@@ -38,12 +38,12 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
         if sketched:
             G[:] = 0.0
             if direct:
-                add_gram(block, n + (n & 1), lanes, k, G)
+                add_gram(block, n + (n & 1), k, G)
             else:
                 sketch[:] = 0
                 for e in range(n):
                     axpy(one * signs[e], block, e, 0, sketch, buckets[e], 0, K)
-                add_gram(sketch, size + size % 2, lanes, k, G)
+                add_gram(sketch, size + size % 2, k, G)
             trace = 0.0
             for a in range(k):
                 trace += G[a, a]

@@ -16,16 +16,10 @@ _BEHIND = 8  # rows of a chunk behind which there may be too little to read
 
 
 @jit
-def lanes_of(X):
-    """Return how many numbers a vector has."""
-    return 4 if X.itemsize == 8 else 8
-
-
-@jit
 def product_rows(lo, hi, X, Y, G):
-    """Add X[lo:hi]^T Y[lo:hi] to G, float64, (k, l) in whole groups of 4 and vectors."""
+    """Add X[lo:hi]^T Y[lo:hi] to G, float64, (k, l) in whole groups."""
     most = max(hi - lo - _BEHIND, 0) // 2 * 2
-    add_block(X[lo:], Y[lo:], most, lanes_of(X), G)
+    add_block(X[lo:], Y[lo:], most, G)
     count = hi - lo - most
     one, two = np.zeros((_BEHIND + 2, G.shape[0]), X.dtype), np.zeros((_BEHIND + 2, G.shape[1]), X.dtype)
     for i in range(count):  # assignments to slices take seconds to compile
@@ -33,7 +27,7 @@ def product_rows(lo, hi, X, Y, G):
             one[i, a] = X[lo + most + i, a]
         for b in range(Y.shape[1]):
             two[i, b] = Y[lo + most + i, b]
-    add_block(one, two, (count + 1) // 2 * 2, lanes_of(X), G)
+    add_block(one, two, (count + 1) // 2 * 2, G)
 
 
 @jit(parallel=True)
@@ -48,19 +42,19 @@ def product_chunks(workers, counter, bounds, X, Y, G):
 
 @jit(fastmath={"contract"})
 def turn_rows(lo, hi, X, C, base, out):
-    """Write base + X C of rows lo to hi; C has an even number of rows and whole vectors, base may be empty."""
+    """Write base + X C of rows lo to hi; C has an even number of rows and whole groups, base may be empty."""
     k, width = X.shape[1], out.shape[1]
     block, total = np.zeros((4, C.shape[0]), X.dtype), np.empty((4, C.shape[1]))
     for i in range(lo, hi, 4):
         count = min(4, hi - i)
         total[:] = 0.0
         if i + 4 < hi:
-            add_four(X, i, C, C.shape[0], lanes_of(X), total)
+            add_four(X, i, C, C.shape[0], total)
         else:
             for r in range(count):
                 for a in range(k):
                     block[r, a] = X[i + r, a]
-            add_four(block, 0, C, C.shape[0], lanes_of(X), total)
+            add_four(block, 0, C, C.shape[0], total)
         for r in range(count):
             line, found = out[i + r], total[r]
             if base.size > 0:
