@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numopt._kernels.cpu._completion_rows import dot, eliminate
+from numopt._kernels.cpu._completion_rows import dot, eliminate, prefetch
 from numopt._kernels.cpu._jit import jit
 
 _FUSED = ("contract",)
@@ -20,14 +20,16 @@ _CACHED = 16384  # bytes of a block that stay in the first-level cache while all
 # A group is what rows are padded to: a vector of AVX2. AVX-512 takes two at once, but only if told: for Intel's
 # processors LLVM prefers half of a vector.
 _AT_ONCE = 2 if get_host_cpu_features().get("avx512f") else 1
+_AHEAD = 16  # lines: by the time they are wanted they have come
 _WIDEST = 3 * _AT_ONCE  # groups of a tile
 
 
-def _make_tiles(rows, minus=False, upright=True, gathered=False):
+def _make_tiles(rows, minus=False, upright=True, gathered=False, ahead=0):
     """Return G[at:at+rows, b:end] += left[:n, a:a+rows]^T right[:n, b:end] (or -=) as an intrinsic.
 
     From b to end are whole groups. Not `upright`, the left block is left[a:a+rows, :n] as it lies. `gathered`, line e
-    of the right block is row picked[first + e], and so it is of the left block if there are several rows.
+    of the right block is row picked[first + e], and so it is of the left block if there are several rows; the one so
+    many lines `ahead` is brought to the cache meanwhile, up to picked[last].
 
     A tile of 4 rows by 3 vectors needs 12 accumulators, 3 vectors and a broadcast: the 16 registers of AVX2; AVX-512
     has twice as many, for 8 rows. LLVM's loop vectoriser keeps the tile in memory instead and is 3 to 5 times slower.
@@ -36,8 +38,8 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False):
     def codegen(context, builder, signature, args):
         kinds = signature.args
         if gathered:
-            picked, first = context.make_array(kinds[0])(context, builder, args[0]).data, args[1]
-            kinds, args = kinds[2:], args[2:]
+            picked, (first, last) = context.make_array(kinds[0])(context, builder, args[0]).data, args[1:3]
+            kinds, args = kinds[3:], args[3:]
         element = context.get_data_type(kinds[0].dtype)
         group = 4 if element == ir.DoubleType() else 8
         arrays = [context.make_array(kinds[q])(context, builder, args[q]) for q in (0, 1, 6)]
@@ -57,6 +59,16 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False):
             everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
             return builder.shuffle_vector(alone, ir.Constant(vector, ir.Undefined), everywhere)
 
+        def picked_row(e):
+            return builder.zext(builder.load(builder.gep(picked, [e])), n.type)
+
+        def fetch(e, b, size):
+            """Ask for the columns from b on of a row to come."""
+            e = builder.select(builder.icmp_signed("<", e, last), e, last)
+            start, line = builder.add(builder.mul(picked_row(e), widths[1]), b), 8 if element == ir.DoubleType() else 16
+            for place in range(0, size, line):
+                prefetch(builder, builder.gep(two, [builder.add(start, number(place))]))
+
         def tile(b, groups):
             """Do the columns from b on, so many groups."""
             sizes = [_AT_ONCE * group] * (groups // _AT_ONCE) + [group] * (groups % _AT_ONCE)
@@ -75,7 +87,10 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False):
             for part in range(parts):
                 here = behind = builder.add(line, number(part))
                 if gathered:
-                    behind = builder.zext(builder.load(builder.gep(picked, [builder.add(first, here)])), n.type)
+                    e = builder.add(first, here)
+                    behind = picked_row(e)
+                    if ahead:
+                        fetch(builder.add(e, number(ahead)), b, groups * group)
                     here = behind if rows > 1 else here
                 start = builder.add(builder.mul(behind, widths[1]), b)
                 across = [
@@ -139,8 +154,8 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False):
     if gathered:
 
         @intrinsic
-        def tiles(typingctx, picked, first, left, right, n, a, b, end, G, at):
-            return types.void(picked, i64, left, right, i64, i64, i64, i64, G, i64), codegen
+        def tiles(typingctx, picked, first, last, left, right, n, a, b, end, G, at):
+            return types.void(picked, i64, i64, left, right, i64, i64, i64, i64, G, i64), codegen
 
     else:
 
@@ -153,13 +168,14 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False):
 
 _eight, _four, _one = (_make_tiles(rows) for rows in (8, 4, 1))
 _eight_picked, _four_picked, _one_picked = (_make_tiles(rows, gathered=True) for rows in (8, 4, 1))
+_eight_ahead, _four_ahead = (_make_tiles(rows, gathered=True, ahead=_AHEAD) for rows in (8, 4))
 _four_flat, _four_less = _make_tiles(4, upright=False), _make_tiles(4, minus=True)
 
 
 @jit
 def _paired(rows, width, group):
-    """Return whether to take 8 rows: registers hold them, and no half of a vector is lost below the diagonal."""
-    return _AT_ONCE == 2 and rows > 4 and width // group % 2 == 0
+    """Return whether to take 8 rows: registers hold them, and below the diagonal nothing more is computed than by 4."""
+    return _AT_ONCE == 2 and rows > 4 and (group == 8 or width // group % 2 == 0)
 
 
 @jit
@@ -192,18 +208,27 @@ def add_gram(block, n, rows, G):
 
 
 @jit
-def add_gathered(values, V, picked, first, n, rows, G, total):
-    """Do what `add_gram` and `add_products` do for the rows picked[first:first+n] of V, where they lie."""
+def add_gathered(values, V, picked, first, last, n, rows, G, total):
+    """Do what `add_gram` and `add_products` do for the rows picked[first:first+n] of V, where they lie.
+
+    The first tiles fetch rows to come, up to picked[last], while they compute.
+    """
     K, group, a = V.shape[1], _group(V), 0
+    if _paired(rows, K, group):
+        _eight_ahead(picked, first, last, V, V, n, 0, 0, K, G, 0)
+        a = 8
+    else:
+        _four_ahead(picked, first, last, V, V, n, 0, 0, K, G, 0)
+        a = 4
     while a < rows:
         b = a - a % group
         if _paired(rows - a, K - b, group):
-            _eight_picked(picked, first, V, V, n, a, b, K, G, a)
+            _eight_picked(picked, first, last, V, V, n, a, b, K, G, a)
             a += 8
         else:
-            _four_picked(picked, first, V, V, n, a, b, K, G, a)
+            _four_picked(picked, first, last, V, V, n, a, b, K, G, a)
             a += 4
-    _one_picked(picked, first, values, V, n, 0, 0, K, total, 0)
+    _one_picked(picked, first, last, values, V, n, 0, 0, K, total, 0)
 
 
 @jit

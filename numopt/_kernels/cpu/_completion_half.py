@@ -47,7 +47,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
     weighted, shifted, based, keep, abreast = w.size > 0, offset.size > 0, base.size > 0, kept.size > 0, k <= MOST
     lines, one = lines_cached(K * V.itemsize), V.dtype.type(1)
     block, values, line = np.empty((lines, K), V.dtype), np.empty((lines, 1), V.dtype), np.zeros((1, K), V.dtype)
-    flat, last = values.reshape(-1), ptr[ptr.size - 1] - 8 if V.size * V.itemsize > (1 << 19) else 0
+    flat, last = values.reshape(-1), ptr[ptr.size - 1] - 1
     # Of a system alone the right-hand side is column K, and the identity follows where an inverse is wanted.
     several, more = LANES if abreast else 1, 0 if abreast else K + 4 if keep else 4
     G, b, x = np.zeros((K, K + more)), np.zeros((1, K)), np.empty((1, K))
@@ -67,8 +67,6 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
             G[:], b[:], size = 0.0, 0.0, 0.0
             for first in range(ptr[i], ptr[i + 1], lines):
                 n = min(lines, ptr[i + 1] - first)
-                for e in range(first, min(first + n, last)):
-                    fetch(V, idx[e + 8], K)
                 for e in range(n):
                     flat[e] = y[first + e]
                 if shifted:
@@ -79,13 +77,14 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
                 if weighted:
                     for e in range(n):
                         s = np.sqrt(w[first + e])
+                        fetch(V, idx[min(first + e + 8, last)], K)
                         scaled_copy(s, V, idx[first + e], 0, block, e, 0, K)
                         flat[e] *= s
                 for e in range(n):
                     size += flat[e] * flat[e]
                 copied = n
                 if not weighted:  # rows of V are taken where they lie, but for the last of an odd number
-                    add_gathered(values, V, idx, first, n - (n & 1), k, G, b)
+                    add_gathered(values, V, idx, first, last, n - (n & 1), k, G, b)
                     copied = n & 1
                     if copied:
                         scaled_copy(one, V, idx[first + n - 1], 0, block, 0, 0, K)

@@ -262,6 +262,14 @@ def eliminate(typingctx, G, a, n, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3):
     return types.void(G, types.intp, types.intp, d, d, d, d, d, d, d, d, d, d), codegen
 
 
+def prefetch(builder, place):
+    """Ask for the line of the cache with this place."""
+    i32, bytes_ = ir.IntType(32), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [bytes_, i32, i32, i32])
+    call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    builder.call(call, [builder.bitcast(place, bytes_), i32(0), i32(3), i32(1)])
+
+
 @intrinsic
 def fetch(typingctx, X, j, n):
     """Ask for row j of X, n numbers, to be brought to the cache."""
@@ -269,14 +277,9 @@ def fetch(typingctx, X, j, n):
     def codegen(context, builder, signature, args):
         vector = _vector(context, signature.args[0])
         x = _row(context, builder, signature.args[0], args[0], args[1], _number(0))
-        i32, bytes_ = ir.IntType(32), ir.IntType(8).as_pointer()
-        call = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [bytes_, i32, i32, i32]), "llvm.prefetch.p0i8"
-        )
 
         def body(at):
-            place = builder.bitcast(builder.gep(x, [at]), bytes_)
-            builder.call(call, [place, i32(0), i32(3), i32(1)])
+            prefetch(builder, builder.gep(x, [at]))
             return ()
 
         _vectors(builder, args[2], 2 * vector.count, body)
