@@ -153,6 +153,34 @@ def test_gradient_residuals_and_products(xp, room, dtype):
     p.close(p.k.multiply(p.rows, r, p.array(V)), R @ V)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_factors_that_no_cache_holds_are_passed_part_by_part(dtype, backwards):
+    rank, (m, n) = 23, (9, 14_000)
+    rng = np.random.default_rng(0)
+    mask = rng.random((m, n)) < 0.02
+    Y, W = rng.standard_normal((m, n)) * mask, (rng.random((m, n)) + 0.5) * mask
+    U, V, D, near = (rng.standard_normal((size, rank)).astype(dtype) for size in (m, n, n, m))
+    rows, _ = entries(Y.astype(dtype), mask, W.astype(dtype)).sides()
+    if backwards:  # entries may come in any order
+        order = np.concatenate([np.arange(b - 1, a - 1, -1) for a, b in pairwise(rows.indptr)])
+        rows = Side(rows.y[order], rows.indices[order], rows.indptr, rows.weights[order])
+    k, none = kernels("completion", _array.namespace(V)), np.empty(0, dtype)
+    _, _, kept, _ = k.half_step(rows, V, none, np.full(rank, 0.1), none, np.empty((0, rank), dtype), True)
+    systems = np.einsum("ij,ja,jb->iab", W, V, V, optimize=True) + 0.1 * np.eye(rank)
+    R = (Y - U.astype(float) @ V.T) * mask
+    coupled = W * (U.astype(float) @ D.T)
+    wanted = {
+        "gradient": (k.gradient(rows, U, V, none)[0], (W * R) @ V),
+        "product": (k.multiply(rows, rows.y, V), Y @ V),
+        "rows": (k.schur_rows(rows, U, V, D, kept), np.linalg.solve(systems, (coupled @ V)[:, :, None])[:, :, 0]),
+        # Rows stand for columns here: the large factor is that of the other side.
+        "columns": (k.schur_columns(rows, V, U, near, D), (W * (near.astype(float) @ V.T - U.astype(float) @ D.T)) @ V),
+    }
+    for name, (got, want) in wanted.items():
+        tolerance = 1e-3 if dtype == "float32" else 1e-10
+        assert np.abs(got - want).max() <= tolerance * np.abs(want).max(), name
+
+
 def test_schur_complement_is_the_dense_one(xp, room):
     p = Pattern(xp, "float64", (8, 7), 2, share=0.9)
     V = np.linalg.qr(p.V)[0].astype(float)

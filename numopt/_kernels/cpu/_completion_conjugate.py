@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from numopt._kernels.cpu._completion_layout import beside, padded, small, whole
-from numopt._kernels.cpu._completion_passes import schur_column_rows, schur_row_rows, solve_rows
+from numopt._kernels.cpu._completion_passes import most_chunks, schur_column_rows, schur_row_rows, solve_rows
 from numopt._kernels.cpu._completion_shares import (
     SOLVED,
     by_work,
@@ -182,7 +182,8 @@ def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
     into, back = (small(V, x) for x in ((V[:0],) * 2 if back is None else (back.T, back)))
     known, C = np.zeros(_KNOWN), small(V, np.zeros((k, k)))
     lines = tapered(V.shape[0], SOLVED // (k * k + 1) + 1)
-    bounds = lines, by_work(rows[2], 4 * K, 2 * k * k), by_work(columns[2], 6 * K, K)
+    row_bounds = by_work(rows[2], 4 * K, 2 * k * k, most_chunks(V, V))
+    bounds = lines, row_bounds, by_work(columns[2], 6 * K, K, most_chunks(U, U))
     count = max(lines.size, bounds[2].size) - 1
     parts, sums = np.empty((count, -(-k // 4) * 4, K)), np.empty(count)
     sides = [(x[1].view(np.uint32), x[2], x[3]) for x in (rows, columns)]

@@ -1,4 +1,8 @@
-"""Passes over the entries of rows that cost a few vectors an entry: four entries at a time."""
+"""Passes over the entries of rows that cost a few vectors an entry: four entries at a time.
+
+Rows of the other factor are taken from all over it. One that the second-level cache does not hold is passed part by
+part, for all rows of a chunk: `reached` says where each row is.
+"""
 
 import numba
 import numpy as np
@@ -10,6 +14,21 @@ from numopt._kernels.cpu._jit import jit
 
 _SUM = {"contract", "reassoc", "nsz"}
 FAR = 1 << 19  # bytes of a factor from which on its rows are fetched ahead
+_PART = 1 << 20  # bytes of a part of a factor
+_LAST = np.uint32(0xFFFFFFFF)  # bound of the last part: an order of entries that is not by column costs time alone
+
+
+@jit
+def _parts(X):
+    """Return how many rows a part of X has, and how many parts there are."""
+    size = max(_PART // (X.shape[1] * X.itemsize), 1)
+    return size, max((X.shape[0] + size - 1) // size, 1)
+
+
+@jit
+def _bound(part, size, parts):
+    """Return the first row of X behind a part."""
+    return np.uint32((part + 1) * size) if part < parts - 1 else _LAST
 
 
 @jit(fastmath=_SUM)
@@ -18,52 +37,58 @@ def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
 
     b is y less the offset.
     """
-    K, k = V.shape[1], g.shape[1]
-    pull, push = np.empty((1, K), V.dtype), np.empty((1, K), V.dtype)
-    weighted, shifted, pushed = w.size > 0, offset.size > 0, size.size > 0
-    last = ptr[ptr.size - 1] - 20 if V.size * V.itemsize > FAR else 0
+    K, k, count = V.shape[1], g.shape[1], hi - lo
+    weighted, shifted, pushed, far = w.size > 0, offset.size > 0, size.size > 0, V.size * V.itemsize > FAR
+    pull, push = np.zeros((count, K), V.dtype), np.zeros((count if pushed else 1, K), V.dtype)
+    reached, (width, parts) = ptr[lo:hi].copy(), _parts(V)
     for i in range(lo, hi):
-        pull[:], push[:] = 0, 0
-        total = 0.0
-        e, end = ptr[i], ptr[i + 1]
-        while end - e >= 4:
-            if e < last:
-                for q in range(16, 20):
-                    fetch(V, idx[e + q], K)
-            j0, j1, j2, j3 = idx[e], idx[e + 1], idx[e + 2], idx[e + 3]
-            b0, b1, b2, b3 = y[e], y[e + 1], y[e + 2], y[e + 3]
-            if shifted:
-                b0, b1, b2, b3 = b0 - offset[j0], b1 - offset[j1], b2 - offset[j2], b3 - offset[j3]
-            x0, x1, x2, x3 = dot_four(U, i, V, j0, j1, j2, j3, 0, K)
-            r0, r1, r2, r3 = b0 - x0, b1 - x1, b2 - x2, b3 - x3
-            if weighted:
-                s0, s1, s2, s3 = w[e], w[e + 1], w[e + 2], w[e + 3]
-                total += s0 * r0 * r0 + s1 * r1 * r1 + s2 * r2 * r2 + s3 * r3 * r3
-                r0, r1, r2, r3 = s0 * r0, s1 * r1, s2 * r2, s3 * r3
-                b0, b1, b2, b3 = s0 * b0, s1 * b1, s2 * b2, s3 * b3
-            else:
-                total += r0 * r0 + r1 * r1 + r2 * r2 + r3 * r3
-            axpy_four(r0, r1, r2, r3, V, j0, j1, j2, j3, pull, K)
-            if pushed:
-                axpy_four(b0, b1, b2, b3, V, j0, j1, j2, j3, push, K)
-            e += 4
-        while e < end:
-            j = idx[e]
-            b = y[e] - offset[j] if shifted else y[e]
-            r = b - dot(U, i, 0, V, j, 0, K)
-            s = w[e] if weighted else V.dtype.type(1)
-            total += s * r * r
-            axpy(s * r, V, j, 0, pull, 0, 0, K)
-            axpy(s * b, V, j, 0, push, 0, 0, K)
-            e += 1
+        sums[i] = 0.0
+    for part in range(parts):
+        bound = _bound(part, width, parts)
+        for i in range(lo, hi):
+            total, row = 0.0, i - lo
+            e, end, own = reached[row], ptr[i + 1], row if pushed else 0
+            last = end - 19 if far else 0
+            while end - e >= 4 and idx[e + 3] < bound:
+                if e < last and idx[e + 19] < bound:
+                    for q in range(16, 20):
+                        fetch(V, idx[e + q], K)
+                j0, j1, j2, j3 = idx[e], idx[e + 1], idx[e + 2], idx[e + 3]
+                b0, b1, b2, b3 = y[e], y[e + 1], y[e + 2], y[e + 3]
+                if shifted:
+                    b0, b1, b2, b3 = b0 - offset[j0], b1 - offset[j1], b2 - offset[j2], b3 - offset[j3]
+                x0, x1, x2, x3 = dot_four(U, i, V, j0, j1, j2, j3, 0, K)
+                r0, r1, r2, r3 = b0 - x0, b1 - x1, b2 - x2, b3 - x3
+                if weighted:
+                    s0, s1, s2, s3 = w[e], w[e + 1], w[e + 2], w[e + 3]
+                    total += s0 * r0 * r0 + s1 * r1 * r1 + s2 * r2 * r2 + s3 * r3 * r3
+                    r0, r1, r2, r3 = s0 * r0, s1 * r1, s2 * r2, s3 * r3
+                    b0, b1, b2, b3 = s0 * b0, s1 * b1, s2 * b2, s3 * b3
+                else:
+                    total += r0 * r0 + r1 * r1 + r2 * r2 + r3 * r3
+                axpy_four(r0, r1, r2, r3, V, j0, j1, j2, j3, pull, row, K)
+                if pushed:
+                    axpy_four(b0, b1, b2, b3, V, j0, j1, j2, j3, push, own, K)
+                e += 4
+            while e < end and idx[e] < bound:
+                j = idx[e]
+                b = y[e] - offset[j] if shifted else y[e]
+                r = b - dot(U, i, 0, V, j, 0, K)
+                s = w[e] if weighted else V.dtype.type(1)
+                total += s * r * r
+                axpy(s * r, V, j, 0, pull, row, 0, K)
+                axpy(s * b, V, j, 0, push, own, 0, K)
+                e += 1
+            reached[row] = e
+            sums[i] += total
+    for i in range(lo, hi):
         for c in range(k):
-            g[i, c] = pull[0, c]
+            g[i, c] = pull[i - lo, c]
         if pushed:
             total_push = 0.0
             for c in range(k):
-                total_push += push[0, c] * push[0, c]
+                total_push += push[i - lo, c] * push[i - lo, c]
             size[i] = total_push
-        sums[i] = total
 
 
 @jit(fastmath=_SUM, parallel=True)
@@ -110,23 +135,25 @@ def residual_chunks(workers, counter, bounds, y, idx, ptr, U, V, offset, out):
 @jit(fastmath=_SUM)
 def multiply_rows(lo, hi, values, idx, ptr, X, out):
     """Write sum_j value_ij x_j of rows lo to hi."""
-    row, K = np.empty((1, X.shape[1]), X.dtype), X.shape[1]
-    last = ptr[ptr.size - 1] - 20 if X.size * X.itemsize > FAR else 0
-    for i in range(lo, hi):
-        row[:] = 0
-        e, end = ptr[i], ptr[i + 1]
-        while end - e >= 4:
-            if e < last:
-                for q in range(16, 20):
-                    fetch(X, idx[e + q], K)
-            s = values[e], values[e + 1], values[e + 2], values[e + 3]
-            axpy_four(s[0], s[1], s[2], s[3], X, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], row, K)
-            e += 4
-        while e < end:
-            axpy(values[e], X, idx[e], 0, row, 0, 0, K)
-            e += 1
-        for c in range(K):
-            out[i, c] = row[0, c]
+    K, far = X.shape[1], X.size * X.itemsize > FAR
+    reached, (width, parts) = ptr[lo:hi].copy(), _parts(X)
+    out[lo:hi] = 0
+    for part in range(parts):
+        bound = _bound(part, width, parts)
+        for i in range(lo, hi):
+            e, end = reached[i - lo], ptr[i + 1]
+            last = end - 19 if far else 0
+            while end - e >= 4 and idx[e + 3] < bound:
+                if e < last and idx[e + 19] < bound:
+                    for q in range(16, 20):
+                        fetch(X, idx[e + q], K)
+                s = values[e], values[e + 1], values[e + 2], values[e + 3]
+                axpy_four(s[0], s[1], s[2], s[3], X, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], out, i, K)
+                e += 4
+            while e < end and idx[e] < bound:
+                axpy(values[e], X, idx[e], 0, out, i, 0, K)
+                e += 1
+            reached[i - lo] = e
 
 
 @jit(fastmath=_SUM, parallel=True)
@@ -140,38 +167,52 @@ def multiply_chunks(workers, counter, bounds, values, idx, ptr, X, out):
 
 
 @jit(fastmath=_SUM)
-def _coupled(i, idx, ptr, w, other, own, at, K, t):
-    """Add sum_j w s_j o_j[:K] to t, s_j = o_j[at:].own_i: what both passes of the Schur complement do."""
+def _coupled(i, e, end, bound, idx, w, other, own, at, K, t, row):
+    """Add sum_j w s_j o_j[:K] to t[row], s_j = o_j[at:].own_i, over entries from e on with j below the bound.
+
+    Both passes of the Schur complement do this. Returns where it stopped, at `end` at the latest.
+    """
     weighted, length = w.size > 0, other.shape[1] - at
-    e, end = ptr[i], ptr[i + 1]
-    last = ptr[ptr.size - 1] - 20 if other.size * other.itemsize > FAR else 0
-    while end - e >= 4:
-        if e < last:
+    last = end - 19 if other.size * other.itemsize > FAR else 0
+    while end - e >= 4 and idx[e + 3] < bound:
+        if e < last and idx[e + 19] < bound:
             for q in range(16, 20):
                 fetch(other, idx[e + q], other.shape[1])
         s0, s1, s2, s3 = dot_four(own, i, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], at, length)
         if weighted:
             s0, s1, s2, s3 = s0 * w[e], s1 * w[e + 1], s2 * w[e + 2], s3 * w[e + 3]
-        axpy_four(s0, s1, s2, s3, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], t, K)
+        axpy_four(s0, s1, s2, s3, other, idx[e], idx[e + 1], idx[e + 2], idx[e + 3], t, row, K)
         e += 4
-    while e < end:
+    while e < end and idx[e] < bound:
         s = dot(own, i, 0, other, idx[e], at, length)
         if weighted:
             s *= w[e]
-        axpy(s, other, idx[e], 0, t, 0, 0, K)
+        axpy(s, other, idx[e], 0, t, row, 0, K)
         e += 1
+    return e
+
+
+@jit
+def _coupled_all(lo, hi, idx, ptr, w, other, own, at, K):
+    """Return what `_coupled` makes of rows lo to hi."""
+    t, reached, (width, parts) = np.zeros((hi - lo, K), own.dtype), ptr[lo:hi].copy(), _parts(other)
+    for part in range(parts):
+        bound = _bound(part, width, parts)
+        for i in range(lo, hi):
+            e, end = reached[i - lo], ptr[i + 1]
+            reached[i - lo] = _coupled(i, e, end, bound, idx, w, other, own, at, K, t, i - lo)
+    return t
 
 
 @jit(fastmath=_SUM)
 def schur_row_rows(lo, hi, idx, ptr, w, both, U, kept, out):
     """Write G_i^{-1} sum w v_j (u_i.d_j) of rows lo to hi; `both` has v_j and d_j side by side."""
     K, k = U.shape[1], out.shape[1]
-    t, b, x = np.empty((1, K), U.dtype), np.zeros((1, (k + 3) // 4 * 4)), np.empty((1, (k + 3) // 4 * 4))
+    t = _coupled_all(lo, hi, idx, ptr, w, both, U, K, K)
+    b, x = np.zeros((1, (k + 3) // 4 * 4)), np.empty((1, (k + 3) // 4 * 4))
     for i in range(lo, hi):
-        t[:] = 0
-        _coupled(i, idx, ptr, w, both, U, K, K, t)
         for a in range(k):
-            b[0, a] = t[0, a]
+            b[0, a] = t[i - lo, a]
         solve_packed(kept, i, k, b, x)
         for a in range(k):
             out[i, a] = x[0, a]
@@ -191,12 +232,10 @@ def schur_row_chunks(workers, counter, bounds, idx, ptr, w, both, U, kept, out):
 def schur_column_rows(lo, hi, idx, ptr, w, both, own, out):
     """Write sum w u_i (u_i.d_j - w_i.v_j) of lines lo to hi; `both` has u_i and w_i, `own` d_j and -v_j."""
     K, k = own.shape[1] // 2, out.shape[1]
-    t = np.empty((1, K), own.dtype)
+    t = _coupled_all(lo, hi, idx, ptr, w, both, own, 0, K)
     for j in range(lo, hi):
-        t[:] = 0
-        _coupled(j, idx, ptr, w, both, own, 0, K, t)
         for a in range(k):
-            out[j, a] = t[0, a]
+            out[j, a] = t[j - lo, a]
 
 
 @jit(fastmath=_SUM, parallel=True)
@@ -231,3 +270,8 @@ def solve_chunks(workers, counter, bounds, kept, B, out):
         while c < bounds.size - 1:
             solve_rows(bounds[c], bounds[c + 1], kept, B, out)
             c = next_chunk(counter)
+
+
+def most_chunks(*factors):
+    """Return how many chunks there should be at most: many rows are to share what the cache holds of a factor."""
+    return 24 if sum(X.nbytes for X in factors) > _PART else 64

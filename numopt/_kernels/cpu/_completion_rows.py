@@ -133,14 +133,14 @@ def dot_four(typingctx, X, i, Y, j0, j1, j2, j3, b, n):
 
 
 @intrinsic
-def axpy_four(typingctx, s0, s1, s2, s3, X, j0, j1, j2, j3, Y, n):
-    """Add the sum of s X[j, :n] over the four pairs (s, j) to Y[0, :n]."""
+def axpy_four(typingctx, s0, s1, s2, s3, X, j0, j1, j2, j3, Y, i, n):
+    """Add the sum of s X[j, :n] over the four pairs (s, j) to Y[i, :n]."""
 
     def codegen(context, builder, signature, args):
         kinds, vector = signature.args, _vector(context, signature.args[4])
         scales = [_spread(builder, s, vector) for s in args[:4]]
         rows = [_row(context, builder, kinds[4], args[4], j, _number(0)) for j in args[5:9]]
-        y = _row(context, builder, kinds[9], args[9], _number(0), _number(0))
+        y = _row(context, builder, kinds[9], args[9], args[10], _number(0))
 
         def body(at):
             total = _load(builder, y, at, vector)
@@ -150,11 +150,11 @@ def axpy_four(typingctx, s0, s1, s2, s3, X, j0, j1, j2, j3, Y, n):
             _store(builder, total, y, at)
             return ()
 
-        _vectors(builder, args[10], vector.count, body)
+        _vectors(builder, args[11], vector.count, body)
         return context.get_dummy_value()
 
     i64, s = types.intp, X.dtype
-    return types.void(s, s, s, s, X, i64, i64, i64, i64, Y, i64), codegen
+    return types.void(s, s, s, s, X, i64, i64, i64, i64, Y, i64, i64), codegen
 
 
 @intrinsic

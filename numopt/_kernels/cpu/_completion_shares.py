@@ -101,11 +101,14 @@ def tapered(size, least, most=64):
     return size - size * left * left // (count * count)
 
 
-def by_work(ptr, per_entry, per_row):
-    """Return where chunks of rows start, by falling work as in `tapered`; they depend on the data alone."""
+def by_work(ptr, per_entry, per_row, most=64):
+    """Return where at most so many chunks of rows start, by falling work as in `tapered`.
+
+    They depend on the data alone.
+    """
     m = ptr.size - 1
     total = int(ptr[-1] - ptr[0]) * per_entry + m * per_row
-    return cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), 64, m))
+    return cuts(ptr, per_entry, per_row, total, min(max(total // _WORK, 1), most, m))
 
 
 @jit

@@ -62,7 +62,7 @@ def gradient(side, U, V, offset, pushed=True):
     K = whole(V)
     g, size, sums = np.empty((m, k), V.dtype), np.empty(m if pushed else 0), np.empty(m)
     args = (y, idx.view(np.uint32), ptr, w, padded(U, K), padded(V, K), offset, g, size, sums)
-    bounds = by_work(ptr, (4 if pushed else 3) * k, k)
+    bounds = by_work(ptr, (4 if pushed else 3) * k, k, passes.most_chunks(V))
     share(passes.gradient_rows, passes.gradient_chunks, bounds, *args)
     return g, size, sums
 
@@ -84,7 +84,7 @@ def multiply(side, values, X):
     q, K = X.shape[1], whole(X)
     out = np.empty((ptr.size - 1, K), X.dtype)
     args = (values, idx.view(np.uint32), ptr, padded(X, K), out)
-    bounds = by_work(ptr, 2 * K, K)
+    bounds = by_work(ptr, 2 * K, K, passes.most_chunks(X))
     share(passes.multiply_rows, passes.multiply_chunks, bounds, *args)
     return np.ascontiguousarray(out[:, :q])
 
@@ -96,7 +96,7 @@ def schur_rows(side, U, V, D, kept):
     K = whole(V)
     out = np.empty_like(U)
     args = (idx.view(np.uint32), ptr, w, beside(V, D, K), padded(U, K), kept, out)
-    bounds = by_work(ptr, 4 * K, 2 * k * k)
+    bounds = by_work(ptr, 4 * K, 2 * k * k, passes.most_chunks(V, D))
     share(passes.schur_row_rows, passes.schur_row_chunks, bounds, *args)
     return out
 
@@ -107,7 +107,7 @@ def schur_columns(side, U, V, D, W):
     K = whole(V)
     out = np.empty_like(V)
     args = (idx.view(np.uint32), ptr, w, beside(U, W, K), beside(D, V, K, -1), out)
-    bounds = by_work(ptr, 6 * K, K)
+    bounds = by_work(ptr, 6 * K, K, passes.most_chunks(U, W))
     share(passes.schur_column_rows, passes.schur_column_chunks, bounds, *args)
     return out
 
