@@ -108,3 +108,26 @@ __device__ inline double payable(double c) { return __double2hiint(c) == 0x7ff00
 #define REACH 1000.0
 #endif
 #endif
+
+// Copies to shared memory while a thread goes on, for transport.
+
+#ifdef __CUDACC__  // where these sources run on the host there is a stand-in for each
+extern __shared__ double shared[];  // what a launch asks for
+__device__ inline double *shared_room() { return shared; }
+__device__ inline unsigned address(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
+
+// An item of 4, 8 or 16 bytes on its way; those between two calls of `sent` are a group.
+template <class T> __device__ inline void send(T *to, const T *from) {
+    if constexpr (sizeof(T) == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(to)), "l"(from) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address(to)), "l"(from), "n"(sizeof(T))
+                     : "memory");
+}
+__device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// Waits until no more than LATER groups of this thread are on their way.
+template <int LATER> __device__ inline void arrived() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
+}
+#endif

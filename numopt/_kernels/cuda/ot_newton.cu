@@ -15,26 +15,6 @@ struct Pairs {
     unsigned four[4];  // pairs of columns of a dense plan
 };
 
-#ifdef __CUDACC__  // where these sources run on the host there is a stand-in for each
-extern __shared__ double shared[];  // what a launch asks for
-__device__ inline double *shared_room() { return shared; }
-__device__ inline unsigned address(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
-
-// An item on its way to shared memory; those between two calls of `sent` are a group.
-__device__ inline void send(double *to, const double *from) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(address(to)), "l"(from) : "memory");
-}
-__device__ inline void send(Pairs *to, const Pairs *from) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address(to)), "l"(from) : "memory");
-}
-__device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until no more than LATER groups of this thread are on their way.
-template <int LATER> __device__ inline void arrived() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
-}
-#endif
-
 __device__ inline double inverse(double x) { return x == 0.0 ? 0.0 : 1.0 / x; }
 
 // Calls use(e, load(e)) for the entries q, q + 32, ... of each lane, four of them loaded at once: a load takes as long as

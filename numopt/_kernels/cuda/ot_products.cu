@@ -20,17 +20,7 @@ struct __align__(16) Couple {
     double even, odd;
 };
 
-#ifdef __CUDACC__  // where these sources run on the host there is a stand-in for each
-extern __shared__ double shared[];
-__device__ inline double *shared_room() { return shared; }
-__device__ inline void send(Couple *to, const Couple *from) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from)
-                 : "memory");
-}
-__device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int LATER> __device__ inline void arrived() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
-}
+#ifdef __CUDACC__  // on the host there is a stand-in for each
 __device__ inline float power(float x) {  // 2^x, to 2 units in the last place; below 2^-126 it is zero
     asm("ex2.approx.ftz.f32 %0, %0;" : "+f"(x));
     return x;

@@ -12,23 +12,7 @@
 #endif
 #define UNIT (PER % 8 == 0 ? 8 : PER % 4 == 0 ? 4 : 2)  // columns of a thread that are worked on at once
 
-#ifdef __CUDACC__  // where these sources run on the host there is a stand-in for each
-extern __shared__ double shared[];
-__device__ inline double *shared_room() { return shared; }
-__device__ inline unsigned address(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
-
-// An entry on its way to shared memory; those between two calls of `sent` are a group.
-__device__ inline void send(REAL *to, const REAL *from) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address(to)), "l"(from), "n"(sizeof(REAL))
-                 : "memory");
-}
-__device__ inline void sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until no more than LATER groups of this thread are on their way.
-template <int LATER> __device__ inline void arrived() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
-}
-
+#ifdef __CUDACC__  // on the host there is a stand-in for each
 #if CLUSTER > 1
 // Barriers on which a thread block waits for numbers that blocks of its cluster write into its shared memory.
 __device__ inline void prepare(Int *barrier) {
