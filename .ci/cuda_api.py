@@ -37,7 +37,9 @@ SOURCES = {  # the macros that the wrappers compile each source with
         (f"REAL={r}", f"D={d}", f"RESIDENT={b}", "SINGLE=1") for r, d, b in
         (("float", 64, 2), ("double", 16, 2), ("float", 128, 1))
     ],
-    "ot_newton": [(f"PER={p}",) for p in (2, 4, 6, 8, 10)] + [(), ("HELD=1", "PLACE=Short")],
+    "ot_newton": [()],
+    "ot_newton_entries": [("HELD=0", "PLACE=int"), ("HELD=1", "PLACE=Short")],
+    "ot_newton_plan": [(f"PER={p}",) for p in (2, 4, 6, 8, 10)],
     "ot_turned": [()],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
     "monotone": [(f"REAL={r}", f"ROWS={n}") for r in ("float", "double") for n in (1, 4)],

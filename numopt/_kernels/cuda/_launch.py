@@ -4,6 +4,7 @@ Every scalar argument of a kernel is a `long long` or a `double`, so that a Pyth
 the kernel expects; arrays are C-contiguous, and one of no entries is a null pointer (that of a view need not be).
 """
 
+import re
 import weakref
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +19,9 @@ _SHARED = 48 * 1024  # of a block that does not ask for more
 
 
 def source(name):
-    """Return the text of ``<name>.cu`` behind what all sources share."""
-    return "\n".join((_HERE / file).read_text(encoding="utf8") for file in ("common.cuh", f"{name}.cu"))
+    """Return the text of ``<name>.cu``, and of what it includes, behind what all sources share."""
+    text = "\n".join((_HERE / file).read_text(encoding="utf8") for file in ("common.cuh", f"{name}.cu"))
+    return re.sub('#include "(.+)"', lambda found: (_HERE / found[1]).read_text(encoding="utf8"), text)
 
 
 @lru_cache

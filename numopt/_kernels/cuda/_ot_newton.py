@@ -71,8 +71,9 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
     rest = a, scale, b, regularization, m, turned, diagonal, jacobi
     launch(compiled, "pattern_columns", -(-m // 8), 256, p, order, row, start, *rest)
     bytes_held = 8 * max(n, m)
-    if held := bytes_held <= _most_shared(cupy.cuda.Device().id) - _SPARE:
-        compiled = module("ot_newton", "HELD=1", "PLACE=Short")
+    held = bytes_held <= _most_shared(cupy.cuda.Device().id) - _SPARE
+    compiled = module("ot_newton_entries", f"HELD={int(held)}", f"PLACE={'Short' if held else 'int'}")
+    if held:
         indices, row = _short(indices), _short(row)
     most, threads, shared = (_BLOCKS, 1024, bytes_held) if held else (8 * _BLOCKS, 256, 0)
     blocks = min(most, -(-32 * max(n, m) // threads))
@@ -83,7 +84,7 @@ def sparse_direction(K, a, b, w, s, drop, rhs, regularization, rtol, max_iter):
         rest = diagonal, u, v["z"], box, n, m, v["y"], v["product"], v["curvature"]
         yield prepared(compiled, "cg_columns", blocks, threads, turned, row, start, *rest, shared=shared)
 
-    return _solved(compiled, products, jacobi, rhs, blocks, empty((0,), np.float32), max_iter)
+    return _solved(products, jacobi, rhs, blocks, empty((0,), np.float32), max_iter)
 
 
 @once
@@ -111,7 +112,7 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
     n, m = P.shape
     width, shared = -(-m // 8) * 8, 8 * (-(-m // 8) * 8)  # four rows of whole bursts
     wider, per = width > _WIDEST or shared > _most_shared(cupy.cuda.Device().id) - _SPARE, 2 * -(-width // 4096)
-    compiled = module("ot_newton", f"PER={2 if wider else per}")
+    compiled = module("ot_newton_plan", f"PER={2 if wider else per}")
     columns, pairs, slabs = -(-m // 64), -(-width // 512), -(-n // _HEIGHT)
     blocks = slabs if wider else min(n, _BLOCKS)  # parts of a sum over the rows
     scale, u, diagonal, jacobi = (empty((size,), np.float64) for size in (n, n, m, m))
@@ -132,12 +133,12 @@ def dense_direction(P, b, rhs, regularization, rtol, max_iter):
         rest = diagonal, v["z"], box, m, v["y"], v["product"], v["curvature"]
         yield prepared(compiled, "cg_added", columns, 256, own, blocks, width, *rest)
 
-    return _solved(compiled, products, jacobi, rhs, columns, zeros((width,), np.float32), max_iter)
+    return _solved(products, jacobi, rhs, columns, zeros((width,), np.float32), max_iter)
 
 
-def _solved(compiled, products, jacobi, rhs, curvatures, rounded, max_iter):
+def _solved(products, jacobi, rhs, curvatures, rounded, max_iter):
     """Return (d, steps); `products` yields the launches of a step up to the parts of the curvature."""
-    m = rhs.shape[0]
+    compiled, m = module("ot_newton"), rhs.shape[0]
     blocks, threads = min(_PARTS, -(-m // 512)), 512
     d, r, y, z, product = empty((5, m), np.float64)
     sums, curvature, boxes = (empty(shape, np.float64) for shape in ((2 * _PARTS,), (curvatures,), (2, _BOX)))

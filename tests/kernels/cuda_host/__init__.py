@@ -25,7 +25,7 @@ COMPILER = shutil.which("g++")
 _SHIM = Path(__file__).with_name("shim.h")
 _TYPES = {
     "double": "float64", "float": "float32", "int": "int32", "unsigned": "uint32", "Int": "int64",
-    "long long": "int64", "Short": "uint16", "PLACE": "int32",
+    "long long": "int64", "Short": "uint16",
 }  # fmt: skip
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(?:TOGETHER\s+)?(\w+)\(([^)]*)\)')
 # Contraction is what a device does too, and nothing else may be reordered. Kernels may bear names that libc knows.
