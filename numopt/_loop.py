@@ -3,7 +3,7 @@
 import contextlib
 import math
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 from time import perf_counter
@@ -12,46 +12,16 @@ import numpy as np
 
 from numopt._array import host
 from numopt._check import controls
+from numopt._iterate import Breakdown, Iterate, Relay
 from numopt._judge import Judge
 from numopt._status import Status
-from numopt.exceptions import ConvergenceWarning, NumoptError, SolverError, warn
+from numopt.exceptions import ConvergenceWarning, SolverError, warn
 
-__all__ = ["Breakdown", "Intermediate", "Iterate", "Status", "run"]
+__all__ = ["Breakdown", "Intermediate", "Iterate", "Relay", "Status", "run"]
 
 _deadline = ContextVar("deadline", default=math.inf)
 _FLOAT = frozenset({float})
 _CONVERGED = Status.CONVERGED
-
-
-class Breakdown(NumoptError):
-    """What a method raises, perhaps deep inside, where it cannot go on; its arguments are a status and a reason."""
-
-
-@dataclass(slots=True)
-class Iterate:
-    """What a method yields: its state, a cheap measure of it, and counters.
-
-    `state` (an array, or nested tuples and dicts of arrays) stays valid until the next `Iterate` is
-    yielded. `measure` is a scalar on the device that estimates the first value of the certificate, or
-    None for progress only. Scalars in `info` are recorded in the history; all of it goes to ``finish``. `info`
-    is the run's from then on: each `Iterate` has one of its own.
-    `steps` is how many iterations a method did since the `Iterate` before, where a kernel does several.
-    `plain` says that measure and scalars are floats of Python and that nothing in `state` will be written to: there is
-    nothing to look at and to copy. `names`, where given, are those of the entries of `info`, which then is a tuple, and
-    which ``finish`` does not get.
-    """
-
-    state: object
-    measure: object = None
-    info: dict = field(default_factory=dict)
-    steps: int = 1
-    plain: bool = False
-    names: tuple = ()
-
-    @property
-    def named(self):
-        """`info` by name."""
-        return dict(zip(self.names, self.info, strict=True)) if self.names else self.info
 
 
 @dataclass(slots=True)

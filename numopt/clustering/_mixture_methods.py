@@ -3,7 +3,7 @@
 import math
 
 from numopt._array import host
-from numopt._loop import Iterate
+from numopt._loop import Iterate, Relay
 from numopt._status import Status
 from numopt.clustering._assignment import clear, costs, solved
 from numopt.clustering._lloyd import embedded
@@ -125,31 +125,24 @@ def in_subspaces(p, labels, reduce, steps):
     for number in range(_SUBSPACES):
         if number:
             q = confined(p, discriminant(p, labels))
-        iterates, settled = steps(q, labels), False
-        while True:
-            try:
-                at = next(iterates)
-            except StopIteration as end:
-                why = end.value
-                break
+        relay, settled = Relay(steps(q, labels)), False
+        for at in relay:
             found = at.state.groups.labels
             settled = reduce == "pca" or number + 1 == _SUBSPACES
             settled = settled or (number > 0 and bool(host(p.base.xp.all(found == labels))))
             yield Iterate(at.state, at.measure if settled else None, at.info)
         labels = found
         if settled or host(p.base.xp.min(p.base.xp.sum(p.hard(labels), axis=0))) < 2:
-            return why
-    return why
+            break
+    return relay.end
 
 
 def climbed(p, R):
     """Return the responsibilities and the likelihood to which EM leads; -inf if a group falls below two points."""
-    steps = _climb(p, R)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    steps = Relay(_climb(p, R))
+    for _ in steps:
+        pass
+    return steps.end
 
 
 def certifier(method):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numopt._array import namespace
-from numopt._loop import Iterate, Status
+from numopt._loop import Iterate, Relay, Status
 from numopt.completion._als import alternate, interpolate, validated
 from numopt.completion._altmin_sketch import altmin_sketch
 from numopt.completion._auto import recover
@@ -36,15 +36,12 @@ def unique(p, iterates):
 
     With outliers which entries these are may yet change.
     """
-    request = None
-    while True:
-        try:
-            at = iterates.send(request)
-        except StopIteration as end:
-            return end.value
-        request = yield at
-        if request == "rebuild" and not p.robust and p.certificate(at.state).get("ambiguity"):
+    relay = Relay(iterates)
+    for at in relay:
+        relay.request = yield at
+        if relay.request == "rebuild" and not p.robust and p.certificate(at.state).get("ambiguity"):
             return Status.INVALID_MODEL
+    return relay.end
 
 
 def iterates(p, method, inner, init, rng, splitting):

@@ -5,9 +5,8 @@ import math
 import numpy as np
 
 from numopt._array import host
-from numopt._loop import Iterate
 from numopt.completion._factors import finite, qr
-from numopt.completion._gauss_newton import gauss_newton
+from numopt.completion._gauss_newton import gauss_newton, unjudged
 from numopt.completion._parts import listed, part
 from numopt.completion._robust import grown, settled
 from numopt.completion._spectral import directions
@@ -43,7 +42,7 @@ def chosen_rank(p, counts, rng):
         else:
             _, W = directions(train, state, 1, rng)
             V_next = qr(p.xp.concat((state.V, W), axis=1))
-            state, _, _, end = yield from _unjudged(
+            state, _, _, end = yield from unjudged(
                 gauss_newton(train, V_next, counts, enough=p.tol, steps=_STEPS, stage=True, judged=False)
             )
             met = end == "met"
@@ -89,13 +88,3 @@ def _improves(p, w, before, now):
     gain = one - two
     chance = float(np.std(gain)) / math.sqrt(gain.size)
     return float(np.mean(gain)) > max((1 - _GAIN**2) * float(np.mean(one)), 2 * chance)
-
-
-def _unjudged(iterates):
-    """Pass iterates on without their measure, which is about a part of the entries."""
-    try:
-        while True:
-            at = next(iterates)
-            yield Iterate(at.state, None, at.info)
-    except StopIteration as end:
-        return end.value

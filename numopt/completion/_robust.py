@@ -2,10 +2,9 @@
 
 import math
 
-from numopt._loop import Iterate
 from numopt.completion._als import alternate
 from numopt.completion._factors import qr
-from numopt.completion._gauss_newton import gauss_newton
+from numopt.completion._gauss_newton import gauss_newton, unjudged
 from numopt.completion._spectral import directions
 
 _ROUNDS = 2  # reweightings at a rank, each for one Gauss-Newton step
@@ -50,10 +49,5 @@ def settled(p, state, counts, most=30):
 def _round(p, state, counts):
     """Yield a Gauss-Newton step with the weights at `state`; return the new state."""
     q, _ = p.weighted(state)
-    iterates = gauss_newton(q, state.V, counts, enough=0.0, steps=1, stage=True, judged=False)
-    try:
-        while True:
-            at = next(iterates)
-            yield Iterate(at.state, None, at.info)
-    except StopIteration as end:
-        return end.value[0]
+    state, *_ = yield from unjudged(gauss_newton(q, state.V, counts, enough=0.0, steps=1, stage=True, judged=False))
+    return state

@@ -1,7 +1,7 @@
 """PDHG for an operator that says it is bilinear."""
 
 from numopt._array import host
-from numopt._loop import Iterate
+from numopt._loop import Iterate, Relay
 from numopt.exceptions import InvalidInputError
 from numopt.monotone._bilinear_operators import as_set
 from numopt.monotone._pdhg import Bilinear, pace, pdhg
@@ -38,16 +38,12 @@ def bilinear_pdhg(p, z, o):
         weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
     problem = Bilinear(op.A, op.c, op.b, *sets, measure)
     at = pace(problem.norm(), weight)
-    steps = pdhg(problem, z[: op.split], z[op.split :], at)
-    passes = 0
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
+    steps, passes = Relay(pdhg(problem, z[: op.split], z[op.split :], at)), 0
+    for step in steps:
         done = int(step.info["n_passes"]) - passes
         passes += done
         p.counts["n_full"] += done
         p.counts["n_component"] += done * p.n
         yield Iterate(xp.concat(step.state), step.measure, p.info(step=at.step,
                                                                   n_restarts=step.info["n_restarts"]))  # fmt: skip
+    return steps.end

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from numopt._array import host
+from numopt._loop import Relay
 
 FIRST = 64  # iterations before the first look; then whenever they have doubled
 FALL = 0.5  # a residual that has fallen by this in the meantime is no reason to look
@@ -61,17 +62,13 @@ def watched(iterates, looks):
 
     It returns a status with its reason, or None. Measures are relative to the start.
     """
-    count, due, before = 0, FIRST, 1.0
-    while True:
-        try:
-            at = next(iterates)
-        except StopIteration as end:
-            return end.value
+    relay, due, before = Relay(iterates), FIRST, 1.0
+    for count, at in enumerate(relay, 1):
         yield at
-        count += 1
         if count == due:
             due, last = 2 * due, host(at.measure)
             found = looks() if last > FALL * before else None
             if found is not None:
                 return found
             before = last
+    return relay.end

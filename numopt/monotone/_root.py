@@ -7,7 +7,7 @@ import numpy as np
 
 from numopt._array import default_rng, host, is_numpy
 from numopt._check import flag, integer, one_of, positive_scalar, scalar
-from numopt._loop import Status, run
+from numopt._loop import Relay, Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.monotone._bilinear import bilinear_pdhg, bilinear_sets
@@ -198,13 +198,12 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
 
 def _limited(iterates, p, epochs):
     """Pass the iterates on until so many epochs have been spent."""
-    while True:
-        try:
-            yield next(iterates)
-        except StopIteration as end:
-            return end.value
+    relay = Relay(iterates)
+    for at in relay:
+        yield at
         if p.counts["n_component"] >= epochs * p.n:
             return Status.MAX_ITER
+    return relay.end
 
 
 def _choose(p, law):

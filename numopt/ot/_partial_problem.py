@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from numopt._loop import Iterate
+from numopt._loop import Iterate, Relay
 from numopt.exceptions import InvalidInputError
 from numopt.ot._held import visible
 from numopt.ot._limits import DROWNED, check_values
@@ -32,14 +32,11 @@ class PartialProblem:
 
     def scaled(self, iterates):
         """Yield the iterates of the balanced problem with measures relative to what is transported."""
-        request = None
-        while True:
-            try:
-                at = iterates.send(request)
-            except StopIteration as end:
-                return end.value
+        relay = Relay(iterates)
+        for at in relay:
             measure = None if at.measure is None else at.measure * self.ratio
-            request = yield Iterate(at.state, measure, at.info)
+            relay.request = yield Iterate(at.state, measure, at.info)
+        return relay.end
 
     def split(self, f, g):
         """Return (f, g, stay_rows, stay_columns) for the given cost."""
