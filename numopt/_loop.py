@@ -83,7 +83,7 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
         try:
             status, reason = loop.advance(until, max_iter, check_every)
         except KeyboardInterrupt:
-            if quiet:
+            if quiet or (loop.at is _NOTHING and start is None):  # there is nothing to return
                 raise
             status, reason = Status.INTERRUPTED, ""
         except Exception as error:

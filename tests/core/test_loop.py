@@ -243,6 +243,17 @@ def test_keyboard_interrupt_keeps_the_best_iterate():
     assert result.status == Status.INTERRUPTED and not result.success and result.x[0] == 4.0
 
 
+def test_keyboard_interrupt_with_nothing_to_return_stays_one():
+    def early():
+        raise KeyboardInterrupt
+        yield
+
+    with pytest.raises(KeyboardInterrupt):
+        solve(early())
+    result = solve(early(), start=np.array([100.0]))
+    assert result.status == Status.INTERRUPTED and result.x[0] == 100.0 and result.nit == 0
+
+
 def test_keyboard_interrupt_inside_a_step_does_not_trust_a_half_written_buffer():
     def half_written():
         state = np.array([4.0])
