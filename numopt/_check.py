@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numopt import _array
+from numopt._csr import as_csr
 from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
@@ -171,7 +172,7 @@ class Checks:
                 f"{name} is {type(A).__name__}: a sparse array is expected; wrap it in scipy.sparse.csr_array"
             )
         _expect_shape(name, A.shape, shape, "a sparse matrix")
-        A = _array.as_csr(A, dtype=self.dtype)
+        A = as_csr(A, dtype=self.dtype)
         self._queue(name, A, -math.inf, math.inf, remedy)
         return A
 

@@ -21,6 +21,7 @@ import numpy as np
 import numopt
 from benchmarks._gpu.machine import TABLE, Machine, wrong_by
 from numopt import _array
+from numopt._csr import as_csr, csr
 
 ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, Any]
@@ -173,8 +174,8 @@ def _monotone(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
 
     m, n = machine.toy(1100), machine.toy(900)
     A = rng.standard_normal((m, n)).astype(dtype)
-    S = _array.as_csr(sparse.csr_array(A * (rng.random((m, n)) < 0.1)))
-    T = _array.as_csr(S.T)
+    S = as_csr(sparse.csr_array(A * (rng.random((m, n)) < 0.1)))
+    T = as_csr(S.T)
     vectors = {"x": rng.random(n), "y": rng.random(m), "c": rng.standard_normal(n), "b": rng.standard_normal(m)}
     for label, parts in (("dense", (A,)), ("sparse", (S.data, S.indices, S.indptr, T.data, T.indices, T.indptr))):
         yield f"products, {label}", partial(_products, parts=parts, family="monotone", **vectors)
@@ -221,7 +222,7 @@ def _relaxed(k: Any, move: Any, A: Any, b: Any, ordering: str, method: str, fami
     b = move(b)
     xp = _array.namespace(b)
     places = move(np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))), move(A.indices)
-    rows = matrix(_array.csr(move(A.data), *places, A.shape))
+    rows = matrix(csr(move(A.data), *places, A.shape))
     plan = plan_of(rows, ordering)
     system, _ = plan.system(rows.data)
     rhs = plan.sorted(b) / system.diagonal

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from numopt import _array
+from numopt._csr import as_csr
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 SCHEMES = ("2-point", "3-point", "cs")
@@ -103,7 +104,7 @@ class Space:
                     f"{name} returned a sparse array: the sparse factorisation runs on the host alone; return a "
                     f"dense {self.xp.__name__.rpartition('.')[2]} array, or pass NumPy arrays"
                 )
-            value = _array.as_csr(value, dtype=self.dtype)
+            value = as_csr(value, dtype=self.dtype)
         elif hasattr(value, "matvec"):
             pass
         elif not (type(value) is np.ndarray and self.numpy and value.dtype == self.dtype and value.ndim == 2):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numopt._array import as_csr, copied, default_rng, host, is_sparse, turned
+from numopt._array import copied, default_rng, host, is_sparse, turned
+from numopt._csr import as_csr
 from numopt._kernels import kernels
 
 STEPS = 8  # of the estimate of a norm, where 2 % do not matter

@@ -2,8 +2,9 @@
 
 import math
 
-from numopt._array import csr, device, like, namespace, shared
+from numopt._array import device, like, namespace, shared
 from numopt._check import integer, positive_scalar
+from numopt._csr import csr
 from numopt._given import as_array
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from numopt._array import csr, device, is_numpy, namespace
+from numopt._array import device, is_numpy, namespace
+from numopt._csr import csr
 from numopt._result import Result, result_class
 
 

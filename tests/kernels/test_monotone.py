@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 import numopt
-from numopt import _array, _kernels
+from numopt import _kernels
+from numopt._csr import as_csr
 from tests.kernels import cuda_host
 from tests.oracles import monotone as oracle
 
@@ -32,7 +33,7 @@ def k(request, xp):
 def parts(xp, A):
     if not sp.issparse(A):
         return (xp.asarray(A),)
-    A, T = _array.as_csr(A), _array.as_csr(A.T)
+    A, T = as_csr(A), as_csr(A.T)
     return tuple(xp.asarray(v) for M in (A, T) for v in (M.data, M.indices, M.indptr))
 
 
