@@ -270,6 +270,8 @@ def cholesky(A):
     try:
         with told:
             return xp.linalg.cholesky(A)
+    except MemoryError:  # also that of a device
+        raise
     except Exception:  # each library has its own error
         return xp.full_like(A, float("nan"))
 

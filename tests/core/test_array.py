@@ -108,6 +108,22 @@ def test_copied_copies_sparse_and_shares_the_rest():
     assert _array.copied(None) is None and _array.copied("word") == "word"
 
 
+def test_cholesky_is_nan_where_there_is_no_factor(xp):
+    A = np.array([[2.0, 1.0], [1.0, 2.0]])
+    L = xp.to_numpy(_array.cholesky(xp.asarray(A)))
+    np.testing.assert_allclose(L @ L.T, A)
+    assert np.isnan(xp.to_numpy(_array.cholesky(xp.asarray(-A)))).all()
+
+
+def test_a_lack_of_memory_is_not_taken_for_a_lack_of_a_factor(monkeypatch):
+    def greedy(A):
+        raise MemoryError("mine")
+
+    monkeypatch.setattr(_array._NUMPY.linalg, "cholesky", greedy)
+    with pytest.raises(MemoryError, match="mine"):
+        _array.cholesky(np.eye(2))
+
+
 def test_default_rng():
     assert _array.default_rng(3).random() == _array.default_rng(np.int64(3)).random()
     rng = np.random.default_rng(0)
