@@ -98,4 +98,4 @@ def rest_when_idle():
             with suppress(ImportError):  # a Numba without OpenMP
                 importlib.import_module("numba.np.ufunc.omppool")
         finally:
-            del os.environ["GOMP_SPINCOUNT"]
+            os.environ.pop("GOMP_SPINCOUNT", None)  # another Python thread may have been here

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import numopt
+from numopt import _threads
 from numopt._threads import thread_count
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
@@ -77,6 +79,15 @@ def test_numba_loaded_inside_the_block_follows_too():
         env=os.environ | {"NUMBA_NUM_THREADS": "3"},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_python_threads_may_be_the_first_at_the_same_time(monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    other = SimpleNamespace(import_module=lambda _: os.environ.pop("GOMP_SPINCOUNT"))  # it was faster
+    monkeypatch.setattr(_threads, "importlib", other)
+    _threads.rest_when_idle.__wrapped__()
+    assert "GOMP_SPINCOUNT" not in os.environ
 
 
 def test_python_threads_may_solve_at_the_same_time():
