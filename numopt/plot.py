@@ -48,15 +48,14 @@ def convergence(result, *, labels=None, against="nit", ax=None):
     >>> ax = numopt.plot.convergence({"fast": fast, "slow": slow}, against="time")  # doctest: +SKIP
     """
     one_of("against", against, tuple(_AXES))
-    if isinstance(result, Result):
-        results, names = [result], [labels] if isinstance(labels, str) else labels
-    elif isinstance(result, dict):
-        results, names = list(result.values()), labels or list(result)
+    if isinstance(result, dict):
+        results, labels = list(result.values()), list(result) if labels is None else labels
     else:
-        results, names = list(result) if isinstance(result, (list, tuple)) else [result], labels
-    if names is not None and len(names) != len(results):
+        results = list(result) if isinstance(result, (list, tuple)) else [result]
+    labels = [labels] if isinstance(labels, str) else labels
+    if labels is not None and len(labels) != len(results):
         raise InvalidInputError(
-            f"labels has length {len(names)}: one label for each of the {len(results)} results is expected; "
+            f"labels has length {len(labels)}: one label for each of the {len(results)} results is expected; "
             f"pass a list of that length"
         )
     for run in results:
@@ -64,25 +63,25 @@ def convergence(result, *, labels=None, against="nit", ax=None):
             raise InvalidTypeError(
                 f"result is or holds {type(run).__name__}: results of solvers are expected; pass one, a list or a dict"
             )
+        if "measure" not in run.history:
+            raise InvalidInputError(
+                "result.history is empty: at least one record is expected; plot a run with iterations"
+            )
     ax = _axes() if ax is None else ax
     for i, run in enumerate(results):
-        _curve(ax, run, against, _COLORS[i % len(_COLORS)], None if names is None else names[i])
+        _curve(ax, run, against, _COLORS[i % len(_COLORS)], None if labels is None else labels[i])
     ax.set_yscale("log")
     ax.set_xlabel(_AXES[against])
     ax.set_ylabel(next(iter(results[0].certificate), "measure").replace("_", " ") if results else "measure")
     ax.grid(True, which="major", color="#e3e3e3", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-    if names is not None:
+    if labels is not None:
         ax.legend(frameon=False)
     return ax
 
 
 def _curve(ax, run, against, color, label):
-    if "measure" not in run.history:
-        raise InvalidInputError(
-            "result.history is empty: at least one record is expected; plot a run with iterations"
-        )
     x, y = run.history[against], run.history["measure"]
     seen = np.isfinite(y) & (y > 0)  # what a logarithmic axis can show
     ax.plot(x[seen], y[seen], color=color, linewidth=1.8, label=label, solid_capstyle="round")

@@ -64,9 +64,10 @@ def test_several_runs_with_labels(many):
 def test_it_draws_where_it_is_told():
     from matplotlib import pyplot
 
-    _, ax = pyplot.subplots()
-    assert numopt.plot.convergence(run([1.0]), labels="mine", ax=ax) is ax
-    assert ax.get_legend().get_texts()[0].get_text() == "mine"
+    for one in (run([1.0]), [run([1.0])]):
+        _, ax = pyplot.subplots()
+        assert numopt.plot.convergence(one, labels="mine", ax=ax) is ax
+        assert ax.get_legend().get_texts()[0].get_text() == "mine"
 
 
 def test_a_certificate_of_zero_or_infinity_has_no_mark():
@@ -75,15 +76,19 @@ def test_a_certificate_of_zero_or_infinity_has_no_mark():
 
 
 def test_bad_input():
+    from matplotlib import pyplot
+
     with pytest.raises(InvalidInputError, match="labels has length 1"):
         numopt.plot.convergence([run([1.0]), run([1.0])], labels=["a"])
     with pytest.raises(InvalidInputError, match="against is 'steps'"):
         numopt.plot.convergence(run([1.0]), against="steps")
-    with pytest.raises(InvalidInputError, match=r"result.history is empty"):
-        numopt.plot.convergence(run([]))
+    for bad in (run([]), [run([1.0]), run([])]):
+        with pytest.raises(InvalidInputError, match=r"result.history is empty"):
+            numopt.plot.convergence(bad)
     for bad in (None, 3, "runs", [run([1.0]), None], {"a": 1.0}):
         with pytest.raises(InvalidTypeError, match="result is or holds"):
             numopt.plot.convergence(bad)
+    assert not pyplot.get_fignums()  # nothing was begun
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
