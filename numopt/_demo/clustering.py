@@ -3,12 +3,11 @@
 The example ``plot_certified_clusters.py`` of the documentation says more.
 """
 
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from numopt._demo import say
+from numopt._demo import drawn, say
 
 
 def main(size=100_000, folder="."):
@@ -33,23 +32,15 @@ def main(size=100_000, folder="."):
     overlap = kmeans_sdp(Y, 2, method="dr", tol=1e-4, rng=0, on_failure="ignore")
     say("overlap", f"500 points at distance 3, in {perf_counter() - began:.2f} s: sum of squares {overlap.fun:.2f}")
     say("certain", f"no partition is below {overlap.lower_bound:.2f} ({overlap.gap_kind}), {overlap.gap:.1e} away")
-    path = Path(folder).resolve() / "numopt-demo-clustering.png"
-    _draw([(X[:2000], result.labels[:2000], "optimal"), (Y, overlap.labels, f"within {overlap.gap:.1e}")], path)
-    say("picture", path)
+    with drawn(folder, "numopt-demo-clustering.png", (9, 4)) as figure:
+        _draw(figure, [(X[:2000], result.labels[:2000], "optimal"), (Y, overlap.labels, f"within {overlap.gap:.1e}")])
     return 0 if result.success and overlap.success else 1
 
 
-def _draw(sets, path):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('the demo draws: pip install "numopt[plot]"') from error
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
+def _draw(figure, sets):
     for ax, (X, labels, title) in zip(figure.subplots(1, 2), sets, strict=True):
         X = X - X.mean(axis=0)
         plane = X @ np.linalg.svd(X, full_matrices=False)[2][:2].T
         ax.scatter(*plane.T, c=labels, s=5, cmap="viridis")
         ax.set_title(title, loc="left")
         ax.set_axis_off()
-    figure.savefig(path, dpi=120)

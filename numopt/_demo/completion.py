@@ -3,13 +3,12 @@
 The example ``plot_inpainting.py`` of the documentation does the first at length.
 """
 
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 import numopt
-from numopt._demo import say
+from numopt._demo import drawn, photograph, ready, say
 from numopt.completion import matrix_completion
 
 RANK = 40
@@ -17,10 +16,8 @@ RANK = 40
 
 def main(step=1, folder="."):
     """Complete, say how certain the answer is, and write the picture into `folder`; `step` thins the pixels."""
-    clean = _photograph()[::step, ::step]
-    began = perf_counter()
-    numopt.warmup("float64", "completion")
-    say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
+    clean = photograph("china.jpg")[::step, ::step]
+    ready("completion")
 
     X = _side_by_side(clean)
     rng = np.random.default_rng(0)
@@ -49,19 +46,9 @@ def main(step=1, folder="."):
     say("certain", f"residual {hard.rel_residual:.1e}; unique around: least curvature {hard.local_conditioning:.2f}")
     say("", f"entries that nobody saw are off by {off:.1e}")
 
-    path = Path(folder).resolve() / "numopt-demo-completion.png"
-    _draw([clean, _picture(grey), _picture(found)], path)
-    say("picture", path)
+    with drawn(folder, "numopt-demo-completion.png", (12, 3)) as figure:
+        _draw(figure, [clean, _picture(grey), _picture(found)])
     return 0 if result.success and hard.success else 1
-
-
-def _photograph():
-    from sklearn.datasets import load_sample_image
-
-    try:
-        return load_sample_image("china.jpg") / 255.0
-    except ImportError as error:
-        raise ImportError('the demo needs a picture: pip install "numopt[plot]"') from error
 
 
 def _side_by_side(picture):
@@ -73,11 +60,7 @@ def _picture(X):
     return np.clip(X.reshape(X.shape[0], 3, -1).transpose(0, 2, 1), 0, 1)
 
 
-def _draw(pictures, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 3), layout="constrained")
+def _draw(figure, pictures):
     for ax, picture in zip(figure.subplots(1, 3), pictures, strict=True):
         ax.imshow(picture)
         ax.set_axis_off()
-    figure.savefig(path, dpi=120)

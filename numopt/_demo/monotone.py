@@ -1,23 +1,18 @@
 """The game of a policeman and a burglar, solved and proved; the example ``plot_zero_sum_game.py`` shows more of it."""
 
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-import numopt
-from numopt._demo import say
+from numopt._demo import drawn, ready, say
 from numopt.gallery import police_game
 from numopt.monotone import BilinearGame, matrix_game, monotone_root
 
 
 def main(houses=500, folder="."):
     """Solve the game, say how certain the answer is, and write the picture into `folder`."""
-    began = perf_counter()
-    numopt.warmup("float64", "monotone")
     loot = police_game(houses)
-    matrix_game(-loot[:50, :50])  # rehearsed, so that the clock sees no loading
-    say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
+    ready("monotone", lambda: matrix_game(-loot[:50, :50]))
     say("problem", f"a burglar picks one of {houses} houses, a policeman guards one: who does what, how often?")
 
     began = perf_counter()
@@ -35,18 +30,12 @@ def main(houses=500, folder="."):
     left = (-loot @ slow.x).max() - (slow.y @ -loot).min()
     say("beside", f"extragradient, after {slow.epochs:.0f} passes: a gap of {left:.2f}, instead of {result.gap:.1e}")
 
-    path = Path(folder).resolve() / "numopt-demo-monotone.png"
-    _draw(loot, result, path)
-    say("picture", str(path))
+    with drawn(folder, "numopt-demo-monotone.png", (10, 6)) as figure:
+        _draw(figure, loot, result)
     return 0 if result.success else 1
 
 
-def _draw(loot, result, path):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('the demo draws a picture: pip install "numopt[plot]"') from error
-    figure = Figure(figsize=(10, 6), layout="constrained")
+def _draw(figure, loot, result):
     top, bottom = figure.subplots(2, 1, sharex=True)
     houses = np.arange(len(loot))
     top.plot(houses, loot.max(axis=0), color="0.7", lw=0.8)
@@ -55,4 +44,3 @@ def _draw(loot, result, path):
     bottom.vlines(houses, 0, -result.y, color="tab:blue")
     bottom.axhline(0, color="black", lw=0.5)
     bottom.set(xlabel="house", ylabel="probability")
-    figure.savefig(path, dpi=120)

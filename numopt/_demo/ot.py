@@ -3,13 +3,12 @@
 The example ``plot_color_transfer.py`` of the documentation does the same at length.
 """
 
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 import numopt
-from numopt._demo import say
+from numopt._demo import drawn, photograph, ready, say
 from numopt._threads import thread_count
 
 REG = 0.03  # of the median squared distance: hard enough for clear colours, soft enough for smooth skies
@@ -20,11 +19,8 @@ def main(bits=5, folder="."):
 
     `bits` of each colour channel tell points apart: 5 make a few thousand of each photograph.
     """
-    pictures = _photographs()
-    began = perf_counter()
-    numopt.warmup("float64", "ot")
-    _ = numopt.ot.sinkhorn_newton(**_problem(pictures, bits=2)).gap  # rehearsed, so that the clock sees no loading
-    say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
+    pictures = [photograph(name) for name in ("china.jpg", "flower.jpg")]
+    ready("ot", lambda: numopt.ot.sinkhorn_newton(**_problem(pictures, bits=2)).gap)
 
     problem = _problem(pictures, bits)
     a, b, X, Y = (problem[name] for name in ("a", "b", "X", "Y"))
@@ -47,19 +43,9 @@ def main(bits=5, folder="."):
     say("beside", f"Sinkhorn's iteration, given as many passes: marginal error {slow.marginal_error:.1e}")
 
     mapped = _carry(pictures[0], Y, result.g, result.reg), _carry(pictures[1], X, result.f, result.reg)
-    path = Path(folder).resolve() / "numopt-demo.png"
-    _draw(pictures, mapped, path)
-    say("picture", path)
+    with drawn(folder, "numopt-demo.png", (10, 7)) as figure:
+        _draw(figure, pictures, mapped)
     return 0 if result.success else 1
-
-
-def _photographs():
-    from sklearn.datasets import load_sample_image
-
-    try:
-        return [load_sample_image(name) / 255.0 for name in ("china.jpg", "flower.jpg")]
-    except ImportError as error:
-        raise ImportError('the demo needs pictures: pip install "numopt[plot]"') from error
 
 
 def _problem(pictures, bits):
@@ -89,12 +75,8 @@ def _carry(picture, points, potential, reg, block=2048):
     return np.clip(new, 0, 1)[where.ravel()].reshape(picture.shape)
 
 
-def _draw(before, after, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
+def _draw(figure, before, after):
     for column, pictures in zip(figure.subplots(2, 2).T, (before, after), strict=True):
         for ax, picture in zip(column, pictures, strict=True):
             ax.imshow(picture)
             ax.set_axis_off()
-    figure.savefig(path, dpi=120)

@@ -3,13 +3,11 @@
 The example ``plot_heat.py`` of the documentation shows more.
 """
 
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-import numopt
-from numopt._demo import say
+from numopt._demo import drawn, ready, say
 from numopt.gallery import Heat
 from numopt.relax import Tuner, relax_plan, ssor_pcg
 
@@ -18,9 +16,7 @@ FIXED = 1.0, 1.5, 1.9
 
 def main(folder=".", cells=200, steps=32):
     """March through one period, say what was saved and what is certain, and write the picture into `folder`."""
-    began = perf_counter()
-    numopt.warmup("float64", "relax")
-    say("ready", f"kernels compiled, or loaded from the cache, in {perf_counter() - began:.1f} s")
+    ready("relax")
     heat = Heat(cells, period=steps)
     say("problem", f"heat on {cells} x {cells} cells, {steps} steps: {heat.n} unknowns each, diffusion from 0 to 10")
 
@@ -41,9 +37,8 @@ def main(folder=".", cells=200, steps=32):
         others = sum(r.nit for r in others)
         say("beside", f"omega fixed at {omega}: {others} iterations, {others / count:.2f} times as many")
 
-    path = Path(folder).resolve() / "numopt-demo-relax.png"
-    _draw(frames, diffusion, results, path)
-    say("picture", path)
+    with drawn(folder, "numopt-demo-relax.png", (10, 6)) as figure:
+        _draw(figure, frames, diffusion, results)
     return 0 if good else 1
 
 
@@ -64,10 +59,7 @@ def _range(values):
     return f"{min(values):.2f} to {max(values):.2f}"
 
 
-def _draw(frames, diffusion, results, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 6), layout="constrained")
+def _draw(figure, frames, diffusion, results):
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.1))
     shown = np.linspace(0, len(frames) - 1, 5).astype(int)
     for ax, k in zip(above.subplots(1, len(shown)), shown, strict=True):
@@ -84,4 +76,3 @@ def _draw(frames, diffusion, results, path):
         ax.plot(np.arange(1, len(values) + 1), values, ".-")
         ax.set_title(label)
         ax.set_xlabel("step")
-    figure.savefig(path, dpi=120)
