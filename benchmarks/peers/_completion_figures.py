@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -17,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Figure, Instance, Table, best_of
+from benchmarks.peers._alone import ROOT, alone
 from benchmarks.peers._completion_instances import LARGE, Completion, case, error, instances, low_rank, seeds
 from benchmarks.peers._completion_ours import RATED, complete, rate
 from benchmarks.peers._completion_peers import CG, rating
 from benchmarks.peers._measure import LATE
 from benchmarks.peers._threads import two_threads
 
-ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 20
 WRONG = 1e-4  # relative error beyond which a completion is another one, not a rough one
 FALSE = 200  # runs at the limit of what can be identified
@@ -234,15 +232,14 @@ def _large(table: Table) -> Iterator[Figure]:
     else:
         seen = f"{ours.cpu:.3g} s; 1/{best.cpu / ours.cpu:.3g} of {best.solver}'s {best.cpu:.3g} s"
         yield Figure(name, asked, seen, ours.cpu <= best.cpu / 6)
-    command = [sys.executable, "-m", "benchmarks.peers._completion_memory", *map(str, LARGE)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     asked = "below 350 MB of extra memory"
-    if done.returncode:
-        yield Figure(name, asked, f"failed: {(done.stderr.splitlines() or ['?'])[-1]}", False)
+    try:
+        it = alone("_completion_memory", *LARGE)
+    except RuntimeError as failure:
+        yield Figure(name, asked, f"failed: {failure}", False)
         return
-    seen: dict[str, Any] = json.loads(done.stdout)
-    text = f"{seen['extra'] / 1e6:.0f} MB beside {seen['input'] / 1e6:.0f} MB of input, {seen['cpu']:.3g} s"
-    yield Figure(name, asked, f"{text}, error {seen['error']:.1e}", seen["extra"] <= 350e6 and seen["error"] <= 1e-6)
+    text = f"{it['extra'] / 1e6:.0f} MB beside {it['input'] / 1e6:.0f} MB of input, {it['cpu']:.3g} s"
+    yield Figure(name, asked, f"{text}, error {it['error']:.1e}", it["extra"] <= 350e6 and it["error"] <= 1e-6)
 
 
 # 7: threads

@@ -8,7 +8,6 @@ counted. Prints the seconds of each sweep and step; with `--write`, to `benchmar
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import Figure
+from benchmarks.peers._alone import alone
 from benchmarks.peers._measure import memory
 from numopt import threads
 from numopt._kernels import kernels
 
-ROOT = Path(__file__).resolve().parents[2]
 N, RANK, PER_ROW = 200_000, 10, 500
 LIMIT = 2 * 2**30
 ROWS_AT_ONCE = 10_000
@@ -106,12 +105,11 @@ def solve(folder: Path) -> None:
 
 def figure(folder: Path) -> Figure:
     """Return what the record of such a process says."""
-    command = [sys.executable, "-m", "benchmarks.peers._completion_out_of_core", "--solve", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     asked = "1e8 entries within 2 GiB, time per sweep printed"
-    if done.returncode:
-        return Figure("6, out of core", asked, f"failed: {(done.stderr.splitlines() or ['?'])[-1]}", False)
-    seen: dict[str, Any] = json.loads(done.stdout)
+    try:
+        seen = alone("_completion_out_of_core", "--solve", folder)
+    except RuntimeError as error:
+        return Figure("6, out of core", asked, f"failed: {error}", False)
     text = (
         f"{seen['entries']:.3g} entries, {seen['memory'] / 2**30:.2f} GiB; {seen['sweep']:.3g} s a sweep "
         f"({seen['n_als']}), {seen['step']:.3g} s a Gauss-Newton step ({seen['n_gn']}), {seen['wall']:.3g} s in all "

@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.peers import Figure, Instance, Solver, Table, best_of
+from benchmarks.peers._alone import alone
 from benchmarks.peers._constrained_instances import (
     EQUALITY,
     TARGET,
@@ -38,7 +35,6 @@ from benchmarks.peers._constrained_ours import ESTIMATOR, FASTER, STEP, minimize
 from benchmarks.peers._constrained_peers import INSIDE, ipopt, scipy_solvers
 from benchmarks.peers._measure import TimeLimit
 
-ROOT = Path(__file__).resolve().parents[2]
 LONG = 30.0  # CPU seconds for one problem of figures 2 and 6; the slowest callbacks need 15
 MISSING = "numopt.constrained is not there yet"
 
@@ -219,7 +215,7 @@ def _by_products(N: int) -> Figure:
     name = f"3, by products, N = {N}, kappa = 0"
     asked = "at least 8 times as fast as Ipopt in a third of its peak memory"
     try:
-        mine, theirs = _alone("numopt", N), _alone("ipopt", N)
+        mine, theirs = _best("numopt", N), _best("ipopt", N)
     except RuntimeError as error:
         return Figure(name, asked, f"failed: {error}"[:200], False)
     speed, memory = theirs["cpu"] / mine["cpu"], theirs["peak"] / mine["peak"]
@@ -234,15 +230,9 @@ def _by_products(N: int) -> Figure:
     return Figure(name, asked, seen, speed >= 8 and memory >= 3 and mine["error"] <= TARGET)
 
 
-def _alone(who: str, N: int) -> dict[str, Any]:
+def _best(who: str, N: int) -> dict[str, Any]:
     """Return the best of three processes."""
-    command = [sys.executable, "-m", "benchmarks.peers._constrained_memory", who, str(N), "0"]
-    found = []
-    for _ in range(3):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{who}: {(done.stderr.splitlines() or ['?'])[-1]}")
-        found.append(json.loads(done.stdout.splitlines()[-1]))
+    found = [alone("_constrained_memory", who, N, 0) for _ in range(3)]
     return min(found, key=lambda record: record["cpu"])
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import gc
-import json
 import math
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.peers import Figure, Instance, Table, best_of
+from benchmarks.peers._alone import alone
 from benchmarks.peers._ot_instances import TARGET, Transport, instances, violation
 from benchmarks.peers._threads import two_threads
 
-ROOT = Path(__file__).resolve().parents[2]
 POINTS, DIM, REG = 20_000, 3, 1e-3  # of the last figure
 TURNS = 9  # of the third figure
 LARGE = 1000  # from here on the exact solver is to be beaten
@@ -214,11 +210,10 @@ def _two_threads() -> Iterator[Figure]:
 def _point_clouds() -> Figure:
     name = f"6, point clouds n = {POINTS}, d = {DIM}, reg {REG:g} of the median"
     asked = "below 1 GiB of extra memory"
-    command = [sys.executable, "-m", "benchmarks.peers._ot_memory", *map(str, (POINTS, DIM, REG, TARGET))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return Figure(name, asked, f"failed: {(done.stderr.splitlines() or ['?'])[-1]}", False)
-    seen: dict[str, Any] = json.loads(done.stdout)
+    try:
+        seen = alone("_ot_memory", POINTS, DIM, REG, TARGET)
+    except RuntimeError as error:
+        return Figure(name, asked, f"failed: {error}", False)
     text = (
         f"{seen['extra'] / 2**20:.0f} MiB, {seen['cpu']:.3g} s of CPU ({seen['n_passes']} passes), "
         f"violation {seen['error']:.1e}, {seen['nnz']} entries"

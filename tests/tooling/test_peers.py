@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks.peers import Answer, Figure, Instance, Row, Solver, Table, _measure
+from benchmarks.peers._alone import alone
 from benchmarks.peers._report import figure_line, text
 from benchmarks.peers._run import compare
 
@@ -166,3 +167,10 @@ def test_lines_of_the_table_are_aligned():
 def test_brief_runs_are_repeated(monkeypatch, wall, asked, runs):
     monkeypatch.setattr(_measure, "_timed", lambda call, seconds: (call(), wall, wall))
     assert _measure.best_of(lambda: 7, asked) == _measure.Timing(wall, wall, runs, 7)
+
+
+def test_what_runs_alone_is_told_by_its_process():
+    found = alone("_completion_memory", 300, 3, 5.0)
+    assert found["error"] <= 1e-6 and found["input"] > 0 and found["cpu"] > 0
+    with pytest.raises(RuntimeError, match="ValueError: invalid literal for int"):
+        alone("_completion_memory", "many", 3, 5.0)
