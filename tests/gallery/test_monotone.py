@@ -5,12 +5,7 @@ import pytest
 
 from numopt import gallery
 from numopt.exceptions import InvalidInputError
-
-
-def fingerprint(x):
-    x = np.asarray(x).ravel()
-    return x.sum(), (x * x).sum(), (x * np.cos(np.arange(x.size))).sum()
-
+from tests.oracles.gallery import fingerprint
 
 PROBLEMS = {
     "police": (lambda: gallery.police_game(), (1.9654401263e05, 2.4311758461e05, 3.6413406909)),

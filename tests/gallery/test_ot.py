@@ -5,12 +5,7 @@ import pytest
 
 from numopt import gallery
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-
-
-def fingerprint(x):
-    x = x.ravel()
-    return x.sum(), (x * x).sum(), (x * np.cos(np.arange(x.size))).sum()
-
+from tests.oracles.gallery import fingerprint
 
 PROBLEMS = {
     "assignment": (
