@@ -11,9 +11,7 @@ from time import perf_counter
 
 import numopt
 
-_LIBRARIES = (
-    "numpy scipy numba scikit-learn threadpoolctl array-api-compat array-api-extra tqdm matplotlib dask"
-)
+_LIBRARIES = "numpy scipy numba scikit-learn threadpoolctl array-api-compat array-api-extra tqdm matplotlib"
 
 
 def main(arguments=None):
