@@ -56,9 +56,9 @@ for ax, title, found in (
 # %%
 # Groups of different shape
 # -------------------------
-# Three groups in twenty dimensions, each long in a direction of its own. A mixture, though from ten starts,
-# follows the long directions of K-means clusters; from many starts at once, with shrunk covariances, the
-# groups appear. They are drawn in the plane of their means, misplaced points in circles.
+# Three groups in twenty dimensions, each long in a direction of its own. scikit-learn's Gaussian mixture, from ten
+# starts, follows the long directions of K-means clusters. ``ila_sdp`` finds the groups, from many starts at once and with
+# shrunk covariances. They are drawn in the plane of their means, misplaced points in circles.
 
 Y, truth = heterogeneous_clusters("line", 10_001, p=20, sep=6.0)
 groups = ila_sdp(Y, 3, rng=0)

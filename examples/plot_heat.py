@@ -23,7 +23,7 @@ def march(solve):
     for k in range(heat.period):
         kappa, A, b = heat.system(k, u)
         result = solve(A, b, x0=u)
-        assert result.success  # the residual, recomputed, is 1e-8 of b
+        assert result.success  # the recomputed residual is at most 1e-8 of b
         u = result.x
         fields.append(u.reshape(99, 99))
         counts.append(result.nit)

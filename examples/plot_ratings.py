@@ -38,7 +38,7 @@ with warnings.catch_warnings():
 print(dict(zip(ranks, scores.mean(axis=1).round(4), strict=True)), "best:", best)
 
 # %%
-# The last word have the ratings that took no part in this.
+# The final test is on ratings that took no part in this.
 
 off = model.predict(p.test_rows, p.test_cols) - p.test_values
 biases = model.mean_ + model.row_bias_[p.test_rows] + model.col_bias_[p.test_cols]

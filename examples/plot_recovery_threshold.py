@@ -17,8 +17,8 @@ from numopt.gallery import isotropic_clusters
 # Three clusters, ten seeds for each distance
 # -------------------------------------------
 # The threshold is that of Chen and Yang (2021): squared, 4 log n (1 + sqrt(1 + K p / (n log n))).
-# ``certify_kmeans`` needs sums over clusters alone. The relaxation proves more, at n^2 numbers. A fit counts
-# as proved if its sum of squares and its bound agree to 1e-4.
+# The bound by pairs, that of ``certify_kmeans``, needs only sums over pairs of clusters. The relaxation proves more, and
+# holds n^2 numbers. A fit counts as proved if its sum of squares and its bound agree to 1e-4.
 
 n, p, k, seeds = 120, 10, 3, 10
 threshold = 2 * np.sqrt(np.log(n) * (1 + np.sqrt(1 + k * p / (n * np.log(n)))))

@@ -83,9 +83,8 @@ plt.show()
 # %%
 # On the left the sketches lose everywhere. On the right, at a condition number of 2, their time grows with the square
 # of the number of unknowns, and that of a factorisation with the cube: beyond some hundred unknowns Kaczmarz steps
-# draw level.
-# That is the crossover. From there on both go side by side, because the rows that are projected on come from
-# memory, while a factorisation works in the cache.
+# draw level. From there on both go side by side, because the rows that are projected on come from memory, while a
+# factorisation works in the cache.
 #
 # The number of projections grows with the square of the condition number, and the KKT matrices of real problems
 # have condition numbers of thousands. Combinations of rows with Gaussian numbers cost a product with the whole
