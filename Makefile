@@ -22,7 +22,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .PRECIOUS: $(VENV)/%.stamp
 
 help:
-	@echo "make demo              solve a real transport problem and show it"
+	@echo "make demo              solve a real transport problem and show it  (ARGS=relax: of another family)"
 	@echo "make test              the test suite          (ARGS='-k loop' picks tests)"
 	@echo "make coverage          the same, with line and branch coverage of plain Python"
 	@echo "make lint              ruff, the import graph, the house rules, types"

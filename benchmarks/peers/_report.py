@@ -93,10 +93,23 @@ def rst(head: dict[str, Any], table: Table, figures: list[Figure]) -> str:
             "Best of three runs, or as the row says, after one to warm up; the ratio is CPU time over that of",
             "the best peer that solved the instance.",
             "",
-            *_grid((*HEAD[:-1], "note"), [cells(row) for row in table.rows]),
+            *_grid((*HEAD[:-1], "note"), _gathered(table.rows)),
             *_promised(figures),
         ]
     )
+
+
+def _gathered(rows: list[Row]) -> list[tuple[str, ...]]:
+    """Return the lines of the table; the solvers that were not tried on an instance share one."""
+    lines: dict[tuple[str, str], tuple[str, ...]] = {}
+    for row in rows:
+        key, line = (row.instance, row.solver), cells(row)
+        if row.note.startswith("not tried"):
+            key = row.instance, "not tried"
+            names = [lines[key][1]] if key in lines else []
+            line = (row.instance, "; ".join([*names, row.solver]), *line[2:-1], "not tried: over the limit on an easier one")
+        lines[key] = line
+    return list(lines.values())
 
 
 def figures_rst(head: dict[str, Any], figures: list[Figure]) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.peers import Answer, Figure, Instance, Row, Solver, Table, _measure
 from benchmarks.peers._alone import alone
-from benchmarks.peers._report import figure_line, text
+from benchmarks.peers._report import figure_line, heading, rst, text
 from benchmarks.peers._run import compare
 
 LIMIT = 0.5  # seconds for solvers that never end
@@ -161,6 +161,13 @@ def test_lines_of_the_table_are_aligned():
     lines = text(Table(rows)).splitlines()
     assert len({line.index("-") for line in lines[1:]}) == 1
     assert figure_line(Figure("3", "x", "y")).endswith("reported")
+
+
+def test_a_page_has_one_line_for_all_that_was_not_tried_on_an_instance():
+    notes = {"one": "", "two": "not tried: over the limit with one on h", "three": "not tried: over the limit with two on i"}
+    rows = [Row(i, solver, "peer", 1.0, note=note) for i in "ij" for solver, note in notes.items()]
+    page = rst(heading((), 1), Table(rows), [])
+    assert page.count('"two; three"') == page.count("not tried") == page.count('"one"') == 2
 
 
 @pytest.mark.parametrize(("wall", "asked", "runs"), [(0.1, 1, 3), (0.3, 1, 2), (0.6, 1, 1), (0.6, 5, 5), (40.0, 5, 1)])
