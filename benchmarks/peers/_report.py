@@ -107,7 +107,7 @@ def _gathered(rows: list[Row]) -> list[tuple[str, ...]]:
         if row.note.startswith("not tried"):
             key = row.instance, "not tried"
             names = [lines[key][1]] if key in lines else []
-            line = (row.instance, "; ".join([*names, row.solver]), *line[2:-1], "not tried: over the limit on an easier one")
+            line = (row.instance, "; ".join([*names, row.solver]), *line[2:-1], "not tried: too slow on an easier one")
         lines[key] = line
     return list(lines.values())
 

@@ -164,7 +164,7 @@ def test_lines_of_the_table_are_aligned():
 
 
 def test_a_page_has_one_line_for_all_that_was_not_tried_on_an_instance():
-    notes = {"one": "", "two": "not tried: over the limit with one on h", "three": "not tried: over the limit with two on i"}
+    notes = {"one": "", "two": "not tried: one is late on h", "three": "not tried: two is late on i"}
     rows = [Row(i, solver, "peer", 1.0, note=note) for i in "ij" for solver, note in notes.items()]
     page = rst(heading((), 1), Table(rows), [])
     assert page.count('"two; three"') == page.count("not tried") == page.count('"one"') == 2
