@@ -41,7 +41,8 @@ sure = kmeans_sdp(X, 4, method="dr", tol=1e-5, rng=0)
 print(f"with a proof: sum of squares {sure.fun:.1f}, bound {sure.lower_bound:.1f}")
 print(sure.message)
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
+figure.suptitle("sum of squares, and how far it can be from the least one", x=0.01, ha="left", fontsize=11)
 for ax, title, found in (
     (axes[0], "labels alone", judged),
     (axes[1], "labels with a proof", sure),
@@ -57,8 +58,8 @@ for ax, title, found in (
 # Groups of different shape
 # -------------------------
 # Three groups in twenty dimensions, each long in a direction of its own. scikit-learn's Gaussian mixture, from ten
-# starts, follows the long directions of K-means clusters. ``ila_sdp`` finds the groups, from many starts at once and with
-# shrunk covariances. They are drawn in the plane of their means, misplaced points in circles.
+# starts, follows the long directions of K-means clusters. ``ila_sdp`` finds the groups, from many starts at once and
+# with shrunk covariances. They are drawn in the plane of their means, misplaced points in circles.
 
 Y, truth = heterogeneous_clusters("line", 10_001, p=20, sep=6.0)
 groups = ila_sdp(Y, 3, rng=0)

@@ -126,7 +126,8 @@ for pair, (title, pictures) in zip(axes, rows.items(), strict=True):
 # ---------------------------
 # Both read every pair of points once in a pass. Sinkhorn's iteration gets 100 of them here and is far from
 # done; it would get there in the end. The first levels of the annealing solve easier problems and are not
-# drawn, but counted.
+# drawn, but counted. The last Newton steps need no pass: they work on the pairs that carry mass, and one pass at
+# the end checks them all.
 
 slow = numopt.ot.sinkhorn_newton(
     **problem, method="sinkhorn", max_iter=100, on_failure="ignore"

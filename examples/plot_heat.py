@@ -47,7 +47,7 @@ print(f"{counts.sum()} iterations in all")
 # The field
 # ---------
 # The bump of the start spreads. Once the diffusion is large it runs off to the boundary, and what is left is the
-# trail of the source.
+# trail of the source. Each picture has colours from zero to its own maximum.
 
 fig, axes = plt.subplots(1, 5, figsize=(10, 2.3), layout="constrained")
 for ax, k in zip(axes, (10, 60, 100, 105, 199), strict=True):
@@ -75,8 +75,8 @@ fig, (above, below) = plt.subplots(
 )
 above.semilogy(diffusion)
 above.set_ylabel("diffusion")
-below.plot(omegas, label="chosen")
-below.plot(tried, best, ".", label="best in hindsight")
+below.plot(omegas, label="chosen by the tuner")
+below.plot(tried, best, ".", label="best of 25 in hindsight")
 below.set_ylabel("omega")
 below.set_xlabel("step")
 below.legend()

@@ -2,8 +2,8 @@
 Control of a semilinear equation
 ================================
 
-A plate is heated from inside. Which heating brings its temperature as close as possible to a wanted one, if
-heating has a price and the temperature obeys a nonlinear equation? Twenty thousand unknowns, ten thousand
+A plate is heated or cooled from inside. Which control brings its temperature as close as possible to a wanted one, if
+the control has a price and the temperature obeys a nonlinear equation? Twenty thousand unknowns, ten thousand
 equations.
 """
 
@@ -47,6 +47,8 @@ print(f"second order  {result.second_order}")
 # %%
 # State and control
 # -----------------
+# The wanted temperature, -1.7 in the middle, is below that of the boundary: the plate is cooled. The price of the
+# control keeps the state from getting there.
 
 state, control = result.x[: N * N].reshape(N, N).T, result.x[N * N :].reshape(N, N).T
 extent = (-1, 1, -1, 1)
@@ -57,4 +59,4 @@ for ax, picture, title in zip(axes[:2], (state, control), ("state w", "control z
     ax.set_title(title, loc="left", fontsize=11)
     figure.colorbar(drawn, ax=ax, shrink=0.85)
 numopt.plot.convergence(result, ax=axes[2])
-axes[2].set_title("KKT error", loc="left", fontsize=11)
+axes[2].set_title("convergence", loc="left", fontsize=11)

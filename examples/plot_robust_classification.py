@@ -64,9 +64,12 @@ plt.show()
 # ones to look at for wrong labels.
 
 model = models[1]
+loss, weights = losses(model, X, y), model.weights_ * len(y)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-ax.scatter(losses(model, X, y), model.weights_ * len(y), s=10, c=np.where(y == 1, "tab:green", "tab:orange"))
-ax.set(xlabel="loss", ylabel="weight times n", title=f"observations at rho = {prices[1]:.2g}", xscale="log")
+for label, name, color in ((1, "benign", "tab:green"), (0, "malignant", "tab:orange")):
+    ax.scatter(loss[y == label], weights[y == label], s=10, color=color, label=name)
+ax.legend(frameon=False)
+ax.set(xlabel="logistic loss", ylabel="weight times n", title=f"observations at rho = {prices[1]:.2g}", xscale="log")
 plt.show()
 
 print(f"relative residual {model.result_.certificate['relative_residual']:.1e} after {model.n_iter_} iterations")

@@ -72,7 +72,7 @@ for (label, method), (run, *_) in runs.items():
 # --------------------
 # The gap is to the largest dual value that any method found; its flat ends are rounding. At 1/10 and 1/100
 # Sinkhorn's iteration needs no help. At 1/1000 and 1/1200 it crawls, and the Newton steps that follow the
-# 20 sweeps (grey line) fall off a cliff: eight of them reach a gap of 1e-15, where nine to machine accuracy
+# 20 sweeps (dashed line) fall off a cliff: eight of them reach a gap of 1e-15, where nine to machine accuracy
 # were published. The default has no number of sweeps to tune: it comes down from larger regularisations,
 # and its iterates there are judged by the final one.
 
@@ -86,7 +86,7 @@ for ax, label in zip(axes.flat, regs, strict=True):
         gap = np.maximum(best - runs[label, method][1], 1e-18)
         at = 1 + np.arange(len(gap))
         ax.semilogy(at, gap, ".-", color=color, label=methods[method], markersize=5)
-    ax.axvline(20, color="#cccccc", linewidth=0.8, zorder=0)
+    ax.axvline(20, color="#999999", linewidth=1, linestyle="--", zorder=1)
     ax.set_title(f"reg = {label}", fontsize=11)
     ax.set_ylim(3e-19, 1)
     ax.grid(True, color="#eeeeee")

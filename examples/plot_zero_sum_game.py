@@ -34,7 +34,7 @@ top.set(ylabel="wealth of the house")
 bottom.vlines(np.arange(500), 0, result.x, color="tab:red", lw=1.5, label="burglar")
 bottom.vlines(np.arange(500), 0, -result.y, color="tab:blue", lw=1.5, label="policeman (downwards)")
 bottom.axhline(0, color="black", lw=0.5)
-bottom.legend(loc="upper right")
+bottom.legend(loc="lower left")
 bottom.set(xlabel="house", ylabel="probability")
 plt.show()
 
