@@ -77,14 +77,14 @@ html_static_path = ["_static"]
 html_css_files = ["math.css"]
 html_show_sourcelink = False
 html_copy_source = False
-_WIDE = ("index", "choose", "support", "contributing/*")
+_WIDE = ("index", "choose", "gpu", "support", "contributing/*")
 _FAMILIES = ("ot*", "relax", "constrained", "monotone", "completion", "clustering")
 html_sidebars = {page: [] for page in (*_WIDE, *_FAMILIES)}
 html_theme_options = {
     "show_prev_next": False,
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 10,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

@@ -24,7 +24,7 @@ def rows() -> list[tuple[str, ...]]:
     for _, can in sorted(REGISTRY.items(), key=lambda item: (item[1].family, item[0])):
         name = f":func:`numopt.{can.family}.{can.function.__name__}`"
         where = "NumPy, CuPy" if can.arrays else "NumPy, in files"
-        lines.append((name, can.family, where, ", ".join(can.dtypes), "yes" if can.sparse else "no"))
+        lines.append((name, where, ", ".join(can.dtypes), "yes" if can.sparse else "no"))
     return lines
 
 
@@ -34,7 +34,7 @@ class SupportTable(Directive):
     def run(self) -> list[nodes.Node]:
         """Return the table as parsed reStructuredText."""
         text = [".. list-table::", "   :header-rows: 1", ""]
-        for line in [("solver", "family", "arrays", "dtypes", "sparse input"), *rows()]:
+        for line in [("solver", "arrays", "dtypes", "sparse input"), *rows()]:
             text += [("   * - " if i == 0 else "     - ") + cell for i, cell in enumerate(line)]
         holder = nodes.container()
         self.state.nested_parse(StringList(text, source="support-table"), self.content_offset, holder)
