@@ -17,6 +17,7 @@ FAMILIES = tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 def main(family="ot"):
     """Run the demo of `family`; return its exit code."""
+    say("kernels", "are compiled the first time, which takes up to some minutes, and loaded from a cache later")
     return importlib.import_module(f"{__name__}.{family}").main()
 
 

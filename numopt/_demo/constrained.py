@@ -1,4 +1,4 @@
-"""Control of a semilinear equation: where to heat a plate.
+"""Control of a semilinear equation: where to heat or cool a plate.
 
 The example ``plot_pde_control.py`` of the documentation does the same at length.
 """
@@ -19,7 +19,7 @@ def main(N=80, folder="."):
     ready("constrained", lambda: minimize_constrained(small.fun, small.x0, **small.keywords))
 
     problem = pde_control(N, kappa=5.0)
-    say("problem", f"heat a plate of {N} x {N} points: {2 * N * N} unknowns, {N * N} nonlinear equations")
+    say("problem", f"heat or cool a plate of {N} x {N} points: {2 * N * N} unknowns, {N * N} nonlinear equations")
     began = perf_counter()
     result = minimize_constrained(problem.fun, problem.x0, **problem.keywords)
     say("solved", f"in {perf_counter() - began:.2f} s: {result.message}")
