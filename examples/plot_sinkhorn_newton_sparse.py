@@ -86,7 +86,7 @@ for ax, label in zip(axes.flat, regs, strict=True):
         gap = np.maximum(best - runs[label, method][1], 1e-18)
         at = 1 + np.arange(len(gap))
         ax.semilogy(at, gap, ".-", color=color, label=methods[method], markersize=5)
-    ax.axvline(20, color="#999999", linewidth=1, linestyle="--", zorder=1)
+    ax.axvline(20, color="#999999", linewidth=1, linestyle="--", zorder=1.9)
     ax.set_title(f"reg = {label}", fontsize=11)
     ax.set_ylim(3e-19, 1)
     ax.grid(True, color="#eeeeee")

@@ -1,6 +1,6 @@
 """Solvers with certificates, for NumPy and CuPy arrays.
 
-Rooms and names are loaded on first use: importing numopt costs next to nothing.
+Subpackages and names are loaded on first use: importing numopt costs next to nothing.
 """
 
 import importlib
