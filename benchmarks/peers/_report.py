@@ -129,8 +129,11 @@ def _circumstances(head: dict[str, Any]) -> str:
 
 
 def _grid(titles: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
-    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in (titles, *lines)]
-    return [".. csv-table::", "   :header-rows: 1", "", *("   " + line for line in quoted), ""]
+    def quoted(cell: str) -> str:
+        return '""' if cell == "-" else '"' + cell.replace('"', '""') + '"'  # a dash would begin a list
+
+    rows = [",".join(map(quoted, line)) for line in (titles, *lines)]
+    return [".. csv-table::", "   :header-rows: 1", "", *("   " + row for row in rows), ""]
 
 
 def _promised(figures: list[Figure]) -> list[str]:
