@@ -11,7 +11,9 @@ from time import perf_counter
 
 import numopt
 
-_LIBRARIES = "numpy scipy numba scikit-learn threadpoolctl array-api-compat array-api-extra tqdm matplotlib"
+_LIBRARIES = (
+    "numpy scipy numba scikit-learn threadpoolctl array-api-compat array-api-extra tqdm matplotlib dask"
+)
 
 
 def main(arguments=None):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = {"cuda12", "cuda13", "plot", "progress", "docs", "test", "bench", "peers"}
+EXTRAS = {"cuda12", "cuda13", "dask", "plot", "progress", "docs", "test", "bench", "peers"}
 
 
 @pytest.fixture(scope="module")
