@@ -17,7 +17,7 @@ from numopt._judge import Judge
 from numopt._status import Status
 from numopt.exceptions import ConvergenceWarning, SolverError, warn
 
-__all__ = ["Breakdown", "Intermediate", "Iterate", "Relay", "Status", "run"]
+__all__ = ["Breakdown", "Intermediate", "Iterate", "Relay", "Status", "run", "time_left"]
 
 _deadline = ContextVar("deadline", default=math.inf)
 _FLOAT = frozenset({float})
@@ -101,6 +101,11 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
             raise SolverError(result.message, result)
         warn(result.message, ConvergenceWarning)
     return result
+
+
+def time_left():
+    """Return the seconds until the deadline of the run at work, inf without one; 0 or less when it has passed."""
+    return _deadline.get() - perf_counter()
 
 
 _NOTHING = Iterate(None)

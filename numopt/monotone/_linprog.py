@@ -1,47 +1,65 @@
 """The public solver of linear programs."""
 
 import math
-from time import perf_counter
+
+import numpy as np
 
 from numopt._array import host
-from numopt._check import one_of, scalar
+from numopt._check import one_of
+from numopt._given import as_array
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
+from numopt.exceptions import InvalidInputError
 from numopt.monotone._lp_polish import price, sifted
-from numopt.monotone._lp_problem import linear_program
+from numopt.monotone._lp_problem import linear_program, size_of_sides
 from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
 from numopt.monotone._pdhg import Bilinear, pace, pdhg
 from numopt.monotone._tolerance import check_tolerance
 
 FIRST = 200  # passes before a ray is looked for; then whenever they have doubled
 STEADY = 0.5  # the displacement of an infeasible program does not fall by this while passes double
+_OF_SCIPY = ("highs", "highs-ds", "highs-ipm")
+_OPTIONS = ("maxiter", "time_limit", "disp", "presolve")
 
 
-@solver(family="monotone", sparse=True, arrays=("c", "A_ub", "b_ub", "A_eq", "b_eq"))
-def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, method="auto", tol=1e-6,
-               max_iter=100_000, max_time=None, check_every=1, callback=None, on_failure="warn"):  # fmt: skip
+@solver(family="monotone", sparse=True, arrays=("c", "A_ub", "b_ub", "A_eq", "b_eq", "x0"))
+def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, method="auto", callback=None, options=None,
+               x0=None, integrality=None, *, tol=1e-6, max_iter=100_000, max_time=None, check_every=1,
+               on_failure="warn"):  # fmt: skip
     """Linear program by a first-order method, with a certificate for each outcome.
 
-    Minimises c.x subject to ``A_ub x <= b_ub``, ``A_eq x = b_eq`` and bounds. Names and marginals are those of
-    `scipy.optimize.linprog`.
+    Minimises c.x subject to ``A_ub x <= b_ub``, ``A_eq x = b_eq`` and bounds. Stands in for `scipy.optimize.linprog`:
+    arguments, their order, and marginals are the same.
 
     Parameters
     ----------
     c : array_like of shape (n,)
-        Costs; float32 or float64, anything else becomes float64.
+        Costs; float32 or float64, anything else becomes float64. As in SciPy a vector may be a row, a column, or, if it
+        has one entry, a number.
     A_ub : array_like or sparse of shape (m_ub, n), optional
         Rows of the inequalities ``A_ub x <= b_ub``.
     b_ub : array_like of shape (m_ub,), optional
         Their right-hand sides.
     A_eq : array_like or sparse of shape (m_eq, n), optional
-        Rows of the equations ``A_eq x = b_eq``; dense or sparse as `A_ub` is.
+        Rows of the equations ``A_eq x = b_eq``. If one of the two matrices is sparse, the other one becomes so.
     b_eq : array_like of shape (m_eq,), optional
         Their right-hand sides.
-    bounds : pair, or sequence of n pairs, optional
-        ``(lower, upper)`` with None for no bound. None (default): x >= 0.
+    bounds : pair, or sequence or array of n pairs, optional
+        ``(lower, upper)``, one for all variables or one for each, with None or infinity for no bound. None (default)
+        or an empty list: x >= 0.
     method : {"auto", "pdhg"}, default "auto"
         ``"pdhg"``: restarted reflected Halpern PDHG alone. ``"auto"``: on the host and for up to 1000 rows, the
-        variables that it finds in use are then given to SciPy's exact solver, HiGHS' dual simplex method.
+        variables that it finds in use are then given to SciPy's exact solver, HiGHS' dual simplex method. SciPy's
+        ``"highs"``, ``"highs-ds"`` and ``"highs-ipm"`` stand for ``"auto"``.
+    callback : callable, optional
+        Called with each ``intermediate_result``; stops the run by raising ``StopIteration``.
+    options : dict, optional
+        ``"maxiter"`` and ``"time_limit"`` go before `max_iter` and `max_time`; ``"disp"`` and ``"presolve"`` have no
+        effect. SciPy's tolerances are absolute: give `tol`.
+    x0 : array_like of shape (n,), optional
+        Start; it is moved to the bounds first. None (default): zeros.
+    integrality : None or zeros
+        There is no branching: anything else is refused.
     tol : float, default 1e-6
         For the largest of three relative errors, see Notes.
     max_iter : int, default 100000
@@ -50,8 +68,6 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
         Seconds.
     check_every : int, default 1
         Checks of the method between two of the loop.
-    callback : callable, optional
-        Called with each ``intermediate_result``; stops the run by raising ``StopIteration``.
     on_failure : {"warn", "raise", "ignore"}, default "warn"
         What to do if there is no optimal pair within `tol`, also when that has been proved.
 
@@ -64,10 +80,10 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     Raises
     ------
     InvalidInputError
-        NaN or infinity in the data, shapes that disagree, lower bounds above upper ones; data so far apart that x, c.x
-        or the multipliers would not be in the range of float64.
+        NaN or infinity in the data, shapes that disagree, lower bounds above upper ones, integers asked for, an option
+        that is not known; data so far apart that x, c.x or the multipliers would not be in the range of float64.
     InvalidTypeError
-        Complex numbers, arrays of two libraries, a sparse and a dense matrix.
+        Complex numbers, arrays of two libraries.
     SolverError
         No optimal pair, and ``on_failure="raise"``.
 
@@ -82,7 +98,8 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     -----
     *Certified*, at the returned pair and from the data: the violation of the rows relative to ``|b|``; the part of the
     reduced costs that no bound pays for, relative to ``|c|``; and the difference of the two values relative to
-    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1.) Bounds hold exactly. Of that
+    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1;
+    but where b is, finite bounds, through the absolute values of A, stand for it.) Bounds hold exactly. Of that
     difference 2e-15 times the norms of c and x, in scaled columns, is rounding and does not count: the least cost may
     be 0. Where c is 0, any feasible point is optimal and all multipliers are 0.
 
@@ -112,35 +129,54 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, *, me
     >>> result.x.round(4), round(result.fun, 4)
     (array([10., -3.]), -22.0)
     """
+    if isinstance(method, str) and method in _OF_SCIPY:
+        method = "auto"
     one_of("method", method, ("auto", "pdhg"))
-    p = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
+    options = _known(options)
+    _expect_no_integers(integrality)
+    p, x = linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds, x0)
     check_tolerance(tol, p.xp, p.dtype)
-    if max_time is not None:
-        max_time = scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
-    until = perf_counter() + (math.inf if max_time is None else max_time)
     xp, (A, _, columns) = p.xp, p.scaled
-    start = (xp.minimum(xp.maximum(A.vector(A.shape[1]), p.low / columns), p.high / columns), A.vector(A.shape[0]))
+    start = (xp.minimum(xp.maximum(x / columns, p.low / columns), p.high / columns), A.vector(A.shape[0]))
     return run(
-        _iterates(p, *start, method, until),
+        _iterates(p, *start, method),
         certify=p.certificate,
         finish=p.finish,
         start=start,
         tol=tol,
-        max_iter=max_iter,
-        max_time=max_time,
+        max_iter=options.get("maxiter", max_iter),
+        max_time=options.get("time_limit", max_time),
         check_every=check_every,
         callback=callback,
         on_failure=on_failure,
     )
 
 
-def _iterates(p, x, y, method, until):
+def _known(options):
+    """Return the options, all of them known."""
+    options = {name: value for name, value in dict(options or {}).items() if value is not None}
+    if unknown := sorted(set(options) - set(_OPTIONS)):
+        raise InvalidInputError(
+            f"options holds {unknown[0]!r}: some of {', '.join(map(repr, _OPTIONS))} are expected; others are "
+            f"keywords, such as tol"
+        )
+    return options
+
+
+def _expect_no_integers(integrality):
+    if integrality is not None and np.any(host(as_array("integrality", integrality))):
+        raise InvalidInputError(
+            f"integrality is {integrality!r}: None or zeros are expected; use scipy.optimize.milp for integers"
+        )
+
+
+def _iterates(p, x, y, method):
     xp, (A, rows, columns) = p.xp, p.scaled
     c, b = p.c * columns, p.b * rows
     X = 0.0, p.low / columns, p.high / columns
     Y = 0.0, p.signs(), A.vector(A.shape[0], math.inf)
     norm = A.norm()
-    sizes = host(xp.linalg.vector_norm(c), xp.linalg.vector_norm(b))
+    sizes = host(xp.linalg.vector_norm(c), size_of_sides(A, b, *X[1:]))
 
     def errors(x, y, Ax, ATy):
         return p.errors(x * columns, y * rows, Ax / rows, ATy / columns)[:3]
@@ -155,7 +191,7 @@ def _iterates(p, x, y, method, until):
     for step in pdhg(problem, x, y, at):
         yield Iterate(step.state, step.measure, step.info)
         if at.work > cost:
-            for x, y in sifted(p, c, b, *X[1:], step.state[1], until):
+            for x, y in sifted(p, c, b, *X[1:], step.state[1]):
                 yield Iterate((x, y), measure(x, y, *A.products(x, y)), step.info)
             cost = 8 * at.work
         if step.info["n_passes"] >= looked:

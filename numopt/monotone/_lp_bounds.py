@@ -9,10 +9,13 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 def ends_of(bounds, n):
     """Return lower and upper bounds as vectors."""
-    pairs = [(0, None)] if bounds is None else unmasked("bounds", bounds)
-    if isinstance(pairs, (tuple, list)) and len(pairs) == 2 and all(v is None or np.ndim(v) == 0 for v in pairs):
-        pairs = [pairs]
+    pairs = [] if bounds is None else unmasked("bounds", bounds)
     pairs = host(pairs) if hasattr(pairs, "__array_namespace__") else pairs
+    pairs = list(pairs) if np.iterable(pairs) else pairs
+    if isinstance(pairs, list) and not any(map(np.size, pairs)):
+        pairs = [(0, None)]
+    elif isinstance(pairs, list) and len(pairs) == 2 and all(v is None or np.ndim(v) == 0 for v in pairs):
+        pairs = [pairs]
     try:
         ends = [[-np.inf if low is None else low, np.inf if high is None else high] for low, high in pairs]
         ends = np.array(ends, dtype=float)

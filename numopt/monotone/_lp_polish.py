@@ -5,11 +5,11 @@ the others is small; what would improve it from outside is added, and it is solv
 """
 
 import warnings
-from time import perf_counter
 
 import numpy as np
 
 from numopt._array import is_numpy, is_sparse
+from numopt._loop import time_left
 
 ROUNDS = 8
 KEPT = 5  # variables for each row, to begin with
@@ -26,8 +26,8 @@ def price(p):
     return OVERHEAD + steps * STEP * m * entries / n if is_numpy(p.xp) and m <= MOST else np.inf
 
 
-def sifted(p, c, b, low, high, y, until):
-    """Yield pairs (x, y) of the scaled program, each exact for the variables that it uses; `until` on the clock."""
+def sifted(p, c, b, low, high, y):
+    """Yield pairs (x, y) of the scaled program, each exact for the variables that it uses."""
     A = p.scaled[0]
     m = A.shape[0]
     units = np.linalg.norm(c) or 1.0, np.linalg.norm(b) or 1.0  # the solver's tolerances are absolute
@@ -36,7 +36,7 @@ def sifted(p, c, b, low, high, y, until):
         x, wish = _at_bounds(low, high, c + A.adjoint(y))
         used = _least(wish, kept) if used is None else used
         x[used] = 0.0
-        found = _solved(p, used, c / units[0], (b - A.forward(x)) / units[1], low / units[1], high / units[1], until)
+        found = _solved(p, used, c / units[0], (b - A.forward(x)) / units[1], low / units[1], high / units[1])
         if found is None:
             if used.all():
                 return
@@ -67,7 +67,7 @@ def _least(values, count):
     return mask
 
 
-def _solved(p, used, c, b, low, high, until):
+def _solved(p, used, c, b, low, high):
     """Return (x, y) of the program on some variables, or None."""
     from scipy.optimize import linprog
 
@@ -83,7 +83,7 @@ def _solved(p, used, c, b, low, high, until):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bounds = np.column_stack((low[used], high[used]))
-        limits = {"maxiter": 10 * m + 1000, "time_limit": max(until - perf_counter(), 0.0)}
+        limits = {"maxiter": 10 * m + 1000, "time_limit": max(time_left(), 0.0)}
         found = linprog(c[used], **ub, **eq, bounds=bounds, method="highs-ds", options=limits)
     if found.status != 0:
         return None

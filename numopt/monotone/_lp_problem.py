@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from numopt._array import is_sparse, like
+from numopt._array import csr, host, is_sparse, like, namespace
 from numopt._check import Checks
+from numopt._given import as_array
 from numopt._result import Result, result_class
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError
 from numopt.monotone._lp_bounds import ends_of
 from numopt.monotone._lp_units import divided, powers, scaled, within
 from numopt.monotone._matrix import Matrix, wrap
@@ -79,6 +80,7 @@ class LinearProgram:
     dtype: object
     powers: tuple = (0, 0, 0)
     costly: float = 1.0  # or 0.0
+    sides: object = None  # the size of the right-hand sides
     scaled: object = None  # (Matrix, rows, columns): rows A columns
     memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
@@ -110,7 +112,7 @@ class LinearProgram:
         columns = self.scaled[2]  # units in which the variables are alike
         lost = ROUNDING * norm(self.c * columns) * norm(x / columns)  # where the least cost is 0, size is nothing
         return (
-            norm(off) / _size(xp, self.b),
+            norm(off) / self.sides,
             norm(xp.where(held, 0.0, reduced)) / _size(xp, self.c),
             xp.maximum(xp.abs(value - dual) - lost, xp.zeros_like(lost)) / size,
             value,
@@ -120,7 +122,7 @@ class LinearProgram:
     def point(self, state):
         """Return (x, y) of the program from those of the scaled one, x in the caller's dtype and within bounds."""
         xp, (_, rows, columns) = self.xp, self.scaled
-        x, y = state[0] * columns, self.costly * state[1] * rows
+        x, y = state[0] * columns, xp.maximum(self.costly * state[1] * rows, self.signs())
         x = xp.astype(xp.astype(within(xp, x, self.powers[1]), self.dtype), xp.float64)
         return xp.minimum(xp.maximum(x, self.low), self.high), y
 
@@ -172,12 +174,14 @@ class LinearProgram:
         )  # fmt: skip
 
 
-def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
-    """Check a linear program and scale it."""
+def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds, x0=None):
+    """Check a linear program and scale it; return it with the start."""
     for A, b, pair in ((A_ub, b_ub, "ub"), (A_eq, b_eq, "eq")):
         if (A is None) != (b is None):
             raise InvalidInputError(f"A_{pair} and b_{pair}: one of them is given; give both or none")
-    checks = Checks({"c": c, "A_ub": A_ub, "b_ub": b_ub, "A_eq": A_eq, "b_eq": b_eq})
+    A_ub, A_eq = _alike(A_ub, A_eq)
+    vectors = {name: _flat(name, v) for name, v in (("c", c), ("b_ub", b_ub), ("b_eq", b_eq), ("x0", x0))}
+    checks = Checks(vectors | {"A_ub": A_ub, "A_eq": A_eq})
     xp, place = checks.xp, checks.device
     c = checks.vector("c")
     n, blocks, sides, sizes = c.shape[0], [], [], []
@@ -199,9 +203,8 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
             [xp.zeros((1,), device=place)],
             [0, 1],
         )
+    begin = xp.zeros((n,), dtype=xp.float64, device=place) if x0 is None else checks.vector("x0", size=n)
     extents = checks.settle()
-    if len({is_sparse(A) for A in blocks}) > 1:
-        raise InvalidTypeError("A_ub and A_eq: one is sparse, the other is not; make both sparse or both dense")
     ends = ends_of(bounds, n)
     a, x, g = units = powers(extents, *ends)
     A = wrap(xp, place, blocks[0] if len(blocks) == 1 else _stacked(xp, blocks))
@@ -213,8 +216,36 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds):
     costly = float(extents["c"].low != 0 or extents["c"].high != 0)
     p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units, costly)
     with np.errstate(all="ignore"):  # what comes of it is looked at
-        p.scaled = scaled(p)
-    return p
+        p.scaled, p.sides = scaled(p), host(size_of_sides(A, b, low, high)) or 1.0
+    return p, xp.astype(begin, xp.float64) / 2.0 ** units[1]
+
+
+def _flat(name, v):
+    """Return as a vector what SciPy takes for one: a number, a row, a column."""
+    v = None if v is None else as_array(name, v)
+    shape = getattr(v, "shape", ())
+    if v is None or is_sparse(v) or len(shape) == 1 or math.prod(shape) != max(shape, default=1):
+        return v
+    return namespace(v).reshape(v, (-1,))
+
+
+def _alike(A_ub, A_eq):
+    """Return the two matrices; if one is sparse, both are."""
+    given = {"A_ub": A_ub, "A_eq": A_eq}
+    if A_ub is None or A_eq is None or is_sparse(A_ub) == is_sparse(A_eq):
+        return A_ub, A_eq
+    xp = namespace(**given)
+    given = (A if is_sparse(A) else as_array(name, A) for name, A in given.items())
+    return [A if is_sparse(A) or A.ndim != 2 else csr(A[at := xp.nonzero(A)], *at, A.shape) for A in given]
+
+
+def size_of_sides(A, b, low, high):
+    """Return the size of the right-hand sides: that of `b`, or of what finite bounds make of the rows if that is 0."""
+    xp, norm = A.xp, A.xp.linalg.vector_norm
+    if host(norm(b)) > 0:
+        return norm(b)
+    ends = [xp.where(xp.isfinite(end), xp.abs(end), 0.0) for end in (low, high)]
+    return norm(A.absolute().forward(xp.maximum(*ends)))
 
 
 def _stacked(xp, blocks):

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from numopt._array import host, is_numpy, is_sparse
+from numopt._loop import time_left
 
 ZERO = 1e-9  # what counts as rounding, relative to the sum of absolute terms
 
@@ -62,12 +63,13 @@ def exact_ray(p, kind):
     A, k = p.A.A, p.m_ub
     m, n = p.A.shape
     down, up = np.isfinite(p.low), np.isfinite(p.high)
+    limit = {"time_limit": max(time_left(), 0.0)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if kind == "unbounded":
             box = [(-0.0 if f else -1.0, 0.0 if g else 1.0) for f, g in zip(down, up, strict=True)]
             res = linprog(p.c, A[:k] if k else None, np.zeros(k) if k else None, A[k:] if k < m else None,
-                          np.zeros(m - k) if k < m else None, box, method="highs")  # fmt: skip
+                          np.zeros(m - k) if k < m else None, box, method="highs", options=limit)  # fmt: skip
             return res.x if res.status == 0 else None
         # g = A^T r = s - t with s, t >= 0, s = 0 where there is no lower bound, t = 0 where there is no upper one
         if is_sparse(A):
@@ -80,5 +82,6 @@ def exact_ray(p, kind):
         low, high = np.where(down, p.low, 0.0), np.where(up, p.high, 0.0)
         box = [(0.0 if i < k else -1.0, 1.0) for i in range(m)]
         box += [(0.0, None if f else 0.0) for f in down] + [(0.0, None if f else 0.0) for f in up]
-        res = linprog(np.r_[p.b, -low, high], A_eq=rows, b_eq=np.zeros(n), bounds=box, method="highs")
+        res = linprog(np.r_[p.b, -low, high], A_eq=rows, b_eq=np.zeros(n), bounds=box, method="highs",
+                      options=limit)  # fmt: skip
         return res.x[:m] if res.status == 0 else None

@@ -404,3 +404,21 @@ def test_bad_keywords_are_refused_before_the_first_iteration(options, error, mat
 
 def test_every_status_has_its_sentence():
     assert all(status.sentence() and "(why)" in status.sentence("why") for status in Status)
+
+
+def test_the_time_that_is_left():
+    seen = [_loop.time_left()]
+
+    def method():
+        seen.append(_loop.time_left())
+        yield Iterate(np.array([3.0]), 3.0)
+        solve(inner(), quiet=True, max_time=90.0)
+
+    def inner():
+        seen.append(_loop.time_left())
+        yield Iterate(np.array([0.1]), 0.1)
+
+    solve(method(), max_time=30.0)
+    assert seen[0] == np.inf and 0 < seen[2] <= seen[1] <= 30.0
+    solve(method(), max_time=0.0)
+    assert seen[3] <= 0 and _loop.time_left() == np.inf

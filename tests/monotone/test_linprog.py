@@ -63,6 +63,66 @@ def test_assignment_against_all_permutations():
     assert abs(result.fun - best) < 1e-4
 
 
+CALLS = {
+    "in its order": (([-1, 4], [[-3, 1], [1, 2]], [6, 4], None, None, [(None, None), (-3, None)], "highs"), {}),
+    "options": (([1, 2], None, None, [[1, 1]], [3]), {"method": "highs-ds", "options": {"maxiter": 99, "disp": False}}),
+    "a start, and no integers": (([1, 2], None, None, [[1, 1]], [3]), {"x0": [1, 2], "integrality": [0, 0]}),
+    "a number for a vector": (([1, 2], [[-1, -1]], -3), {}),
+    "columns": (([[1], [2]], None, None, [[1, 1], [1, -1]], [[3], [1]]), {}),
+    "one variable": ((-2, [[1]], 5), {}),
+    "one pair as an array": (([1, -1],), {"bounds": np.array([0, 5])}),
+    "one pair as a row": (([1, -1],), {"bounds": [[0, 5]]}),
+    "pairs as an array": (([1, -1],), {"bounds": np.array([[-1, 2], [-np.inf, 3]])}),
+    "pairs of objects": (([1, -1],), {"bounds": np.array([[-1, None], [None, 3]], dtype=object)}),
+    "no bounds given": (([1, -1], [[1, 1]], [4]), {"bounds": []}),
+    "a sparse and a dense matrix": (([1, 2, 1], sp.coo_array([[1.0, 1, 0]]), [2], [[1, 0, 1]], [3]), {}),
+    "a dense and a sparse matrix": (([1, 2, -1], [[1.0, 1, 0]], [2], sp.csc_matrix([[1.0, 0, 1]]), [3]), {}),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_scipy_calls_work_unchanged(name):
+    args, keywords = CALLS[name]
+    ours, theirs = linprog_pd(*args, **keywords), linprog(*args, **{k: v for k, v in keywords.items() if k != "x0"})
+    assert ours.success and abs(ours.fun - theirs.fun) <= 1e-5 * (1 + abs(theirs.fun))
+
+
+def test_a_start_is_used():
+    c, A, b, E, d = feasible(0)
+    one = linprog_pd(c, A, b, E, d, tol=1e-10)
+    cold, warm = (linprog_pd(0 * c, A, b, E, d, x0=x0) for x0 in (None, one.x))  # any point will do
+    assert warm.nit == 1 < cold.nit and abs(warm.x - one.x).max() <= 1e-6
+
+
+def test_violations_count_beside_bounds_where_the_sides_are_zero():
+    """In units of 1e-9 any x in the box violates x = y by less than 1e-6."""
+    for unit in (1e-9, 1.0, 1e9):
+        result = linprog_pd([-1.0, 0.0], A_eq=[[unit, -unit]], b_eq=[0.0], bounds=[(0, 1), (0, 0)])
+        assert result.success and abs(result.fun) <= 1e-5
+
+
+def test_multipliers_of_inequalities_have_their_sign():
+    for seed in range(10):
+        c, A, b, E, d = feasible(seed, 30, 5, 60)
+        result = linprog_pd(c, A, b, E, d, tol=1e-9)
+        assert result.success and (result.ineqlin.marginals <= 0).all()
+
+
+def test_the_exact_solver_keeps_to_the_limit_of_time(monkeypatch):
+    seen = []
+
+    def timed(*args, options=None, **keywords):
+        seen.append(options["time_limit"])
+        return linprog(*args, options=options, **keywords)
+
+    monkeypatch.setattr("scipy.optimize.linprog", timed)
+    c, E, d = transport(20, 30)
+    linprog_pd(c, A_eq=E, b_eq=d, tol=1e-11, max_time=50.0)
+    linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0], [1.0, 1.0 + 1e-7]], b_eq=[1.0, 2.0], bounds=(0, 1e3), max_time=50.0,
+               max_iter=100, on_failure="ignore")  # fmt: skip
+    assert seen and max(seen) <= 50.0
+
+
 def test_bounds_alone():
     result = linprog_pd([1.0, -1.0, 0.0], bounds=[(-2, 5), (-1, 4), (0, 1)])
     assert result.success and result.fun == -6
@@ -128,6 +188,11 @@ def test_no_false_certificate():
     ({"bounds": [(0, 1), (2, 1)]}, r"bounds\[1\] is"),
     ({"bounds": [(0, 1), (np.nan, 1)]}, r"bounds\[1\] is"),
     ({"tol": -1.0}, "tol is -1"),
+    ({"options": {"autoscale": True}}, "options holds 'autoscale'"),
+    ({"integrality": [0, 1]}, r"integrality is \[0, 1\]"),
+    ({"x0": [1.0]}, r"x0 has shape \(1,\)"),
+    ({"x0": [1.0, np.nan]}, r"x0\[1\] is nan"),
+    ({"method": "simplex"}, "method is 'simplex'"),
 ])  # fmt: skip
 def test_bad_input(change, message):
     good = {"c": [1.0, 2.0], "A_ub": [[1.0, 1.0]], "b_ub": [1.0]}
