@@ -10,6 +10,7 @@ from numopt._loop import Iterate, Status
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._displacement import running_off
+from numopt.monotone._tolerance import at_least_rounding
 
 
 @result_class
@@ -101,7 +102,7 @@ class Map:
         return Status.INFEASIBLE, f"no fixed point within {self.far:.3g} of x0 if func is nonexpansive"
 
 
-def start_map(func, x0, args):
+def start_map(func, x0, args, tol):
     """Check the start; return the map and the flat start."""
     if not isinstance(args, (tuple, list)):
         raise InvalidTypeError(f"args is {args!r}: a tuple is expected; put a comma behind a single argument")
@@ -115,5 +116,5 @@ def start_map(func, x0, args):
     size = host(xp.linalg.vector_norm(T.first - x))
     if not math.isfinite(size):
         raise InvalidInputError("func(x0) is not finite: a finite start is expected; pass another x0")
-    T.scale = size or 1.0
+    T.scale = at_least_rounding(size, float(xp.finfo(dtype).eps) * host(xp.linalg.vector_norm(x)), tol)
     return T, x

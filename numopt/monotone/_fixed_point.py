@@ -34,13 +34,13 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     args : tuple, default ()
         Further arguments of `func`.
     xtol : float, default 1e-8
-        For ``|T(x) - x| / |T(x0) - x0|``, Euclidean norms. (SciPy compares two iterates with their size, which an
-        iteration that runs off to infinity meets as well.)
+        For ``|T(x) - x| / |T(x0) - x0|``, Euclidean norms; 4 rounding errors of `x0` are always enough. (SciPy compares
+        two iterates with their size, which an iteration that runs off to infinity meets as well.)
     maxiter : int, default 500
         Evaluations of T by the method.
     method : {"auto", "halpern", "iteration"}, default "auto"
         ``"halpern"``: x+ = x0 / (k + 2) + (k + 1) / (k + 2) T(x). ``"iteration"``: x+ = T(x). ``"auto"``: Halpern's,
-        with Anderson's acceleration beside it.
+        with Anderson's acceleration beside it. SciPy's ``"del2"`` stands for ``"auto"``.
     tol, max_iter : float, int, optional
         numopt's names for `xtol` and `maxiter`; they go before them.
     max_time : float, optional
@@ -101,14 +101,14 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     >>> round(float(result.x), 6), result.success
     (0.739085, True)
     """
-    one_of("method", method, METHODS)
+    method = one_of("method", "auto" if method == "del2" else method, METHODS)
     name, xtol = ("xtol", xtol) if tol is None else ("tol", tol)
     scalar(name, xtol, low=0.0, remedy="pass a tolerance >= 0")
     limit, maxiter = ("maxiter", maxiter) if max_iter is None else ("max_iter", max_iter)
     integer(limit, maxiter, low=1, remedy="allow at least one iteration")
     if not callable(func):
         raise InvalidTypeError(f"func is {func!r}: a function is expected; pass one")
-    T, x = start_map(func, x0, args)
+    T, x = start_map(func, x0, args, xtol)
     return run(
         watched(METHODS[method](T, x), T.looks),
         certify=T.certificate,

@@ -11,6 +11,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWa
 from numopt.monotone._inclusion_result import InclusionResult
 from numopt.monotone._product import check_prox
 from numopt.monotone._prox import Free
+from numopt.monotone._tolerance import at_least_rounding
 
 KINDS = "monotone", "cocoercive", "bilinear"
 NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
@@ -141,9 +142,9 @@ class Inclusion:
         return self.xp.astype(step / length, self.dtype, copy=False) if 0.0 < length < math.inf else None
 
 
-def inclusion(op, z0, prox, by_gap=False):
+def inclusion(op, z0, prox, tol, by_gap=False):
     """Check an operator with its start; estimate what it does not say of itself."""
-    for name in ("full", "dim"):
+    for name in ("full", "dim", "n"):
         if not hasattr(op, name):
             raise InvalidTypeError(
                 f"op is {type(op).__name__}: an operator with the attribute {name} is expected; "
@@ -171,20 +172,21 @@ def inclusion(op, z0, prox, by_gap=False):
     if tuple(getattr(p.start, "shape", ())) != (dim,):
         raise InvalidInputError(f"prox(z0, 1) is no vector of shape ({dim},): one is expected; return what z0 becomes")
     F0 = p.full(p.start)
-    if tuple(F0.shape) != (dim,):
-        raise InvalidInputError(f"op.full returns shape {tuple(F0.shape)}: ({dim},) is expected; return a vector")
+    if tuple(getattr(F0, "shape", ())) != (dim,):
+        raise InvalidInputError(f"op.full returns no vector of shape ({dim},): one is expected; return F(z)")
     L = getattr(op, "lipschitz", None)
     p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
     p.claims = L is not None
-    first, gap, size = host(p.residual(p.start, F0), p.gap(p.start, F0), xp.linalg.vector_norm(F0))
+    norm = xp.linalg.vector_norm
+    first, gap, size, length = host(p.residual(p.start, F0), p.gap(p.start, F0), norm(F0), norm(p.start))
     p.noise = NOISE * size
     p.by_gap = by_gap and math.isfinite(gap)
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
     if first > 0 and isinstance(p.prox, Free) and _constant(op):
         raise InvalidInputError("op.component_lipschitz is 0 everywhere: a constant operator that is not 0 has no zero")
-    first = gap if p.by_gap else first
-    p.scale = first if first > 0 else 1.0
+    first, slope = (gap, size) if p.by_gap else (first, 1 / p.eta)
+    p.scale = at_least_rounding(first, float(xp.finfo(dtype).eps) * slope * length, tol)
     return p
 
 

@@ -231,6 +231,10 @@ class L1:
 
 def _as(xp, bound, v):
     """Return a bound, a number or a vector, as an array beside v."""
-    if is_array(bound):
-        return bound
-    return xp.asarray(bound, dtype=v.dtype, device=device(v))
+    bound = bound if is_array(bound) else xp.asarray(bound, dtype=v.dtype, device=device(v))
+    if tuple(bound.shape) not in ((), (1,), tuple(v.shape)):
+        raise InvalidInputError(
+            f"a bound of a Box has shape {tuple(bound.shape)}: () or {tuple(v.shape)} is expected, that of the vector; "
+            f"give a number, or one for each entry"
+        )
+    return bound

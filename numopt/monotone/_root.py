@@ -59,7 +59,7 @@ def monotone_root(op, z0=None, *, prox=None, method="auto", tol=1e-6, max_iter=1
         ``"vr-prox-halpern"``, see Notes; ``"halpern-page"``, ``"halpern-forb"``: the algorithms of the paper, exactly
         as published, without restarts.
     tol : float, default 1e-6
-        For the residual, relative to that at the start.
+        For the residual, relative to that at the start; 4 rounding errors of L z0 are always enough.
     max_iter : int, default 1000
         Epochs: n component calls each.
     max_time : float, optional
@@ -165,7 +165,7 @@ def solve(op, z0, prox, method, step, inner_step, batch_size, refresh_prob, law,
     if refresh_prob is not None:
         scalar("refresh_prob", refresh_prob, above=0.0, high=1.0, remedy="pass a probability above 0")
     rng = default_rng(rng)
-    p = inclusion(op, z0, prox, by_gap)
+    p = inclusion(op, z0, prox, scalar("tol", tol, low=0.0, remedy="pass a tolerance >= 0"), by_gap)
     check_tolerance(tol, p.xp, p.dtype)
     if batch_size is not None and integer("batch_size", batch_size, low=1) > p.n:
         warn(f"batch_size is {batch_size}: the operator has {p.n} components, which are taken", PrecisionWarning)

@@ -1,6 +1,8 @@
 """Operators of saddle problems, F(x, y) = (gradient in x, minus gradient in y), and of an oligopoly."""
 
-from numopt._array import host
+import math
+
+from numopt._array import cholesky, device, host
 from numopt._check import Checks, positive_scalar, scalar
 from numopt.exceptions import InvalidInputError
 from numopt.monotone._operator import Operator
@@ -49,6 +51,11 @@ class QuadraticSaddle(Operator):
                     f"{name} differs from its transpose by {off:.3g}: a symmetric matrix is expected; "
                     f"pass ({name} + {name}.T) / 2"
                 )
+            if not _semidefinite(xp, M, size):
+                raise InvalidInputError(
+                    f"{name} has a negative eigenvalue: a positive semidefinite matrix is expected, or there is no "
+                    f"saddle point to find; check its sign, or shift it by a multiple of the identity"
+                )
         self.A, self.P, self.Q = A, blocks.get("P"), blocks.get("Q")
         self.c, self.b = vectors
         self.dim, self.split = m + n, n
@@ -71,6 +78,15 @@ class QuadraticSaddle(Operator):
         F = F if self.P is None else F + self.P @ x
         G = G if self.Q is None else G + self.Q @ y
         return self.xp.concat((F, G))
+
+
+def _semidefinite(xp, M, size):
+    """Tell whether a symmetric matrix with entries up to `size` is positive semidefinite, but for rounding."""
+    if size == 0:
+        return True
+    n, wide = M.shape[0], xp.astype(M, xp.float64) / size
+    room = 10 * n * max(float(xp.finfo(M.dtype).eps), 1e-12)
+    return math.isfinite(host(cholesky(wide + room * xp.eye(n, dtype=xp.float64, device=device(M)))[-1, -1]))
 
 
 class BilinearSum(Operator):
@@ -113,7 +129,7 @@ class BilinearSum(Operator):
         self.dim, self.split = p + q, p
         norms = [xp.sqrt(xp.sum(M * M, axis=1)) for M in (self.U, self.V)]
         self.component_lipschitz = norms[0] * norms[1]
-        self.lipschitz = host(xp.linalg.matrix_norm(self.U.T @ self.V, ord=2)) / self.n
+        self.lipschitz = host(xp.linalg.matrix_norm(self.U.T @ self.V, ord=2)) / self.n or 1.0
 
     def full(self, z):
         """Return F(z).

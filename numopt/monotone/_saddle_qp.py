@@ -50,7 +50,7 @@ def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto",
     Raises
     ------
     InvalidInputError
-        NaN or infinity in the data, shapes that disagree, a matrix that is not symmetric.
+        NaN or infinity in the data, shapes that disagree, a matrix that is not symmetric or has a negative eigenvalue.
     SolverError
         `tol` was not met and ``on_failure="raise"``.
 
@@ -64,7 +64,8 @@ def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto",
     *Certified*: ``gap``, a bound of the duality gap from the best linear answers to the gradient at (x, y). Unbounded
     sets have none, and the residual counts.
 
-    *Cost*: two evaluations of the gradient, so four products with each matrix, an iteration. *Memory*: O(n + m).
+    *Cost*: a Cholesky factorisation of P and of Q, which shows that they are semidefinite; two evaluations of the
+    gradient, so four products with each matrix, an iteration. *Memory*: that of the factors, and O(n + m).
     *When not to use it*: for a game (P = Q = 0 on simplices) `matrix_game` is far faster; for many digits of a small
     problem a conic solver is.
 

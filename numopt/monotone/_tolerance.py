@@ -3,6 +3,8 @@
 from numopt._check import scalar
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 
+ROUNDING = 4.0  # rounding errors that a residual may be, whatever it was at the start
+
 
 def check_tolerance(tol, xp, dtype):
     """Check `tol`; warn if rounding in this dtype does not allow it."""
@@ -23,3 +25,8 @@ def expect_squares(name, extent, xp, dtype):
             f"{name} reaches {largest:.3g}: between {1 / most:.0e} and {most:.0e} is expected, since its entries are "
             f"squared; rescale it"
         )
+
+
+def at_least_rounding(start, error, tol):
+    """Return what a tolerance is relative to: a residual at the start, but so that 4 rounding errors of it will do."""
+    return max(start, ROUNDING * error / tol if tol > 0 else 0.0) or 1.0

@@ -8,6 +8,7 @@ from numopt.monotone import (
     L1,
     Ball,
     BilinearGame,
+    BilinearSum,
     Box,
     CournotNash,
     DROLogistic,
@@ -30,6 +31,16 @@ from numopt.monotone import (
 A, B = np.ones((4, 2)), np.array([0.0, 1.0, 0.0, 1.0])
 OP = LogisticGradient(A, B)
 HIDDEN = np.ma.array([1.0, 1.0], mask=[1, 0])
+
+
+class Bare:
+    """An operator of one number, with something in the way."""
+
+    n, dim = 1, 1
+
+    def __init__(self, **wrong):
+        self.full = lambda z: z
+        self.__dict__.update(wrong)
 
 
 def put(array, index, value):
@@ -70,6 +81,10 @@ def put(array, index, value):
     (lambda: FairClassification(A, B, [0, 1]), "groups has shape"),
     (lambda: RobustLeastSquares(A, B, price=1.0), "price is 1"),
     (lambda: QuadraticSaddle([[1.0, 2.0], [0.0, 1.0]], None, np.ones((3, 2))), "P differs from its transpose"),
+    (lambda: QuadraticSaddle(-np.eye(2), None, np.ones((3, 2))), "P has a negative eigenvalue"),
+    (lambda: saddle_qp(None, np.diag([1.0, 1.0, -1e-3]), np.ones((3, 2))), "Q has a negative eigenvalue"),
+    (lambda: monotone_root(OP, prox=Box([0.0] * 3, 1.0)), r"a bound of a Box has shape \(3,\): \(\) or \(2,\)"),
+    (lambda: monotone_root(Bare(full=lambda z: [1.0])), r"op.full returns no vector of shape \(1,\)"),
     (lambda: CournotNash(1.0, 0.0, [1.0], [0.0]), "slope is 0"),
     (lambda: CournotNash(1.0, 1.0, [1.0], [-1.0]), r"d\[0\] is -1"),
     (lambda: Simplex(0.0), "total is 0"),
@@ -97,6 +112,7 @@ def test_values(call, message):
     (lambda: matrix_game(A.astype(complex)), "complex"),
     (lambda: matrix_game("game"), "A"),
     (lambda: monotone_root(3), "op is int"),
+    (lambda: monotone_root(Bare(n=None)), "op.n is None"),
     (lambda: monotone_root(OP, prox=3), "prox is 3"),
     (lambda: monotone_root(OP, rng="seed"), "rng is str"),
     (lambda: Product([(3, 1)]), "parts holds 3"),
@@ -147,6 +163,30 @@ def test_zero_rows_and_a_zero_operator():
         assert monotone_root(op, method="lsvrg", law=law, rng=0).success
     zero = LogisticGradient(np.zeros((3, 2)), [0, 1, 1])
     assert monotone_root(zero).success
+    assert monotone_root(BilinearSum(np.zeros((3, 2)), np.zeros((3, 2)))).success
+
+
+def test_a_matrix_that_is_semidefinite_but_for_rounding_is_taken():
+    rng = np.random.default_rng(0)
+    for dtype, tol in ((np.float64, 1e-6), (np.float32, 1e-4)):
+        B = rng.standard_normal((60, 3)).astype(dtype)
+        A, c = rng.standard_normal((4, 60)).astype(dtype), rng.standard_normal(60).astype(dtype)
+        sets = {"x_set": Simplex(), "y_set": Simplex()}
+        assert saddle_qp(B @ B.T, None, A, c=c, tol=tol, **sets).success
+
+
+class Nameless:
+    """No number of components."""
+
+    dim = 1
+
+    def full(self, z):
+        return z
+
+
+def test_an_operator_without_a_number_of_components_is_no_operator():
+    with pytest.raises(InvalidTypeError, match="the attribute n is expected"):
+        monotone_root(Nameless())
 
 
 def test_a_constant_operator_has_no_zero():

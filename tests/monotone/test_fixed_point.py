@@ -86,7 +86,16 @@ def test_scipy_calls_work_unchanged():
     c = np.array([10.0, 12.0]), np.array([3.0, 5.0])
     result = fixed_point(lambda x, c1, c2: np.sqrt(c1 / (x + c2)), [1.2, 1.3], args=c)
     np.testing.assert_allclose(result.x, [1.4920333, 1.37228132], atol=1e-6)
-    assert fixed_point(np.cos, 0.5, (), 1e-8, 500).x.shape == ()
+    assert fixed_point(np.cos, 0.5, (), 1e-8, 500, "del2").x.shape == ()
+
+
+@pytest.mark.parametrize("method", ["auto", "halpern", "iteration"])
+def test_a_start_at_the_solution_is_one(method):
+    """Relative to a residual that is rounding, nothing is small."""
+    x = fixed_point(np.cos, np.full(3, 0.5), xtol=1e-15, maxiter=50, on_failure="ignore").x
+    for x0 in (x, x * (1 + 1e-15)):
+        result = fixed_point(np.cos, x0, method=method)
+        assert result.success and result.nit <= 5 and result.residual <= 2e-15
 
 
 def test_calls_are_counted():

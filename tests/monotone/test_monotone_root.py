@@ -1,5 +1,7 @@
 """Inclusions: rates, identities of the sampled methods, invariances, and exact accounting."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -191,6 +193,16 @@ def test_a_rotation_turns_the_iterates():
     np.testing.assert_allclose(two.z, Q @ one.z, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["feg", "extragradient"])
+def test_a_start_at_the_solution_is_one(method):
+    """Relative to a residual that is rounding, nothing is small."""
+    M, q = monotone_matrix(5, curvature=1.0)
+    z = np.linalg.solve(M, -q)
+    for z0 in (z, z * (1 + 1e-15)):
+        result = monotone_root(Affine(M, q), z0, method=method)
+        assert result.success and result.nit == 1 and result.residual <= 1e-13 * np.linalg.norm(q)
+
+
 @pytest.mark.parametrize("method", ["feg", "extragradient", "vr-prox-halpern"])
 def test_too_small_a_constant_is_told_once_and_overcome(method):
     M, q = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([1.0, 2.0])
@@ -302,3 +314,52 @@ def test_a_bilinear_game_by_every_method_that_may():
         assert result.success
         assert result.gap >= 0 and (A @ result.x).max() - (result.y @ A).min() <= result.gap + 1e-12
         assert abs(result.y @ A @ result.x - value) < 1e-2
+
+
+def page(F, prox, u, eta, n, rng, steps):
+    """Algorithm 1 for n equal components, line by line; return the points at which all of F is evaluated."""
+    u0, g, root, seen = u, F(u), math.sqrt(n), []
+    for k in range(steps):
+        before, lam = u, 2 / (k + 4)
+        u = prox(lam * u0 + (1 - lam) * u - eta * g, eta)
+        if rng.random() < (4 / (k + 6) if k + 1 <= root else 4 / (root + 5)):
+            g = F(u)
+            seen.append(u)
+        else:
+            rng.integers(n, size=math.ceil(root))
+            g = g + F(u) - F(before)
+    return seen
+
+
+def forb(F, prox, u, c, gamma, n, rng, rounds):
+    """Algorithms 2 and 3 for n equal components, line by line; return the points of the outer iteration."""
+    u0, seen = u, []
+    for k in range(rounds):
+        seen.append(u)
+        v = w = before = u
+        for _ in range(math.ceil(0.05 * n * math.log(k + 2))):
+            rng.integers(n, size=1)
+            bar = [c * F(z) + z - u for z in (w, v, before)]
+            v_new = prox((1 - 1 / n) * v + w / n - gamma * (bar[0] + bar[1] - bar[2]), gamma * c)
+            before, w, v = w, v_new if rng.random() < 1 / n else w, v_new
+        u = u0 / (k + 2) + (k + 1) / (k + 2) * v
+    return seen
+
+
+@pytest.mark.parametrize("method, options, twin", [
+    ("halpern-page", {"step": 0.1}, lambda F, prox, u, n, rng: page(F, prox, u, 0.1, n, rng, 200)),
+    ("halpern-forb", {"step": 2.0, "inner_step": 0.05},
+     lambda F, prox, u, n, rng: forb(F, prox, u, 2.0, 0.05, n, rng, 30)),
+])  # fmt: skip
+def test_the_published_algorithms_step_by_step(method, options, twin):
+    M, q = monotone_matrix(6, curvature=3.0)
+    op, seen, u = Alike(M, q, "monotone", 1.0), [], np.arange(8.0)
+    op.n = 60
+    op.component_lipschitz = op.component_lipschitz[:60]
+    prox = L1(0.2)
+    monotone_root(op, u, prox=prox, method=method, rng=3, tol=0.0, max_iter=60, on_failure="ignore",
+                  callback=lambda at: seen.append(at.state), **options)  # fmt: skip
+    wanted = twin(op.full, prox, prox(u, 1.0), 60, np.random.default_rng(3))
+    count = min(len(seen), len(wanted))
+    assert count >= 20
+    np.testing.assert_allclose(seen[:count], wanted[:count], rtol=1e-10, atol=1e-12)
