@@ -17,7 +17,7 @@ class LinearModel(BaseEstimator):
 
     def _standardised(self, X):
         centre, scale = X.mean(axis=0), X.std(axis=0)
-        scale[scale == 0] = 1.0
+        scale[scale <= len(X) * np.finfo(float).eps * np.abs(centre)] = 1.0  # constant, but for rounding
         return np.hstack([(X - centre) / scale, np.ones((len(X), 1))]), centre, scale
 
     def _fit(self, op, centre, scale):
@@ -37,7 +37,7 @@ class LinearModel(BaseEstimator):
 
 
 class BinaryClassifier(ClassifierMixin, LinearModel):
-    """Two classes; `_operator` makes the saddle problem."""
+    """Two classes; `_learn` is given what makes the saddle problem."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

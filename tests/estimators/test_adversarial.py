@@ -83,3 +83,13 @@ def test_bad_groups():
     X, y, _ = data()
     with pytest.raises(ValueError, match="inconsistent"):
         FairLogisticRegression().fit(X, y, groups=[1, 2])
+
+
+@pytest.mark.parametrize("model", [DROLogisticRegression(), FairLogisticRegression(), RobustRegression()])
+def test_a_constant_column_changes_nothing(model):
+    """Its standard deviation is rounding, by which nothing should be divided."""
+    X, y, _ = data()
+    constant = next(c for c in np.linspace(0.1, 0.9, 50) if np.full(len(X), c).std() > 0)
+    plain = np.ravel(model.fit(X, y).coef_)
+    more = np.ravel(model.fit(np.c_[X, np.full(len(X), constant)], y).coef_)
+    np.testing.assert_allclose(more, np.r_[plain, 0.0], rtol=1e-3, atol=1e-9)
