@@ -41,13 +41,16 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
         from the nonnegative low-rank relaxation (arXiv:2305.18436) instead of K-means. ``"sketch"``: a probabilistic
         bound from relaxations of samples. ``"auto"``: as ``"dr"`` up to n = 5000; above, as ``"sketch"``, then as
         ``"dr"`` if `tol` is out of the samples' reach and 40 n^2 bytes are within 80 % of the memory of the machine, or
-        of the device (n = 20000 needs 16 GB; some seconds on a GPU, many minutes on two cores: `max_time` bounds it).
+        of the device (n = 20000 needs 16 GB; some seconds on a GPU, many minutes on two cores). A warning tells before
+        that begins on a CPU; `max_time` bounds it, and the callback is called after each step.
     tol : float, default 1e-3
         For the relative gap: see `KMeansResult.sdp_gap`.
     max_iter : int, default 2000
         Iterations are starts of K-means, the bound by pairs, and steps of the splitting or sketches.
     max_time : float, optional
-        Seconds.
+        Seconds. What is under way then is brought to its end: a sweep of K-means, a step of the splitting. Of more than
+        2000 points the bound of a relaxation that is not solved yet, n^3 / 3 flops or more, is not computed any more:
+        `lower_bound` is that of before.
     init : {"k-means++"}, array_like of shape (n,) or (K, p), or KMeansResult, default "k-means++"
         Labels or centres to start from instead; not for ``"low_rank"``, whose start is random.
     n_init : int, default 10
@@ -86,6 +89,8 @@ def kmeans_sdp(X, n_clusters, *, method="auto", tol=1e-3, max_iter=2000, max_tim
     -----
     ConvergenceWarning
         `tol` was not reached; or fewer than K points are distinct, and so many clusters are returned.
+    PerformanceWarning
+        ``"auto"`` goes on to the relaxation of more than 5000 points, on a CPU and without `max_time`.
 
     Notes
     -----
@@ -175,7 +180,9 @@ def certify_kmeans(X, labels, *, tol=1e-3, on_failure="warn"):
     eigenvalue of a matrix of size p + K (K - 1), of sums over clusters: it is computed, not estimated.
 
     If the test fails, the bound is the largest over a family of multipliers with two parameters. Beyond
-    p + K (K - 1) = 800 only the bound by principal components (N = 0) is used then.
+    p + K (K - 1) = 800 only the bound by principal components (N = 0) is used then. Beyond 1000 the test bounds the
+    eigenvalue, by norms of the blocks of N: it may fail for labels that are optimal; and it is left out where its
+    K (p + K)^2 numbers are more than 2^27.
 
     Cost: two passes over the points, about n p (p + K) multiplications, and some on a sample of 16384 points. Memory:
     8 n (p + 2) bytes and blocks of 16384 rows. One second for n = 10^6, p = 20, K = 4.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numopt._array import clip, device, host, like
+from numopt._loop import time_left
 from numopt.clustering._problem import centred, finite
 
 _SAMPLE = 2**15  # points on which starts are compared; Lloyd's iteration of the best goes on with all
@@ -29,7 +30,7 @@ def partition(p, labels, k=None):
 
 
 def lloyd(p, centres):
-    """Move centres until no point changes its cluster; empty clusters are seated at the farthest points."""
+    """Move centres until no point changes its cluster, or the time is up; empty clusters go to the farthest points."""
     xp, before, old = p.xp, math.inf, None
     for _ in range(_SWEEPS):
         labels, sizes, sums, sse = p.kernels.lloyd_pass(p.X, centres)
@@ -39,7 +40,7 @@ def lloyd(p, centres):
         if smallest < 1:
             centres, before, old = _reseated(p, centres, labels, sizes), math.inf, None
             continue
-        if changes == 0 or not sse < before:  # rounding alone could go on
+        if changes == 0 or not sse < before or time_left() <= 0:  # rounding alone could go on
             break
         centres, before, old = sums / sizes[:, None], sse, labels
     return ordered(p, labels)
@@ -117,6 +118,8 @@ def starts(p, n_init, rng):
         found = lloyd(p, seeds(p, rng))
         best = found if best is None or found.sse < best.sse else best
         yield best
+        if time_left() <= 0:
+            return
 
 
 def rounded(p, split, rng):

@@ -2,8 +2,8 @@
 
 import math
 
-from numopt._array import device, host, like
-from numopt._loop import Iterate, run
+from numopt._array import device, host, is_numpy, like
+from numopt._loop import Iterate, run, time_left
 from numopt._status import Status
 from numopt.clustering._cuts import Cuts
 from numopt.clustering._dense import DENSE_BYTES, dual_bound, memory, primal
@@ -13,7 +13,7 @@ from numopt.clustering._pairwise import Bound, pairwise_bound
 from numopt.clustering._sketch import sketched_bounds
 from numopt.clustering._splitting import splitting
 from numopt.clustering._state import State, certifier, gap_of
-from numopt.exceptions import ConvergenceWarning, warn
+from numopt.exceptions import ConvergenceWarning, PerformanceWarning, warn
 
 _DENSE = 5000  # points up to which "auto" solves the relaxation before it asks samples: some seconds
 _SHARE = 0.8  # of the memory that its matrices may take beyond
@@ -38,6 +38,12 @@ def iterates(p, partitions, method, rng, size, count, cuts, tol):
         end = yield from _sketched(p, state, rng, min(size, p.size), count, math.inf if last else tol)
         if last:
             return end
+        if is_numpy(p.xp) and time_left() == math.inf:
+            warn(
+                f"samples of the {p.size} rows of X do not give tol: the relaxation of all of them begins, which takes "
+                f"minutes on a CPU; pass max_time to bound it, or method='sketch' to do without it",
+                PerformanceWarning,
+            )
     return (yield from _relaxed(p, state, rng, Cuts(p) if cuts else None))
 
 
@@ -111,7 +117,7 @@ def low_rank_partitions(p, rng):
     norms = xp.full((1,), float(p.k), dtype=xp.float64, device=device(p.X))
     for step, at in enumerate(low_rank(xp, F, h, U, norms)):
         embedding = at.U[0, :, :]
-        done = max(at.infeasibility, at.move) < 1e-5 or step == 60
+        done = max(at.infeasibility, at.move) < 1e-5 or step == 60 or time_left() <= 0
         if done:
             yield embedded(p, embedding, rng)
             return

@@ -8,15 +8,19 @@ c_ab = 1 / sqrt(rho_ab rho_ba), rho_ab = sum over a of u_b (after Iguchi et al.,
 every eigenvalue that a bound needs is that of a small matrix of the Gram matrices of x and u over each cluster.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from numopt._array import device, host, like
+from numopt._loop import time_left
 from numopt.clustering._problem import finite
 
 _SAMPLE = 2**14  # points on which tau is chosen
 _MOST = 800  # features up to which multipliers are searched
+_TESTED = 1000  # features up to which the eigenvalue that decides is computed
+_ENTRIES = 2**27  # of the Gram matrices, up to which it is bounded
 
 
 class Bound(NamedTuple):
@@ -43,26 +47,59 @@ def pairwise_bound(p, found):
         return Bound(0.0, "none")
     if k == 1:
         return Bound(sse, "exact")
-    if tau > 0 and _Features(p, found, tau).largest_within() <= tau * (1 - 1e-9):
-        return Bound(sse, "exact", tau, 1.0)
-    return _searched(p, found)
+    # Points are known to the rounding of the largest coordinate, 1: of clusters as small as that, nothing is sure.
+    room = 1e-9 + 1e-15 * math.sqrt(p.size / sse)
+    features, entries = p.X.shape[1] + k * (k - 1), k * (p.X.shape[1] + k) ** 2
+    if tau > 0 and min(features / _TESTED, entries / _ENTRIES) <= 1:
+        known = features <= _TESTED
+        largest = _Features(p, found, tau).largest_within() if known else _largest_at_most(p, found, tau)
+        if largest <= tau * (1 - room):
+            return Bound(sse, "exact", tau, 1.0)
+    return _searched(p, found) if features <= _MOST else _by_axes(p)
+
+
+def _largest_at_most(p, found, tau):
+    """Bound the largest eigenvalue of N + X X' on the complement of the span of the clusters.
+
+    The blocks of N between clusters have rank 1; its norm is at most that of the matrix of their norms.
+    """
+    grams, sums, sizes = host(*p.kernels.pair_grams(p.X, found.labels, found.centres, found.sizes, tau), found.sizes)
+    finite(grams.sum(), "the Gram matrix")
+    q = p.X.shape[1]
+    within = grams - sums[:, :, None] * sums[:, None, :] / sizes[:, None, None]
+    squares = np.clip(np.diagonal(within, axis1=1, axis2=2)[:, q:], 0.0, None)  # of u_b on cluster a
+    rho = sums[:, q:] * sums[:, q:].T
+    norms = np.where(rho > 0, np.sqrt(squares * squares.T / np.where(rho > 0, rho, 1.0)), 0.0)
+    return np.linalg.eigvalsh(within[:, :q, :q].sum(axis=0))[-1] + np.linalg.eigvalsh(norms)[-1]
+
+
+def _by_axes(p):
+    """Return the bound by principal components, N = 0."""
+    xp, (n, q) = p.xp, p.X.shape
+    theta = host(xp.linalg.eigvalsh(p.X.T @ p.X if q <= n else p.X @ p.X.T))[::-1]
+    top = np.clip(theta[: p.k - 1], 0.0, None).sum()
+    return Bound(max(p.total - top - _lost(p.total, theta.size, n, p.k), 0.0), "dual")
+
+
+def _lost(norm, order, n, k):
+    """Return what rounding does to k eigenvalues of a matrix of sums over n points, at most."""
+    return 4e-16 * (k * order + math.sqrt(n)) * norm
 
 
 def _searched(p, found):
     """Maximise the bound over tau, on a sample of the points, and over the factor of N."""
-    k, width = found.centres.shape
-    if width + k * (k - 1) > _MOST:
-        return _Features(p, found, p.total).best(only=0.0)
     sample, part = (p, found) if p.size <= _SAMPLE else _sampled(p, found)
 
     def value(tau):
         return _Features(sample, part, tau).best().value
 
     # tau is near the largest variance within clusters times n, and a few times that where they overlap
-    unit = part.sse / width
+    unit = part.sse / p.X.shape[1]
     tried = {tau: value(tau) for tau in (unit * 2.0 ** (e / 2) for e in range(-3, 8))}
     best, step = max(tried, key=tried.get), 2.0**0.25
     for _ in range(3):
+        if time_left() <= 0:
+            break
         tried |= {tau: value(tau) for tau in (best * step, best / step)}
         best, step = max(tried, key=tried.get), step**0.5
     return _Features(p, found, best * p.size / sample.size).best()
@@ -90,8 +127,8 @@ class _Features:
     def __init__(self, p, found, tau):
         self.k, self.p = found.centres.shape
         self.n, self.total, self.tau = p.size, p.total, tau
-        grams, sums, sizes = host(
-            *p.kernels.pair_grams(p.X, found.labels, found.centres, found.sizes, tau), found.sizes
+        grams, sums, sizes, centres = host(
+            *p.kernels.pair_grams(p.X, found.labels, found.centres, found.sizes, tau), found.sizes, found.centres
         )
         finite(grams.sum(), "the Gram matrix")
         k, q = self.k, self.p
@@ -103,9 +140,11 @@ class _Features:
             into = [*range(q), *(self.at[a, b] for b in range(k) if b != a)]
             of = [*range(q), *(q + b for b in range(k) if b != a)]
             gram, sum_ = grams[a][np.ix_(of, of)], sums[a][of]
-            self.gram[np.ix_(into, into)] += gram
+            centre = np.concatenate([centres[a], np.zeros(k - 1)])  # coordinates are relative to it
+            cross = np.outer(centre, sum_)
+            self.gram[np.ix_(into, into)] += gram + cross + cross.T + sizes[a] * np.outer(centre, centre)
             self.within[np.ix_(into, into)] += gram - np.outer(sum_, sum_) / sizes[a]
-            self.sums[into] += sum_
+            self.sums[into] += sum_ + sizes[a] * centre
 
     def largest_within(self):
         """Return the largest eigenvalue of N + X X' on the complement of the span of the clusters."""
@@ -119,8 +158,9 @@ class _Features:
         N = self._congruent(root, couplings) - X
 
         def value(factor):
-            top = np.linalg.eigvalsh(X + factor * N)[::-1][: self.k - 1]
-            return self.total - factor * mass / self.n - np.clip(top, 0.0, None).sum()
+            theta = np.linalg.eigvalsh(X + factor * N)[::-1]
+            lost = _lost(max(self.total, theta[0], -theta[-1]), theta.size, self.n, self.k)
+            return self.total - factor * mass / self.n - np.clip(theta[: self.k - 1], 0.0, None).sum() - lost
 
         factor = _argmax(value, 0.0, 2.0) if only is None else only
         return Bound(max(value(factor), 0.0), "dual", self.tau, factor)

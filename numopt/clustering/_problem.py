@@ -37,8 +37,12 @@ class KMeansProblem:
 
     @property
     def trivial(self):
-        """What counts as a sum of squares of zero."""
-        return 1e-14 * self.total
+        """What counts as a sum of squares of zero: what the rounding of sums leaves of equal points."""
+        return (1e-15 * self.size) ** 2 * self.total
+
+    def apart(self, value, bound):
+        """Return the relative distance of a value of the relaxation from a bound of it."""
+        return abs(value - bound) / max(abs(value), self.trivial)
 
     def original(self, sse):
         """Return a sum of squares, a float, in the units of the caller."""

@@ -48,7 +48,7 @@ def splitting(p, found, bound, rng, cuts=None):
         kept, held, up, down = (math.sqrt(x) for x in host(*(moved[i] for i in range(4))))
         r_primal, r_dual = down / kept, up / max(held, 1e-300)
         value, residual, bound = host(*primal(p, split)[:2], _ritz_bound(p, split))
-        off = abs(value - bound) / value
+        off = p.apart(value, bound)
         gap = max(off, finite(residual, "the residual"))  # max would pass a NaN over
         more = {"r_primal": r_primal, "r_dual": r_dual, "sdp_gap": gap, "bound": p.original(bound)}
         yield Iterate(split, gap if cuts is None else max(gap, cuts.worst), info | more)

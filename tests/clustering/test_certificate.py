@@ -170,3 +170,57 @@ def test_rounding_beside_a_zero_diagonal_does_no_harm():
     S = np.array([[4.0, 1e-17, 1.0], [1e-17, -1e-30, -1e-16], [1.0, -1e-16, 1.0]])
     R = _root(S)
     assert np.allclose(R @ R.T, S, rtol=0, atol=1e-14)
+
+
+def least(X, k):
+    """The least sum of squares, without a difference of large numbers."""
+    return min(oracle.sse(X, labels) for labels in oracle.partitions(len(X), k))
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e8, 1e9, 1e12])
+@pytest.mark.parametrize("seed", range(2))
+def test_far_outliers_hide_nothing(seed, far):
+    """Beside the outlier all sums of squares are next to nothing; but they differ."""
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.integers(0, 9, size=(7, 1 + seed % 2)).astype(float), np.full((1, 1 + seed % 2), far)])
+    best = least(X, 3)
+    for labels in oracle.partitions(8, 3)[seed::80]:
+        result = certify_kmeans(X, labels, on_failure="ignore")
+        assert result.lower_bound <= best * (1 + 1e-9) and result.fun >= best * (1 - 1e-9)
+        assert result.gap_kind != "exact" or result.fun <= best * (1 + 1e-6)
+        assert result.success == (result.gap <= 1e-3)
+    for method in ("auto", "dr", "certify"):
+        result = kmeans_sdp(X, 3, method=method, rng=0, max_iter=100, on_failure="ignore")
+        assert result.lower_bound <= best * (1 + 1e-9) and result.fun >= best * (1 - 1e-9)
+        assert result.gap_kind != "exact" or result.fun <= best * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("k", [12, 40, 60])
+def test_many_clusters_take_no_matrix_of_all_their_pairs(k):
+    rng = np.random.default_rng(0)
+    centres = 40 * np.stack(np.meshgrid(np.arange(8), np.arange(8)), axis=-1).reshape(-1, 2)[:k]
+    X = np.repeat(centres, 6, axis=0) + rng.normal(size=(6 * k, 2))
+    labels = np.repeat(np.arange(k), 6)
+    assert certify_kmeans(X, labels).gap_kind == "exact"
+    labels[0] = 1
+    worse = certify_kmeans(X, labels, on_failure="ignore")
+    assert worse.gap_kind == "dual" and worse.lower_bound <= oracle.sse(X, np.repeat(np.arange(k), 6)) < worse.fun
+
+
+def test_the_eigenvalue_is_bounded_from_above_where_it_is_not_computed():
+    rng = np.random.default_rng(2)
+    for k in (2, 3, 5):
+        X = rng.normal(size=(40, 3)) + 4 * rng.integers(0, 3, 40)[:, None]
+        p, labels = kmeans_problem(X, k), np.concatenate([np.arange(k), rng.integers(k, size=40 - k)])
+        found = partition(p, labels)
+        for tau in (0.01, 1.0):
+            known = _Features(p, found, tau).largest_within()
+            assert known * (1 - 1e-12) <= _pairwise._largest_at_most(p, found, tau) <= 4 * known
+
+
+def test_as_many_features_as_are_tested_make_no_difference_to_clear_claims(monkeypatch):
+    X = np.random.default_rng(1).normal(size=(30, 2)) + 30 * np.repeat([0, 1, 2], 10)[:, None]
+    monkeypatch.setattr(_pairwise, "_TESTED", 1)
+    assert certify_kmeans(X, np.repeat([0, 1, 2], 10)).gap_kind == "exact"
+    monkeypatch.setattr(_pairwise, "_ENTRIES", 1)
+    assert certify_kmeans(X, np.repeat([0, 1, 2], 10), on_failure="ignore").gap_kind == "dual"

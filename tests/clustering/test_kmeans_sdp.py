@@ -1,14 +1,17 @@
 """The solver of the relaxation: known values, known points, degenerate data, control."""
 
+import time
+
 import numpy as np
 import pytest
 
 import numopt
-from numopt.clustering import kmeans_sdp
+from numopt._kernels import kernels
+from numopt.clustering import _state, kmeans_sdp
 from numopt.clustering._dense import dual_bound
 from numopt.clustering._problem import kmeans_problem
 from numopt.clustering._splitting import capped_simplex
-from numopt.exceptions import ConvergenceWarning, InvalidInputError, InvalidTypeError
+from numopt.exceptions import ConvergenceWarning, InvalidInputError, InvalidTypeError, PerformanceWarning
 from numopt.gallery import isotropic_clusters
 from tests.oracles import clustering as oracle
 
@@ -87,10 +90,16 @@ def test_fewer_distinct_points_than_clusters(X):
     assert len(set(result.labels)) == len(np.unique(X, axis=0)) and result.fun == 0 and result.gap == 0
 
 
-def test_duplicates_are_never_called_exact_wrongly():
-    X = np.repeat(np.random.default_rng(1).normal(size=(5, 2)), 3, axis=0)
-    result = kmeans_sdp(X, 3, method="dr", tol=1e-4, rng=0, on_failure="ignore")
-    assert result.lower_bound <= result.fun
+@pytest.mark.parametrize("seed", range(8))
+def test_duplicates_are_never_called_exact_wrongly(seed):
+    """Copies of a point share a cluster in the best partition, so that few need be tried."""
+    points = np.random.default_rng(seed).normal(size=(6, 2))
+    X = np.repeat(points, 3, axis=0)
+    best = min(oracle.sse(X, np.repeat(labels, 3)) for labels in oracle.partitions(6, 3))
+    for method in ("certify", "dr"):
+        result = kmeans_sdp(X, 3, method=method, tol=1e-4, rng=0, on_failure="ignore")
+        assert result.lower_bound <= best * (1 + 1e-9) and best <= result.fun * (1 + 1e-9)
+        assert result.gap_kind != "exact" or result.fun <= best * (1 + 1e-9)
 
 
 def test_a_huge_offset_and_constant_columns():
@@ -113,6 +122,35 @@ def test_no_time_returns_labels_and_a_valid_bound():
     X, _ = isotropic_clusters(100, 5, 3, 3.0)
     result = kmeans_sdp(X, 3, method="dr", tol=1e-9, max_time=0.0, rng=0, on_failure="ignore")
     assert not result.success and result.lower_bound <= result.fun and len(result.labels) == 100
+
+
+def test_when_the_time_is_up_no_bound_is_begun(monkeypatch):
+    """For many points it takes longer than all before it; the bound by pairs stands."""
+    monkeypatch.setattr(_state, "_LATE", 50)
+    X, _ = isotropic_clusters(100, 5, 3, 3.0)
+    calls, least = [], kmeans_sdp(X, 3, method="certify", rng=0, on_failure="ignore").lower_bound
+    monkeypatch.setattr(_state, "dual_bound", lambda *args: calls.append(1) or dual_bound(*args))
+
+    def late(intermediate_result):
+        if intermediate_result.nit == 25:
+            time.sleep(0.6)
+
+    result = kmeans_sdp(X, 3, method="dr", tol=1e-9, max_time=0.5, rng=0, callback=late, on_failure="ignore")
+    assert result.status == numopt.Status.TIME_LIMIT and not calls
+    assert result.lower_bound == least and result.sdp_value > least
+    early = kmeans_sdp(X, 3, method="dr", tol=1e-9, max_iter=100, rng=0, on_failure="ignore")
+    assert calls and early.lower_bound > least
+
+
+@pytest.mark.parametrize("method", ["auto", "low_rank"])
+def test_k_means_stops_when_the_time_is_up(method, monkeypatch):
+    """One sweep of one start is made, and its labels are returned."""
+    sweeps, X = [], isotropic_clusters(400, 5, 4, 2.0)[0]
+    k = kernels("clustering", np)
+    monkeypatch.setattr(k, "lloyd_pass", lambda *args, pass_=k.lloyd_pass: sweeps.append(1) or pass_(*args))
+    result = kmeans_sdp(X, 4, method=method, max_time=0.0, rng=0, on_failure="ignore")
+    assert result.status == numopt.Status.TIME_LIMIT and len(np.unique(result.labels)) == 4
+    assert len(sweeps) <= 3
 
 
 def test_starts_from_labels_centres_and_results():
@@ -191,8 +229,8 @@ def test_a_probabilistic_bound_is_called_one():
     X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
     result = kmeans_sdp(X, 3, method="sketch", sample_size=150, n_sketches=4, tol=1e-2, rng=0, on_failure="ignore")
     whole = kmeans_sdp(X, 3, method="dr", tol=1e-3, rng=0)
-    assert result.gap_kind in ("probabilistic", "dual") and result.lower_bound <= result.fun
-    assert result.gap_kind == "dual" or result.confidence == 0.99
+    assert result.gap_kind == "probabilistic" and result.confidence == 0.99 and "asymptotically" in result.message
+    assert result.lower_bound <= whole.fun * (1 + 1e-9)
     assert result.fun == pytest.approx(whole.fun, rel=1e-3)
 
 
@@ -203,7 +241,10 @@ def test_auto_goes_on_where_samples_are_not_enough(monkeypatch):
     X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
     options = {"sample_size": 150, "rng": 0, "on_failure": "ignore"}
     monkeypatch.setattr(_methods, "_DENSE", 500)
-    result, direct = (kmeans_sdp(X, 3, method=m, tol=1e-4, **options) for m in ("auto", "dr"))
+    with pytest.warns(PerformanceWarning, match="600 rows of X.*max_time"):
+        result = kmeans_sdp(X, 3, tol=1e-4, **options)
+    assert kmeans_sdp(X, 3, tol=1e-4, max_time=60.0, **options).success  # who asked for a limit is not warned
+    direct = kmeans_sdp(X, 3, method="dr", tol=1e-4, **options)
     assert result.success and result.gap_kind == "dual"
     assert result.nit <= direct.nit + 5 + 10
     monkeypatch.setattr(_methods, "memory", lambda X: 1e6)

@@ -113,7 +113,7 @@ extern "C" __global__ void __launch_bounds__(POINTS) features(const double *X, c
     }
     const Int a = labels[i];
     const double *x = X + i * p;
-    for (Int q = 0; q < p; q++) Z[i * (p + k) + q] = x[q];
+    for (Int q = 0; q < p; q++) Z[i * (p + k) + q] = x[q] - centres[a * p + q];
     for (Int b = 0; b < k; b++) {
         double found = 0.0;
         if (b != a) {

@@ -60,7 +60,7 @@ def spread(X, labels, centres, sizes):
 def pair_grams(X, labels, centres, sizes, tau):
     """Gram matrices (k, q, q) and sums (k, q) of the features of each cluster, q = p + k.
 
-    The features of a point are its coordinates and, for every other cluster b,
+    The features of a point are its coordinates less those of the own centre and, for every other cluster b,
     u_b = n_b / 2 max(margin - tau (1 / n_a + 1 / n_b), 0); u_a = 0.
     """
     xp, (k, p) = _xp(X), centres.shape
@@ -69,8 +69,8 @@ def pair_grams(X, labels, centres, sizes, tau):
     sums = [xp.zeros(p + k, dtype=xp.float64, device=at) for _ in range(k)]
     each = xp.arange(k, device=at)
     for a, rows in _groups(xp, labels, k):
-        x = xp.take(X, rows, axis=0)
-        margin, unit, _ = _margins(xp, x - centres[a, :], a, centres, sizes)
+        x = xp.take(X, rows, axis=0) - centres[a, :]
+        margin, unit, _ = _margins(xp, x, a, centres, sizes)
         u = 0.5 * sizes * xp.where(margin - tau * unit < 0, 0.0, margin - tau * unit)  # NaN stays
         z = xp.concat([x, u * xp.astype(each != a, xp.float64)], axis=1)
         grams[a], sums[a] = grams[a] + z.T @ z, sums[a] + xp.sum(z, axis=0)
