@@ -34,8 +34,8 @@ def iterates(p, partitions, method, rng, size, count, cuts, tol):
     if state.bound.kind in ("exact", "none") or method in ("certify", "low_rank"):
         return end
     if method == "sketch" or (method == "auto" and p.size > _DENSE):
-        last = method == "sketch" or not _fits(p)
-        end = yield from _sketched(p, state, rng, min(size, p.size), count, math.inf if last else tol)
+        last, pairs = method == "sketch" or not _fits(p), state.bound
+        state, end = yield from _sketched(p, state, rng, min(size, p.size), count, math.inf if last else tol)
         if last:
             return end
         if is_numpy(p.xp) and time_left() == math.inf:
@@ -44,7 +44,8 @@ def iterates(p, partitions, method, rng, size, count, cuts, tol):
                 f"minutes on a CPU; pass max_time to bound it, or method='sketch' to do without it",
                 PerformanceWarning,
             )
-    return (yield from _relaxed(p, state, rng, Cuts(p) if cuts else None))
+        return (yield from _relaxed(p, state, rng, pairs))
+    return (yield from _relaxed(p, state, rng, state.bound, Cuts(p) if cuts else None))
 
 
 def bounded(p, state):
@@ -55,9 +56,9 @@ def bounded(p, state):
     return Status.STALLED, "the bound by pairs of clusters is as high as it gets"
 
 
-def _relaxed(p, state, rng, cuts=None):
-    """Solve the relaxation; round it, too. The bound is what cuts are for: with them, the best one is kept."""
-    for at in splitting(p, state.found, state.bound, rng, cuts):
+def _relaxed(p, state, rng, pairs, cuts=None):
+    """Solve the relaxation, from the bound by pairs; round it, too. With cuts the best bound is kept: they are for it."""
+    for at in splitting(p, state.found, pairs, rng, cuts):
         if at.measure is not None:
             better = rounded(p, at.state, rng)
             if better.sse < state.found.sse * (1 - 1e-12):
@@ -85,12 +86,15 @@ def _fits(p):
 
 
 def _sketched(p, state, rng, size, count, enough):
-    """Improve the bound by samples, if it can be; give up when they cannot be expected to give a gap of `enough`."""
+    """Improve the bound by samples, if it can be; give up when they cannot be expected to give a gap of `enough`.
+
+    Return the last state, and why no more is done.
+    """
 
     def solve(sample, part):
         start = State(part, pairwise_bound(sample, part))
         return run(
-            _relaxed(sample, start, rng) if start.bound.kind == "dual" else bounded(sample, start),
+            _relaxed(sample, start, rng, start.bound) if start.bound.kind == "dual" else bounded(sample, start),
             certify=certifier(sample), finish=lambda state, info, common: common["certificate"]["lower_bound"],
             tol=_SKETCH_TOL, max_iter=400, quiet=True, on_failure="ignore",
         )  # fmt: skip
@@ -104,7 +108,7 @@ def _sketched(p, state, rng, size, count, enough):
         yield Iterate(at, gap if last else None, _told(p, at) | {"sdp_gap": gap})
         if last:
             break
-    return Status.STALLED, f"{number} samples of {size} points give no higher bound: take larger ones, or more"
+    return at, (Status.STALLED, f"{number} samples of {size} points give no higher bound: take larger ones, or more")
 
 
 def low_rank_partitions(p, rng):

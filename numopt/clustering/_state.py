@@ -42,10 +42,12 @@ def certifier(p, cuts=False):
             gap = gap_of(p, found.sse, lower)
             return {"sdp_gap": gap} | _numbers(p, found.sse, lower, gap)
         value, residual, least = host(*primal(p, split))
+        proved = 0.0 if bound.kind == "probabilistic" else lower
         if bound.kind != "exact" and (p.size <= _LATE or time_left() > 0):
-            lower = max(lower, dual_bound(p, split, value, residual))
+            proved = max(proved, dual_bound(p, split, value, residual))
+            lower = max(lower, proved)
         gap = gap_of(p, found.sse, lower)
-        duality = max(p.apart(value, lower), finite(residual, "the residual"))  # max would pass a NaN over
+        duality = max(p.apart(value, proved), finite(residual, "the residual"))  # max would pass a NaN over
         known = _numbers(p, found.sse, lower, gap) | {"sdp_value": p.original(value)}
         known |= {"primal_residual": residual, "min_entry": least}
         if cuts:

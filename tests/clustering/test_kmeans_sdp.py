@@ -7,7 +7,7 @@ import pytest
 
 import numopt
 from numopt._kernels import kernels
-from numopt.clustering import _state, kmeans_sdp
+from numopt.clustering import _methods, _state, kmeans_sdp
 from numopt.clustering._dense import dual_bound
 from numopt.clustering._problem import kmeans_problem
 from numopt.clustering._splitting import capped_simplex
@@ -236,8 +236,6 @@ def test_a_probabilistic_bound_is_called_one():
 
 def test_auto_goes_on_where_samples_are_not_enough(monkeypatch):
     """`tol` is what was asked for; the samples say soon that they will not give it."""
-    from numopt.clustering import _methods
-
     X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
     options = {"sample_size": 150, "rng": 0, "on_failure": "ignore"}
     monkeypatch.setattr(_methods, "_DENSE", 500)
@@ -250,6 +248,18 @@ def test_auto_goes_on_where_samples_are_not_enough(monkeypatch):
     monkeypatch.setattr(_methods, "memory", lambda X: 1e6)
     samples, sketch = (kmeans_sdp(X, 3, method=m, tol=1e-4, **options) for m in ("auto", "sketch"))
     assert samples.status == numopt.Status.STALLED and samples.lower_bound == sketch.lower_bound
+
+
+def test_the_bound_of_the_samples_stays_while_the_relaxation_has_none(monkeypatch):
+    monkeypatch.setattr(_methods, "_DENSE", 500)
+    monkeypatch.setattr(_state, "_LATE", 500)
+    monkeypatch.setattr(_state, "time_left", lambda: 0.0)  # no bound is begun
+    X, _ = isotropic_clusters(600, 6, 3, 3.0, rng=1)
+    options = {"sample_size": 500, "rng": 0, "tol": 1e-4, "max_iter": 40, "max_time": 60.0, "on_failure": "ignore"}
+    result = kmeans_sdp(X, 3, **options)
+    bounds = result.history["bound"][: 10 + 1 + 10]
+    assert result.sdp_value is not None and result.gap_kind == "probabilistic"
+    assert result.lower_bound == pytest.approx(np.nanmax(bounds), rel=1e-12)
 
 
 @pytest.mark.slow
