@@ -57,7 +57,7 @@ def bounded(p, state):
 
 
 def _relaxed(p, state, rng, pairs, cuts=None):
-    """Solve the relaxation, from the bound by pairs; round it, too. With cuts the best bound is kept: they are for it."""
+    """Solve the relaxation from the bound by pairs; round it, too. With cuts, the best bound is kept."""
     for at in splitting(p, state.found, pairs, rng, cuts):
         if at.measure is not None:
             better = rounded(p, at.state, rng)

@@ -10,7 +10,8 @@ from scipy.optimize import linprog
 from numopt import Status
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.gallery import transport_program
-from numopt.monotone import _lp_polish, linprog_pd
+from numopt.monotone import _lp_polish, _lp_rays, linprog_pd
+from numopt.monotone._lp_problem import linear_program
 
 
 def feasible(seed, m_ub=8, m_eq=4, n=15):
@@ -101,11 +102,11 @@ def test_violations_count_beside_bounds_where_the_sides_are_zero():
         assert result.success and abs(result.fun) <= 1e-5
 
 
-def test_multipliers_of_inequalities_have_their_sign():
-    for seed in range(10):
-        c, A, b, E, d = feasible(seed, 30, 5, 60)
-        result = linprog_pd(c, A, b, E, d, tol=1e-9)
-        assert result.success and (result.ineqlin.marginals <= 0).all()
+def test_multipliers_of_the_wrong_sign_prove_nothing():
+    """Least x below 1 is -inf; 1 would be the answer if its row might push."""
+    p, _ = linear_program([1.0], [[1.0]], [1.0], None, None, (None, None))
+    _, rows, columns = p.scaled
+    assert p.certificate((1.0 / columns, -1.0 / rows))["kkt_error"] >= 0.5
 
 
 def test_the_exact_solver_keeps_to_the_limit_of_time(monkeypatch):
@@ -118,9 +119,13 @@ def test_the_exact_solver_keeps_to_the_limit_of_time(monkeypatch):
     monkeypatch.setattr("scipy.optimize.linprog", timed)
     c, E, d = transport(20, 30)
     linprog_pd(c, A_eq=E, b_eq=d, tol=1e-11, max_time=50.0)
-    linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0], [1.0, 1.0 + 1e-7]], b_eq=[1.0, 2.0], bounds=(0, 1e3), max_time=50.0,
-               max_iter=100, on_failure="ignore")  # fmt: skip
     assert seen and max(seen) <= 50.0
+    seen.clear()
+    monkeypatch.setattr(_lp_rays, "time_left", lambda: 7.0)
+    p, _ = linear_program(c, None, None, E, d, None)
+    for kind in ("infeasible", "unbounded"):
+        _lp_rays.exact_ray(p, kind)
+    assert seen == [7.0, 7.0]
 
 
 def test_bounds_alone():
@@ -134,6 +139,15 @@ def test_infeasible_and_unbounded():
     two = linprog_pd([-1.0, -1.0], [[1, -1]], [1], on_failure="ignore")
     assert two.status == Status.UNBOUNDED and not two.success
     assert two.ray[0] - two.ray[1] <= 1e-9 * abs(two.ray).max() and two.ray.sum() > 0
+
+
+def test_what_hides_in_rounding_is_far():
+    """x + y = 1 and x + (1 + 1e-10) y = 2 meet at y = 1e10."""
+    result = linprog_pd([0.0, 0.0], A_eq=[[1.0, 1.0], [1.0, 1.0 + 1e-10]], b_eq=[1.0, 2.0], bounds=(None, None),
+                        on_failure="ignore")  # fmt: skip
+    assert result.status == Status.INFEASIBLE and 0.4e10 <= result.far <= 2e10
+    exact = linprog_pd([1.0, 1.0], A_eq=[[1.0, 1.0], [1.0, 1.0]], b_eq=[1.0, 2.0], on_failure="ignore")
+    assert exact.status == Status.INFEASIBLE and exact.far > 1e8
 
 
 def test_absolute_tests_would_call_this_infeasible():

@@ -66,7 +66,9 @@ def test_a_large_offset():
     one, two = solved(A), matrix_game(A + 1e8, tol=1e-6)
     assert two.success
     assert oracle.gap(A, two.x, two.y) < 1e-5
-    assert abs(two.value - 1e8 - one.value) < 1e-5
+    for bound in (two.lower, two.value, two.upper):
+        assert abs(bound - 1e8 - one.value) < 1e-5
+    assert two.lower <= two.value <= two.upper
 
 
 def test_the_players_change_places():
