@@ -16,7 +16,8 @@ from numopt.monotone._tolerance import at_least_rounding
 KINDS = "monotone", "cocoercive", "bilinear"
 NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
 SLACK = 1.02  # what a constant may be short of: some are estimates
-NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's
+NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's,
+ROUNDING = 1e-15  # beyond what is left of F(u), F(v), L u and L v when they cancel
 FAR, REPEATED = 0.1, 3  # so far from cocoercive, so often, and the claim is dropped
 
 
@@ -84,10 +85,10 @@ class Inclusion:
         """
         xp, d, e = self.xp, w - z, Fw - Fz
         norm = xp.linalg.vector_norm
-        change, way, inner = host(norm(e), norm(d), xp.sum(d * e))
+        change, way, inner, F, size = host(norm(e), norm(d), xp.sum(d * e), norm(Fz) + norm(Fw), norm(z) + norm(w))
         if not (math.isfinite(change) and change > self.noise):
             return change, way, inner, ""
-        if inner < -NEGATIVE * change * way:
+        if inner < -(NEGATIVE * change + ROUNDING * (F + size / self.eta)) * way:
             return change, way, inner, f"<F(u) - F(v), u - v> = {inner:.3g} for two iterates: F is not monotone"
         if self.claims and self.eta * change > SLACK * way:
             self.tell(f"op.lipschitz is {1 / self.eta:.3g}, but F grows by {change / way:.3g} between two iterates: "

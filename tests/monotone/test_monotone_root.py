@@ -19,6 +19,7 @@ from numopt.monotone import (
     LogisticGradient,
     Simplex,
     monotone_root,
+    saddle_qp,
 )
 from numopt.monotone._sampling import sampling
 
@@ -280,6 +281,17 @@ def test_false_claims_are_never_a_success(method, curvature, kind, share):
     result = monotone_root(op, method=method, tol=1e-6, rng=0, max_iter=60, max_time=2.0, on_failure="ignore")
     assert np.isfinite(result.z).all()
     assert result.success == (np.linalg.norm(op.full(result.z)) <= 1e-6 * np.linalg.norm(q) * (1 + 1e-9))
+
+
+@pytest.mark.parametrize("method", ["feg", "extragradient"])
+def test_rounding_is_no_lack_of_monotonicity(method):
+    """Of skew operators the product is rounding, which their changes come near to at the end."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        A, b, c = rng.standard_normal((5, 4)), rng.standard_normal(5), rng.standard_normal(4)
+        result = saddle_qp(None, None, A, b, c, x_set=Box(-1.0, 1.0), y_set=Simplex(2.0), method=method, tol=1e-12,
+                           max_iter=3000, on_failure="ignore")  # fmt: skip
+        assert result.status != Status.INVALID_MODEL, (seed, result.message)
 
 
 def test_an_operator_that_is_not_monotone_is_called_so():
