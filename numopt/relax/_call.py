@@ -2,6 +2,7 @@
 
 from numopt import _array
 from numopt._check import integer, scalar
+from numopt._given import as_array
 from numopt.exceptions import InvalidInputError
 
 # Entries to pass over between two looks at the clock, some milliseconds: on a CUDA device, and elsewhere.
@@ -29,18 +30,36 @@ def stride(problem, check_every, callback):
     return few if callback is not None else max(few, _CHUNK[_array.is_cupy(problem.xp)] // problem.A.nnz)
 
 
+def shown(problem, callback):
+    """Return the callback for the loop, which knows x in the order of the sweeps: the caller gets it in his own."""
+    if not callable(callback):
+        return callback
+
+    def call(at):
+        at.state = problem.point(at.state)
+        callback(at)
+
+    return call
+
+
 def columns(solve, b, x0):
     """Solve for a vector, for a matrix of one column, or for each column of a matrix."""
-    shape = getattr(b, "shape", None)
-    if shape is None or len(shape) != 2 or _array.is_sparse(b):
+    b, x0 = (v if v is None else as_array(name, v) for name, v in (("b", b), ("x0", x0)))
+    if b is None or len(b.shape) != 2 or _array.is_sparse(b):
         return solve(b, x0)
+    if x0 is not None and len(x0.shape) != 1 and x0.shape != b.shape:
+        raise InvalidInputError(
+            f"x0 has shape {tuple(x0.shape)} and b {tuple(b.shape)}: one start for all columns, or one for each, is "
+            f"expected; make the shapes agree"
+        )
     start = (lambda j: None) if x0 is None else (lambda j: x0 if len(x0.shape) == 1 else x0[:, j])
-    results = [solve(b[:, j], start(j)) for j in range(shape[1])]
+    results = [solve(b[:, j], start(j)) for j in range(b.shape[1])]
     if not results:
-        raise InvalidInputError(f"b has shape {tuple(shape)}: at least one column is expected; pass some data")
+        raise InvalidInputError(f"b has shape {tuple(b.shape)}: at least one column is expected; pass some data")
     worst = max(results, key=lambda r: (not r.success, r.certificate["residual"]))
     xp = _array.namespace(worst.x)
     worst.x = xp.stack([r.x for r in results], axis=1)
     worst.nit, worst.nit_paper = max(r.nit for r in results), max(r.nit_paper for r in results)
     worst.time, worst.work = sum(r.time for r in results), sum(r.work for r in results)
+    worst.residual_norm = max(r.residual_norm for r in results)
     return worst

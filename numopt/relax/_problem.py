@@ -11,10 +11,11 @@ from numopt import _array
 from numopt._check import Checks, one_of, scalar
 from numopt._kernels import kernels
 from numopt._kernels.portable._relax_system import System
-from numopt.exceptions import InvalidInputError, InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning, warn
 from numopt.relax._plan import RelaxPlan, is_plain_csr, plan_of
 
 _LARGEST, _LEAST = 1e150, 1e-140  # squares of more would overflow, and those of residuals of less underflow
+_SINGLE = 6e-6  # 50 rounding errors of float32
 
 
 class Rows(NamedTuple):
@@ -103,8 +104,18 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
     one_of("ref", ref, ("b", "r0"))
     problem = _as_it_is(A, b, x0, plan, tol) or _converted(A, b, x0, plan, tol, ordering)
     if ref == "r0":
-        problem.tol *= problem.certificate(problem.start)["residual"]
+        first = problem.certificate(problem.start)["residual"]
+        if not first < math.inf:
+            raise InvalidInputError(
+                "x0 has a residual whose square is no number: ref='r0' needs one; start nearer, or from 0"
+            )
+        problem.tol *= first
     problem.tol = max(problem.tol, atol / problem.scale)
+    if problem.dtype == problem.xp.float32 and problem.tol < _SINGLE:
+        warn(
+            f"rtol is {rtol}: a result in float32 allows about {_SINGLE:.0e}; raise it, or pass float64 arrays",
+            PrecisionWarning,
+        )
     return problem
 
 

@@ -8,7 +8,7 @@ from numopt import _array
 from numopt._check import flag
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
-from numopt.relax._call import checked_omega, columns, scipy_names, stride
+from numopt.relax._call import checked_omega, columns, scipy_names, shown, stride
 from numopt.relax._problem import linear_system
 from numopt.relax._rates import WINDOW, Rates
 from numopt.relax._result import RelaxResult
@@ -48,9 +48,10 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     max_time : float, optional
         Seconds.
     callback : callable, optional
-        Called with each ``intermediate_result``; stops the run by raising ``StopIteration``.
+        Called as ``callback(intermediate_result)``, which has `state` (a copy of x), `nit`, `measure` (the relative
+        residual) and `time`; stops the run by raising ``StopIteration``.
     check_every : int, default 1
-        Sweeps between two calls of it.
+        Sweeps between two calls of it; ``omega="auto"`` makes ten at once.
     on_failure : {"warn", "raise", "ignore"}, default "warn"
         What to do if the tolerance is not met.
     maxiter : int, optional
@@ -77,6 +78,8 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     -----
     ConvergenceWarning
         The tolerance was not met.
+    PrecisionWarning
+        The input is float32 and the tolerance below 6e-6, which the rounding of the result mostly rules out.
 
     Notes
     -----
@@ -125,8 +128,8 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
             _iterates(problem, adapt, symmetric, max_iter, stride(problem, check_every, callback), counts, rates),
             certify=problem.certificate,
             finish=lambda x, info, common: _finish(problem, counts, rates, common),
-            tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
-            on_failure=on_failure, start=problem.start,
+            tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every,
+            callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
     return columns(solve, b, x0)

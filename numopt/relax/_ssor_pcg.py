@@ -9,7 +9,7 @@ from numopt._check import flag
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
-from numopt.relax._call import checked_omega, columns, scipy_names, stride
+from numopt.relax._call import checked_omega, columns, scipy_names, shown, stride
 from numopt.relax._problem import linear_system
 from numopt.relax._result import RelaxResult, ritz
 from numopt.relax._theory import best_ssor, mu_from
@@ -66,6 +66,8 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     -----
     ConvergenceWarning
         The tolerance was not met. If A is not positive definite the status is ``INVALID_MODEL``.
+    PrecisionWarning
+        As for `sor`.
 
     Notes
     -----
@@ -114,8 +116,8 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
             _iterates(problem, trial, max_iter, stride(problem, check_every, callback), counts, kept),
             certify=problem.certificate,
             finish=lambda x, info, common: _finish(problem, x, counts, kept, common),
-            tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
-            on_failure=on_failure, start=problem.start,
+            tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every,
+            callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
     return columns(solve, b, x0)

@@ -56,6 +56,9 @@ BAD = [
     ({"ordering": [0] * 9}, "ordering is list of shape"),
     ({"plan": relax_plan(laplacian_2d(4))}, "plan is for 16 rows"),
     ({"maxiter": 0}, "max_iter is 0"),
+    ({"A": sparse.csr_array((0, 0)), "b": np.ones(0)}, r"A has shape \(0, 0\): .* must not be empty"),
+    ({"A": np.ones((0, 0)), "b": np.ones(0)}, r"A has shape \(0, 0\): .* must not be empty"),
+    ({"x0": np.full(9, 1e200), "ref": "r0"}, "x0 has a residual whose square is no number"),
 ]
 
 WRONG = [

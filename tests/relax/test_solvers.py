@@ -252,3 +252,40 @@ def test_omega_follows_the_order_of_the_rows(colours):
     result = ssor_pcg(A, b, plan=plan)
     assert abs(result.omega - 2 / (1 + np.sqrt(2 / colours))) < 0.03
     assert result.nit <= 1.05 * min(ssor_pcg(A, b, plan=plan, omega=w).nit for w in np.arange(0.9, 1.95, 0.1))
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("omega", ["auto", 1.4])
+def test_a_callback_sees_x_in_the_order_of_the_caller(solve, omega):
+    """Sweeps take the rows by levels."""
+    seen = []
+    result = solve(GRID, RHS, omega=omega, callback=lambda intermediate_result: seen.append(intermediate_result))
+    assert result.success and len(seen) == result.history["nit"].size
+    for one in seen[1:]:
+        relative = np.linalg.norm(RHS - GRID @ one.state) / np.linalg.norm(RHS)
+        assert relative <= 1.5 * one.measure and relative < 2.0  # that of a sweep is known one sweep late
+    np.testing.assert_array_equal(seen[-1].state, result.x)
+
+
+def test_right_hand_sides_and_starts_as_lists():
+    B = np.stack([RHS, 1e3 * RHS[::-1]], axis=1)
+    for solve in (sor, ssor_pcg):
+        lists, arrays = solve(GRID, B.tolist(), B.tolist(), omega=1.5), solve(GRID, B, B, omega=1.5)
+        assert (lists.x == arrays.x).all() and lists.x.shape == B.shape
+        assert (solve(GRID, RHS.tolist(), RHS.tolist()).x == solve(GRID, RHS, RHS).x).all()
+        with pytest.raises(ValueError, match=r"x0 has shape \(144, 1\) and b \(144, 2\)"):
+            solve(GRID, B, B[:, :1])
+        norms = np.linalg.norm(B - GRID @ arrays.x, axis=0)
+        assert arrays.residual_norm == pytest.approx(norms.max(), rel=1e-5)
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_indices_of_64_bits(solve):
+    for A in (GRID, GRID.tocsc(), GRID.tocoo()):
+        A = A.copy()
+        for name in {"indices", "indptr", "row", "col"} & set(dir(A)):
+            if name in vars(A):
+                setattr(A, name, getattr(A, name).astype(np.int64))
+        assert (solve(A, RHS).x == solve(GRID, RHS).x).all()
+        plan = relax_plan(A)
+        assert (solve(GRID, RHS, plan=plan).x == solve(GRID, RHS).x).all()
