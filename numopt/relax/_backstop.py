@@ -82,7 +82,9 @@ class Runner:
 
 
 def _going_on(args, keywords, stopped):
-    """Return the point reached, or that of the start if it was better."""
+    """Return the point reached, or that of the start if it was better; `args` begins with A and b, else who knows."""
+    if len(args) < 2:
+        return stopped.x
     A, b, *rest = args
     x0 = rest[0] if rest else keywords.get("x0")
     r = b if x0 is None else b - A @ x0

@@ -2,7 +2,7 @@
 
 import math
 
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax._ask_tell import AskTell
 from numopt.relax._audition import Auditions
 from numopt.relax._backstop import Runner
@@ -43,10 +43,14 @@ class Solving(AskTell):
 
     def _solve(self, args, context, keywords):
         """Return (result, cost, parameters first tried)."""
-        if self._plans and "plan" not in keywords:
-            keywords = keywords | {"plan": self._plan_for(args[0])}
-        if self._theory and is_plain_csr(args[0]):
-            return self._solve_by_theory(args, keywords)
+        if self._plans:
+            args, keywords = _by_position(args, keywords)
+            if "plan" not in keywords:
+                keywords = keywords | {"plan": self._plan_for(args[0])}
+            if self._theory and is_plain_csr(args[0]):
+                if context is not None or self._contexts:
+                    self._checked(context)  # theory does not need it, but a wrong one is a mistake
+                return self._solve_by_theory(args, keywords)
         if self._auditions and (news := self._auditions.news(args, keywords)):
             self._learner.hear(news, self._checked(context))
         params, token = self.ask(context)
@@ -84,3 +88,16 @@ class Solving(AskTell):
         if self._plan is None or not self._plan.fits(A):
             self._plan = plan_of(A)
         return self._plan
+
+
+def _by_position(args, keywords):
+    """Return the arguments of `sor` or `ssor_pcg` with the matrix and the right-hand side by position."""
+    if len(args) >= 2:
+        return args, keywords
+    names = ("A", "b")[len(args) :]
+    if not all(name in keywords for name in names):
+        raise InvalidTypeError(
+            f"solve got {len(args)} arguments by position: a matrix A and a right-hand side b are expected; pass both"
+        )
+    rest = {name: value for name, value in keywords.items() if name not in names}
+    return (*args, *(keywords[name] for name in names)), rest

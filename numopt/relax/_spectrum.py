@@ -9,6 +9,7 @@ from numopt._kernels import kernels
 
 _SAMPLE = 4096  # entries that are compared
 _CLOSE = 1e-9
+_SKEW = 1e-12  # square of the largest |a_ij - a_ji| / sqrt(a_ii a_jj) of a matrix that counts as symmetric
 
 
 class Family:
@@ -22,7 +23,7 @@ class Family:
         off = np.flatnonzero((rows != A.indices) & (A.data != 0))
         self.on = on[:: max(1, on.size // _SAMPLE)]
         self.off = off[:: max(1, off.size // _SAMPLE)]
-        self.reference = A.data[self.off]
+        self.reference = A.data[self.off].astype(float)
         self.first = float(A.data[self.on[0]]) if self.on.size else 0.0
         self._measure()
 
@@ -33,7 +34,7 @@ class Family:
         """Return (s, c, d) of a matrix of the family, d its diagonal, or None."""
         if A.data.size != self.nnz or A.shape[0] != self.n or not self.off.size:
             return None
-        d, off = A.data.take(self.on), A.data.take(self.off)
+        d, off = (A.data.take(at).astype(float, copy=False) for at in (self.on, self.off))
         s, diagonal = float(off[0] / self.reference[0]), float(d[0])
         off -= s * self.reference
         d -= diagonal
@@ -64,9 +65,13 @@ def smallest_eigenvalue(plan, data, rng, steps=200, close=1e-3):
     """Return (estimate from above of the smallest eigenvalue of D^{-1} A, products spent), by Lanczos's method.
 
     D^{-1} A is self-adjoint in the product weighted by D. Stops once the estimate falls by less than `close`
-    of itself in ten steps.
+    of itself in ten steps. None where A is not symmetric, with a positive diagonal.
     """
-    system, _ = plan.system(data)
+    data = data.astype(float, copy=False)
+    system, facts = plan.system(data)
+    skew, _, lowest, total = _array.host(*facts)
+    if not (skew <= _SKEW and lowest > 0 and math.isfinite(total)):
+        return None, 0
     xp = _array.namespace(data)
     k, d = kernels("relax", xp), system.diagonal
     v = plan.sorted(_array.like(xp, rng.standard_normal(plan.n), _array.device(data), xp.float64))

@@ -34,6 +34,8 @@ class Young:
         s, c, d = member
         if self.least is None and self.method == "sor":
             found, spent = smallest_eigenvalue(plan, A.data, rng)
+            if found is None:
+                return "auto", spent, None
             self.least = found * d / s - c
         if self.least is None or self.least + c <= 0:
             return "auto", spent, member

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.sparse as sparse
 
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning
 from numopt.gallery import Heat, laplacian_2d, shifted_laplacians
@@ -456,3 +457,61 @@ def test_a_leader_that_becomes_dear_is_left():
     assert state == tuner._learner.leader
     tuner.run([(SYSTEM, None)] * 100)
     assert arms.full("second") > 50
+
+
+# --- what theory is not for
+
+
+def grid(kind=float, factor=1, east=0.0):
+    """The Laplacian of 12 x 12 points; `east` makes it a transport to one side, no longer symmetric."""
+    A = laplacian_2d(12) * factor
+    A = sparse.csr_array(A + east * (sparse.eye_array(144, k=1) - sparse.eye_array(144, k=-1)))
+    return sparse.csr_array(A.astype(kind))
+
+
+@pytest.mark.parametrize(
+    "A", [grid("int64"), grid("float32"), grid(factor=-1), grid(east=0.9), grid(east=3.0)],
+    ids=["int64", "float32", "negative", "slightly unsymmetric", "very unsymmetric"],
+)  # fmt: skip
+def test_matrices_that_look_like_a_family(A):
+    """Their diagonals are constant, and their other entries are those of the first."""
+    tuner, rtol = Tuner(sor, {"omega": (0.5, 1.99)}, cost="nit", rng=0), 1e-5
+    for b in np.random.default_rng(0).standard_normal((3, 144)):
+        alone = sor(A, b, rtol=rtol, on_failure="ignore")
+        result = tuner.solve(A, b, rtol=rtol, on_failure="ignore")
+        assert result.success == alone.success and np.isfinite(result.x).all()
+        if result.success:
+            assert np.linalg.norm(b - A @ result.x) <= 1.001 * rtol * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_bad_matrices_are_named_by_a_tuner_as_by_its_solver(solve):
+    good, b = grid(), np.ones(144)
+    spoilt, complex_, hollow = good.copy(), good.astype(complex), good.copy()
+    spoilt.data[5] = np.nan
+    hollow.setdiag(0.0)
+    tuner = Tuner(solve, {"omega": (1.0, 1.99)}, rng=0)
+    for A, match in ((spoilt, "is nan"), (complex_, "complex"), (hollow, r"A\[0, 0\] is 0"), (good[:5], "a square")):
+        with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
+            tuner.solve(A, b[: A.shape[0]])
+    assert tuner.solve(good, b).success
+    for args in ((), (good,)):
+        with pytest.raises(InvalidTypeError, match="a matrix A and a right-hand side b are expected"):
+            tuner.solve(*args)
+
+
+def test_matrix_and_right_hand_side_by_name():
+    A, b = grid(), np.arange(144.0)
+    one, other = (Tuner(sor, {"omega": (1.0, 1.99)}, policy="surface", cost="nit", rng=0) for _ in range(2))
+    for _ in range(12):  # long enough for runs that are stopped and gone on with
+        x, y = one.solve(A, b).x, other.solve(b=b, A=A).x
+        assert (x == y).all()
+
+
+def test_contexts_are_checked_where_theory_needs_none():
+    tuner = Tuner(sor, {"omega": (1.0, 1.99)}, context=1, rng=0)
+    with pytest.raises(InvalidInputError, match="context has 2"):
+        tuner.solve(grid(), np.ones(144), context=[1.0, 2.0])
+    with pytest.raises(InvalidInputError, match=r"context\[0\] is nan"):
+        tuner.solve(grid(), np.ones(144), context=np.nan)
+    assert tuner.solve(grid(), np.ones(144), context=1.0).success
