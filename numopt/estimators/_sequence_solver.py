@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from numopt._array import default_rng
 from numopt._check import integer, one_of
+from numopt._given import as_array
 from numopt.exceptions import InvalidTypeError
 from numopt.relax import Tuner, sor, ssor_pcg
 
@@ -50,12 +51,16 @@ class SequenceSolver(BaseEstimator):
     costs_ : list of float
         Of all systems since `fit`.
     tuner_ : numopt.relax.Tuner
+        What learns.
 
     Notes
     -----
     What is fitted is the choice of omega, not labels: `fit` forgets, `partial_fit` solves a system and learns,
     `predict` solves one without learning. Matrices are sparse; the checks of scikit-learn for tables of samples do
     not apply. Cloning and pickling do.
+
+    Cost and memory are those of the solver and of `numopt.relax.Tuner`, and up to five solutions are kept for `start`.
+    Not for a system that has no successors: call the solver.
 
     References
     ----------
@@ -128,9 +133,20 @@ class SequenceSolver(BaseEstimator):
         -------
         SequenceSolver
             The estimator itself: the solution is ``x_``.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As for the solver, which names the argument.
+
+        Warns
+        -----
+        ConvergenceWarning
+            `rtol` was not reached: ``result_`` says why.
         """
         if not hasattr(self, "tuner_"):
             self.fit()
+        b = as_array("b", b)
         result, cost, _ = self.tuner_._solve((A, b), context, self._keywords(A, b))
         self.result_, self.x_, self.omega_, self.n_iter_ = result, result.x, result.omega, result.nit
         self.costs_.append(cost)
@@ -153,8 +169,21 @@ class SequenceSolver(BaseEstimator):
         -------
         ndarray of shape (n,)
             The solution.
+
+        Raises
+        ------
+        NotFittedError
+            Neither `fit` nor `partial_fit` was called.
+        InvalidInputError, InvalidTypeError
+            As for the solver.
+
+        Warns
+        -----
+        ConvergenceWarning
+            `rtol` was not reached.
         """
         check_is_fitted(self, "tuner_")
+        b = as_array("b", b)
         best = self.tuner_.best(context, A=A)
         return self._function(A, b, **self._keywords(A, b) | best).x
 
@@ -181,8 +210,8 @@ class SequenceSolver(BaseEstimator):
 
     def _begin(self, A, b):
         """Return the start, None for 0."""
-        past = self._past
-        if not past or past[-1].shape != b.shape:
+        past = [x for x in self._past if x.shape == b.shape]
+        if not past:
             return None
         if self.start == "extrapolate":
             return 2 * past[-1] - past[-2] if len(past) > 1 else past[-1]

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from numopt.estimators import SequenceSolver
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.gallery import Heat
+from numopt.gallery import Heat, laplacian_2d
 
 
 def march(solver, steps=12, period=12):
@@ -69,3 +69,13 @@ def test_bad_parameters_are_named():
     ):
         with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
             bad.fit()
+
+
+@pytest.mark.parametrize("start", ["previous", "extrapolate", "project"])
+def test_systems_may_change_their_size(start):
+    estimator, rng = SequenceSolver(start=start, random_state=0), np.random.default_rng(0)
+    for m in (6, 9, 9, 6, 9, 9, 6):
+        A, b = laplacian_2d(m), rng.standard_normal(m * m)
+        x = estimator.partial_fit(A, b.tolist()).x_
+        assert estimator.result_.success and np.linalg.norm(b - A @ x) <= 1.01e-8 * np.linalg.norm(b)
+        np.testing.assert_allclose(estimator.predict(A, b.tolist()), x, atol=1e-6)
