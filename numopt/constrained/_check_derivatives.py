@@ -1,5 +1,7 @@
 """Whether the caller's derivatives are those of the caller's functions."""
 
+import math
+
 import numpy as np
 
 from numopt import _array
@@ -25,7 +27,8 @@ def check_derivatives(fun, x0, args=(), *, jac=None, hess=None, hessp=None, cons
     -------
     dict of str to float
         The worst error of each function, ``|difference - derivative| / max(1, |derivative|)`` over its components, by
-        name: "jac", "hess", "constraints[0].jac", ... Right ones show 1e-10 to 1e-6, wrong ones mostly more than 1e-3.
+        name: "jac", "hess", "constraints[0].jac", ... Right ones show 1e-10 to 1e-6, wrong ones mostly more than 1e-3,
+        and what is not finite inf.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def check_derivatives(fun, x0, args=(), *, jac=None, hess=None, hessp=None, cons
 
     Notes
     -----
-    Six calls of each function and one of each derivative.
+    Six calls of each function and one of each derivative; a Hessian takes six more of the gradient or Jacobian.
 
     Examples
     --------
@@ -100,6 +103,6 @@ class _Draw:
             d = d / xp.max(xp.abs(d))
             claimed = along(d)
             seen = (function(self.x + self.h * d) - function(self.x - self.h * d)) / (2 * self.h)
-            off = xp.max(xp.abs(seen - claimed) / xp.clip(xp.abs(claimed), 1.0, None))
-            worst = max(worst, _array.host(off))
+            off = _array.host(xp.max(xp.abs(seen - claimed) / xp.clip(xp.abs(claimed), 1.0, None)))
+            worst = max(worst, off) if off == off else math.inf
         return worst

@@ -1,10 +1,14 @@
 """The KKT solver for users: one system of an equality-constrained quadratic problem after another."""
 
 from numopt import _array
-from numopt._check import one_of
+from numopt._check import one_of, scalar
+from numopt._given import as_array
+from numopt.constrained._asked import is_symmetric
 from numopt.constrained._kkt import KKT
 from numopt.constrained._sparse import FULL
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+_LEFT = 1e-6  # of a right-hand side: more after all refinements says that there is no solution
 
 
 class KKTSolver:
@@ -48,9 +52,9 @@ class KKTSolver:
         Parameters
         ----------
         H : array_like or sparse of shape (n, n)
-            Symmetric.
+            Symmetric, up to 1e-8 of its largest entry.
         G : array_like or sparse of shape (m, n)
-            The constraints.
+            The constraints; m may be 0.
         delta : float, default 0
             Regularisation >= 0 of dependent rows.
 
@@ -58,19 +62,34 @@ class KKTSolver:
         -------
         KKTSolver
             The solver itself.
+
+        Raises
+        ------
+        InvalidInputError
+            Sizes disagree, a number is not finite, `H` is not symmetric, or `delta` is negative.
+        InvalidTypeError
+            Arrays of two libraries, or numbers that are not real.
         """
-        checked = _array.namespace(H, G)
-        H, G = (A if _array.is_array(A) or _array.is_sparse(A) else checked.asarray(A, device="cpu") for A in (H, G))
-        if H.shape[0] != H.shape[1] or G.shape[1] != H.shape[0]:
+        H, G = as_array("H", H), as_array("G", G)
+        xp = _array.namespace(H=H, G=G)
+        if not (len(H.shape) == len(G.shape) == 2 and H.shape[0] == H.shape[1] == G.shape[1] > 0):
             raise InvalidInputError(
-                f"H has shape {H.shape} and G {G.shape}: (n, n) and (m, n) are expected; make the sizes agree"
+                f"H has shape {tuple(H.shape)} and G {tuple(G.shape)}: (n, n) and (m, n) are expected; make the sizes "
+                f"agree"
             )
-        dtype = _array.float_dtype(checked, H=H, G=G)
-        H, G = (A.astype(dtype) if _array.is_sparse(A) else checked.astype(A, dtype) for A in (H, G))
-        if self._kkt is None:
-            self._kkt = KKT(checked, self.linear_solver, refined=FULL)
-        self._kkt.factor(H, G, 0.0, float(delta))
-        self._sizes = H.shape[0], G.shape[0]
+        dtype = _array.float_dtype(xp, H=H, G=G)
+        H, G = (_array.as_csr(A, dtype) if _array.is_sparse(A) else xp.astype(A, dtype) for A in (H, G))
+        for name, A in (("H", H), ("G", G)):
+            if not _array.host(xp.all(xp.isfinite(A.data if _array.is_sparse(A) else A))):
+                raise InvalidInputError(f"{name} holds NaN or infinity: finite numbers are expected; replace them")
+        if not is_symmetric(H):
+            raise InvalidInputError("H is not symmetric: H = H^T is expected; pass both triangles, or (H + H.T) / 2")
+        delta = scalar("delta", delta, low=0.0, remedy="pass 0, or a small number where rows are dependent")
+        sizes = H.shape[0], G.shape[0]
+        if self._sizes != sizes or self._kkt.xp is not xp:
+            self._kkt = KKT(xp, self.linear_solver, refined=FULL)
+        self._kkt.factor(H, G, 0.0, delta)
+        self._sizes = sizes
         return self
 
     def solve(self, rhs):
@@ -85,16 +104,48 @@ class KKTSolver:
         -------
         array of shape (n + m,)
             The step above the multipliers.
+
+        Raises
+        ------
+        InvalidInputError
+            `rhs` is of another shape or not finite, or the matrix is singular.
+        InvalidTypeError
+            `rhs` is of another library than the matrix, or not real.
         """
-        if self._sizes is None:
-            raise InvalidInputError("solve before factor: a factored matrix is expected; call factor(H, G) first")
-        (n, m), xp = self._sizes, self._kkt.xp
-        rhs = rhs if _array.is_array(rhs) else xp.asarray(rhs, dtype=xp.float64, device="cpu")
+        (n, m), xp = self._factored("solve"), self._kkt.xp
+        rhs = as_array("rhs", rhs)
         if rhs.shape != (n + m,):
-            raise InvalidInputError(f"rhs has shape {rhs.shape}: ({n + m},) is expected; stack both parts")
-        return xp.concat(self._kkt.solve(rhs[:n], rhs[n:]))
+            raise InvalidInputError(f"rhs has shape {tuple(rhs.shape)}: ({n + m},) is expected; stack both parts")
+        if _array.namespace(rhs) is not xp:
+            raise InvalidTypeError("rhs is of another library than H and G: one is expected; convert it")
+        rhs = xp.astype(rhs, _array.float_dtype(xp, rhs=rhs))
+        if not _array.host(xp.all(xp.isfinite(rhs))):
+            raise InvalidInputError("rhs holds NaN or infinity: finite numbers are expected; replace them")
+        x = None if self._kkt.zero else xp.concat(self._kkt.solve(rhs[:n], rhs[n:]))
+        if x is None or not self._small(self._kkt.inner.residual, rhs):
+            raise InvalidInputError(
+                f"the matrix is singular to rounding, its inertia {self.inertia}: independent rows of G, and curvature "
+                f"of H along them, are expected; leave out rows, or pass delta > 0"
+            )
+        return x
+
+    def _small(self, residual, rhs):
+        """Say whether what is left of the system is small: a sparse matrix shows only there that it is singular."""
+        if residual is None:
+            return True
+        norm = self._kkt.xp.linalg.vector_norm
+        left, size = _array.host(norm(self._kkt.xp.concat(residual)), norm(rhs))
+        return left <= _LEFT * size
+
+    def _factored(self, what):
+        """Return (n, m) of the matrix that was factored."""
+        if self._sizes is None:
+            raise InvalidInputError(f"{what} before factor: a factored matrix is expected; call factor(H, G) first")
+        return self._sizes
 
     @property
     def inertia(self):
+        """Numbers of positive, negative and zero eigenvalues of the last matrix."""
+        n, m = self._factored("inertia")
         negative, zero = self._kkt.negative, self._kkt.zero
-        return sum(self._sizes) - negative - zero, negative, zero
+        return n + m - negative - zero, negative, zero

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 import numopt
 from numopt.constrained import KKTSolver, check_derivatives
+from numopt.exceptions import InvalidInputError
 
 
 def _system(seed, n=30, m=12, indefinite=True):
@@ -97,3 +98,30 @@ def test_multipliers_outlive_the_factors():
     lam = least_squares_multipliers(p, kkt, SimpleNamespace(g=g, J=J))
     kkt.newton(np.eye(3), 2 * J, 5 * g, np.ones(2))
     np.testing.assert_allclose(lam, np.linalg.lstsq(J.T, -g)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["ldl", "sparse-ldl"])
+def test_a_singular_matrix_is_refused_and_not_solved(solver):
+    G = np.array([[1.0, 1.0, 0.0], [2.0, 2.0, 0.0]])
+    kkt = KKTSolver(solver).factor(np.eye(3), G)
+    with pytest.raises(InvalidInputError, match="the matrix is singular to rounding"):
+        kkt.solve([0.0, 0, 0, 1, 1])
+    regular = KKTSolver(solver).factor(np.eye(3), G, delta=1e-6).solve([0.0, 0, 0, 1, 1])
+    assert np.isfinite(regular).all()
+
+
+def test_one_solver_takes_systems_of_all_sizes_and_none_of_equations():
+    kkt = KKTSolver()
+    for n, m in ((3, 1), (500, 200), (4, 0), (3, 2)):
+        H, G = sp.diags_array(np.arange(1.0, n + 1)), sp.csr_array((np.ones(m), (np.arange(m), np.arange(m))), (m, n))
+        K = np.block([[H.toarray(), G.toarray().T], [G.toarray(), np.zeros((m, m))]])
+        rhs = np.arange(n + m) % 7 - 3.0
+        np.testing.assert_allclose(kkt.factor(H, G).solve(rhs.tolist()), np.linalg.solve(K, rhs), atol=1e-8)
+        assert kkt.inertia == (n, m, 0) and kkt._kkt.name == ("sparse-ldl" if n == 500 else "ldl")
+
+
+def test_what_is_not_finite_is_no_right_derivative():
+    assert check_derivatives(so.rosen, [1.0, 2.0], jac=lambda x: np.nan * x)["jac"] == np.inf
+    nan = so.NonlinearConstraint(lambda x: x @ x, 0, 1, jac=lambda x: 2 * x, hess=lambda x, v: np.full((2, 2), np.nan))
+    errors = check_derivatives(so.rosen, [1.0, 2.0], jac=so.rosen_der, constraints=nan)
+    assert errors["constraints[0].hess"] == np.inf and errors["jac"] < 1e-6
