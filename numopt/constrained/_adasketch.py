@@ -31,7 +31,8 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
         gL, G, c = p.lagrangian_gradient(point, lam), _dense(point.J), point.c
         H = _dense(p.hessian(point, lam))
         gg, cc, h2, g2 = _array.host(gL @ gL, c @ c, xp.sum(H * H), xp.sum(G * G))
-        K = math.sqrt(gg + cc)
+        K = math.sqrt(finite(gg + cc, "the gradient of the Lagrangian, or a constraint,"))
+        finite(h2 + g2, "a derivative")
         first = K if first is None else first
         theta = 1.0 if superlinear is None else min(1.0, K**superlinear / max(1.0, first**superlinear))
 

@@ -5,6 +5,7 @@ V. Rokhlin, M. Tygert, Proc. Natl. Acad. Sci. USA 105 (2008); the sketch adds ro
 
 from numopt import _array
 from numopt._check import integer, scalar
+from numopt._given import as_array
 from numopt.constrained._kkt import Dense
 from numopt.constrained._operator import Operator
 from numopt.exceptions import InvalidInputError
@@ -35,6 +36,11 @@ def sketched_preconditioner(root, jac, *, ridge=0.0, oversampling=4, rng=None):
     callable
         For ``options={"preconditioner": ...}`` of `minimize_constrained`.
 
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        An argument is inadmissible, or a function returns an array of the wrong shape.
+
     Notes
     -----
     A step costs one pass over B, ``oversampling * n^3`` flops and n^2 numbers, then about ten products of the Hessian;
@@ -60,12 +66,13 @@ def sketched_preconditioner(root, jac, *, ridge=0.0, oversampling=4, rng=None):
     rng, seeds = _array.default_rng(rng), {}
 
     def at(x, lam):
-        B, J = root(x), jac(x)
-        if len(B.shape) != 2 or B.shape[1] != x.shape[0]:
-            raise InvalidInputError(
-                f"root returned an array of shape {tuple(B.shape)}: (N, {x.shape[0]}) is expected; "
-                f"return a row for each sample"
-            )
+        B, J = as_array("root(x)", root(x)), as_array("jac(x)", jac(x))
+        for name, A, what in (("root", B, "sample"), ("jac", J, "constraint")):
+            if _array.is_sparse(A) or len(A.shape) != 2 or A.shape[1] != x.shape[0]:
+                raise InvalidInputError(
+                    f"{name} returned {type(A).__name__} of shape {tuple(A.shape)}: an array of shape "
+                    f"(N, {x.shape[0]}) is expected; return a row for each {what}"
+                )
         if B.shape not in seeds:
             seeds[B.shape] = rng.integers(2, size=B.shape[0]) * 2.0 - 1.0
         S, xp = _sketched(B, seeds[B.shape], oversampling * B.shape[1]), _array.namespace(B)

@@ -1,5 +1,7 @@
 """The paper's method, its merit function and its figures; sketch and project."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,36 @@ def test_a_warm_start_and_a_row_of_zeros():
     Z, c = np.zeros((3, 3)), np.zeros(3)
     Z[0, 0], c[0] = 2.0, 4.0
     assert sketch_solve(Z, c, rng=0).x[0] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e150])
+def test_units_do_not_decide_whether_a_system_is_solved(kind, scale):
+    """Squares of tiny residuals are zero: they are measured in the unit of b."""
+    A, b = _system(5)
+    res = sketch_solve(A, scale * b, kind=kind, tol=1e-6, rng=0, on_failure="ignore")
+    assert res.success == (np.linalg.norm((A @ res.x) / scale - b) <= 1.0001e-6 * np.linalg.norm(b))
+
+
+def test_a_right_hand_side_of_zeros():
+    A, b = _system(6)
+    assert (sketch_solve(A, 0 * b, rng=0).x == 0).all()
+    res = sketch_solve(A, 0 * b, init=b, rng=0)
+    assert res.success and np.linalg.norm(A @ res.x) <= 1e-8
+
+
+@pytest.mark.filterwarnings("ignore:an inner solve")
+@pytest.mark.parametrize("kind", ["kaczmarz", "block-gaussian"])
+@pytest.mark.parametrize("name", ["HS6", "HS7", "HS79"])
+def test_every_step_descends_as_the_paper_asks(name, kind):
+    """Steps 6 and 7: the slope is at most -eta2 K^2 / 2, and a tenth of what it promises is kept."""
+    f, c, x0, _ = EQUALITY[name]
+    seen = []
+    solve(f, x0, c, method="adasketch", linear_solver=kind, tol=1e-6, rng=0, options={"max_sketches": 20_000},
+          max_iter=40, on_failure="ignore", callback=lambda r: seen.append((r.state, r.info)))  # fmt: skip
+    assert len(seen) > 3
+    for (old, _), (new, info) in pairwise(seen):
+        etas = info["eta1"], info["eta2"]
+        promised = info["alpha"] * 0.1 * 0.5 * info["eta2"] * (old.gg + old.cc)
+        before, after = old.merit(*etas), new.merit(*etas)
+        assert after <= before - promised + 1e-14 * max(1.0, abs(before))

@@ -48,5 +48,5 @@ def test_bad_arguments():
         sketched_preconditioner(lambda x: x, lambda x: x, oversampling=0)
     with pytest.raises(InvalidInputError, match="ridge is -1"):
         sketched_preconditioner(lambda x: x, lambda x: x, ridge=-1.0)
-    with pytest.raises(InvalidInputError, match=r"root returned an array of shape \(3, 2\)"):
+    with pytest.raises(InvalidInputError, match=r"root returned ndarray of shape \(3, 2\)"):
         sketched_preconditioner(lambda x: np.ones((3, 2)), lambda x: np.ones((1, 4)))(np.ones(4), np.ones(1))
