@@ -40,8 +40,8 @@ _CUT_SHORT = {Status.MAX_ITER, Status.TIME_LIMIT, Status.STALLED, Status.BREAKDO
 
 _SENTENCES = {
     Status.CONVERGED: "converged",
-    Status.MAX_ITER: "stopped by max_iter: raise it, or go on from this result with init=",
-    Status.TIME_LIMIT: "stopped by max_time: raise it, or go on from this result with init=",
+    Status.MAX_ITER: "stopped by max_iter: raise it, or go on from the returned point",
+    Status.TIME_LIMIT: "stopped by max_time: raise it, or go on from the returned point",
     Status.CALLBACK_STOP: "stopped by the callback",
     Status.STALLED: "no further progress: raise tol if it is near rounding, or rescale the problem",
     Status.BREAKDOWN: "the method broke down: try another method",

@@ -7,7 +7,7 @@ no circle keeps a finished problem in memory.
 import numpy as np
 
 from numopt import _array
-from numopt.exceptions import NumoptWarning, warn
+from numopt.exceptions import InvalidTypeError, NumoptWarning, warn
 
 
 class Asked:
@@ -67,6 +67,11 @@ class ValueAndGradient(Asked):
         self.pair = None, None
 
     def read(self, answer, x):
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise InvalidTypeError(
+                f"{self.name} returned {type(answer).__name__} and jac is True: a pair (value, gradient) is expected; "
+                f"return both, or pass jac"
+            )
         f, g = answer
         self.pair = x, self.space.vector(f"{self.name} (its gradient)", g, x.shape[0])
         return self.space.scalar(self.name, f)
@@ -120,6 +125,18 @@ class Raw(Asked):
     def read(self, answer, x):
         xp = self.space.xp
         return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
+
+
+class RawMatrix(Asked):
+    """A matrix of any dtype with a row for each of the values `of`, for differences."""
+
+    __slots__ = ()
+
+    def read(self, answer, x):
+        if _array.is_sparse(answer):
+            return answer
+        xp = self.space.xp
+        return xp.reshape(xp.asarray(answer, device=self.space.device), (self.of.size, -1))
 
 
 class Jacobian(Asked):

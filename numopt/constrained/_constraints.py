@@ -14,6 +14,7 @@ from numopt.constrained._asked import (
     Jacobian,
     KeptGradient,
     Raw,
+    RawMatrix,
     Value,
     ValueAndGradient,
     Values,
@@ -47,7 +48,7 @@ class Objective:
         if self.joint:
             gradient = KeptGradient(space, self.value)
         elif isinstance(self.jac, str):
-            raw, scheme = Raw(space, "nfev", fun), self.jac
+            raw, scheme = Raw(space, "nfev", fun, "fun"), self.jac
             gradient = Asked(space, "", lambda x: differences(space, raw, x, scheme)[0, :])
         else:
             gradient = Gradient(space, "njev", jac, "jac")
@@ -57,7 +58,8 @@ class Objective:
         elif self.hess is None:  # there is none, or it is a matter of products
             self.hessian = Asked(space, "", lambda x: None)
         else:
-            self.hessian = Asked(space, "", lambda x: differences(space, gradient, x, hess))
+            slope = gradient if hess != "cs" else _complex_gradient(space, fun, jac)
+            self.hessian = Asked(space, "", lambda x: differences(space, slope, x, hess))
         if self.products is not None:
             self.product = Gradient(space, "nhev", hessp, "hessp")
 
@@ -72,14 +74,19 @@ class Block:
         self.hess, self.learns = hess
         self.value = Values(space, "ncev", fun, f"{label}.fun")
         if isinstance(jac, str):
-            raw = Raw(space, "ncev", fun)
+            raw = Raw(space, "ncev", fun, f"{label}.fun")
             jacobian = Asked(space, "", lambda x: differences(space, raw, x, jac))
         else:
             jacobian = Jacobian(space, "njev", jac, f"{label}.jac")
             jacobian.of = self.value
         self.jacobian, scheme = jacobian, self.hess
         if isinstance(scheme, str):
-            self.hessian = Asked(space, "", lambda x, v: _curvature(space, jacobian, x, v, scheme))
+            slope = jacobian
+            if scheme == "cs":
+                _expect_function(f"{label}.hess", f"{label}.jac", jac)
+                slope = RawMatrix(space, "njev", jac, f"{label}.jac")
+                slope.of = self.value
+            self.hessian = Asked(space, "", lambda x, v: _curvature(space, slope, x, v, scheme))
         else:
             self.hessian = Hessian(space, "nhev", scheme, f"{label}.hess")
 
@@ -91,11 +98,28 @@ class Block:
 def _curvature(space, jacobian, x, v, scheme):
     """Return the Hessian of v.c by differences."""
 
-    def gradient(y):
+    def product(y):
         J = jacobian(y)
         return v @ J if _array.is_array(J) else J.T @ v
 
-    return differences(space, gradient, x, scheme)
+    return differences(space, Asked(space, "", product, jacobian.name), x, scheme)
+
+
+def _complex_gradient(space, fun, jac):
+    """Return the caller's gradient for complex x."""
+    if jac is True:
+        return Raw(space, "nfev", lambda x: fun(x)[1], "fun (its gradient)")
+    _expect_function("hess", "jac", jac)
+    return Raw(space, "njev", jac, "jac")
+
+
+def _expect_function(hess, name, jac):
+    """Refuse complex steps through derivatives that are differences themselves."""
+    if not callable(jac):
+        raise InvalidInputError(
+            f"{hess} is 'cs' and {name} is {jac!r}: a function for {name} is expected, called with complex x; pass "
+            f"one, or choose '3-point' for {hess}"
+        )
 
 
 class LinearBlock(Block):
@@ -133,6 +157,8 @@ def _product(label, A, x):
 
 def read_constraints(space, constraints):
     """Return the blocks of `constraints`: one or a list of scipy's objects and dicts."""
+    if constraints is None:
+        return []
     if isinstance(constraints, dict) or not isinstance(constraints, (list, tuple)):
         constraints = [constraints]
     blocks = []
@@ -155,14 +181,17 @@ def read_constraints(space, constraints):
 
 
 def _from_dict(space, label, given):
-    kind = one_of(f"{label}['type']", given.get("type"), ("eq", "ineq"))
+    kind = given.get("type")
+    kind = one_of(f"{label}['type']", kind.lower() if isinstance(kind, str) else kind, ("eq", "ineq"))
     fun, jac = _function(f"{label}['fun']", given.get("fun")), _derivative(f"{label}['jac']", given.get("jac"))
-    hess = _hessian(f"{label}['hess']", given.get("hess"))
-    args = tuple(given.get("args", ()))
+    hess, learns = _hessian(f"{label}['hess']", given.get("hess"))
+    args = given.get("args", ())
+    args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
     if args:
         fun = _with(fun, args)
         jac = jac if isinstance(jac, str) else _with(jac, args)
-    return Block(space, label, fun, jac, hess, 0.0, 0.0 if kind == "eq" else np.inf)
+        hess = _with(hess, args) if callable(hess) else hess
+    return Block(space, label, fun, jac, (hess, learns), 0.0, 0.0 if kind == "eq" else np.inf)
 
 
 def _with(function, args):

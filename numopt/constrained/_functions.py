@@ -22,16 +22,18 @@ class Space:
         Calls of `ask` by kind: ``nfev``, ``njev``, ``nhev``, ``ncev``; "" for what asks others in turn.
     seconds : float
         Time spent in the caller's functions.
+    box : pair of ndarray of shape (n,), or None
+        Bounds on x that differences keep to.
     """
 
-    __slots__ = ("counts", "device", "dtype", "native", "numpy", "seconds", "xp")
+    __slots__ = ("box", "counts", "device", "dtype", "native", "numpy", "seconds", "xp")
 
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
         self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
         self.counts = {"nfev": 0, "njev": 0, "nhev": 0, "ncev": 0, "": 0}
-        self.seconds = 0.0
+        self.seconds, self.box = 0.0, None
 
     def ask(self, asked, x, more=None):
         """Call functions of the caller at x, counted and timed; return their answers, checked.
@@ -70,15 +72,16 @@ class Space:
         """Return the value of a scalar function as a float; infinite or NaN is the caller's to judge."""
         if isinstance(value, float):  # np.float64 is one
             return float(value)
-        if np.shape(value) not in ((), (1,)) if not _array.is_array(value) else value.shape not in ((), (1,)):
+        shape = value.shape if _array.is_array(value) else np.shape(value)
+        if math.prod(shape) != 1:
             raise InvalidInputError(
-                f"{name} returned an array of shape {np.shape(value)}: a scalar of shape () is expected; "
+                f"{name} returned an array of shape {tuple(shape)}: a scalar of shape () is expected; "
                 f"return one number"
             )
-        if _array.is_array(value):
+        if _array.is_array(value) and "complex" not in str(value.dtype):
             self._same_library(name, value)
             return _array.host(self.xp.reshape(value, ()))
-        if isinstance(value, complex) or not np.isscalar(value):
+        if isinstance(value, (complex, str)) or not np.isscalar(value):
             raise InvalidTypeError(f"{name} returned {value!r}: a real number is expected; return one")
         return float(value)
 
@@ -141,31 +144,44 @@ class Space:
             )
 
 
-def differences(space, function, x, scheme, base=None):
+def differences(space, function, x, scheme):
     """Return the derivative of a vector function by differences: a matrix with a row for each output.
+
+    Near `space.box`, the bounds on x, differences are one-sided, so that no point lies beyond.
 
     Parameters
     ----------
     function : callable
-        ``function(x) -> vector`` of the same library; for "cs" it is called with complex `x`.
+        ``function(x) -> vector`` of the same library; for "cs", where it has a `name`, it is called with complex `x`.
     scheme : {"2-point", "3-point", "cs"}
-    base : array, optional
-        Its value at x, if known; for "2-point" alone.
     """
-    xp, columns = space.xp, []
+    xp, columns, base = space.xp, [], None
     eps, index = space.eps, xp.arange(x.shape[0], device=space.device)
-    if scheme == "2-point" and base is None:
-        base = function(x)
     for i, value in enumerate(map(float, _array.host(x))):
         at = index == i
         if scheme == "cs":
-            columns.append(xp.imag(function(xp.where(at, x + 1e-30j, x + 0j))) / 1e-30)
+            ahead = function(xp.where(at, x + 1e-30j, x + 0j))
+            if "complex" not in str(ahead.dtype):
+                raise InvalidInputError(
+                    f"{function.name} returned real numbers for complex x: differences by 'cs' need a function that "
+                    f"computes with complex numbers; choose '3-point'"
+                )
+            columns.append(xp.imag(ahead) / 1e-30)
             continue
         h = eps ** (1 / 2 if scheme == "2-point" else 1 / 3) * max(1.0, abs(value))
-        h = (value + h) - value  # as it is rounded
+        below, above = (value - space.box[0][i], space.box[1][i] - value) if space.box else (math.inf, math.inf)
+        if scheme == "3-point" and h <= min(below, above):
+            h = (value + h) - value  # as it is rounded
+            columns.append((function(xp.where(at, x + h, x)) - function(xp.where(at, x - h, x))) / (2 * h))
+            continue
+        base, reach = function(x) if base is None else base, h if scheme == "2-point" else 2 * h
+        sign = 1.0 if above >= min(below, reach) else -1.0
+        room = above if sign > 0 else below
+        h *= sign * (room / reach if 1e-3 * reach < room < reach else 1.0)
+        h = (value + h) - value
         ahead = function(xp.where(at, x + h, x))
         if scheme == "2-point":
             columns.append((ahead - base) / h)
-        else:
-            columns.append((ahead - function(xp.where(at, x - h, x))) / (2 * h))
+        else:  # of second order, too
+            columns.append((4 * ahead - 3 * base - function(xp.where(at, x + 2 * h, x))) / (2 * h))
     return xp.stack(columns, axis=1)

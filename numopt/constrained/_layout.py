@@ -12,6 +12,8 @@ from numopt import _array
 from numopt.constrained._operator import Operator
 from numopt.exceptions import InvalidInputError, NumoptWarning, warn
 
+_ORDERED = "lower <= upper and a number between them are expected; swap or loosen them"
+
 
 class Layout:
     """The free variables and the rows of c.
@@ -52,18 +54,16 @@ class Layout:
         low = _joined([spread(f"{block.label}.lb", block.low, block.size) for block in blocks])
         high = _joined([spread(f"{block.label}.ub", block.high, block.size) for block in blocks])
         self.m_user, self.order, self.target = low.size, None, None
-        if low.tobytes() == high.tobytes() or (equal := low == high).all():  # bytes are soon compared
+        if (low.tobytes() == high.tobytes() or (low == high).all()) and low.dot(low) < math.inf:  # bytes: soon compared
             self.rows, self.n_eq, self.m = slice(None), low.size, low.size
             self.low, self.high = low, high
         else:
-            if not (low <= high).all():
-                i = np.flatnonzero(low > high)[0]
+            if (i := _crossed(low, high)) is not None:
                 raise InvalidInputError(
-                    f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: lower <= upper is "
-                    f"expected; swap or loosen them"
+                    f"constraint row {i} has lower bound {low[i]} and upper bound {high[i]}: {_ORDERED}"
                 )
-            kind = np.where(equal, 0, np.where(np.isfinite(high - low), 1, 2))
-            kind = np.where(np.isfinite(low) | np.isfinite(high), kind, 3)
+            equal, sides = low == high, np.isfinite(low).astype(int) + np.isfinite(high)
+            kind = np.where(equal, 0, 3 - sides)
             self.rows = np.argsort(kind, kind="stable")[: int((kind < 3).sum())]
             self.n_eq, self.m = int(equal.sum()), self.rows.size
             self.low, self.high = low[self.rows], high[self.rows]
@@ -147,16 +147,19 @@ def read_bounds(x0, bounds):
             )
         lower = np.array([-math.inf if low is None else low for low, _ in pairs], float)
         upper = np.array([math.inf if high is None else high for _, high in pairs], float)
-    if (bad := np.flatnonzero(~(lower <= upper))).size:
-        i = bad[0]
-        raise InvalidInputError(
-            f"bounds[{i}] is ({lower[i]}, {upper[i]}): lower <= upper is expected; swap or loosen them"
-        )
+    if (i := _crossed(lower, upper)) is not None:
+        raise InvalidInputError(f"bounds[{i}] is ({lower[i]}, {upper[i]}): {_ORDERED}")
     outside = np.flatnonzero(((x0 < lower) | (x0 > upper)) & (lower < upper))
     if outside.size:
         i = outside[0]
         warn(f"x0[{i}] is {x0[i]}, outside its bounds [{lower[i]}, {upper[i]}]: it is moved inside", NumoptWarning)
     return lower, upper
+
+
+def _crossed(lower, upper):
+    """Return the first index where no number lies between the bounds, None if there is none."""
+    bad = np.flatnonzero(~((lower <= upper) & (lower < math.inf) & (upper > -math.inf)))
+    return bad[0] if bad.size else None
 
 
 def spread(name, side, size):

@@ -38,10 +38,12 @@ class Problem:
         Kernels; the latter for arrays that are copies, C-contiguous, where all are.
     bounded : bool
         Whether there is any bound or inequality.
+    whole : Hessian or None
+        One function for the Hessian of the Lagrangian, of x and multipliers of the caller's rows.
     """
 
-    def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True):
-        self.space, self.objective, self.blocks, self.xp = space, objective, blocks, space.xp
+    def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True, whole=None):
+        self.space, self.objective, self.blocks, self.xp, self.whole = space, objective, blocks, space.xp, whole
         self.layout, self._null, self.secant = Layout(space, x0, lower, upper), None, None
         self._values = [objective.value, *[block.value for block in blocks]]
         self._firsts = [objective.gradient, *[block.jacobian for block in blocks]]
@@ -58,6 +60,8 @@ class Problem:
         start.c, plain = self._rows(values), plain and plain.suits(self.layout)
         (plain or self).derive(start)
         self._scale(start, scaled)
+        if self.bounded:  # it may lie outside its bounds, which the certificate has to see
+            start.zl = start.zu = self.space.zeros(self.n)
         if plain and type(start.J) is np.ndarray:
             self.settled = plain.scale(self)
             self.point, self.derive, self.hessian = plain.point, plain.derive, plain.hessian
@@ -93,6 +97,10 @@ class Problem:
         else:
             f, *c = self.space.ask(self._values, self.layout.full(x0))
             start = State(Point(x0, f, None, True), None)
+        if self.layout.lower is not None and not (math.isfinite(f) and all(map(self.space.finite, c))):
+            inside = self.xp.minimum(self.xp.maximum(x0, self.l), self.u)
+            if _array.host(self.xp.any(inside != x0)):  # functions need not exist beyond bounds
+                return self._first(plain, inside)
         if not math.isfinite(f):
             raise InvalidInputError(f"fun(x0) is {f}: a finite number is expected; choose another x0")
         for block, values in zip(self.blocks, c, strict=True):
@@ -146,7 +154,11 @@ class Problem:
 
     def hessian(self, point, lam):
         """Return the Hessian of L = f + lam.c: dense, CSR or an `Operator`."""
-        full, v, of_f = self.layout.full(point.x), self.row_multipliers(lam, scaled=True), self.objective
+        full, of_f = self.layout.full(point.x), self.objective
+        if self.whole is not None:
+            H = rows_scaled(self.whole(full, self.row_multipliers(lam)), self.sf)
+            return self.layout.hessian(H)
+        v = self.row_multipliers(lam, scaled=True)
         curved = [(block, rows) for block, rows in self.block_rows if block.hess is not None]
         asked, more = [block.hessian for block, _ in curved], [(v[rows],) for _, rows in curved]
         if of_f.hess is not None and point.Hf is None:
@@ -163,7 +175,7 @@ class Problem:
         if H is None:
             H = self.xp.zeros((full.shape[0],) * 2, dtype=self.space.dtype, device=self.space.device)
         H = self.layout.hessian(H)
-        return H if self.secant is None else H + self.secant.matrix
+        return H if self.secant is None else plus(self.xp, self.space, H, self.secant.matrix)
 
     def convexer(self, point, H):
         """Yield what may replace a Hessian H of L with the wrong curvature: that of f, and the one for -lam.
@@ -237,12 +249,6 @@ class Problem:
     def inner_multipliers(self, v):
         """Return what the caller's multipliers are inside: `row_multipliers` turned round."""
         return self.layout.inner_rows(v) * self.sf / self.row_scales
-
-    def inner_bound_multipliers(self, z0, lam):
-        """Return multipliers of the bounds on (x, slacks) from a caller's pair and the multipliers of the rows."""
-        pair = [self.layout.reduced(self.space.vector("options['z0']", z, self.layout.whole.shape[0])) for z in z0]
-        rows = (self.xp.clip(sign * lam[self.n_eq :], 0.0, None) for sign in (-1.0, 1.0))
-        return tuple(self.xp.concat([z * self.sf, side]) for z, side in zip(pair, rows, strict=True))
 
     def caller_view(self, state):
         """Return (x, multipliers) as the caller knows them."""

@@ -1,7 +1,11 @@
-"""What the constrained solvers return."""
+"""What the constrained solvers return, and what they show on the way."""
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
+from numopt._loop import Intermediate
 from numopt._result import Result, result_class
 from numopt.constrained._kkt import Dense
 from numopt.constrained._krylov import Products
@@ -156,3 +160,23 @@ def _second_order(p, kkt, state):
     if zero:
         return "not verified"
     return "min" if negative == p.m else "saddle" if negative > p.m else "not verified"
+
+
+@dataclass(slots=True)
+class Shown(Intermediate):
+    """What a callback is given: `x` and `fun` are the caller's, with fixed variables and without scales."""
+
+    x: object = None
+    fun: float = math.nan
+
+
+def shown(p, callback):
+    """Return the callback for the loop, which knows nothing of the caller's x."""
+    if not callable(callback):
+        return callback
+
+    def call(at):
+        fields = {name: getattr(at, name) for name in Intermediate.__slots__}
+        callback(Shown(**fields, x=p.space.copied(p.layout.full(at.state.x)), fun=at.state.f / p.sf))
+
+    return call

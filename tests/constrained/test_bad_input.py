@@ -93,7 +93,7 @@ def constraint(**changes):
         ({"method": "newton"}, InvalidInputError, "method is 'newton'"),
         ({"method": "adasketch", "bounds": Bounds(0, 1)}, InvalidInputError, "equality constraints alone"),
         ({"rng": "seed"}, InvalidTypeError, "rng is str"),
-        ({"options": {"gtol": 1}}, InvalidInputError, "options holds 'gtol'"),
+        ({"options": {"gamma": 1}}, InvalidInputError, "options holds 'gamma'"),
         ({"options": {"lam0": [1.0]}}, InvalidInputError, "lam0"),
     ],
 )  # fmt: skip
@@ -288,3 +288,113 @@ def test_options_of_scipy(options):
 def test_tol_zero_gets_what_rounding_allows():
     res = minimize_constrained(square, [1.0, 2.0], **GOOD, constraints=constraint(), tol=0.0, on_failure="ignore")
     assert res.kkt_error < 1e-15
+
+
+# starts, bounds and multipliers
+
+
+def test_functions_need_not_exist_beyond_the_bounds():
+    """The start is outside: it is moved before anything is asked of what is no number there."""
+
+    def fun(x):
+        return (x - np.log(x)).sum() if (x > 0).all() else NAN
+
+    with pytest.warns(NumoptWarning, match=r"x0\[0\] is -3.0, outside its bounds"):
+        res = minimize_constrained(fun, [-3.0, 2.0], jac=lambda x: 1 - 1 / x, hess=lambda x: np.diag(1 / x**2),
+                                   bounds=Bounds(0.5, 5))  # fmt: skip
+    assert res.success
+    np.testing.assert_allclose(res.x, 1, atol=1e-6)
+    with pytest.raises(InvalidInputError, match=r"fun\(x0\) is nan"), pytest.warns(NumoptWarning):
+        minimize_constrained(fun, [-3.0, 2.0], jac=lambda x: 1 - 1 / x, bounds=Bounds(-1, 5))
+
+
+def test_a_start_outside_its_bounds_is_no_solution():
+    """The gradient is zero there and wrong everywhere else: no step is taken, and the start is all there is."""
+    with pytest.warns(NumoptWarning, match="outside its bounds"):
+        res = minimize_constrained(lambda x: (x[0] - 1) ** 2, [1.0], jac=lambda x: np.where(x == 1, 0, -50.0 * (x - 1)),
+                                   hess=lambda x: 2 * np.eye(1), bounds=[(0, 0.5)], on_failure="ignore")  # fmt: skip
+    assert not res.success or (res.x <= 0.5 + 1e-8).all()
+    assert res.constr_violation >= max(0.0, res.x[0] - 0.5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_no_number_lies_between_infinite_bounds(value):
+    with pytest.raises(InvalidInputError, match=r"bounds\[1\] is .*a number between them"):
+        minimize_constrained(square, [0.5, 0.5], **GOOD, bounds=[(0, 1), (value, value)])
+    with pytest.raises(InvalidInputError, match=r"constraint row 0 has lower bound .*a number between them"):
+        minimize_constrained(square, [0.5, 0.5], **GOOD, constraints=constraint(lb=value, ub=value))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"z0": ([0, 0], [0, 0])}, InvalidInputError, "'z0' without 'lam0'"),
+        ({"lam0": [1.0], "z0": 3}, InvalidInputError, r"options\['z0'\] is no pair"),
+        ({"lam0": [1.0], "z0": ([0, NAN], [0, 0])}, InvalidInputError, r"options\['z0'\]\[0\]\[1\] is nan"),
+        ({"lam0": [1.0], "z0": ([0, 0], [-1, 0])}, InvalidInputError, r"options\['z0'\]\[1\]\[0\] is -1.0: .*>= 0"),
+        ({"lam0": [1.0], "z0": ([0, 0], [0])}, InvalidInputError, r"options\['z0'\]\[1\] .*shape \(1,\)"),
+        ({"lam0": [np.inf]}, InvalidInputError, r"options\['lam0'\]\[0\] is inf"),
+        ({"preconditioner": np.eye(3)}, InvalidTypeError, r"options\['preconditioner'\] is ndarray.*aslinearoperator"),
+        ({"superlinear": -1.0}, InvalidInputError, r"options\['superlinear'\] is -1"),
+        ([("maxiter", 3)], InvalidTypeError, "options is list"),
+    ],
+)
+def test_options_are_checked(options, error, match):
+    with pytest.raises(error, match=match):
+        minimize_constrained(square, [0.5, 0.5], **GOOD, constraints=constraint(), bounds=Bounds(0, 1), options=options)
+
+
+def test_bounds_alone_start_warm_from_their_multipliers():
+    cold = minimize_constrained(square, [0.7, 0.8], **GOOD, bounds=Bounds(0.25, 1))
+    warm = minimize_constrained(square, cold.x, **GOOD, bounds=Bounds(0.25, 1),
+                                options={"z0": (cold.z_lower, cold.z_upper)})  # fmt: skip
+    assert warm.success and warm.nit < cold.nit
+
+
+@pytest.mark.parametrize("answer", [1.0, np.ones(2), (1.0,)])
+def test_a_joint_function_returns_a_pair(answer):
+    with pytest.raises(InvalidTypeError, match=r"fun returned .* and jac is True: a pair"):
+        minimize_constrained(lambda x: answer, [0.5, 0.5], jac=True)
+
+
+@pytest.mark.parametrize("name", ["fun", "jac", "hess", "cons"])
+def test_hostile_answers_end_the_papers_method_too(name):
+    calls = []
+
+    def hostile(at, function):
+        def answer(*arguments):
+            calls.append(at)
+            out = np.asarray(function(*arguments), float)
+            return out * NAN if at == name and calls.count(at) > 1 else out
+
+        return answer
+
+    c = NonlinearConstraint(hostile("cons", lambda x: np.array([x @ x])), 1, 1, jac=lambda x: 2 * x[None],
+                            hess=lambda x, v: 2 * v[0] * np.eye(2))  # fmt: skip
+    res = minimize_constrained(
+        hostile("fun", lambda x: (x**4).sum() - x[0]), [0.9, 0.8], jac=hostile("jac", lambda x: 4 * x**3 - [1, 0]),
+        hess=hostile("hess", lambda x: np.diag(12 * x**2)), constraints=c, method="adasketch", rng=0,
+        linear_solver="block-kaczmarz", on_failure="ignore", options={"max_sketches": 500}, max_iter=10,
+    )  # fmt: skip
+    assert not res.success and np.isfinite(res.x).all() and np.isfinite(res.fun)
+
+
+def test_bad_parts_of_a_system_are_named():
+    H, G = np.diag([1.0, 2.0]), np.ones((1, 2))
+    for changed, match in (
+        ((np.array([1.0, 2.0]), G), r"H has shape \(2,\)"),
+        ((H * [1, NAN], G), "H holds NaN"),
+        ((H, scipy.sparse.csr_array(G * np.inf)), "G holds NaN or infinity"),
+        ((np.array([[1.0, 2.0], [0.0, 1.0]]), G), "H is not symmetric"),
+        ((scipy.sparse.csr_array([[1.0, 2.0], [0.0, 1.0]]), G), "H is not symmetric"),
+    ):
+        with pytest.raises(InvalidInputError, match=match):
+            KKTSolver().factor(*changed)
+    with pytest.raises(InvalidInputError, match="delta is -1"):
+        KKTSolver().factor(H, G, delta=-1.0)
+    with pytest.raises(InvalidTypeError, match="H has dtype complex128"):
+        KKTSolver().factor(H + 0j, G)
+    with pytest.raises(InvalidInputError, match="rhs holds NaN"):
+        KKTSolver().factor(H, G).solve([1.0, NAN, 0.0])
+    with pytest.raises(InvalidInputError, match="inertia before factor"):
+        _ = KKTSolver().inertia

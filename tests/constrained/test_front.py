@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.constrained import minimize_constrained
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.gallery import pde_control
 
 
@@ -235,3 +235,149 @@ def test_a_later_answer_of_the_wrong_shape_is_refused(last):
     changed = {"hess": hess} if last else {"jac": jac}
     with pytest.raises(InvalidInputError, match="hess returned a matrix" if last else "jac returned an array"):
         rosen_in_disc(**(EXACT | changed))
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"jac": so.rosen_der, "hess": "cs"},
+        {"jac": so.rosen_der, "hess": "cs", "cjac": lambda x: (2 * x).tolist(), "chess": "cs"},
+        {"jac": so.rosen_der, "hess": "cs", "cjac": lambda x: sp.csr_array(2 * x[None]), "chess": "cs"},
+        {"jac": so.rosen_der, "hessp": so.rosen_hess_prod, "chess": so.BFGS()},
+        {"jac": so.rosen_der, "hess": lambda x: sp.csr_array(so.rosen_hess(x)), "chess": so.BFGS()},
+        {"jac": so.rosen_der, "hess": lambda x: sp.linalg.aslinearoperator(so.rosen_hess(x)), "chess": so.SR1()},
+    ],
+    ids=["cs", "cs, list", "cs, sparse", "products, learnt", "sparse, learnt", "operator, learnt"],
+)
+def test_forms_of_hessians_go_together(keywords):
+    res = rosen_in_disc(**keywords)
+    assert res.success, res.message
+    np.testing.assert_allclose(res.x, rosen_in_disc(**EXACT).x, atol=1e-6)
+
+
+def test_complex_steps_through_a_joint_gradient():
+    res = minimize_constrained(lambda x: (so.rosen(x), so.rosen_der(x)), [-1.0, 0.5], jac=True, hess="cs")
+    exact = minimize_constrained(so.rosen, [-1.0, 0.5], **EXACT)
+    assert res.success and res.nit == exact.nit
+    np.testing.assert_allclose(res.x, [1, 1], atol=1e-6)
+
+
+def test_complex_steps_need_functions_of_complex_numbers():
+    with pytest.raises(InvalidInputError, match="hess is 'cs' and jac is '3-point': a function for jac is expected"):
+        minimize_constrained(so.rosen, [-1.0, 0.5], jac="3-point", hess="cs")
+    with pytest.raises(InvalidInputError, match=r"\[0\].hess is 'cs' and constraints\[0\].jac is '2-point'"):
+        rosen_in_disc(**EXACT, cjac="2-point", chess="cs")
+    with pytest.raises(InvalidInputError, match=r"fun returned real numbers for complex x.*choose '3-point'"):
+        minimize_constrained(lambda x: np.abs(x - 3).sum(), [-1.0, 0.5], jac="cs")
+    with pytest.raises(InvalidInputError, match=r"constraints\[0\].fun returned real numbers for complex x"):
+        minimize_constrained(so.rosen, [-1.0, 0.5], **EXACT,
+                             constraints=so.NonlinearConstraint(lambda x: np.abs(x), 0, 1, jac="cs"))  # fmt: skip
+
+
+def test_a_dict_as_scipy_takes_it():
+    c = {"type": "EQ", "fun": lambda x, r: x @ x - r, "jac": lambda x, r: 2 * x, "args": 4.0,
+         "hess": lambda x, v, r: 2 * v[0] * np.eye(2)}  # fmt: skip
+    res = minimize_constrained(lambda x: x[0], [1.0, 1.0], jac=lambda x: np.array([1.0, 0.0]),
+                               hess=lambda x: np.zeros((2, 2)), constraints=c)  # fmt: skip
+    assert res.success and res.second_order == "min"
+    np.testing.assert_allclose(res.x, [-2, 0], atol=1e-8)
+
+
+def test_what_scipy_passes_for_nothing():
+    """None for the method, the tolerance and the constraints; a number for x0; one number in a matrix."""
+    res = minimize_constrained(lambda x: np.array([[(x[0] - 2) ** 2]]), 3.0, method=None, tol=None, constraints=None)
+    assert res.success and res.x.shape == (1,) and res.x[0] == pytest.approx(2, abs=1e-6)
+
+
+def test_options_of_other_methods_have_no_effect_and_are_told():
+    with pytest.warns(UserWarning, match="options holds 'ftol', 'xtol', which has no effect here: tol judges"):
+        res = rosen_in_disc(**EXACT, options={"xtol": 1e-3, "ftol": 1e-2, "maxiter": 100, "disp": True})
+    assert res.success and res.kkt_error <= 1e-8
+
+
+@pytest.mark.parametrize("jac", ["2-point", "3-point", None])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_differences_keep_to_the_bounds(jac, side):
+    """Logarithms of what is positive, with the solution at a bound: SciPy's differences do not look beyond either."""
+
+    def fun(x):
+        assert (side * x >= 0).all() and (abs(x) <= 2).all()
+        return (side * x * np.log(np.maximum(side * x, 1e-300))).sum() + 5 * side * x[0]
+
+    bounds = [(0.0, 2.0) if side > 0 else (-2.0, 0.0)] * 3
+    c = {"type": "eq", "fun": lambda x: fun(x) * 0 + x.sum() - side}
+    res = minimize_constrained(fun, side * np.array([0.2, 0.3, 0.5]), jac=jac, bounds=bounds, constraints=c, tol=1e-5)
+    want = np.exp([-5.0, 0, 0]) / np.exp([-5.0, 0, 0]).sum()
+    assert res.success
+    np.testing.assert_allclose(side * res.x, want, atol=1e-4)
+
+
+def test_a_box_narrower_than_the_steps():
+    res = minimize_constrained(lambda x: (x @ x), [1.0, 3.0], bounds=[(1.0, 1.0 + 3e-6), (None, None)], tol=1e-6)
+    assert res.success and 1.0 - 1e-6 <= res.x[0] <= 1.0 + 3e-6 and res.jac[0] == pytest.approx(2, abs=1e-4)
+
+
+def test_a_callback_sees_the_callers_point():
+    """Fixed variables are there, and nothing is scaled."""
+    seen = []
+
+    def fun(x):
+        return 1e4 * ((x - [1, 2, 3]) ** 2).sum()
+
+    res = minimize_constrained(fun, [9.0, 5.0, 9.0], jac=lambda x: 2e4 * (x - [1, 2, 3]),
+                               hess=lambda x: 2e4 * np.eye(3), bounds=[(None, None), (5, 5), (0, None)],
+                               callback=lambda intermediate_result: seen.append(intermediate_result))  # fmt: skip
+    assert res.success and len(seen) == res.nit
+    for one in seen:
+        assert one.x.shape == (3,) and one.x[1] == 5 and one.fun == pytest.approx(fun(one.x), rel=1e-12)
+    np.testing.assert_array_equal(seen[-1].x, res.x)
+    assert [one.measure for one in seen] == res.history["measure"].tolist()
+
+
+FIXED = [(None, None), (-1, 2), (None, None), (0.7, 0.7), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds"),
+    [(np.asarray, None), (sp.csr_array, None), (sp.linalg.aslinearoperator, None), (np.asarray, FIXED),
+     (sp.csr_array, FIXED)],
+)  # fmt: skip
+def test_one_function_for_the_hessian_of_the_lagrangian(kind, bounds):
+    """HS77 in units in which gradients are large, so that f and c are scaled inside."""
+
+    def fun(x):
+        return 1e3 * ((x[0] - 1) ** 2 + (x[0] - x[1]) ** 2 + (x[2] - 1) ** 2 + (x[3] - 1) ** 4 + (x[4] - 1) ** 6)
+
+    def first(x):
+        return 1e3 * (x[0] ** 2 * x[3] + np.sin(x[3] - x[4]) - 2 * 2**0.5)
+
+    def rows(x):
+        return np.array([first(x), x[1] + x[2] ** 4 * x[3] ** 2 - 8 - 2**0.5])
+
+    parts = [so.NonlinearConstraint(lambda x, i=i: rows(x)[i : i + 1], 0, 0, jac="cs", hess="3-point") for i in (1, 0)]
+    eye = 1e-5 * np.eye(5)
+
+    def gradient(x, v):
+        steps = 1e-30j * np.eye(5)
+        return np.array([(fun(x + s) + v @ rows(x + s)[::-1]).imag / 1e-30 for s in steps])
+
+    def hess(x, v):
+        return kind(np.array([(gradient(x + e, v) - gradient(x - e, v)) / 2e-5 for e in eye]))
+
+    call = {"jac": "cs", "constraints": parts, "bounds": bounds, "tol": 1e-7}
+    res = minimize_constrained(fun, [2.0] * 5, **call, options={"hess_lagrangian": hess})
+    want = minimize_constrained(fun, [2.0] * 5, **call, hess="3-point")
+    assert res.success and want.success and res.nhev > 0
+    np.testing.assert_allclose(res.x, want.x, atol=1e-6)
+    if kind is not sp.linalg.aslinearoperator:
+        assert res.nit == want.nit and res.second_order == want.second_order == "min"
+
+
+def test_one_hessian_is_enough():
+    options = {"hess_lagrangian": lambda x, v: so.rosen_hess(x)}
+    with pytest.raises(InvalidInputError, match=r"hess or hessp is given beside options\['hess_lagrangian'\]"):
+        minimize_constrained(so.rosen, [0.0, 1.0], jac=so.rosen_der, hess=so.rosen_hess, options=options)
+    with pytest.raises(InvalidTypeError, match=r"options\['hess_lagrangian'\] is 3"):
+        minimize_constrained(so.rosen, [0.0, 1.0], jac=so.rosen_der, options={"hess_lagrangian": 3})
+    with pytest.raises(InvalidInputError, match=r"options\['hess_lagrangian'\] returned a matrix of shape \(3, 3\)"):
+        minimize_constrained(so.rosen, [0.0, 1.0], options={"hess_lagrangian": lambda x, v: np.eye(3)})

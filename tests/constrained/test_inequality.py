@@ -120,6 +120,7 @@ def test_a_start_outside_is_moved_inside():
 def test_bounds_without_room():
     res = solve(lambda x: -x.sum(), [0, 0, 0], lambda x: [x.sum() - 3], bounds=Bounds(0, 1), on_failure="ignore")
     np.testing.assert_allclose(res.x, [1, 1, 1], atol=1e-5)
+    assert res.success
 
 
 def test_a_path_that_breaks_down_gives_way_to_others(monkeypatch):
@@ -137,3 +138,10 @@ def test_a_path_that_breaks_down_gives_way_to_others(monkeypatch):
     assert hs71().success
     first, strong, loose = paths
     assert "relax" not in first and strong["insist"] and strong["mu"] > 1 and loose.keys() == {"relax"}
+
+
+def test_a_saddle_between_bounds_is_said_to_be_one():
+    res = solve(lambda x: x[0] * x[1], [0.0, 0.0], bounds=Bounds(-1, 1))
+    assert res.success and abs(res.x).max() < 1e-6 and res.second_order == "saddle"
+    corner = solve(lambda x: x[0] * x[1], [0.1, -0.2], bounds=Bounds(-1, 1))
+    assert corner.success and corner.second_order == "min" and corner.fun == pytest.approx(-1, abs=1e-7)
