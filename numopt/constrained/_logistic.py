@@ -23,6 +23,7 @@ from numopt.constrained._logistic_problem import Regression
 from numopt.constrained._result import ConstrainedResult
 
 _TRIALS = 60
+_FAR = 1e8  # times |v|: no step is longer, where hardly any curvature is left since all samples are far on one side
 
 
 def logistic_regression(X, y, *, intercept, ridge, A, t, norm, tol, max_iter):
@@ -91,6 +92,9 @@ def _search(p, here, direction):
     """Return a point along the direction where f has fallen, or None."""
     if direction is None:
         return None
+    longest = _FAR * (1.0 + np.abs(here.v).max())
+    if np.abs(direction).max() > longest:
+        direction = direction * (longest / np.abs(direction).max())
     slope, alpha = direction @ here.gv, 1.0
     for _ in range(_TRIALS):
         new = p.point(p.pulled(here.v + alpha * direction))

@@ -190,3 +190,14 @@ def test_bad_types(data, keywords, match):
 def test_it_warns_as_scikit_learn_does(data):
     with pytest.warns(sklearn.exceptions.ConvergenceWarning):
         ConstrainedLogisticRegression(max_iter=1).fit(*data)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 10, 11])
+def test_samples_far_from_the_boundary_leave_no_curvature_but_a_way_back(seed):
+    """A first step takes the intercept to where every weight of the Hessian is 0."""
+    rng = np.random.default_rng(seed)
+    X = 1e3 * rng.standard_normal((30, 4))
+    y = X @ rng.standard_normal(4) + rng.logistic(size=30) > 0
+    A, w = rng.standard_normal((1, 4)), rng.standard_normal(4)
+    model = ConstrainedLogisticRegression(A_eq=A, b_eq=A @ w, norm=float(np.linalg.norm(w))).fit(X, y)
+    assert model.result_.success and model.result_.fun < 1e4
