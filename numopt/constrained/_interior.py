@@ -10,15 +10,17 @@ from functools import partial
 from numopt import _array
 from numopt._loop import Iterate
 from numopt._status import Status
+from numopt.constrained._certificate import errors
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
 from numopt.constrained._point import State
 from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
-from numopt.constrained._restore import restored
+from numopt.constrained._restore import is_least, restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
 
 _DIVERGED, _RESTORATIONS = 1e8, 10
+_SUSPECT = "the derivatives may be wrong, see check_derivatives"
 
 
 def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0, insist=False):
@@ -81,7 +83,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
                 filter_.clear()  # what no step gets past is the memory of points as feasible as this one
                 continue
             if theta <= tol / 100 or restorations >= _RESTORATIONS:
-                return Status.BREAKDOWN, "no step is acceptable: the derivatives may be wrong, see check_derivatives"
+                return Status.BREAKDOWN, f"no step is acceptable: {_SUSPECT}"
             restorations += 1
             filter_.add(theta, phi)
             point, w, stuck = restored(ip, point, w, theta, filter_, search.measured)
@@ -92,6 +94,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
                 shown.state = state = ip.state(point, lam, zl, zu)
                 shown.measure, shown.info = state.error, (mu, alpha, tau, delta)
                 yield shown
+                if not (errors(p, state)[2] > tol / p.sf and is_least(ip, point, w)):
+                    return Status.BREAKDOWN, f"the violation, {stuck:.3g} in sum, does not fall, but might; {_SUSPECT}"
                 why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
                 return Status.INFEASIBLE, why
         shown.state = state = ip.state(point, lam, zl, zu)

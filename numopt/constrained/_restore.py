@@ -2,9 +2,14 @@
 
 import math
 
+import numpy as np
+
 from numopt import _array
+from numopt.constrained._operator import Operator, transposed_times
+from numopt.constrained._scales import row_sizes
 
 _STEPS, _TRIES = 50, 12
+_FLAT = 0.02  # of what the gradient of the violation would be if no row worked against another, nor a bound
 
 
 def restored(ip, point, w, theta, filter_, measured):
@@ -19,7 +24,7 @@ def restored(ip, point, w, theta, filter_, measured):
         ip.p.derive(point)
         c = ip.residual(point, w)
         cc = _array.host(c @ c)
-        near = xp.minimum(xp.minimum(w - ip.lo, ip.hi - w), xp.ones_like(w))
+        near = _near(ip, w)
         moved = False
         for _ in range(_TRIES):
             # (J^T J + damping S^-2) dw = -J^T c, as a KKT system with a lower right block -I
@@ -41,3 +46,20 @@ def restored(ip, point, w, theta, filter_, measured):
         if theta <= 0.9 * first and filter_.admits(*measured(point, w)):
             return point, w, 0.0
     return point, w, theta if theta > 0.9 * first else 0.0
+
+
+def is_least(ip, point, w):
+    """Say whether |c - s| has its least value nearby: its gradient is small, but for bounds that hold w back."""
+    xp, J = ip.xp, point.J
+    if isinstance(J, Operator):
+        return True  # it has no rows to compare with
+    r = ip.residual(point, w)
+    slope = ip.joined(transposed_times(J, r), -r[ip.e :]) * _near(ip, w)
+    sizes = np.maximum(row_sizes(xp, J), row_sizes(xp, ip.p.start.J))
+    sizes[ip.e :] = np.maximum(sizes[ip.e :], 1.0)
+    return _array.host(xp.max(xp.abs(slope))) <= _FLAT * float(np.max(np.abs(_array.host(r)) * sizes))
+
+
+def _near(ip, w):
+    """Return the distances to the bounds, 1 at most."""
+    return ip.xp.minimum(ip.xp.minimum(w - ip.lo, ip.hi - w), ip.xp.ones_like(w))

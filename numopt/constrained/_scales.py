@@ -23,7 +23,7 @@ def chosen_scales(xp, start, scaled):
     sf = max(min(1.0, _LARGEST_GRADIENT / max(largest, 1e-300)), 1e-8) if scaled else 1.0
     if start.c.shape[0] == 0 or isinstance(start.J, Operator):
         return sf, None
-    sizes = _row_sizes(xp, start.J)
+    sizes = row_sizes(xp, start.J)
     largest = sizes.max()
     if not math.isfinite(largest):
         all_finite("the Jacobian of the constraints at x0", sizes)
@@ -49,7 +49,7 @@ def all_finite(name, values):
         )
 
 
-def _row_sizes(xp, J):
+def row_sizes(xp, J):
     """Return the largest magnitude in each row, on the host."""
     if _array.is_sparse(J):
         return abs(J).max(axis=1).toarray().ravel()

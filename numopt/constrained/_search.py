@@ -109,10 +109,13 @@ class Search:
     def _soft(self, trial, w):
         """Take the longest step after all if it brings the primal-dual equations closer to a solution."""
         before = self._error(self.point, self.w, self.lam, self.zl, self.zu)
-        kept = self.taken = None
+        pairs = [*self.filter.pairs]
         self._take(trial, w, self.alpha)
-        kept, self.theta = self.taken, self.ip.violation(trial, w)
-        return kept is not None and self._error(*kept) <= 0.99 * before
+        self.theta = self.ip.violation(trial, w)
+        if self._error(*self.taken) <= 0.99 * before:
+            return True
+        self.filter.pairs = pairs  # a step that is not taken leaves no trace
+        return False
 
     def _error(self, point, w, lam, zl, zu):
         """Return the size of the residuals of the primal-dual equations."""
