@@ -58,6 +58,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             sigma = k.bound_curvature(w, ip.lo, ip.hi, zl, zu)
         phi = logs + point.f
         if not -INFINITE < phi < INFINITE:
+            if logs == INFINITE:  # rounding has put a variable on its bound
+                return Status.BREAKDOWN, "the bounds and constraints leave no interior"
             finite(phi, "the barrier function")
         H = p.hessian(point, lam)
         direction, tau, delta = ip.newton(point.J, sigma, rw, c, H), 0.0, 0.0

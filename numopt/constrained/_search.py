@@ -38,7 +38,8 @@ class Search:
             finite(theta, "the violation")
         if not ip.bounded:
             return theta, point.f
-        return theta, point.f + finite(ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0], "the barrier function")
+        logs = ip.k.barrier(w, ip.lo, ip.hi, self.mu)[0]
+        return theta, point.f + (logs if logs == INFINITE else finite(logs, "the barrier function"))
 
     def step(self, dw, dlam, size):
         """Search along a direction of the size |(dw, dlam)|^2; say whether a step was accepted."""

@@ -19,6 +19,15 @@ class Interior:
         rows = relax if p.sc is None else relax * p.sc[p.n_eq :]
         self.lo, self.hi = self.joined(p.l - relax, p.cl - rows), self.joined(p.u + relax, p.cu + rows)
         self.eps = p.space.eps
+        if self.bounded:
+            self.least, self.most = self._off(self.lo, 1.0), self._off(self.hi, -1.0)
+
+    def _off(self, side, sign):
+        """Return bounds moved inside by a rounding error, or by a quarter of their distance."""
+        xp, finite = self.xp, self.xp.isfinite(side)
+        known = xp.where(finite, side, xp.zeros_like(side))
+        error = self.eps * xp.maximum(xp.abs(known), xp.ones_like(known))
+        return xp.where(finite, known + sign * xp.minimum(error, (self.hi - self.lo) / 4), side)
 
     def joined(self, x, s):
         """Return the vector (x, s)."""
@@ -28,7 +37,7 @@ class Interior:
         """Return (point, w) with w off its bounds by a rounding error at least."""
         if not self.bounded:
             return self.p.point(w), w
-        w = self.k.pushed(w, self.lo, self.hi, self.eps)
+        w = self.xp.minimum(self.xp.maximum(w, self.least), self.most)
         return self.p.point(w[: self.n]), w
 
     def state(self, point, lam, zl, zu):

@@ -145,3 +145,51 @@ def test_a_saddle_between_bounds_is_said_to_be_one():
     assert res.success and abs(res.x).max() < 1e-6 and res.second_order == "saddle"
     corner = solve(lambda x: x[0] * x[1], [0.1, -0.2], bounds=Bounds(-1, 1))
     assert corner.success and corner.second_order == "min" and corner.fun == pytest.approx(-1, abs=1e-7)
+
+
+def test_where_no_step_is_taken_the_run_ends(monkeypatch):
+    """A filter that is cleared for steps that are not taken, and kept them all the same, went round for ever."""
+    from numopt.constrained._filter import Filter
+    from numopt.constrained._search import Search
+
+    asked = []
+
+    def never(search, pair):
+        asked.append(pair)
+        assert len(asked) < 5000
+        return False
+
+    monkeypatch.setattr(Search, "_accepts", never)
+    monkeypatch.setattr(Search, "_error", lambda *_: 1.0)
+    monkeypatch.setattr(Filter, "switching", lambda *_: False)
+    res = solve(lambda x: x @ x, [0.5, 0.5], bounds=Bounds(0.25, 1), on_failure="ignore")
+    assert not res.success and res.status == Status.BREAKDOWN and asked
+
+
+def test_a_violation_that_could_fall_is_not_called_infeasible():
+    """Dependent rows, rounding of large numbers: the program is unbounded, and has feasible points."""
+    A = np.array([[1.23, 0.943, -0.122, -0.556], [2.46, 1.886, -0.244, -1.112], [0.586, -0.359, -0.354, 1.54]])
+    q, bounds = np.array([0.972, 0.0167, 0.206, -0.784]), Bounds([-np.inf, -2.9, -np.inf, 0.314], [0.811, np.inf, 1.42,
+                                                                                                  np.inf])  # fmt: skip
+    rows = [LinearConstraint(A, [-2.21, -4.42, 0.6], [-2.21, -4.42, 1.57]),
+                     LinearConstraint(np.zeros((1, 4)), -0.119, 0.0933)]
+    with pytest.warns(NumoptWarning, match="outside its bounds"):
+        res = minimize_constrained(lambda x: q @ x, np.zeros(4), jac=lambda x: q, hess=lambda x: np.zeros((4, 4)),
+                                   bounds=bounds, max_iter=500, constraints=rows, on_failure="ignore")  # fmt: skip
+    assert not res.success and res.status != Status.INFEASIBLE and np.isfinite(res.x).all()
+
+
+@pytest.mark.filterwarnings("ignore:dependent constraints")
+def test_equations_that_put_a_variable_on_its_bound():
+    """Rounding leaves no distance to the bound: a path without an interior gives way to one with bounds loosened."""
+    solved = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        A, x, q = np.linalg.qr(rng.standard_normal((2, 2)))[0], rng.standard_normal(2) - 2, rng.standard_normal(2)
+        low = x[0] - 0.6 * rng.random()
+        res = minimize_constrained(lambda y, q=q: q @ y, [(low + x[0]) / 2, 0.0], jac=lambda y, q=q: q,
+                                   hess=lambda y: np.zeros((2, 2)), constraints=LinearConstraint(A, A @ x, A @ x),
+                                   bounds=[(low, x[0]), (None, None)], on_failure="ignore")  # fmt: skip
+        assert res.status in (Status.CONVERGED, Status.STALLED) and res.kkt_error <= 1e-6
+        solved += res.success
+    assert solved >= 32  # the others stop short: they have no interior that is wider than tol
