@@ -37,14 +37,26 @@ def structure(p, rank):
 
 
 def ambiguity(p, rank):
-    """Return how many rows, columns and components the pattern leaves open at this rank.
+    """Return how many rows, columns, components and degrees of freedom the pattern leaves open at this rank.
 
     Rows and columns without any entry are not counted: nothing is claimed about them.
     """
+    return float(sum(_open(p, rank)))
+
+
+def _open(p, rank):
+    """Return (rows and columns that are not determined, components beyond the first, entries that are lacking)."""
     rows, columns, components = structure(p, rank)
-    open_rows = np.sum(~rows & (np.diff(p.rows.indptr) > 0))
-    open_columns = np.sum(~columns & (np.diff(p.columns.indptr) > 0))
-    return float(open_rows + open_columns + max(components - 1, 0))
+    there = [np.diff(side.indptr) > 0 for side in (p.rows, p.columns)]
+    lines = np.sum(~rows & there[0]) + np.sum(~columns & there[1])
+    return int(lines), int(max(components - 1, 0)), max(_freedom(there, rank) - p.rows.y.shape[0], 0)
+
+
+def _freedom(there, rank):
+    """Return the dimension of the matrices of this rank at most, with as many rows and columns as there are."""
+    m, n = (int(np.count_nonzero(x)) for x in there)
+    r = min(rank, m, n)
+    return r * (m + n - r)
 
 
 def reasons(p, rank, count):
@@ -52,11 +64,11 @@ def reasons(p, rank, count):
     if p.robust:
         why = [f"{count:.0f} rows, columns or parts are not determined by the entries that fit at rank {rank}"]
     else:
-        unknowns = rank + (p.bias_ridge == 0)
-        components = structure(p, unknowns)[2]
-        open_lines = ambiguity(p, unknowns) - max(components - 1, 0)
-        why = [f"{open_lines:.0f} rows and columns are not determined by the entries at rank {rank}"] * (open_lines > 0)
-        why += [f"the entries fall into {components} parts without a common row or column"] * (components > 1)
+        lines, parts, lacking = _open(p, rank + (p.bias_ridge == 0))
+        size = p.rows.y.shape[0]
+        why = [f"{size} entries cannot determine {size + lacking} degrees of freedom"] * (lacking > 0)
+        why += [f"{lines} rows and columns are not determined by the entries at rank {rank}"] * (lines > 0)
+        why += [f"the entries fall into {parts + 1} parts without a common row or column"] * (parts > 0)
         why = why or ["the residuals do not change along some direction"]
     return f"the completion is not unique, {' and '.join(why)}: lower the rank or pass ridge"
 
@@ -70,7 +82,7 @@ def open_to_outliers(p, state):
     size = p.xp.abs(p.residuals(state))
     fits = host(size <= 10 * max(p.loss_scale(size), p.tol * p.kept["median"]))
     fitted = part(p, listed(p), fits)
-    found = ambiguity(fitted, state.U.shape[1] + 1)
+    found = float(sum(_open(fitted, state.U.shape[1] + 1)[:2]))
     return found if found else float(conditioning(fitted, state)[0] < FLAT)
 
 
