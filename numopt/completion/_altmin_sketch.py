@@ -13,19 +13,22 @@ from numopt.completion._spectral import directions
 from numopt.exceptions import InvalidInputError
 
 
-def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
-    """Yield the iterates; `accuracy` is the reduction asked of each row solve.
+def altmin_sketch(p, rank, counts, rng, V=None, *, splitting, accuracy=1e-2):
+    """Yield the iterates, from the leading singular vectors, or from what is next to V if that is given.
 
-    With `splitting` the entries are divided into 2 T + 1 parts, T = ceil(log_4(1 / tol)); the first makes the start
-    and each half step sees one of the others, as the proof wants. Without, each step sees all.
+    `accuracy` is the reduction asked of each row solve. With `splitting` the entries are divided into 2 T + 1 parts,
+    T = ceil(log_4(1 / tol)); the first makes the start and each half step sees one of the others, as the proof wants.
+    Without, each step sees all.
     """
     T = max(math.ceil(math.log(1 / max(p.tol, 1e-16), 4)), 1)
     parts = _parts(p, 2 * T + 1, rng) if splitting else None
     start = parts[0] if splitting else p
-    # Step 2: the leading left singular vectors of P(M) / p, their large entries set to 0, orthonormal again.
-    _, V = directions(start, p.zeros(), rank, rng)
-    V = qr(_clipped(V))
-    U, _, _ = solved(start, start.rows, V, None, rng, "sketch", accuracy)
+    if V is None:  # step 2: the leading left singular vectors of P(M), their large entries set to 0, orthonormal again
+        _, V = directions(start, p.zeros(), rank, rng)
+        y, w = start.rows.y, start.rows.weights
+        U = _clipped(qr(finite(p.kernels.multiply(start.rows, y * w if w.shape[0] else y, V))))
+    else:
+        U, _, _ = solved(start, start.rows, qr(V), None, rng, "sketch", accuracy)
     U = qr(finite(U))
     t = 0
     while True:
@@ -43,12 +46,12 @@ def altmin_sketch(p, rank, counts, rng, *, splitting, accuracy=1e-2):
             return Status.STALLED, "all parts of the entries are used: pass sample_splitting=False, or more entries"
 
 
-def _clipped(V):
-    """Set entries beyond 2 sqrt(mu k / n) to 0, the incoherence mu being that of all but 5 % of the rows."""
-    xp = namespace(V)
-    norms = xp.sort(xp.sum(V * V, axis=1))
-    bound = 2 * math.sqrt(host(norms[int(0.95 * (V.shape[0] - 1))]))
-    return xp.where(xp.abs(V) > bound, xp.zeros_like(V), V) if bound > 0 else V
+def _clipped(U):
+    """Set entries beyond 2 sqrt(mu k / m) to 0, the incoherence mu being that of all but 5 % of the rows."""
+    xp = namespace(U)
+    norms = xp.sort(xp.sum(U * U, axis=1))
+    bound = 2 * math.sqrt(host(norms[int(0.95 * (U.shape[0] - 1))]))
+    return xp.where(xp.abs(U) > bound, xp.zeros_like(U), U) if bound > 0 else U
 
 
 def _parts(p, count, rng):

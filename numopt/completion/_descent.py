@@ -4,19 +4,19 @@ import math
 
 from numopt._array import host
 from numopt._loop import Iterate
-from numopt.completion._factors import balanced, finite, transposed
+from numopt.completion._factors import balanced, finite, qr, transposed
 
 _STEP = 0.7  # of the first gradient step, in units of 1 / density
 _FIRST, _DECAY = 0.3, 0.97  # length of the first subgradient step relative to the factors, and its decrease
 
 
-def scaled_gradient(p, rank, counts, V):
-    """Yield the iterates of ScaledGD (arXiv:2005.08898) from the spectral start with right vectors V.
+def scaled_gradient(p, rank, counts, start):
+    """Yield the iterates of ScaledGD (arXiv:2005.08898), as published from the leading right singular vectors on.
 
     U <- U + eta R V (V^T V)^{-1} and its mirror image, with the residuals R: the rate does not depend on the
     condition number. A step that raises the residual is taken back and halved.
     """
-    state, eta, kept = _start(p, V), _STEP / p.density, None
+    state, eta, kept = _start(p, start), _STEP / p.density, None
     while True:
         U, V = state.U, state.V
         left, size, square = p.gradient(p.rows, U, V)
@@ -38,12 +38,12 @@ def _step(p, state, left, right, eta):
     return state._replace(U=U + eta * _scaled(p, left, V), V=V + eta * _scaled(p, right, U))
 
 
-def subgradient(p, rank, counts, V):
+def subgradient(p, rank, counts, start):
     """Yield the iterates of subgradient descent on the sum of |r| (SubGM, arXiv:2202.08788), directions scaled.
 
     The steps shrink geometrically. The theory is for sensing; for completion it is a heuristic.
     """
-    state, length = _start(p, V), _FIRST
+    state, length = _start(p, start), _FIRST
     while True:
         U, V = state.U, state.V
         signs = p.xp.sign(p.residuals(state)), p.xp.sign(p.residuals(state, p.columns))
@@ -55,9 +55,12 @@ def subgradient(p, rank, counts, V):
         yield Iterate(state, p.robust_residual(state), counts.info(rank))
 
 
-def _start(p, V):
-    """Return balanced factors of the projection of the zero-filled data, scaled up by the density, on V."""
-    U = p.kernels.multiply(p.rows, p.rows.y, V) / p.density
+def _start(p, start):
+    """Return balanced factors: those given, or the zero-filled data, scaled up by the density, projected on V."""
+    U, V = start.U, start.V
+    if not host(p.xp.max(p.xp.abs(U))) > 0:
+        V = qr(V)
+        U = p.kernels.multiply(p.rows, p.rows.y, V) / p.density
     U, V, _ = balanced(finite(U), V)
     return p.zeros()._replace(U=U, V=V)
 

@@ -16,12 +16,15 @@ from numopt.completion._build import expect_range
 from numopt.completion._data import Side
 from numopt.completion._finish import finish
 from numopt.completion._gauss_newton import Counts
-from numopt.completion._methods import guarded, stationary, unique
+from numopt.completion._methods import guarded, resumed, stationary, unique
 from numopt.completion._problem import Problem
+from numopt.completion._result import CompletionResult
 from numopt.completion._spectral import directions
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 _SWEEPS = 4
+_SEED = 210900713  # of the marks that tell whether two forms are of one matrix
+_TINY = 1e-300  # numbers have lost digits there
 # Kernels that pass over the entries, and which of their arguments behind `side` have a line for each of its rows.
 _BY_ROWS = {
     "half_step": (3, 4), "gradient": (0,), "schur_rows": (0, 3), "schur_columns": (1, 2), "multiply": (),
@@ -29,8 +32,8 @@ _BY_ROWS = {
 
 
 @solver(family="completion")
-def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=None, rng=None, callback=None,
-                   check_every=1, on_failure="warn", entries_at_once=4_000_000):  # fmt: skip
+def complete_files(rows, columns, rank=10, *, init=None, tol=1e-6, max_iter=100, max_time=None, rng=None,
+                   callback=None, check_every=1, on_failure="warn", entries_at_once=4_000_000):  # fmt: skip
     """Complete a matrix whose observed entries need not fit into memory.
 
     Sweeps with a falling ridge, then Gauss-Newton, as :func:`matrix_completion` begins; rank continuation, ridge,
@@ -45,6 +48,8 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
         The same for the transposed matrix, that is of the CSC form.
     rank : int, default 10
         From 1 to the shorter side.
+    init : CompletionResult, optional
+        An earlier result to go on from, whose rank is then kept. None (default) starts anew.
     tol : float, default 1e-6
         For the relative residual on the observed entries, as in :func:`matrix_completion`.
     max_iter : int, default 100
@@ -72,13 +77,25 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     Raises
     ------
     InvalidInputError
-        The two forms do not fit each other, an index or `rank` is out of range, an entry is not finite, or the indices
-        of a row do not rise.
+        The two forms do not fit each other, an index or `rank` is out of range, an entry is not finite, the indices
+        of a row do not rise, or `init` is for another shape.
+    InvalidTypeError
+        `init` is no result.
+    SolverError
+        `tol` was not met and ``on_failure="raise"``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        `tol` was not met, or the completion is not unique.
 
     Notes
     -----
     Each half step reads one of the two forms once, in order. *Memory*: factors, and about ``4 r^2`` numbers for each
     row and column of systems; nothing that grows with the entries.
+
+    *When not to use it*: for entries that fit into memory. :func:`matrix_completion` goes on
+    by rank continuation where this one stalls, and knows ridges, biases, weights and outliers.
 
     Examples
     --------
@@ -93,6 +110,8 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     >>> res.success, bool(abs(res.to_dense() - full).max() < 1e-4)
     (True, True)
     """
+    if init is not None and not isinstance(init, CompletionResult):
+        raise InvalidTypeError(f"init is {type(init).__name__}: a CompletionResult is expected; pass one, or None")
     rng = _array.default_rng(rng)
     sides = [_side(name, side) for name, side in (("rows", rows), ("columns", columns))]
     at_once = integer("entries_at_once", entries_at_once, low=1, remedy="pass how many entries fit into memory")
@@ -100,12 +119,13 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     if sides[0].y.dtype != sides[1].y.dtype:
         raise InvalidInputError(f"data of rows is {sides[0].y.dtype} and of columns {sides[1].y.dtype}: convert one")
     shape = tuple(side.indptr.size - 1 for side in sides)
-    rank = integer("rank", rank, low=1, high=min(shape), remedy="lower it")
-    passes = [_checked(name, side, high, at_once) for name, side, high in
-              (("rows", sides[0], shape[1]), ("columns", sides[1], shape[0]))]  # fmt: skip
-    norms, counts = zip(*passes, strict=True)
+    rank = integer("rank", rank, low=1, high=min(shape), remedy="lower it") if init is None else init.rank
+    draw = np.random.default_rng(_SEED).uniform
+    marks = [draw(-1, 1, size) for size in shape]
+    passes = _checked("rows", sides[0], at_once, *marks), _checked("columns", sides[1], at_once, *marks[::-1])
+    norms, sums, counts = zip(*passes, strict=True)
     same = all(np.array_equal(count, np.diff(side.indptr)) for count, side in zip(counts, sides[::-1], strict=True))
-    if not same or abs(norms[0] - norms[1]) > 1e-6 * norms[0]:
+    if not same or abs(norms[0] - norms[1]) > 1e-6 * norms[0] or abs(sums[0] - sums[1]) > 1e-9 * norms[0] + _TINY:
         raise InvalidInputError(
             f"rows has {sides[0].y.size} entries with a norm of {norms[0]:.6g}, columns {sides[1].y.size} with "
             f"{norms[1]:.6g}, or other places: two forms of one matrix are expected; write both from the same entries"
@@ -123,19 +143,22 @@ def complete_files(rows, columns, rank=10, *, tol=1e-6, max_iter=100, max_time=N
     for r in range(rank + 1):
         p.kept["structure", r] = *(np.diff(side.indptr) >= r for side in (one, two)), 1
     return run(
-        guarded(unique(p, _iterates(p, rank, rng))), certify=p.certificate, finish=lambda *args: finish(p, *args),
+        guarded(unique(p, _iterates(p, rank, init, rng))), certify=p.certificate, finish=lambda *args: finish(p, *args),
         start=p.zeros(), tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
         on_failure=on_failure,
     )  # fmt: skip
 
 
-def _iterates(p, rank, rng):
+def _iterates(p, rank, init, rng):
     counts = Counts()
     if p.norm == 0:
         yield Iterate(p.zeros(), 0.0, counts.info(0))
         return Status.CONVERGED
-    _, V = directions(p, p.zeros(), rank, rng)
-    V, _ = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+    if init is None:
+        _, V = directions(p, p.zeros(), rank, rng)
+        V, _ = yield from homotopy(p, V, counts, sweeps=_SWEEPS)
+    else:
+        V = resumed(p, init).V
     return (yield from stationary(p, V, counts))
 
 
@@ -162,9 +185,13 @@ def _side(name, side):
     return Side(y, indices, indptr, np.empty(0, y.dtype))
 
 
-def _checked(name, side, high, at_once):
-    """Return the norm of the entries and how often each index comes, after a pass over them."""
-    norm, counts, before = 0.0, np.zeros(high, np.int64), -1
+def _checked(name, side, at_once, own, other):
+    """Return the norm of the entries, a sum that tells them and their places, and how often each index comes.
+
+    `own` and `other` mark the rows and the columns of the form, at random.
+    """
+    norm, total, high, before = 0.0, 0.0, other.size, -1
+    counts = np.zeros(high, np.int64)
     for first in range(0, side.y.size, at_once):
         part = slice(first, first + at_once)
         y, indices = np.asarray(side.y[part]), np.asarray(side.indices[part])
@@ -184,10 +211,13 @@ def _checked(name, side, high, at_once):
                 f"are expected in each row, each once; sort them, and merge what is given twice"
             )
         most = float(np.max(np.abs(y))) or 1.0
-        norm = math.hypot(norm, most * float(np.linalg.norm(y.astype(float) / most)))
+        y = y.astype(float) / most
+        norm = math.hypot(norm, most * float(np.linalg.norm(y)))
+        sizes = np.diff(np.clip(side.indptr, first, first + y.size))
+        total += most * float(np.sum(y * np.repeat(own, sizes) * other[indices]))
         counts += np.bincount(indices, minlength=high)
         before = indices[-1]
-    return norm, counts
+    return norm, total, counts
 
 
 def _in_parts(k, at_once, scale):

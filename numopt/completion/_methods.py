@@ -10,6 +10,7 @@ from numopt.completion._auto import recover
 from numopt.completion._descent import scaled_gradient, subgradient
 from numopt.completion._factors import NotFiniteError
 from numopt.completion._gauss_newton import Counts, gauss_newton
+from numopt.completion._problem import State
 from numopt.completion._rank import chosen_rank
 from numopt.completion._result import CompletionResult
 from numopt.completion._robust import reweighted
@@ -50,37 +51,44 @@ def iterates(p, method, inner, init, rng, splitting):
     if p.norm == 0:
         yield Iterate(zero, 0.0, counts.info(0))
         return Status.CONVERGED
-    rank, V = p.rank, None
-    if rank == "auto":
-        rank, V = yield from chosen_rank(p, counts, rng)
+    rank, V, start = p.rank, None, zero
     if isinstance(init, CompletionResult):
-        rank, V = _factor(p, init)
-    elif init == "random" or p.bias_ridge is not None:
+        start = resumed(p, init)
+        rank, V = start.V.shape[1], start.V
+    elif rank == "auto":
+        rank, V = yield from chosen_rank(p, counts, rng)
+    if init == "random" or (init == "spectral" and p.bias_ridge is not None):
         V = (_TINY if p.counted and p.bias_ridge is not None else _SMALL) * p.draw(rng, p.shape[1], rank)
     if V is not None:  # columns without entries stay what they are
         V = V * p.xp.asarray(np.diff(p.columns.indptr) > 0, dtype=p.dtype, device=p.device)[:, None]
     if method == "auto" and p.plain:
         return (yield from recover(p, rank, counts, rng, V))
-    if V is None and method not in ("altmin-sketch", "softimpute"):
+    if init == "spectral" and method in ("altmin-sketch", "softimpute"):  # they have ways of their own to it
+        V = None
+    elif V is None:
         _, V = directions(p, zero, rank, rng)
-    return (yield from unique(p, _named(p, method, rank, V, counts, inner, rng, splitting)))
+    if init != "spectral" and method in ("auto", "irls"):  # sweeps from there, not rank continuation
+        method = "als"
+    start = (p.zeros(rank) if start is zero else start)._replace(V=V)
+    return (yield from unique(p, _named(p, method, rank, start, counts, inner, rng, splitting)))
 
 
-def _named(p, method, rank, V, counts, inner, rng, splitting):
-    """Return the iterates of a method from V on, if that has a say."""
+def _named(p, method, rank, start, counts, inner, rng, splitting):
+    """Return the iterates of a method from V on, if that has a say, and where it goes on, from the rest of a state."""
+    V = start.V
     if method == "altmin-sketch":
-        return altmin_sketch(p, rank, counts, rng, splitting=splitting)
+        return altmin_sketch(p, rank, counts, rng, V, splitting=splitting)
     if method == "softimpute":
-        return soft_impute(p, rank, counts, *directions(p, p.zeros(), rank, rng))
+        return soft_impute(p, rank, counts, rng, start)
     if method == "vpgn":
         return stationary(p, V, counts)
     if method in ("scaledgd", "subgm"):
-        return (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, V)
+        return (scaled_gradient if method == "scaledgd" else subgradient)(p, rank, counts, start)
     if method != "als" and p.robust and not (p.penalised or p.held):
         return reweighted(p, rank, counts, rng)
     if p.plain:
         return interpolate(p, V, counts, rng, inner)
-    sweeps = alternate(p, p.zeros(rank)._replace(V=V), counts)
+    sweeps = alternate(p, start, counts)
     return validated(p, sweeps) if p.held else sweeps
 
 
@@ -91,14 +99,18 @@ def stationary(p, V, counts):
     return Status.STALLED
 
 
-def _factor(p, init):
-    """Return (rank, V) of an earlier result."""
-    V = init.U if p.flipped else init.V
-    if namespace(V) is not p.xp or V.shape[0] != p.shape[1]:
+def resumed(p, init):
+    """Return the state of an earlier result, in the units of the problem."""
+    shape = init.U.shape[0], init.V.shape[0]
+    if namespace(init.V) is not p.xp or shape != (p.shape[::-1] if p.flipped else p.shape):
         raise InvalidInputError(
             f"init has factors of shape {tuple(init.U.shape)} and {tuple(init.V.shape)}: a result for a matrix of the "
             f"same shape and library is expected; start without init"
         )
-    if V.shape[1] == 0:
+    if init.V.shape[1] == 0:
         raise InvalidInputError("init has rank 0: nothing can be continued from X = 0; start without init")
-    return V.shape[1], p.xp.astype(V, p.dtype)
+    U, V = (p.xp.astype(x, p.dtype) / p.scale**0.5 for x in (init.U, init.V))
+    b, c = (p.xp.astype(x, p.dtype) / p.scale for x in (init.row_bias, init.col_bias))
+    if p.bias_ridge is None:
+        b = c = p.empty()
+    return State(V, U, c, b) if p.flipped else State(U, V, b, c)

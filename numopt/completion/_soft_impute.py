@@ -4,12 +4,13 @@ from numopt._array import host
 from numopt._loop import Iterate
 from numopt.completion._als import measure
 from numopt.completion._factors import balanced, finite, qr
+from numopt.completion._spectral import directions
 
 _FALL = 0.5  # of the ridge from sweep to sweep, on the way from the one that leaves nothing
 
 
-def soft_impute(p, rank, counts, s, V):
-    """Yield the iterates from the leading singular values s and right vectors V of the zero-filled data.
+def soft_impute(p, rank, counts, rng, state):
+    """Yield the iterates from the leading singular vectors of the zero-filled data, or from a state with V.
 
     For the filled matrix X' = U V^T + W R, with the residuals R and weights W at most 1, a half step is
 
@@ -20,8 +21,10 @@ def soft_impute(p, rank, counts, s, V):
     sides = p.rows, p.columns
     top = host(p.xp.max(p.rows.weights)) if p.rows.weights.shape[0] else 1.0
     shares = [side.weights / top if side.weights.shape[0] else 1.0 for side in sides]
-    ridge, eye = max(p.ridge, s[0]), p.xp.eye(rank, dtype=p.dtype, device=p.device)
-    state = p.zeros(rank)._replace(V=qr(V))
+    ridge, eye = p.ridge, p.xp.eye(rank, dtype=p.dtype, device=p.device)
+    if state.V is None:
+        s, V = directions(p, p.zeros(), rank, rng)
+        ridge, state = max(ridge, s[0]), state._replace(V=qr(V))
     while True:
         for side, share in zip(sides, shares, strict=True):
             U, V = (state.U, state.V) if side is p.rows else (state.V, state.U)

@@ -73,6 +73,7 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         Start from the leading singular vectors of the observed entries, at random, or from the factors of an earlier
         result, whose rank is then kept. With biases "spectral" is a random start too, and with a ridge by counts one
         close to 0: held-out entries are then predicted best after 5 to 10 sweeps, which `validation_fraction` finds.
+        From any other start ``"irls"``, and ``"auto"`` with the Huber loss, are sweeps without rank continuation.
     duplicates : {"raise", "mean", "sum"}, default "raise"
         What to do with an entry that is given more than once.
     sample_splitting : bool, default False

@@ -6,7 +6,7 @@ from scipy.sparse import coo_array, csr_array
 
 import numopt
 from numopt.completion import complete_files
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from tests.completion.instances import error, haar
 
 
@@ -104,3 +104,28 @@ def test_bad_files_are_named():
         complete_files((y, i, p), columns, 21)
     with pytest.raises(InvalidInputError, match="entries_at_once is 0"):
         complete_files((y, i, p), columns, 2, entries_at_once=0)
+
+
+def test_other_places_of_the_same_numbers_are_told():
+    """As many entries in each row and column, and the same norm: a full matrix beside its transpose, two swapped."""
+    square = np.random.default_rng(0).standard_normal((12, 12))
+    places = np.tile(np.arange(12, dtype=np.int32), 12), 12 * np.arange(13)
+    full = tuple((x.ravel(), *places) for x in (square, square.T))
+    assert complete_files(*full, 12, rng=0, entries_at_once=50).success
+    swapped = full[1][0].copy()
+    swapped[[3, 4]] = swapped[[4, 3]]
+    for columns in (full[0], (swapped, *full[1][1:])):
+        with pytest.raises(InvalidInputError, match="or other places: two forms"):
+            complete_files(full[0], columns, 2)
+
+
+def test_a_run_goes_on_from_an_earlier_result():
+    X, _ = haar(120, 90, 4, 4, 10)
+    for given in (forms(X), forms(X)[::-1]):
+        rough = complete_files(*given, 4, tol=1e-3, rng=0)
+        fine = complete_files(*given, tol=1e-10, init=rough)
+        assert fine.success and fine.rank == 4 and fine.n_als == 0 and fine.n_gn <= 4
+    with pytest.raises(InvalidInputError, match="init has factors of shape"):
+        complete_files(*forms(haar(30, 20, 2, 4)[0]), init=rough)
+    with pytest.raises(InvalidTypeError, match="init is str: a CompletionResult"):
+        complete_files(*given, init="spectral")
