@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import clip, host
 from numopt._check import integer, one_of, scalar
 from numopt._kernels import kernels
 from numopt.completion._data import entries
-from numopt.completion._factors import inner
-from numopt.completion._problem import Problem
+from numopt.completion._parts import norm_of
+from numopt.completion._problem import Problem, median
 from numopt.exceptions import BackendError, InvalidInputError, NumoptWarning, warn
+
+_FAR = 1e8  # in units of the data: residuals there are those of outliers
 
 
 def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss, center, duplicates, tol,
@@ -31,31 +33,32 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
     xp, size = seen.xp, seen.y.shape[0]
     w_mean = 1.0
     if seen.w is not None:
-        w_mean = host(xp.sum(seen.w, dtype=xp.float64)) / size
         least, most = host(xp.min(seen.w), xp.max(seen.w))
+        w_mean = host(xp.sum(seen.w / most, dtype=xp.float64)) / size * most
         seen = seen._replace(w=None if least == most else seen.w / w_mean)  # equal weights are none
-    mean, scale = _units(xp, seen, center)
+    mean, scale = _units(xp, seen, center, loss == "huber")
     biased, per_row = _bias_ridge(bias_ridge, ridge, center), ridge_mode == "count"
-    inside = ridge / (1.0 if per_row else w_mean) / scale
+    unit = 1.0 if per_row else w_mean  # of what weights divided by their mean leave of a ridge
+    inside, biased = ridge / unit / scale, None if biased is None else biased / unit
     if not (size if per_row else 1) * max(inside, biased or 0.0) < float(xp.finfo(seen.y.dtype).max):
         raise InvalidInputError(
-            f"ridge is {ridge} and bias_ridge {biased}, for entries of size {scale:.3g}: beyond what numbers reach; "
-            f"lower the ridge, or rescale X"
+            f"ridge is {ridge} and bias_ridge {bias_ridge}, for entries of size {scale:.3g}: beyond what numbers "
+            f"reach; lower the ridge, or rescale X"
         )
     expect_range(scale, seen.shape, xp.finfo(seen.y.dtype))
-    seen = seen._replace(y=(seen.y - mean if mean else seen.y) / scale)
+    far = _FAR * scale if loss == "huber" else math.inf  # beyond it outliers pull no more than at it
+    seen = seen._replace(y=clip(seen.y - mean if mean else seen.y, -far, far) / scale)
     rows, columns = seen.sides()
     if held is not None:
-        held = held._replace(y=(held.y - mean) / scale)
+        held = held._replace(y=clip(held.y - mean, -far, far) / scale, w=None if held.w is None else held.w / w_mean)
     flipped = m > n
     if flipped:
         rows, columns, m, n = columns, rows, n, m
         held = held and held._replace(rows=held.columns, columns=held.rows)
-    w = rows.y if seen.w is None else rows.y * xp.sqrt(rows.weights)
     found = Problem(
         xp=xp, kernels=kernels("completion", xp), device=seen.device, rows=rows, columns=columns, shape=(m, n),
         flipped=flipped, rank=rank, ridge=inside, counted=per_row, bias_ridge=biased, robust=loss == "huber",
-        mean=mean, scale=scale, norm=math.sqrt(host(inner(w, w))), density=size / (m * n),
+        mean=mean, scale=scale, norm=norm_of(rows, loss == "huber"), density=size / (m * n),
         tol=tol, held=held,
     )  # fmt: skip
     _advise(found, size)
@@ -75,8 +78,11 @@ def _split(seen, fraction, rng):
     return tuple(seen.taken(seen.xp.asarray(np.nonzero(which)[0], device=seen.device)) for which in (keep, ~keep))
 
 
-def _units(xp, seen, center):
-    """Return (mean, root mean square about it), Python floats; numbers as large as 1e300 do not overflow."""
+def _units(xp, seen, center, robust):
+    """Return (mean, root mean square about it), Python floats; numbers as large as 1e300 do not overflow.
+
+    Beside outliers they are those of what most entries are: their median, and at most three of their deviations.
+    """
     least, most = host(xp.min(seen.y), xp.max(seen.y))
     most = max(-least, most) or 1.0
     if not most < math.inf:
@@ -84,12 +90,15 @@ def _units(xp, seen, center):
     k = kernels("completion", xp)
     w = xp.empty((0,), dtype=seen.y.dtype, device=seen.device) if seen.w is None else seen.w
     total, first, square = k.moments(seen.y, w, most, 0.0)
-    mean = 0.0 if center == "none" else first / total
+    mean = 0.0 if center == "none" else median(xp, seen.y) / most if robust else first / total
     if mean:
         square = k.moments(seen.y, w, most, mean)[2]
     if not math.isfinite(total + first + square):
         raise BackendError("sums of finite entries are not finite: a kernel failed; try another array library")
-    return mean * most, (math.sqrt(square / total) or 1.0) * most
+    size = math.sqrt(square / total) or 1.0
+    if robust:
+        size = min(size, 3 * 1.4826 * median(xp, xp.abs(seen.y / most - mean)) or size)
+    return mean * most, size * most
 
 
 def expect_range(scale, shape, limits):

@@ -115,12 +115,21 @@ def _sparse(X, sample_weight, dtype):
     if indptr is not None and _array.is_numpy(xp) and not _rises(indptr, len(X.indices)):  # SciPy writes where it says
         raise InvalidInputError("X has an indptr that does not rise from 0 to its number of indices; rebuild it")
     try:
-        coo = X.tocoo(copy=False)
+        coo = _banded(X) if X.format == "dia" and _array.is_numpy(xp) else X.tocoo(copy=False)
     except ValueError as error:
         raise InvalidInputError(f"X is no valid sparse array: {error}; rebuild it from its entries") from None
     found = _entries(coo.row, coo.col, coo.data, sample_weight, tuple(X.shape), dtype)
     known = _array.is_numpy(xp) and X.format == "csr" and X.indptr[-1] == found.y.shape[0]
     return found._replace(indptr=X.indptr.astype(np.int64)) if known else found
+
+
+def _banded(X):
+    """Return the stored entries of a diagonal format; its own `tocoo` drops zeros."""
+    marked = X.copy()
+    marked.data = np.arange(1, X.data.size + 1).reshape(X.data.shape)
+    coo = marked.tocoo()
+    coo.data = X.data.reshape(-1)[coo.data - 1]
+    return coo
 
 
 def _rises(indptr, size):

@@ -5,8 +5,11 @@ import math
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import clip, host, namespace
 from numopt.completion._data import Entries
+from numopt.completion._factors import inner
+
+_CAP = 10.0  # of data of size 1: beyond it is an outlier
 
 
 def listed(p):
@@ -20,12 +23,18 @@ def part(p, seen, which):
     """Return the problem of the entries of the list `seen` at `which`, a host mask."""
     xp = p.xp
     rows, columns = seen.taken(xp.asarray(np.nonzero(which)[0], device=p.device)).sides()
-    w = rows.weights if rows.weights.shape[0] else xp.ones_like(rows.y)
     return dataclasses.replace(
         p,
         rows=rows,
         columns=columns,
-        norm=math.sqrt(host(xp.sum(w * rows.y**2, dtype=xp.float64))),
+        norm=norm_of(rows, p.robust),
         density=int(which.sum()) / (p.shape[0] * p.shape[1]),
         kept={},
     )
+
+
+def norm_of(rows, robust):
+    """Return the norm of sqrt(w) y, of which outliers are no more than a part."""
+    y = clip(rows.y, -_CAP, _CAP) if robust else rows.y
+    y = y * namespace(y).sqrt(rows.weights) if rows.weights.shape[0] else y
+    return math.sqrt(host(inner(y, y)))

@@ -160,8 +160,8 @@ def test_all_input_forms_agree():
 def test_integers_and_booleans_are_cast():
     full = np.outer([1, 2, 3, 1], [1, 2, 1, 3])
     assert error(matrix_completion(full, 1, rng=0), full) < 1e-6
-    ones = np.ones((4, 5), bool)
-    assert matrix_completion(ones, 1, rng=0).U.dtype == np.float64
+    ones = matrix_completion(np.ones((4, 5), bool), 1, rng=0)
+    assert ones.U.dtype == np.float64 and np.allclose(ones.to_dense(), 1)
 
 
 def test_duplicates_as_asked():
@@ -172,8 +172,15 @@ def test_duplicates_as_asked():
     merged = (ROWS, COLUMNS, put(VALUES, slice(0, 2), VALUES[:2] + 1), (3, 3))
     same = matrix_completion(merged, 1, ridge=0.1, sample_weight=twice, rng=0, tol=1e-9)
     assert np.allclose(mean.to_dense(), same.to_dense(), rtol=1e-6)
-    summed = matrix_completion((rows, columns, values, (3, 3)), 1, ridge=0.1, duplicates="sum", rng=0, tol=1e-9)
-    assert not np.allclose(summed.to_dense(), mean.to_dense(), rtol=1e-3)
+    w = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 3.0, 4.0])  # of a sum the weight is the mean, of a mean the sum
+    summed, plain = (
+        matrix_completion((*places, y, (3, 3)), 1, ridge=0.1, sample_weight=weight, duplicates="sum", rng=0, tol=1e-9)
+        for places, y, weight in (
+            ((rows, columns), values, w),
+            ((ROWS, COLUMNS), put(VALUES, slice(0, 2), 2 * VALUES[:2] + 2), np.array([2.0, 3.0, 3.0, 4.0, 5.0])),
+        )
+    )
+    assert np.allclose(summed.to_dense(), plain.to_dense(), rtol=1e-6)
 
 
 def test_empty_rows_and_columns_get_zeros():
@@ -331,12 +338,13 @@ def test_the_unit_of_the_data_does_not_matter(scale, more):
 
 
 def test_one_entry_beyond_all_others_gives_no_nan():
-    X, _ = haar(40, 30, 2, 6)
+    X, full = haar(40, 30, 2, 6)
     X[2][5] = 1e150
     with np.errstate(all="ignore"):
-        for loss in ("squared", "huber"):
-            result = matrix_completion(X, 2, loss=loss, rng=0, on_failure="ignore", max_iter=60)
-            assert not result.success and np.isfinite(result.to_dense()).all()
+        result = matrix_completion(X, 2, rng=0, on_failure="ignore", max_iter=60)
+    assert not result.success and np.isfinite(result.to_dense()).all()
+    result = matrix_completion(X, 2, loss="huber", rng=0)
+    assert result.success and error(result, full) < 1e-5
 
 
 def test_hidden_places_and_masks_are_refused():
@@ -409,3 +417,22 @@ def test_dense_data_may_lie_in_memory_as_they_like(data):
     given.flags.writeable = False
     result = matrix_completion(given, 1, rng=0, tol=1e-9)
     assert result.success and np.allclose(result.to_dense(), np.asarray(given))
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
+def test_stored_zeros_count_in_every_form(form):
+    X = sp.dia_array((np.array([[1.0, 0.0, 3.0, 4.0], [9.0, 5.0, 0.0, 7.0]]), [0, 1]), shape=(4, 4))
+    places = [0, 1, 2, 3, 0, 1, 2], [0, 1, 2, 3, 1, 2, 3]
+    coo = sp.coo_array(([1.0, 0.0, 3.0, 4.0, 5.0, 0.0, 7.0], places), shape=(4, 4))
+    X = X if form == "dia" else sp.bsr_array(coo, blocksize=(1, 1)) if form == "bsr" else coo.asformat(form)
+    result = matrix_completion(X, 1, rng=0, ridge=1.0, tol=1e-3)
+    assert round(result.oversampling * 7) == 7
+
+
+@pytest.mark.parametrize("size", [1e308, 5e-324])
+def test_weights_may_be_as_large_and_small_as_numbers_are(size):
+    X, full = haar(40, 30, 2, 6)
+    w = np.where(np.random.default_rng(0).random(X[2].size) < 0.5, size, size / 2 or size)
+    for more in ({}, {"validation_fraction": 0.1, "ridge": size * 1e-6}):
+        result = matrix_completion(X, 2, sample_weight=w, rng=0, on_failure="ignore", **more)
+        assert error(result, full) < 1e-3

@@ -111,8 +111,11 @@ def test_a_run_goes_on_from_an_earlier_result():
     fine = matrix_completion(X, 3, tol=1e-10, init=rough)
     assert fine.success and fine.n_als == 0 and fine.n_gn <= 4
     assert np.linalg.norm(fine.to_dense() - full) < 1e-7 * np.linalg.norm(full)
-    with pytest.raises(InvalidInputError, match="init has factors of shape"):
-        matrix_completion(np.eye(3), 1, init=rough)
+    for shape in ((3, 3), (120, 99), (90, 100)):
+        with pytest.raises(InvalidInputError, match="init has factors of shape"):
+            matrix_completion(np.ones(shape), 1, init=rough)
+    auto = matrix_completion(X, "auto", tol=1e-10, init=rough)
+    assert auto.success and auto.rank == 3 and auto.n_gn <= 4  # no search
 
 
 def test_biases_are_found():
@@ -122,3 +125,63 @@ def test_biases_are_found():
     X = np.where(rng.random(full.shape) < 0.6, full, np.nan)
     result = matrix_completion(X, 1, center="biases", ridge=1e-6, rng=0, tol=1e-6, max_iter=20000)
     assert result.success and np.abs(result.to_dense() - full).max() < 1e-3
+
+
+MODELS = [
+    {"ridge": 0.7},
+    {"ridge": 0.05, "ridge_mode": "count"},
+    {"ridge": 0.7, "center": "biases"},
+    {"ridge": 0.7, "center": "biases", "bias_ridge": 4.0},
+    {"ridge": 0.05, "center": "biases", "bias_ridge": 0.3, "ridge_mode": "count"},
+    {"ridge": 0.7, "center": "global"},
+]
+
+
+@pytest.mark.parametrize("weight", [None, 5.0, "uneven"], ids=str)
+@pytest.mark.parametrize("more", MODELS, ids=str)
+def test_the_result_is_stationary_for_the_objective_as_it_is_documented(more, weight):
+    """In the caller's units, by plain NumPy: 1/2 sum w (y - x)^2 + 1/2 sum l (|u|^2 + |v|^2), and so for biases."""
+    (rows, columns, values, shape), _ = haar(40, 50, 2, 5, noise=0.3)
+    values = 20 * values + 3
+    w = 0.5 + np.random.default_rng(0).random(values.size) if weight == "uneven" else np.full(values.size, weight or 1)
+    given = {"sample_weight": None if weight is None else w}
+    result = matrix_completion((rows, columns, values, shape), 2, rng=0, tol=1e-10, max_iter=20000, **given, **more)
+    assert result.success
+    off = w * (values - result.predict(rows, columns))
+    for own, other, F, G, bias in (
+        (rows, columns, result.U, result.V, result.row_bias), (columns, rows, result.V, result.U, result.col_bias),
+    ):  # fmt: skip
+        weights = np.bincount(own, w)
+        times = weights if more.get("ridge_mode") == "count" else np.ones(weights.size)
+        pull = np.stack([np.bincount(own, off * G[other, a]) for a in range(2)], axis=1)
+        assert np.abs(pull - more["ridge"] * times[:, None] * F).max() <= 1e-5 * np.abs(pull).max()
+        if more.get("center") == "biases":
+            push = np.bincount(own, off)
+            bias = more.get("bias_ridge", more["ridge"]) * times * bias
+            assert np.abs(push - bias).max() <= 1e-5 * np.abs(push).max()
+
+
+STARTS = [
+    {},
+    {"method": "als"},
+    {"method": "vpgn"},
+    {"method": "altmin-sketch"},
+    {"method": "scaledgd"},
+    {"loss": "huber"},
+    {"method": "softimpute", "ridge": 3.0},
+    {"ridge": 3.0},
+    {"ridge": 0.05, "bias_ridge": 0.05, "ridge_mode": "count", "center": "biases"},
+]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("more", STARTS, ids=str)
+def test_every_method_goes_on_from_an_earlier_result(more, flip, scale):
+    (rows, columns, values, shape), _ = haar(60, 50, 2, 8, outliers=0.1 if "loss" in more else 0.0)
+    X = (columns, rows, scale * values, shape[::-1]) if flip else (rows, columns, scale * values, shape)
+    more = more | ({"ridge": scale * more["ridge"]} if "ridge" in more else {})
+    one = matrix_completion(X, 2, rng=0, tol=1e-7, max_iter=5000, **more)
+    two = matrix_completion(X, 2, rng=0, tol=1e-7, init=one, **more)
+    assert one.success and two.success and two.nit <= 3 < one.nit
+    assert np.allclose(two.to_dense(), one.to_dense(), atol=1e-5 * scale)

@@ -114,6 +114,7 @@ def test_too_few_entries_are_no_success():
     X, _ = haar(100, 100, 5, 0.8)
     result = matrix_completion(X, 5, rng=0, on_failure="ignore")
     assert not result.success and result.oversampling < 1
+    assert f"{X[2].size} entries cannot determine {5 * 195} degrees of freedom" in result.message
 
 
 def test_disconnected_blocks_are_no_success():
@@ -262,3 +263,27 @@ def test_portable_kernels_recover_a_hard_instance():
     with numopt.use_kernels("portable"):
         result = matrix_completion(X, 4, tol=1e-8, rng=0, on_failure="ignore")
     assert np.isfinite(result.to_dense()).all() and (not result.success or error(result, full) < 1e-4)
+
+
+@pytest.mark.parametrize("method", ["auto", "als", "vpgn"])
+def test_fewer_entries_than_degrees_of_freedom_are_never_a_success(method):
+    """Each row and column has entries enough; in all there are a few too few."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        full = rng.standard_normal((12, 3)) @ rng.standard_normal((3, 12))
+        seen = sum(np.roll(np.eye(12), k, axis=1) for k in rng.permutation(12)[:5]) > 0  # 60 entries for 63
+        result = matrix_completion(np.where(seen, full, np.nan), 3, method=method, rng=0, on_failure="ignore")
+        assert not result.success and "60 entries cannot determine 63 degrees of freedom" in result.message
+
+
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e9, 1e200])
+@pytest.mark.parametrize("rank", [3, "auto"])
+def test_outliers_may_be_of_any_size(size, rank):
+    """Units follow what most entries are: a typing error of 1e9 among entries of size 1 must not make those small."""
+    X, full = haar(120, 110, 3, 6, 3)
+    hit = np.random.default_rng(0).random(X[2].size) < 0.05
+    X[2][hit] = size * np.random.default_rng(1).random(hit.sum())
+    result = matrix_completion(X, rank, loss="huber", rng=0)
+    assert result.success and result.rank == 3 and error(result, full) < 1e-5
+    shifted = matrix_completion((*X[:2], X[2] + 3, X[3]), 4, loss="huber", center="global", rng=0, tol=1e-5)
+    assert abs(shifted.mean - 3) < 0.5 and error(shifted, full + 3) < 1e-3
