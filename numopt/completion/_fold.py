@@ -50,7 +50,8 @@ def fold_in(X, V, *, mean=0.0, col_bias=None, sample_weight=None, ridge=0.0, rid
     U = solved(rows)
     if loss_scale < math.inf:
         U = _reweighted(solved, lambda U: k.residuals(rows, U, V, offset), rows, U, loss_scale / s)
-    return (s / t * U[:, :r], s * U[:, r]) if biased else (s / t * U, xp.zeros((m,), **make))
+    U = s * U
+    return (U[:, :r] / t, U[:, r]) if biased else (U / t, xp.zeros((m,), **make))
 
 
 def _reweighted(solved, residuals, rows, U, end):

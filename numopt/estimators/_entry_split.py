@@ -102,6 +102,18 @@ def cross_val_completion(estimator, X, *, cv=5, ranks=None):
     ndarray of shape (n_splits,) or (len(ranks), n_splits)
         Scores, at most 0; higher is better.
 
+    Raises
+    ------
+    InvalidInputError
+        `cv` or `ranks` is no such thing, or there are fewer entries than parts.
+    InvalidTypeError
+        `estimator` has no ``fit`` and ``score``.
+
+    Notes
+    -----
+    Fits a model for each part and rank, one after the other; the parts are copies of the entries, all held at once.
+    Scores are minus root mean square errors: beside outliers they are about these.
+
     Examples
     --------
     >>> import numpy as np

@@ -8,7 +8,7 @@ from numopt._array import default_rng, device, host, is_array, is_numpy, is_spar
 from numopt._check import Checks
 from numopt._given import as_array
 from numopt.completion import matrix_completion
-from numopt.completion._data import entries
+from numopt.completion._data import entries, places
 from numopt.completion._fold import fold_in
 from numopt.estimators._validated import nan_for_masked
 from numopt.estimators._warnings import ConvergenceWarning
@@ -25,7 +25,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     rank : int or "auto", default "auto"
         As in :func:`numopt.completion.matrix_completion`, like all that follow.
-    method : {"auto", "als", "vpgn", "altmin-sketch", "softimpute"}, default "auto"
+    method : {"auto", "als", "vpgn", "altmin-sketch", "scaledgd", "softimpute", "subgm", "irls"}, default "auto"
         How to solve.
     ridge : float, default 0
         Penalty of the factors.
@@ -34,7 +34,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     bias_ridge : float, default None
         Penalty of the biases; None: as `ridge`.
     loss : {"squared", "huber"}, default "squared"
-        What residuals cost.
+        What residuals cost, here and where rows are folded in.
     center : {"none", "global", "biases"}, default "none"
         Whether a mean, or also biases, are part of the model.
     validation_fraction : float, default 0
@@ -78,6 +78,14 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     -----
     Weights are given entry by entry and hence called ``entry_weight``: scikit-learn's ``sample_weight`` is one for
     a row.
+
+    *Cost and memory* of `fit` are those of :func:`numopt.completion.matrix_completion`; entries are not kept. Folding a
+    row of k entries in costs about ``k r^2`` multiply-adds, with the Huber loss some tens of times that. Whole rows
+    (`predict`, `impute`, `inverse_transform`) are dense.
+
+    *When not to use it*: where entries are missing because of their value; where columns are to learn from rows as
+    they come, which `partial_fit` does not do; inside ``GridSearchCV``, whose folds are of rows: see
+    :func:`cross_val_completion`.
 
     Examples
     --------
@@ -140,33 +148,58 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.col_bias_, self.mean_ = result.col_bias, result.mean
         return self
 
-    def partial_fit(self, X, y=None, entry_weight=None):
-        """Add rows, with the column factors as they are; the first call fits.
+    def partial_fit(self, X, y=None, entry_weight=None, rows=None):
+        """Add rows, or replace some, with the column factors as they are; the first call fits.
+
+        ``components_`` and ``result_`` stay what `fit` has made them: entries are not kept, so that columns cannot
+        learn from new ones. Fit anew once many rows have come.
 
         Parameters
         ----------
         X : array_like or sparse array of shape (q, n)
-            The new rows.
+            The rows, each with all of its entries that are known by now.
         y : None
             Not used.
         entry_weight : array_like, optional
             As in `fit`.
+        rows : array_like of int of shape (q,), optional
+            Which of the rows so far they replace, each once. None (default): they are new, and come last.
 
         Returns
         -------
         MatrixCompletion
             The estimator itself.
+
+        Raises
+        ------
+        InvalidInputError
+            `rows` are not as many as X has, out of range, given twice, or given before the first fit.
         """
         if not hasattr(self, "components_"):
+            if rows is not None:
+                raise InvalidInputError("rows is given before the first fit: there are none to replace; leave it out")
             return self.fit(X, y, entry_weight)
         U, b = self._folded(X, entry_weight)
-        xp = namespace(U)
-        self.row_factors_ = xp.concat((self.row_factors_, U))
-        self.row_bias_ = xp.concat((self.row_bias_, b))
+        xp, m = namespace(U), self.row_factors_.shape[0]
+        order = np.arange(m + U.shape[0])  # of the rows so far and those of X behind them
+        if rows is not None:
+            rows = host(places("rows", rows, m, xp, device(U), "leave it out for rows that are new"))
+            if rows.size != U.shape[0] or np.unique(rows).size != rows.size:
+                raise InvalidInputError(
+                    f"rows has {rows.size} indices, {np.unique(rows).size} distinct: {U.shape[0]} are expected, one "
+                    f"for each row of X; make them agree"
+                )
+            order[rows] = order[m:]
+            order = order[:m]
+        order = xp.asarray(order, device=device(U))
+        self.row_factors_ = xp.take(xp.concat((self.row_factors_, U)), order, axis=0)
+        self.row_bias_ = xp.take(xp.concat((self.row_bias_, b)), order)
         return self
 
     def transform(self, X):
         """Return the factors of rows, known or not, by least squares on their observed entries.
+
+        With the Huber loss the pull of outliers is bounded here too, with the threshold of the fit.
 
         Parameters
         ----------
@@ -285,7 +318,8 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"compare predict(X) with what was held out"
             )
         off = seen.y - self.predict(seen.rows, seen.columns)
-        return -float(host(seen.xp.mean(off * off)) ** 0.5)
+        most = host(seen.xp.max(seen.xp.abs(off))) or 1.0  # squares of 1e200 are infinite
+        return -float(most * host(seen.xp.mean((off / most) ** 2)) ** 0.5)
 
     @property
     def _n_features_out(self):
@@ -304,17 +338,17 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return zeros[:, 1:], zeros[:, 0]
         return fold_in(
             X, V, mean=self.mean_, col_bias=self.col_bias_, sample_weight=entry_weight, ridge=self.ridge,
-            ridge_mode=self.ridge_mode, bias_ridge=ridge if biased else None,
+            ridge_mode=self.ridge_mode, bias_ridge=ridge if biased else None, loss_scale=self.result_.loss_scale,
         )  # fmt: skip
 
     def _validated(self, X, reset):
         if is_array(X) and not is_numpy(namespace(X)):
             if reset:
-                self.n_features_in_ = X.shape[1]
+                self.n_features_in_ = X.shape[-1] if X.ndim else 0  # what is no matrix is refused by the function
             return X
         return validate_data(
-            self, nan_for_masked(X), reset=reset, accept_sparse=("csr", "csc", "coo"), dtype=("float64", "float32"),
-            ensure_all_finite="allow-nan",
+            self, nan_for_masked(X), reset=reset, accept_sparse=("csr", "csc", "coo", "dia"),
+            dtype=("float64", "float32"), ensure_all_finite="allow-nan",
         )  # fmt: skip
 
     def __sklearn_tags__(self):
@@ -335,3 +369,9 @@ def _check_weight(weight, X):
             f"entry_weight has shape {np.shape(weight)}: {expected} is expected, one for each "
             f"{'stored entry' if is_sparse(X) else 'place of X'}; make the sizes agree"
         )
+    if 0 in expected:
+        return
+    checks = Checks({"entry_weight": weight})
+    (checks.vector if is_sparse(X) else checks.matrix)("entry_weight", low=0.0, remedy="weights must not be negative")
+    if checks.settle()["entry_weight"].high == 0:
+        raise InvalidInputError("entry_weight is 0 everywhere: a positive weight is expected; raise one")

@@ -128,6 +128,10 @@ def test_rows_without_entries_may_be_sparse():
         (lambda m, X: m.fit(X, entry_weight=np.ones(3)), r"entry_weight has shape \(3,\): \(60, 50\)"),
         (lambda m, X: m.partial_fit(X[:2], entry_weight=np.ones(3)), r"entry_weight has shape \(3,\): \(2, 50\)"),
         (lambda m, X: m.predict([0.5], [1]), "rows has dtype float64: integers"),
+        (lambda m, X: m.partial_fit(X[:2], rows=[3]), "rows has 1 indices, 1 distinct: 2 are expected"),
+        (lambda m, X: m.partial_fit(X[:2], rows=[3, 3]), "rows has 2 indices, 1 distinct"),
+        (lambda m, X: m.partial_fit(X[:2], rows=[3, 60]), r"rows\[1\] is 60: an index from 0 to 59"),
+        (lambda m, X: clone(m).partial_fit(X[:2], rows=[0, 1]), "rows is given before the first fit"),
         (lambda m, X: m.inverse_transform([[1.0, np.nan, 2.0]]), r"U\[0, 1\] is nan: a finite number"),
         (lambda m, X: m.inverse_transform(np.ma.array(np.ones((1, 3)), mask=[[0, 0, 1]])), r"U\[0, 2\] is masked"),
         (lambda m, X: m.inverse_transform(np.ones((1, 3), complex)), "U has dtype complex128: real numbers"),
@@ -191,3 +195,82 @@ def test_cross_validation_prefers_the_true_rank():
     scores = cross_val_completion(MatrixCompletion(random_state=0, tol=1e-4), sparse, cv=3, ranks=[2, 3])
     assert scores.shape == (2, 3) and scores[1].mean() > scores[0].mean()
     assert cross_val_completion(MatrixCompletion(3, random_state=0), sparse, cv=3).shape == (3,)
+
+
+def test_rows_may_be_revised():
+    X, full = problem()
+    model = MatrixCompletion(3, tol=1e-9, random_state=0).fit(X)
+    before = model.row_factors_.copy()
+    other = full[[7, 2]] + full[[11, 12]]  # two users have changed their minds
+    model.partial_fit(other, rows=[7, 2])
+    rest = np.delete(np.arange(60), [2, 7])
+    assert model.row_factors_.shape == (60, 3) and np.array_equal(model.row_factors_[rest], before[rest])
+    assert np.allclose(model.predict([7, 2], [5, 6]), other[[0, 1], [5, 6]], atol=1e-6)
+    model.partial_fit(X[2:3]).partial_fit(np.full((1, 50), np.nan), rows=[0])
+    assert model.row_factors_.shape == (61, 3) and not model.row_factors_[0].any()
+    assert np.allclose(model.predict([60], [6]), full[2, 6], atol=1e-6)
+
+
+def test_outliers_do_not_bend_rows_that_are_folded_in():
+    X, full = problem(m=80)
+    rng = np.random.default_rng(0)
+    X[rng.random(X.shape) < 0.1] += 100.0
+    seen = ~np.isnan(X)
+    model = MatrixCompletion(3, loss="huber", random_state=0, max_iter=1000).fit(X[:60])
+    assert model.result_.success
+    assert np.allclose(model.transform(X[:60]), model.row_factors_, atol=1e-4)
+    assert np.abs(model.predict(X) - full).max() < 1e-3
+    assert np.array_equal(model.impute(X)[seen], X[seen])
+
+
+@pytest.mark.parametrize("scale", [1e250, 1e-250])
+@pytest.mark.parametrize("more", [{}, {"center": "biases", "bias_ridge": 0.1, "ridge_mode": "count"}], ids=str)
+def test_the_unit_of_the_data_does_not_matter(scale, more):
+    X, _ = problem()
+
+    def outcome(unit):
+        model = MatrixCompletion(3, random_state=0, ridge=0.1 * unit if more else 0.0, max_iter=5000, **more)
+        model.fit(unit * X[:50]).partial_fit(unit * X[50:])
+        found = model.predict(unit * X), model.impute(unit * X), model.predict([55, 3], [4, 7])
+        return *(x / unit for x in found), model.score(unit * X) / unit
+
+    for one, two in zip(outcome(1.0), outcome(scale), strict=True):
+        assert np.allclose(one, two, atol=1e-4)
+
+
+@pytest.mark.parametrize("center", ["none", "global", "biases"])
+def test_a_model_of_rank_zero_serves(center):
+    X = np.full((6, 5), 0.0 if center == "none" else 3.0)
+    X[0, 0] = np.nan
+    model = MatrixCompletion(center=center, ridge=1e-3, random_state=0).fit(X)
+    assert model.rank_ == 0 and model.transform(X).shape == (6, 0)
+    assert np.allclose(model.impute(X), X[1, 1]) and model.partial_fit(X).row_factors_.shape == (12, 0)
+
+
+def test_weights_are_named_as_they_were_given():
+    X, _ = problem()
+    model = MatrixCompletion(3, random_state=0).fit(X)
+    for weight, match in ((-1.0, r"\[0, 0\] is -1"), (np.nan, r"\[0, 0\] is nan"), (0.0, " is 0 everywhere")):
+        for call in (model.fit, model.partial_fit):
+            with pytest.raises(InvalidInputError, match="entry_weight" + match):
+                call(X, entry_weight=np.full(X.shape, weight))
+
+
+def test_diagonals_keep_their_zeros():
+    X = sp.dia_array((np.array([[1.0, 0.0, 3.0, 4.0], [9.0, 5.0, 2.0, 7.0]]), [0, 1]), shape=(4, 4))
+    model = MatrixCompletion(1, ridge=0.1, random_state=0).fit(X, entry_weight=np.ones(7))
+    assert model.result_.min_count == 1 and model.transform(X).shape == (4, 1)
+    assert round(model.result_.oversampling * 7) == 7
+
+
+def test_vectors_of_other_libraries_are_refused_by_name():
+    with pytest.raises(InvalidInputError, match=r"X has shape \(4,\): a matrix"):
+        MatrixCompletion(1).fit(array_api_strict.ones(4))
+
+
+def test_factors_that_a_ridge_has_crushed_give_numbers():
+    X, _ = problem()
+    for dtype in ("float32", "float64"):
+        model = MatrixCompletion(3, center="global", ridge=10.0, ridge_mode="count", random_state=0)
+        found = model.fit(X.astype(dtype)).predict(X.astype(dtype))
+        assert np.allclose(found, model.mean_, atol=1e-3)
