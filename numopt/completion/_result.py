@@ -23,7 +23,7 @@ class CompletionResult(Result):
     row_bias, col_bias : array of shape (m,), (n,)
         Zeros unless ``center="biases"``.
     mean : float
-        0 for ``center="none"``.
+        0 for ``center="none"``; of the entries, with the Huber loss their median.
     rank : int
         r, at most the rank asked for: without a ridge a smaller one is returned if it meets `tol`.
     rel_residual : float

@@ -34,7 +34,7 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     Parameters
     ----------
     X : sparse array, array_like of shape (m, n), or tuple
-        What is observed: a sparse array, whose *stored* entries count, zeros among them; a dense array with NaN where
+        What is observed: a sparse array, whose *stored* entries count, zeros among them, in any format; a dense array with NaN where
         nothing is observed; a dense array with `mask`; or ``(rows, columns, values, (m, n))``. float32 or
         float64; anything else real becomes float64. A row or column without entries is allowed.
     rank : int or "auto", default 10
@@ -68,7 +68,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         ``"huber"`` bounds the pull of outliers. Its threshold is 1.345 times the robust standard deviation of the
         residuals, estimated anew after each sweep.
     center : {"none", "global", "biases"}, default "none"
-        Whether the mean of the entries, or also a bias for each row and column, is part of the model.
+        Whether the mean of the entries (with the Huber loss their median), or also a bias for each row and column, is
+        part of the model.
     init : {"spectral", "random"} or CompletionResult, default "spectral"
         Start from the leading singular vectors of the observed entries, at random, or from the factors of an earlier
         result, whose rank is then kept. With biases "spectral" is a random start too, and with a ridge by counts one
