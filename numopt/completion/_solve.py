@@ -34,7 +34,7 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     Parameters
     ----------
     X : sparse array, array_like of shape (m, n), or tuple
-        What is observed: a sparse array, whose *stored* entries count, zeros among them, in any format; a dense array with NaN where
+        What is observed: a sparse array, whose *stored* entries count, zeros among them; a dense array with NaN where
         nothing is observed; a dense array with `mask`; or ``(rows, columns, values, (m, n))``. float32 or
         float64; anything else real becomes float64. A row or column without entries is allowed.
     rank : int or "auto", default 10

@@ -93,8 +93,15 @@ def test_it_clones_and_pickles():
 
 def test_other_arrays_stay_what_they_are():
     X, _ = problem()
-    model = MatrixCompletion(3, random_state=0).fit(array_api_strict.asarray(X))
-    assert type(model.components_) is type(array_api_strict.empty(0)) and model.n_features_in_ == 50
+    kind = type(array_api_strict.empty(0))
+    for loss in ("squared", "huber"):
+        model = MatrixCompletion(3, loss=loss, random_state=0).fit(array_api_strict.asarray(X))
+        assert type(model.components_) is kind and model.n_features_in_ == 50
+        model.partial_fit(array_api_strict.asarray(X[:4])).partial_fit(array_api_strict.asarray(X[7:9]), rows=[3, 0])
+        assert type(model.row_factors_) is kind and model.row_factors_.shape == (64, 3)
+        expected = model.transform(array_api_strict.asarray(X[[8, 1, 2, 7, 0]]))
+        found = model.row_factors_[:4, :], model.row_factors_[60:61, :]
+        assert np.allclose(np.concatenate([np.asarray(x) for x in found]), np.asarray(expected), atol=1e-4)
 
 
 def test_imputation_keeps_entries_to_the_bit_and_their_dtype():
