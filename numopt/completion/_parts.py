@@ -9,7 +9,7 @@ from numopt._array import clip, host, namespace
 from numopt.completion._data import Entries
 from numopt.completion._factors import inner
 
-_CAP = 10.0  # of data of size 1: beyond it is an outlier
+_CAP = 1e3  # of data of size 1: as much as an outlier counts
 
 
 def listed(p):

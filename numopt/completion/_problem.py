@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numopt._array import host, is_numpy
+from numopt._array import clip, host, is_numpy
 from numopt.completion._data import Side
-from numopt.completion._factors import NotFiniteError, finite
+from numopt.completion._factors import NotFiniteError, finite, inner
 from numopt.completion._nuclear import nuclear_gap
 from numopt.completion._unique import FLAT, ambiguity, conditioning, open_to_outliers
 
@@ -158,7 +158,7 @@ class Problem:
         return self.kept["certificate"]
 
     def _certificate(self, state):
-        problem, _ = self.weighted(state)
+        problem, delta = self.weighted(state)
         U, V = problem.augmented(state)
         k = state.U.shape[1]
         parts = {}
@@ -168,6 +168,9 @@ class Problem:
         rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
         if self.robust:
             rel = self.robust_residual(state)
+            pulls = clip(self.residuals(state), -delta, delta)  # what a gradient is to be compared with
+            w = self.rows.weights
+            r2 = host(inner(pulls * w if w.shape[0] else pulls, pulls))
         if not self.penalised and r2 > 0:
             parts = {name: value * self.norm / math.sqrt(r2) for name, value in parts.items()}
         stationarity = max(parts.values())

@@ -101,6 +101,8 @@ def test_validation_stops_before_noise_is_fitted():
     X, full = haar(80, 80, 3, 2.5, noise=0.5)
     held = matrix_completion(X, 8, ridge=1e-3, validation_fraction=0.1, rng=0, max_iter=200)
     assert held.success and next(iter(held.certificate)) == "rises_left" and np.isfinite(held.validation_rmse)
+    short = matrix_completion(X, 8, ridge=1e-3, validation_fraction=0.1, rng=0, max_iter=2, on_failure="ignore")
+    assert not short.success and short.certificate["rises_left"] > 0  # it has not risen yet
     long = matrix_completion(X, 8, ridge=1e-3, rng=0, max_iter=200, on_failure="ignore")
     assert np.linalg.norm(held.to_dense() - full) < np.linalg.norm(long.to_dense() - full)
 

@@ -258,6 +258,19 @@ def test_rows_that_outliers_leave_open_are_no_success():
         assert not result.success or error(result, full) < 1e-3
 
 
+
+def test_a_row_that_fits_as_many_entries_as_it_has_unknowns_is_no_success():
+    """Row 5 passes through two of its five entries, of which three are wrong, whichever they are."""
+    (rows, columns, values, shape), full = haar(60, 60, 2, 8)
+    keep = (rows != 5) | (np.cumsum(rows == 5) <= 5)
+    rows, columns, values = rows[keep], columns[keep], values[keep]
+    own = np.flatnonzero(rows == 5)
+    values[own[:3]] += [3.0, -4.0, 5.0]
+    result = matrix_completion((rows, columns, values, shape), 2, loss="huber", rng=0, on_failure="ignore")
+    assert error(result, full) > 1e-3 and np.abs(np.delete(result.to_dense() - full, 5, axis=0)).max() < 1e-4
+    assert not result.success and "not determined by the entries that fit" in result.message
+
+
 def test_portable_kernels_recover_a_hard_instance():
     X, full = haar(120, 120, 4, 2, kappa=10, seed=1)
     with numopt.use_kernels("portable"):
@@ -287,3 +300,14 @@ def test_outliers_may_be_of_any_size(size, rank):
     assert result.success and result.rank == 3 and error(result, full) < 1e-5
     shifted = matrix_completion((*X[:2], X[2] + 3, X[3]), 4, loss="huber", center="global", rng=0, tol=1e-5)
     assert abs(shifted.mean - 3) < 0.5 and error(shifted, full + 3) < 1e-3
+
+
+@pytest.mark.parametrize("size", [1e2, 1e5, 1e9])
+def test_outliers_of_any_size_leave_the_certificate_its_meaning(size):
+    """A sum of squares is one of outliers: gradients beside it would be small anywhere."""
+    for noise, dtype, tol in ((0.0, "float32", 1e-4), (0.1, "float64", 1e-6)):
+        (rows, columns, values, shape), full = haar(120, 110, 3, 6, 3, noise=noise)
+        hit = np.random.default_rng(0).random(values.size) < 0.08
+        values[hit] = size * np.random.default_rng(1).random(hit.sum())
+        result = matrix_completion((rows, columns, values.astype(dtype), shape), 3, loss="huber", rng=0, tol=tol)
+        assert result.success and error(result, full) < max(noise, 10 * tol)

@@ -281,3 +281,14 @@ def test_factors_that_a_ridge_has_crushed_give_numbers():
         model = MatrixCompletion(3, center="global", ridge=10.0, ridge_mode="count", random_state=0)
         found = model.fit(X.astype(dtype)).predict(X.astype(dtype))
         assert np.allclose(found, model.mean_, atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["constant", "count"])
+def test_rows_are_folded_in_with_the_ridge_and_the_weights_of_the_fit(mode):
+    X, _ = problem()
+    w = 5 + np.random.default_rng(0).random(X.shape)
+    model = MatrixCompletion(3, center="biases", ridge=0.3, ridge_mode=mode, tol=1e-9, max_iter=20000, random_state=0)
+    model.fit(X, entry_weight=w)
+    again = clone(model).fit(X, entry_weight=w).partial_fit(X, entry_weight=w, rows=np.arange(60))
+    assert np.allclose(again.row_factors_, model.row_factors_, atol=1e-5)
+    assert np.allclose(again.row_bias_, model.row_bias_, atol=1e-5)
