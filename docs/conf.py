@@ -29,6 +29,7 @@ exclude_patterns = [
     "**/*.codeobj.json",
     "ot_sparse.rst",  # parts of ot.rst
     "ot_more.rst",
+    "ot_tried.rst",
 ]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # the gallery's options hold functions
