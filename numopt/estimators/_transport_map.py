@@ -12,7 +12,7 @@ from sklearn.utils.validation import (
 )
 
 from numopt._array import device, host, is_array, is_numpy, like, namespace
-from numopt._check import Checks, one_of, positive_scalar
+from numopt._check import Checks, flag, one_of, positive_scalar
 from numopt._given import unmasked
 from numopt._kernels import kernels
 from numopt.estimators._validated import validated
@@ -79,7 +79,10 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     `fit` takes a second cloud where other estimators take labels; apart from that it follows scikit-learn's
     conventions. Arrays of other libraries, such as CuPy, stay where they are; they are not for `set_output`.
 
-    Cost of `transform`: two passes over the pairs of points, by blocks. The estimator keeps X and Y.
+    Cost and memory of `fit`: those of `numopt.ot.sinkhorn_newton`. Cost of `transform`: two passes over the pairs of
+    points; its memory: blocks of 32 MiB. The estimator keeps X and Y.
+
+    Not for: costs other than the named ones, or points to be sent onto single points of Y, which takes a small `reg`.
 
     References
     ----------
@@ -126,7 +129,7 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         X, Y, a, b = self._clouds(X, Y, sample_weight, target_weight)
         reg = positive_scalar("reg", self.reg)
-        if self.reg_relative:
+        if flag("reg_relative", self.reg_relative):
             reg *= _typical(X, Y, self.cost)
         self.result_ = sinkhorn_newton(
             a, b, X=X, Y=Y, reg=reg, cost=self.cost, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time,

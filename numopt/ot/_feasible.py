@@ -11,17 +11,20 @@ _BY_ITSELF = {Status.STALLED, Status.BREAKDOWN, Status.MAX_ITER, Status.TIME_LIM
 _UNITS = 2**30  # masses are rounded to this many units: maximum flow wants integers
 
 
-def explained(p, common, f):
-    """Return the fields of a failed result with row potentials f, with the reason if forbidden pairs are it."""
+def explained(p, common, f, ratio=1.0):
+    """Return the fields of a failed result with row potentials f, with the reason if forbidden pairs are it.
+
+    `ratio` is the mass of the problem over that which the caller asked for.
+    """
     missing = 0.0
     if common["status"] in _BY_ITSELF:
         missing = stuck_mass(p.whole or p, f)
-        if 2 * missing <= max(p.tol, 1e-12):  # a mass that is stuck is felt in both marginals
+        if 2 * missing <= max(p.tol, p.floor, 1e-12):  # a mass that is stuck is felt in both marginals
             missing = missing_mass(p)
-            missing = missing if missing >= 1e-6 else 0.0
+            missing = missing if missing >= max(1e-6, sum(p.shape) / _UNITS) else 0.0  # else it may be rounding
     if missing == 0.0:
         return common
-    reason = f"the pairs of finite cost cannot carry {missing:.3g} of the mass"
+    reason = f"the pairs of finite cost cannot carry {missing * ratio:.3g} of the mass"
     message = f"{Status.INFEASIBLE.sentence(reason)}; {common['message']().partition('; ')[2]}"
     return common | {"status": Status.INFEASIBLE, "message": partial(str, message)}
 

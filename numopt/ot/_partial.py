@@ -8,7 +8,7 @@ from numopt._loop import run
 from numopt._result import Result, result_class
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.ot._held import visible
+from numopt.ot._feasible import explained
 from numopt.ot._newton import annealed_newton
 from numopt.ot._partial_problem import with_dummies
 from numopt.ot._plan import TransportPlan
@@ -63,21 +63,10 @@ class PartialResult(Result):
 
     @property
     def plan(self):
-        """`TransportPlan` of what is transported; never formed unasked. Costs one pass over the cost.
-
-        Its ``barycentric`` divides by the mass that leaves a row.
-        """
-        base = self._problem.base
-        p = self._problem
-        f, g, *stay = p.split(*self._potentials)
-        rows, columns, _ = base.kernels.plan_sums(base.cost, *visible(base, f, g), base.reg)
-        xp = base.xp
-        marginals = (
-            xp.astype(p.units * xp.where(w > 0, xp.clip(sums, 1e-30 * base.mass, None), 0.0), self.f.dtype)
-            for w, sums in ((base.a, rows), (base.b, columns))
-        )
-        f, g, *_ = p.returned(f, g, *stay)
-        return TransportPlan(xp, base.cost, f, g, base.reg, *marginals, base.transposed)
+        """`TransportPlan` of what is transported; never formed unasked."""
+        p, base = self._problem, self._problem.base
+        f, g, *_ = p.returned(*p.split(*self._potentials))
+        return TransportPlan(base.xp, base.cost, f, g, base.reg, p.units * base.a, p.units * base.b, base.transposed)
 
 
 @solver(family="ot", arrays=("a", "b", "C"))
@@ -94,7 +83,8 @@ def partial_transport(a, b, C=None, *, mass, reg, X=None, Y=None, cost="sqeuclid
     a, b : array_like of shape (n,), (m,)
         Weights >= 0; their sums may differ. Zeros are handled exactly.
     C : array_like of shape (n, m), optional
-        The cost, row- or column-major; +inf forbids a pair.
+        The cost, row- or column-major, never written; +inf forbids a pair. A point that has weight needs an allowed
+        one: if it has none, set its weight to 0, which leaves the plan as it is.
     mass : float
         What is transported: > 0, and at most the smaller of the sums of a and b.
     reg : float
@@ -223,6 +213,7 @@ def _initial(p, init):
 def _finisher(p):
     def finish(state, info, common):
         potentials = p.inner.potentials(state)
+        common = explained(p.inner, common, potentials[0], p.ratio)
         f, g, *stay = p.returned(*p.split(*potentials))
         stay = [x if mass > 0 else -math.inf for x, mass in zip(host(*stay), p.stay, strict=True)]
         if p.base.transposed:

@@ -168,13 +168,13 @@ class TransportPlan:
         Returns
         -------
         array of shape (n, d)
-            The means. Rows of zero weight are sent nowhere: theirs is the mean of Y under b.
+            The means, P Y / P 1. Rows that send nothing, such as those of zero weight, get the mean of all sums.
         """
-        sums = (self._left if self._turned else self._right)(Y, "Y", (2,))
-        xp, weight = self._xp, self._b if self._turned else self._a
-        mean = xp.sum(sums, axis=0) / xp.sum(weight)
-        weight = weight[:, None]
-        return xp.where(weight > 0, sums / xp.where(weight > 0, weight, 1.0), mean)
+        xp, Y = self._xp, self._given(Y, self.shape[1], "Y", (2,))
+        sums = self.matvec(xp.concat([Y, xp.ones_like(Y[:, :1])], axis=1))
+        sums, sent = sums[:, :-1], sums[:, -1:]
+        mean = xp.sum(sums, axis=0) / xp.sum(sent)
+        return xp.where(sent > 0, sums / xp.where(sent > 0, sent, 1.0), mean)
 
     def _blocks(self, first=0, end=None):
         """Yield (slice of rows, rows of P)."""

@@ -29,7 +29,8 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
         Weights >= 0 of equal mass, which need not be 1. Zeros are handled exactly. Masses that differ by
         less than 1e-6 relative: b is scaled, and the message says so.
     C : array_like of shape (n, m), optional
-        The cost, row- or column-major, never copied or written; +inf forbids a pair.
+        The cost, row- or column-major, never written, and copied only where a dtype or gaps between rows ask for it, or
+        weights that are zero or negligible; +inf forbids a pair.
     reg : float
         Regularisation > 0 in units of the cost; at least 64 rounding errors of the range of C.
     X, Y : array_like of shape (n, d), (m, d), optional
@@ -91,10 +92,11 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
     about as much again in Newton steps. Beyond 2**26 entries, 2**24 of which matter, memory stays bounded, and
     Newton steps may take 10 to 35 passes each instead. Memory beyond the data: 2 n m bytes while the plan is
     dense (128 MiB at most), about 28 bytes for each entry kept later (52 at most), 24 while entries are
-    selected (50 MB at most), and O(n + m). `C` is not copied.
+    selected (50 MB at most), and O(n + m).
 
     Certified: the marginals and hence feasibility to `tol`; `gap` bounds the distance from the optimal
-    value and ``[lp_lower_bound, rounded_cost]`` holds the value of the unregularised problem.
+    value and ``[lp_lower_bound, rounded_cost]`` holds the value of the unregularised problem. Where pairs are
+    forbidden, `gap` and `rounded_cost` are infinite.
 
     Not for: an exact unregularised plan (take a linear-programming solver), or `reg` so large that a few
     of Sinkhorn's sweeps do.

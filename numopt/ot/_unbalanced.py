@@ -32,7 +32,9 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
     a, b : array_like of shape (n,), (m,)
         Weights >= 0; their sums may differ. Zeros are handled exactly.
     C : array_like of shape (n, m), optional
-        The cost, row- or column-major, never copied or written; +inf forbids a pair.
+        The cost, row- or column-major, never written, and copied only where a dtype, gaps between rows or zero weights
+        ask for it; +inf forbids a pair. A point that has weight needs an allowed one: if it has none, set its weight to
+        0, which leaves the plan as it is.
     reg : float
         Regularisation > 0 in units of the cost; at least 64 rounding errors of the range of C.
     rho : float

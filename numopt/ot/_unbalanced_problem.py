@@ -14,7 +14,7 @@ from numopt.ot._problem import TransportProblem, transport_problem
 
 _HIGHEST = 300.0  # of exponents: no weight is meant to grow or to shrink by more
 _TINY = 1e-30  # of the mass: no row is taken to have less
-_LEAST_MASS = 1e-9  # of the plan, relative to the weights, that errors are measured by
+_LEAST_MASS = 1e-9  # of the plan, relative to the lighter side, that errors are measured by
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,14 @@ class UnbalancedProblem:
         """
         return self.xp.log(goal / total) / (1.0 / (self.rho[0] + self.reg) + 1.0 / self.rho[1])
 
+    @cached_property
+    def _least_mass(self):
+        return _LEAST_MASS * self.xp.minimum(self.xp.sum(self.rows.w), self.xp.sum(self.columns.w))
+
     def error(self, found, target, mass):
         """Return the l1 distance of marginals relative to the mass of the plan, on the device."""
         xp = self.xp
-        return xp.sum(xp.abs(found - target)) / xp.clip(mass, _LEAST_MASS * self.base.mass, None)
+        return xp.sum(xp.abs(found - target)) / xp.maximum(mass, self._least_mass)
 
     def marginal(self, f):
         """Return the marginal of the rows at their half step f, kept from underflow."""

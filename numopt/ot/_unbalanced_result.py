@@ -29,8 +29,8 @@ class UnbalancedResult(Result):
         sum P, the mass that is transported.
     marginal_error : float
         l1 distance of both marginals of the plan from those that the potentials ask for, relative to
-        `mass` (or to 1e-9 of the sum of a, if that is more), from every entry of the plan: the gradient
-        of the dual. Zero at the solution and only there.
+        `mass` (or to 1e-9 of the sum of a or b, the smaller, if that is more), from every entry of the plan: the
+        gradient of the dual. Zero at the solution and only there.
     n_passes, n_newton, n_cg, nnz : int
         Passes over the cost, Newton steps, conjugate-gradient steps, entries extracted last (0: none).
     """
@@ -53,10 +53,7 @@ class UnbalancedResult(Result):
 
     @property
     def plan(self):
-        """`TransportPlan`: rows, products and conversions; never formed unasked.
-
-        Its ``barycentric`` divides by the marginal of the plan, not by a.
-        """
+        """`TransportPlan`: rows, products and conversions; never formed unasked."""
         p, (f, g) = self._problem.whole, self._ordered()
         marginals = (
             p.xp.astype(p.units * p.xp.where(side.w > 0, side.target(x), 0.0), self.f.dtype)

@@ -206,10 +206,15 @@ def test_bad_data_is_refused(clouds, change, match):
 
 @pytest.mark.parametrize(
     ("parameter", "match"),
-    [({"reg": 0.0}, "reg is 0"), ({"cost": "cosine"}, "cost is 'cosine'"), ({"tol": -1.0}, "tol is -1")],
+    [
+        ({"reg": 0.0}, "reg is 0"),
+        ({"cost": "cosine"}, "cost is 'cosine'"),
+        ({"tol": -1.0}, "tol is -1"),
+        ({"reg_relative": "no"}, "reg_relative is 'no'"),
+    ],
 )
 def test_bad_parameters_are_refused_by_fit(clouds, parameter, match):
-    with pytest.raises(InvalidInputError, match=match):
+    with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
         TransportMap(**parameter).fit(*clouds)
 
 

@@ -1,12 +1,14 @@
 """Every row of the table of bad and degenerate input that is refused: the argument, the index, the remedy."""
 
+from functools import partial
+
 import array_api_strict
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.ot import sinkhorn_newton
+from numopt.ot import partial_transport, sinkhorn_newton, sparse_plan, unbalanced_sinkhorn_newton
 from tests.ot.measure import squares
 
 METHODS = ["auto", "sns", "sinkhorn"]
@@ -120,6 +122,24 @@ def test_refused(changes, message):
 def test_refused_by_every_method(method, changes):
     with pytest.raises(InvalidInputError):
         call(method=method, **changes)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.parametrize(("i", "j"), [(2, 3), (0, 1), (3, 4)])
+def test_bad_costs_of_points_without_weight_are_refused_too(i, j, value, order):
+    a, b, C = squares(4, 5)
+    a[2], b[1] = 0.0, 1e-20
+    a, b = a / a.sum(), b / b.sum()
+    C = np.array(put(C, (i, j), value), order=order)
+    for solve in (
+        partial(sinkhorn_newton, reg=0.1),
+        partial(unbalanced_sinkhorn_newton, reg=0.1, rho=1.0),
+        partial(partial_transport, reg=0.1, mass=0.5),
+        partial(sparse_plan, reg=0.1),
+    ):
+        with pytest.raises(InvalidInputError, match=rf"C\[{i}, {j}\] is {value}"):
+            solve(a, b, C)
 
 
 def test_weights_whose_sum_overflows():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numopt import Status
-from numopt.exceptions import ConvergenceWarning
+from numopt.exceptions import ConvergenceWarning, PrecisionWarning
 from numopt.ot import sinkhorn_newton
 from tests.ot.measure import certified, dirichlet, grid, plan_of, squares, violation
 
@@ -175,6 +175,19 @@ def test_more_infeasible_patterns_never_succeed():
         assert result.status == Status.INFEASIBLE, (seed, result.message)
         assert result.marginal_error >= 0.9 * b[0]
         assert np.isfinite(result.f).all() and np.isfinite(result.g).all()
+
+
+def test_a_plan_that_is_lost_to_rounded_masses_alone_is_not_denied(monkeypatch):
+    # blocks of one source with two targets, and of two with one, whose halves of a unit are rounded down
+    monkeypatch.setattr("numopt.ot._feasible._UNITS", 2**16)
+    block = np.zeros((3, 3))
+    block[0, 2] = block[1:, :2] = np.inf
+    a, b = np.tile([1024.0, 512.5, 511.5], 32), np.tile([512.5, 511.5, 1024.0], 32)
+    C = np.where(np.kron(np.eye(32), np.ones((3, 3))) > 0, np.tile(block, (32, 32)), np.inf)
+    C[np.isfinite(C)] = np.random.default_rng(0).random(np.isfinite(C).sum())
+    with pytest.warns(PrecisionWarning):
+        result = sinkhorn_newton(a, b, C, reg=0.01, tol=0.0, on_failure="ignore")
+    assert result.status == Status.STALLED and result.marginal_error < 1e-12, result.message
 
 
 def test_negligible_weights_that_may_only_go_to_each_other():

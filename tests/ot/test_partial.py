@@ -67,6 +67,8 @@ def test_far_points_stay():
     res = partial_transport(np.ones(20), np.ones(20), X=X, Y=Y, mass=15.0, reg=0.01)
     C = ((X[:, None] - Y) ** 2).sum(axis=2)
     assert check(res, np.ones(20), np.ones(20), C, 15.0, tol=1e-8)[:5].sum() < 1e-6
+    means = res.plan.barycentric(Y + 7)  # of rows, too, of which nothing leaves
+    assert means.min() >= 7 and means.max() <= 8
 
 
 def test_layout_and_exchange_of_the_sides():
@@ -84,6 +86,15 @@ def test_weights_of_zero_and_forbidden_pairs():
     C[2, :6] = np.inf
     P = check(partial_transport(a, b, C, mass=2.0, reg=0.02), a, b, C, 2.0)
     assert not P[[0, 5]].any() and not P[:, 3].any() and not P[2, :6].any()
+
+
+def test_a_mass_that_the_allowed_pairs_cannot_carry():
+    C = np.array([[0, np.inf, np.inf], [1, np.inf, np.inf], [np.inf, 0, 1]])  # two sources for one target: 2 at most
+    for laid in (C, np.asfortranarray(C)):
+        res = partial_transport(np.ones(3), np.ones(3), laid, mass=2.5, reg=0.1, on_failure="ignore")
+        assert res.status == Status.INFEASIBLE and not res.success
+        assert "cannot carry 0.2 of the mass" in res.message
+        assert partial_transport(np.ones(3), np.ones(3), laid, mass=1.9, reg=0.1).success
 
 
 def test_one_pair():
