@@ -173,7 +173,7 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"X has points up to {host(xp.max(xp.abs(X))):.3g}: points are expected whose costs to the target are "
                 f"finite; drop them, or rescale all points"
             )
-        return TransportPlan(xp, cost, f, g, reg, ones, b, False).matvec(Y)
+        return TransportPlan(xp, cost, f, g, reg, ones, b, False).barycentric(Y)
 
     def _clouds(self, X, Y, sample_weight, target_weight):
         """Return points and weights of one library, dtype and device."""

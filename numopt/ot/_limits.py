@@ -7,6 +7,12 @@ from numopt.exceptions import InvalidInputError
 DROWNED = 0.05  # marginal error left by rounding: no answer
 
 
+def divided(xp, weights, mass):
+    """Return weights / mass, where none that is positive becomes zero: its potential would be of another kind."""
+    least, quotients = float(xp.finfo(weights.dtype).smallest_normal), weights / mass
+    return xp.where((weights > 0) & (quotients < least), least, quotients)
+
+
 def check_values(dtype, extent, reg, mass):
     """Raise if potentials, of a `dtype` given by its limits, or values of plans of this mass may overflow."""
     cost = max(map(abs, extent))

@@ -92,7 +92,7 @@ def with_dummies(base, mass, sums, tol, units):
         )
     if tol is None:  # potentials are as large as costs, and their rounding errors do not average out here
         eps = float(xp.finfo(base.a.dtype).eps)
-        tol = max(1e-9, 4 * eps * (high - low + max(abs(low), abs(high))) / base.reg * ratio)
+        tol = max(1e-9, eps * (32 + 4 * (high - low + max(abs(low), abs(high))) / base.reg) * ratio)
     whole = base.whole or base
     C = base.kernels.cost_block(whole.cost) if whole.cost[3] else whole.cost[0]
     C = xp.concat([C - low, xp.zeros_like(C[:1, :])], axis=0)

@@ -168,12 +168,15 @@ class TransportPlan:
         Returns
         -------
         array of shape (n, d)
-            The means, P Y / P 1. Rows that send nothing, such as those of zero weight, get the mean of all sums.
+            The means, P Y / P 1. Rows that send nothing, such as those of zero weight, get the mean of what the others
+            send.
         """
         xp, Y = self._xp, self._given(Y, self.shape[1], "Y", (2,))
-        sums = self.matvec(xp.concat([Y, xp.ones_like(Y[:, :1])], axis=1))
+        Y = xp.concat([Y, xp.ones_like(Y[:, :1])], axis=1)
+        sums = self.matvec(Y)
         sums, sent = sums[:, :-1], sums[:, -1:]
-        mean = xp.sum(sums, axis=0) / xp.sum(sent)
+        total = xp.sum(sent)
+        mean = xp.where(total > 0, xp.sum(sums, axis=0) / xp.where(total > 0, total, 1.0), xp.mean(Y, axis=0)[:-1])
         return xp.where(sent > 0, sums / xp.where(sent > 0, sent, 1.0), mean)
 
     def _blocks(self, first=0, end=None):

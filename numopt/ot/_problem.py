@@ -8,8 +8,11 @@ from numopt._check import Checks, flag, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, stranded, visible
-from numopt.ot._limits import check_rounding, check_spread, check_values
+from numopt.ot._limits import check_rounding, check_spread, check_values, divided
 from numopt.ot._median import COSTS, sample_median
+
+
+_REACHED = 16  # times the floor: what plans reach that have but an entry or two in a row, where no errors average out
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ class TransportProblem:
 
     def of_unit_mass(self):
         """Return the problem with weights that sum to 1."""
-        parts = {"a": self.a / self.mass, "b": self.b / self.mass, "mass": 1.0, "units": self.mass, "memo": {}}
-        return replace(self, whole=self.whole and self.whole.of_unit_mass(), **parts)
+        a, b = (divided(self.xp, w, self.mass) for w in (self.a, self.b))
+        whole = self.whole and self.whole.of_unit_mass()
+        return replace(self, a=a, b=b, whole=whole, mass=1.0, units=self.mass, memo={})
 
     def thinned(self, step):
         """Return the problem on every `step`-th row, weights scaled to the whole mass: a rough copy."""
@@ -220,7 +224,7 @@ def _measured(p, reg, reg_relative, tol, checks):
     check_values(p.xp.finfo(p.a.dtype), p.extent, reg, p.mass)
     check_rounding(p.floor, p.extent, reg)
     if tol is None:
-        tol = max(1e-9, 4 * p.floor)
+        tol = max(1e-9, _REACHED * p.floor)
     elif tol < p.floor:
         warn(
             f"tol = {tol:.3g} is below {p.floor:.2g}, the marginal error that rounding leaves for this range of "

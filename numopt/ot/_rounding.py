@@ -5,7 +5,7 @@ import math
 from numopt._array import host
 from numopt._loop import Relay, Status
 
-NEAR, GAIN, PATIENCE = 10.0, 0.9, 8  # times the floor; of the error; iterations without it
+NEAR, GAIN, PATIENCE = 32.0, 0.9, 8  # times the floor; of the error; iterations without it
 
 
 def down_to(floor, tol, iterates):

@@ -126,7 +126,7 @@ def sparse_plan(a, b, C, *, reg, max_nonzeros=None, tol=None, max_iter=1000, max
              callback=callback, on_failure=on_failure)  # fmt: skip
     problem = checked(a, b, C, reg, max_nonzeros, 1e-9 if tol is None else tol)
     if tol is None:
-        tol = max(1e-9, 4 * problem.floor)
+        tol = max(1e-9, 16 * problem.floor)  # at most eps max|C| / reg in each of n + m entries
     elif tol < problem.floor:
         warn(f"tol is {tol}: rounding allows about {problem.floor:.1e}; raise tol or reg", PrecisionWarning)
     check_limit(problem, tol)

@@ -15,6 +15,7 @@ from numopt.ot._unbalanced_problem import UnbalancedProblem, unequal_problem
 from numopt.ot._unbalanced_result import UnbalancedResult
 
 _RATIO = 360  # largest logarithm to base 2 of the ratio of the masses
+_MODERATE = 100  # logarithm to base 2 of masses that are left as they are
 _GROWTH = 200.0  # largest exponent by which negative costs may blow up the mass
 
 
@@ -160,14 +161,17 @@ def _penalty(name, value):
 
 
 def _units(masses):
-    """Return the power of 2 that brings the masses to about 1, so that products of weights are far from underflow."""
+    """Return the power of 2 that brings the masses to about 1 where products of weights could come near underflow.
+
+    Else 1: where rho is small against reg, a constant in the potentials costs digits.
+    """
     exponents = [math.log2(mass) for mass in masses]
     if max(exponents) - min(exponents) > _RATIO:
         raise InvalidInputError(
             f"a sums to {masses[0]:.3g} and b to {masses[1]:.3g}: masses that differ by a factor of at most "
             f"{2.0**_RATIO:.0e} are expected; rescale one of them"
         )
-    return 2.0 ** round(sum(exponents) / 2)
+    return 1.0 if max(map(abs, exponents)) <= _MODERATE else 2.0 ** round(sum(exponents) / 2)
 
 
 def _with_floor(base, tol, masses, rhos, product):

@@ -48,7 +48,7 @@ def evaluated(p, f, g, single, keep, work):
 
 def _balanced(p, f, g):
     """Shift (f, g), f the half step of g, to where both sides want the same mass; return (f, g, r)."""
-    t = p.shift(p.xp.sum(p.rows.target(f)), p.xp.sum(p.columns.target(g)))
+    t = p.shift(f, g)
     f, g = f - p.rows.tau * t, g + t
     return f, g, p.marginal(f)
 

@@ -58,6 +58,13 @@ class Side:
     def _log_target(self, f):
         return self.xp.clip(self.log_weight - f / self.rho, -_HIGHEST, _HIGHEST)
 
+    def log_mass(self, f):
+        """Return the logarithm of the sum of w exp(-f / rho), however large, on the device."""
+        xp = self.xp
+        x = xp.where(self.w > 0, self.log_weight - f / self.rho, -math.inf)
+        top = xp.max(x)
+        return top + xp.log(xp.sum(xp.exp(x - top)))
+
     def shifted(self, f):
         """Return the potential of the problem."""
         return f + (self.offset - self.reg * self.log_w if self.product else self.offset)
@@ -141,13 +148,14 @@ class UnbalancedProblem:
         """The problem with the weights that are zero."""
         return self if self.base.whole is None else replace(self, base=replace(self.base.whole, reg=self.reg))
 
-    def shift(self, total, goal):
+    def shift(self, f, g):
         """Return the best t for potentials (f - tau t, g + t), f being the half step.
 
-        That is where the `total` mass of the rows, times exp(t / (rho1 + reg)), equals that of the columns' target,
-        `goal` exp(-t / rho2).
+        That is where the mass of the rows, times exp(t / (rho1 + reg)), equals that of the columns' target, times
+        exp(-t / rho2).
         """
-        return self.xp.log(goal / total) / (1.0 / (self.rho[0] + self.reg) + 1.0 / self.rho[1])
+        goal, total = self.columns.log_mass(g), self.rows.log_mass(f)
+        return (goal - total) / (1.0 / (self.rho[0] + self.reg) + 1.0 / self.rho[1])
 
     @cached_property
     def _least_mass(self):

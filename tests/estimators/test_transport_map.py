@@ -145,6 +145,12 @@ def test_float32_stays_float32(clouds):
     assert ot.transform(X) == pytest.approx(TransportMap().fit(*clouds).transform(clouds[0]), abs=1e-2)
 
 
+def test_images_lie_among_the_target_points_however_exponents_are_rounded(clouds):
+    X, Y = (np.hstack([Z, np.ones_like(Z[:, :1])]).astype(np.float32) for Z in clouds)  # in a plane
+    image = TransportMap(1e-4).fit(X, Y).transform(X)
+    assert image[:, 2] == pytest.approx(1, abs=5e-7)
+
+
 def test_arrays_of_other_libraries_stay_on_their_device(clouds):
     device = array_api_strict.Device("device1")
     X, Y = (array_api_strict.asarray(Z, device=device) for Z in clouds)

@@ -50,8 +50,7 @@ def complaints(result, a, b, C):
     finite = C[np.isfinite(C)].astype(float)
     scale = np.abs(finite).max() + result.reg
     rounding = 40 * np.finfo(C.dtype).eps * scale / result.reg
-    # open: below 1e-8 of the scale the rounding of the exponents is felt in the mass of the rounded plan
-    slack = 1e-9 * scale + rounding * (scale if result.reg < 1e-8 * scale else result.reg)
+    slack = 1e-9 * scale + rounding * result.reg
     P = np.asarray(result.plan.todense(), dtype=float)
     numbers = result.value, result.dual_value, result.cost, result.gap, result.lp_lower_bound, result.rounded_cost
     found = {

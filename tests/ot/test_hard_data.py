@@ -102,6 +102,30 @@ def test_a_weight_of_1e_15_works(method):
     assert P[:, 5].sum() == pytest.approx(1e-16, rel=1e-3)
 
 
+def test_a_weight_that_underflows_relative_to_the_mass_is_still_a_weight():
+    a, b, C = squares(20, 30)
+    b[3] = 0.0
+    a, b, C = (1e4 * a).astype(np.float32), (1e4 * b / b.sum()).astype(np.float32), C.astype(np.float32)
+    b[3] = 1e-42  # a subnormal number, and 0 once it is divided by the mass
+    result = sinkhorn_newton(a, b, C, reg=10.0)
+    assert result.success and violation(plan_of(result, a, b, C), a, b) <= 1e-5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_default_tolerance_can_be_reached_and_bounds_hold_at_the_smallest_reg(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(15):
+        n, m = rng.integers(2, 40, 2)
+        a, b, C = squares(n, m, rng.integers(2**32), dim=3)
+        reg = 10 ** rng.uniform(-12, -7)
+        result = sinkhorn_newton(a, b, C, reg=reg)
+        assert result.success, (n, m, reg, result.message)
+        assert result.gap >= -1e-12 * C.max() and result.lp_lower_bound <= result.rounded_cost + 1e-12 * C.max()
+        # what one pass finds is the plan that another forms
+        error = violation(result.plan.todense(), a, b)
+        assert error == pytest.approx(result.marginal_error, rel=1e-3, abs=1e-14)
+
+
 # ------------------ forbidden pairs
 
 

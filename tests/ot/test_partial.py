@@ -60,6 +60,14 @@ def test_all_of_equal_masses_is_the_balanced_plan():
     assert partial_transport(a, b, C, mass=1.0, reg=0.02, tol=1e-12).plan.todense() == pytest.approx(P, abs=1e-11)
 
 
+@pytest.mark.parametrize("mass", [1e-6, 1e-9])
+@pytest.mark.parametrize("reg", [1.0, 100.0])
+def test_the_default_tolerance_knows_how_little_is_transported(mass, reg):
+    for seed in range(5):
+        a, b, C = problem(seed=seed)
+        check(partial_transport(a, b, C, mass=mass, reg=reg), a, b, C, mass, tol=1e-3)
+
+
 def test_far_points_stay():
     rng = np.random.default_rng(1)
     X, Y = rng.random((20, 2)), rng.random((20, 2))

@@ -296,6 +296,42 @@ def test_any_mass(units, rho, kind):
     assert again.success and again.nit <= 3
 
 
+@pytest.mark.parametrize("kind", ["entropy", "kl"])
+@pytest.mark.parametrize("rho", [(100.0, 1e-5), (1e-5, 100.0), (INF, 1e-6)], ids=str)
+def test_a_penalty_that_is_small_against_the_costs_beside_a_large_one(rho, kind):
+    # at the start, marginals are off by exp(1e5)
+    a, b, C = problem()
+    res = unbalanced_sinkhorn_newton(a, b, C + 0.1, reg=2e-7, rho=rho[0], rho_columns=rho[1], reg_type=kind)
+    assert res.success and res.nit < 150 and 0 <= res.gap <= 1e-8
+    assert np.isfinite([res.value, res.dual_value, res.mass, res.cost]).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("heavy", ["a", "b"])
+def test_errors_are_relative_to_the_plan_whichever_side_is_heavy(heavy, order):
+    a, b, C = problem(ratio=1.0)
+    a, b = (1e12 * a, b) if heavy == "a" else (a, 1e12 * b)
+    rho = (0.3, 10.0) if heavy == "a" else (10.0, 0.3)
+    kw = {"reg": 0.1, "rho": rho[0], "rho_columns": rho[1], "on_failure": "ignore"}
+    for steps in (1, 2, 3):
+        res = unbalanced_sinkhorn_newton(a, b, np.array(C, order=order), **kw, max_iter=steps)
+        error = oracle.error(res.f, res.g, a, b, C, 0.1, rho)
+        assert res.marginal_error == pytest.approx(error, rel=1e-6, abs=1e-12) and res.mass < 100
+    assert unbalanced_sinkhorn_newton(a, b, np.array(C, order=order), **kw).success
+
+
+def test_masses_apart_cost_no_digits_where_rho_is_small_against_reg():
+    a, b, C = problem(ratio=1e6)
+    assert unbalanced_sinkhorn_newton(a, b, C, reg=400.0, rho=2e-6).success
+
+
+def test_means_of_points_where_nothing_is_transported():
+    a, b, C = problem()
+    res, Y = unbalanced_sinkhorn_newton(a, b, C + 1e4, reg=1e-3, rho=0.1), np.random.default_rng(0).random((40, 2)) + 5
+    means = res.plan.barycentric(Y)
+    assert res.mass < 1e-290 and means.min() >= 5 and means.max() <= 6
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("rho", [1e-9, 1e-6, 1e6, 1e12])
 @pytest.mark.parametrize("kind", ["entropy", "kl"])

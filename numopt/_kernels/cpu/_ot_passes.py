@@ -18,9 +18,18 @@ from numopt._kernels.cpu._ot_cost import SUM, added, cost_row, gather, parts_of,
 from numopt._kernels.cpu._ot_plan import shorten
 
 _f32 = np.float32
-_LOG2E = math.log2(math.e)
+_LOG2E, _LN2 = math.log2(math.e), math.log(2)
 _NOTHING = -1021.0  # powers of two below are 0 in a plan that is shown: no subnormal numbers
 _TINY = _f32(1e-30)  # far from subnormal numbers, which would slow every product with the plan
+
+
+@jit(fastmath={"contract"})
+def _exponent(s, g, c, inv):
+    """Return s + (g - c inv), rounded in the same way wherever it is inlined: sums may be reordered there.
+
+    At a small reg the plan depends on its last bits, and what one pass rounds must have the sums that another found.
+    """
+    return s + (g - c * inv)
 
 
 @jit(fastmath=SUM)
@@ -28,8 +37,8 @@ def _pair64(c0, c1, s0, s1, gs, inv, b0, b1):
     """Fill b0, b1 with 2**(s + gs - c inv) and return their sums: two rows at a time read the vectors once."""
     t0, t1 = 0.0, 0.0
     for j in range(gs.size):
-        p = exp2_64(s0 + (gs[j] - c0[j] * inv))
-        q = exp2_64(s1 + (gs[j] - c1[j] * inv))
+        p = exp2_64(_exponent(s0, gs[j], c0[j], inv))
+        q = exp2_64(_exponent(s1, gs[j], c1[j], inv))
         b0[j], b1[j] = p, q
         t0 += p
         t1 += q
@@ -184,7 +193,7 @@ def _formed_rows(C, X, YT, kind, lo, hi, f, gs, inv, P):
     for i in range(lo, hi):
         ci, shift = cost_row(C, X, YT, kind, i, row), f[i] * inv
         for j in range(gs.size):
-            x = shift + (gs[j] - ci[j] * inv)
+            x = _exponent(shift, gs[j], ci[j], inv)
             P[i, j] = 0.0 if x < _NOTHING else exp2_64(x)
 
 
@@ -206,17 +215,17 @@ def _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v):
     row, paid, entropy = np.empty(m, X.dtype), 0.0, 0.0
     log_v = np.log(v)
     for i in range(lo, hi):
-        ci = cost_row(C, X, YT, kind, i, row)
+        ci, shift = cost_row(C, X, YT, kind, i, row), f[i] * inv
         log_u = math.log(u[i]) if u[i] > 0 else -np.inf
         for j in range(m):
-            x = f[i] * inv + (gs[j] - ci[j] * inv)
-            y = log_u + log_v[j]
+            x = _exponent(shift, gs[j], ci[j], inv)
+            p, x, y = exp2_64(x), _LN2 * x, log_u + log_v[j]
             if x - y > 40:
-                y, p = x, exp64(x)
+                y = x
             elif y - x > 40:
                 p = exp64(y)
             else:
-                p = exp64(x) + exp64(y)
+                p += exp64(y)
                 y = math.log(p)
             if not p <= 1e-300:
                 paid += p * ci[j]
@@ -226,7 +235,7 @@ def _rounded_rows(C, X, YT, kind, lo, hi, f, gs, inv, u, v):
 
 @jit(parallel=True)
 def rounded(C, X, YT, kind, f, g, reg, u, v, paid, entropy):
-    n, k, inv = f.size, paid.size, 1.0 / reg
+    n, k, inv = f.size, paid.size, _LOG2E / reg
     gs = scaled(g, inv)
     if k == 1:
         paid[0], entropy[0] = _rounded_rows(C, X, YT, kind, 0, n, f, gs, inv, u, v)
