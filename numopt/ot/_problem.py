@@ -11,7 +11,6 @@ from numopt.ot._held import expand, hold_out, stranded, visible
 from numopt.ot._limits import check_rounding, check_spread, check_values, divided
 from numopt.ot._median import COSTS, sample_median
 
-
 _REACHED = 16  # times the floor: what plans reach that have but an entry or two in a row, where no errors average out
 
 
