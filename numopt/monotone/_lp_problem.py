@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from numopt._array import csr, host, is_sparse, like, namespace
+from numopt._array import host, is_sparse, like, namespace
 from numopt._check import Checks
+from numopt._csr import csr
 from numopt._given import as_array
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError
