@@ -311,3 +311,6 @@ def test_outliers_of_any_size_leave_the_certificate_its_meaning(size):
         values[hit] = size * np.random.default_rng(1).random(hit.sum())
         result = matrix_completion((rows, columns, values.astype(dtype), shape), 3, loss="huber", rng=0, tol=tol)
         assert result.success and error(result, full) < max(noise, 10 * tol)
+        X = rows, columns, values, shape
+        short = matrix_completion(X, 3, loss="huber", rng=0, max_iter=4, on_failure="ignore")
+        assert not short.success and short.certificate["stationarity"] > 1e-3

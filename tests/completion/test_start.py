@@ -12,7 +12,7 @@ def test_popular_lines_are_damped_by_the_root_of_their_excess():
     rng = np.random.default_rng(0)
     popular = np.where(np.arange(80) < 8, 0.9, 0.15)
     full = rng.standard_normal((80, 1)) * rng.standard_normal(90)
-    X = np.where(rng.random((80, 90)) < popular[:, None], full, np.nan)
+    X = np.where(rng.random(full.shape) < popular[:, None], full, np.nan)
     options = {"ridge": 0.0, "ridge_mode": "constant", "bias_ridge": None, "loss": "squared", "center": "none"}
     more = {"duplicates": "raise", "tol": 1e-6, "validation_fraction": 0.0, "rng": rng}
     p = problem(X, 1, mask=None, sample_weight=None, **options, **more)
