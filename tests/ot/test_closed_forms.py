@@ -32,6 +32,14 @@ def test_a_separable_cost_decides_nothing(method, spread, reg):
     np.testing.assert_allclose(result.plan.todense(), np.outer(a, b), atol=atol)
 
 
+@pytest.mark.parametrize(("spread", "reg"), [(0.0, 0.1), (1.0, 0.1), (10.0, 1e-3), (1.0, 1e-6)])
+def test_a_separable_cost_takes_no_newton_step(spread, reg):
+    rng = np.random.default_rng(0)
+    C = spread * (rng.random(7)[:, None] + rng.random(5)) + 3.0
+    result = sinkhorn_newton(np.full(7, 1 / 7), np.full(5, 1 / 5), C, reg=reg)
+    assert result.success and result.n_newton == 0
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 6), (6, 1)])
 @pytest.mark.parametrize("reg", [1.0, 1e-3])
