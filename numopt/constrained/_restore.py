@@ -56,7 +56,8 @@ def is_least(ip, point, w):
     r = ip.residual(point, w)
     slope = ip.joined(transposed_times(J, r), -r[ip.e :])
     room = xp.minimum(xp.where(slope > 0, w - ip.lo, ip.hi - w), xp.ones_like(w))  # on the way down
+    down, r = _array.host(xp.abs(slope) * room), np.abs(_array.host(r))
     sizes = np.maximum(row_sizes(xp, J), row_sizes(xp, ip.p.start.J))
-    sizes[ip.e :] = np.maximum(sizes[ip.e :], 1.0)
-    return _array.host(xp.max(xp.abs(slope) * room)) <= _FLAT * float(np.max(np.abs(_array.host(r)) * sizes))
+    sizes[ip.e :] = np.maximum(sizes[ip.e :], 1.0)  # a slack is in its own row alone, with 1
+    return bool(down.max() <= _FLAT * (r * sizes).max() and (down[ip.n :] <= _FLAT * r.max()).all())
 
