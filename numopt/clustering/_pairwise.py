@@ -19,6 +19,7 @@ from numopt.clustering._problem import finite
 
 _SAMPLE = 2**14  # points on which tau is chosen
 _MOST = 800  # features up to which multipliers are searched
+_COARSE = 12  # steps in which the factor is found to 0.3 % while tau is chosen
 _TESTED = 1000  # features up to which the eigenvalue that decides is computed
 _ENTRIES = 2**27  # of the Gram matrices, up to which it is bounded
 
@@ -91,11 +92,15 @@ def _searched(p, found):
     sample, part = (p, found) if p.size <= _SAMPLE else _sampled(p, found)
 
     def value(tau):
-        return _Features(sample, part, tau).best().value
+        return _Features(sample, part, tau).best(steps=_COARSE).value
 
     # tau is near the largest variance within clusters times n, and a few times that where they overlap
     unit = part.sse / p.X.shape[1]
-    tried = {tau: value(tau) for tau in (unit * 2.0 ** (e / 2) for e in range(-3, 8))}
+    tried = {unit: value(unit)}
+    for tau in (unit * 2.0 ** (e / 2) for e in (*range(1, 8), *range(-3, 0))):
+        if time_left() <= 0:
+            break
+        tried[tau] = value(tau)
     best, step = max(tried, key=tried.get), 2.0**0.25
     for _ in range(3):
         if time_left() <= 0:
@@ -150,7 +155,7 @@ class _Features:
         """Return the largest eigenvalue of N + X X' on the complement of the span of the clusters."""
         return np.linalg.eigvalsh(self._congruent(_root(self.within), self._couplings()[0]))[-1]
 
-    def best(self, only=None):
+    def best(self, only=None, steps=32):
         """Return the largest |X|^2 - 1'N1 / n - sum of K - 1 eigenvalues of P (XX' + N) P, over the factor of N."""
         root = _root(self.gram - np.outer(self.sums, self.sums) / self.n)
         couplings, mass = self._couplings()
@@ -162,7 +167,7 @@ class _Features:
             lost = _lost(max(self.total, theta[0], -theta[-1]), theta.size, self.n, self.k)
             return self.total - factor * mass / self.n - np.clip(theta[: self.k - 1], 0.0, None).sum() - lost
 
-        factor = _argmax(value, 0.0, 2.0) if only is None else only
+        factor = _argmax(value, 0.0, 2.0, steps) if only is None else only
         return Bound(max(value(factor), 0.0), "dual", self.tau, factor)
 
     def _couplings(self):
@@ -189,7 +194,7 @@ def _root(S):
     return scale[:, None] * vectors * np.sqrt(np.clip(values, 0.0, None))
 
 
-def _argmax(f, low, high, steps=32):
+def _argmax(f, low, high, steps):
     """Return where the concave function f is largest, by golden section; the ends count too."""
     ratio = (5**0.5 - 1) / 2
     a, b = low, high

@@ -224,3 +224,14 @@ def test_as_many_features_as_are_tested_make_no_difference_to_clear_claims(monke
     assert certify_kmeans(X, np.repeat([0, 1, 2], 10)).gap_kind == "exact"
     monkeypatch.setattr(_pairwise, "_ENTRIES", 1)
     assert certify_kmeans(X, np.repeat([0, 1, 2], 10), on_failure="ignore").gap_kind == "dual"
+
+
+def test_no_more_multipliers_are_tried_when_the_time_is_up(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(60, 2)) + 3 * np.repeat([0, 1], 30)[:, None]
+    whole, tried = certify_kmeans(X, np.repeat([0, 1], 30), on_failure="ignore"), []
+    features = _pairwise._Features
+    monkeypatch.setattr(_pairwise, "_Features", lambda *given: tried.append(given[2]) or features(*given))
+    monkeypatch.setattr(_pairwise, "time_left", lambda: 0.0)
+    late = certify_kmeans(X, np.repeat([0, 1], 30), on_failure="ignore")
+    assert len(set(tried)) <= 2 and len(tried) <= 3  # the labels' own tau, and one more
+    assert 0 < late.lower_bound <= whole.lower_bound
