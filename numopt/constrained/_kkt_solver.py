@@ -2,6 +2,7 @@
 
 from numopt import _array
 from numopt._check import one_of, scalar
+from numopt._csr import as_csr
 from numopt._given import as_array
 from numopt.constrained._asked import is_symmetric
 from numopt.constrained._kkt import KKT
@@ -78,7 +79,7 @@ class KKTSolver:
                 f"agree"
             )
         dtype = _array.float_dtype(xp, H=H, G=G)
-        H, G = (_array.as_csr(A, dtype) if _array.is_sparse(A) else xp.astype(A, dtype) for A in (H, G))
+        H, G = (as_csr(A, dtype) if _array.is_sparse(A) else xp.astype(A, dtype) for A in (H, G))
         for name, A in (("H", H), ("G", G)):
             if not _array.host(xp.all(xp.isfinite(A.data if _array.is_sparse(A) else A))):
                 raise InvalidInputError(f"{name} holds NaN or infinity: finite numbers are expected; replace them")
