@@ -88,7 +88,7 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
 
     Notes
     -----
-    Cost: "auto" makes 15 to 25 passes over the cost of about the time of ``exp`` of n m numbers each, and
+    Cost: "auto" makes 10 to 25 passes over the cost of about the time of ``exp`` of n m numbers each, and
     about as much again in Newton steps. Beyond 2**26 entries, 2**24 of which matter, memory stays bounded, and
     Newton steps may take 10 to 35 passes each instead. Memory beyond the data: 2 n m bytes while the plan is
     dense (128 MiB at most), about 28 bytes for each entry kept later (52 at most), 24 while entries are
