@@ -1,7 +1,7 @@
-"""Cholesky's method for four small systems at once, one in each lane of a vector.
+"""Cholesky's method for eight small systems at once, one in each lane of a vector.
 
 A system of ten unknowns alone is a chain of roots and short sums, each waiting for the one before: 2000 cycles, of
-which a tenth is arithmetic. Four of them wait no longer than one. S[a, b] holds the entry (a, b) of all four.
+which a tenth is arithmetic. Eight of them wait no longer than one. S[a, b] holds the entry (a, b) of all eight.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from numopt._kernels.cpu._jit import jit
 
 MOST = 20  # unknowns up to which it pays: a larger S leaves the first-level cache
-LANES = 4
+LANES = 8
 _FUSED = ("contract",)
 _LOST = 4e-16  # of a pivot, what is left of it by rounding alone
 # What is kept of the rows of a diagonal block: half of the diagonal, and what lies behind it; of other blocks all.
@@ -105,7 +105,7 @@ def _invert_pivot(typingctx, S, i, before):
         place = _slot(context, builder, kind, S, i, i)
         pivot, old = _load(builder, place), _load(builder, _slot(context, builder, signature.args[2], before, i))
         kind_of_root = ir.FunctionType(_VECTOR, [_VECTOR])
-        root = builder.call(cgutils.get_or_insert_function(builder.module, kind_of_root, "llvm.sqrt.v4f64"), [pivot])
+        root = builder.call(cgutils.get_or_insert_function(builder.module, kind_of_root, f"llvm.sqrt.v{LANES}f64"), [pivot])
         d = builder.fdiv(ir.Constant(_VECTOR, [1.0] * LANES), root)
         left = builder.fcmp_ordered(">", pivot, builder.fmul(old, ir.Constant(_VECTOR, [_LOST] * LANES)))
         d = builder.select(left, d, ir.Constant(_VECTOR, [0.0] * LANES))
@@ -164,19 +164,25 @@ def _inverse_block(typingctx, S, k, first, p, q, masks, mask, kept, i, at):
         def mixed(x, y, lanes):
             return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), 4), lanes))
 
-        low = [mixed(sums[c], sums[c + 1], [0, 4, 2, 6]) for c in (0, 2)]
-        high = [mixed(sums[c], sums[c + 1], [1, 5, 3, 7]) for c in (0, 2)]
-        lines = [mixed(*pair, lanes) for lanes in ([0, 1, 4, 5], [2, 3, 6, 7]) for pair in (low, high)]
-        factor = _load(builder, _slot(context, builder, kinds[5], masks, mask))
-        array, stored = context.make_array(kinds[7])(context, builder, kept), _VECTOR
+        lines = []
+        for lane in range(0, LANES, 4):
+            low, high = (
+                [mixed(sums[c], sums[c + 1], [x, LANES + x, x + 2, LANES + x + 2]) for c in (0, 2)]
+                for x in (lane, lane + 1)
+            )
+            lines += [mixed(*pair, lanes) for lanes in ([0, 1, 4, 5], [2, 3, 6, 7]) for pair in (low, high)]
+        of_four = context.make_array(kinds[5])(context, builder, masks)
+        place = builder.gep(of_four.data, [builder.mul(mask, _number(4))])
+        factor = _load(builder, builder.bitcast(place, lines[0].type.as_pointer()))
+        array, stored = context.make_array(kinds[7])(context, builder, kept), lines[0].type
         if kinds[7].dtype == types.float32:
-            stored = ir.VectorType(ir.FloatType(), LANES)
+            stored = ir.VectorType(ir.FloatType(), 4)
         width = cgutils.unpack_tuple(builder, array.shape)[1]
         for lane, line in enumerate(lines):
             row = builder.mul(builder.add(i, _number(lane)), width)
             place = builder.bitcast(builder.gep(array.data, [builder.add(row, at)]), stored.as_pointer())
             line = builder.fmul(line, factor)
-            builder.store(line if stored == _VECTOR else builder.fptrunc(line, stored), place, align=4)
+            builder.store(line if stored == line.type else builder.fptrunc(line, stored), place, align=4)
         return context.get_dummy_value()
 
     i64 = types.intp
@@ -199,8 +205,8 @@ def stack(G, b, k, S, lane):
 
 
 @jit
-def factor_four(S, k, keep, before, x):
-    """Solve for the right-hand sides in column k of S; x (k, 4).
+def factor_abreast(S, k, keep, before, x):
+    """Solve for the right-hand sides in column k of S; x (k, 8).
 
     S becomes R, upper, with the inverse of its diagonal on it, and R^{-T} b. If `keep`, R^{-T} follows.
     """
@@ -221,8 +227,8 @@ def factor_four(S, k, keep, before, x):
 
 
 @jit
-def keep_four(S, k, kept, i):
-    """Write the packed inverses of four systems to kept[i:i+4]; see `_completion_inverse`."""
+def keep_abreast(S, k, kept, i):
+    """Write the packed inverses of the systems to kept[i:i+8]; see `_completion_inverse`."""
     own, K, at = k // 4 * 4 + 4, (k + 3) // 4 * 4, 0
     for p in range(K):
         for q in range(p // 4 * 4, K, 4):

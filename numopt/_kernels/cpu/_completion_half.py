@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from numopt._kernels.cpu._completion_abreast import LANES, MOST, factor_four, keep_four, stack, width_of
+from numopt._kernels.cpu._completion_abreast import LANES, MOST, factor_abreast, keep_abreast, stack, width_of
 from numopt._kernels.cpu._completion_gram import (
     add_gathered,
     add_gram,
@@ -107,11 +107,11 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
             if abreast:
                 stack(G, b, k, S, q)
         if abreast:
-            factor_four(S, k, keep, diagonal, found)
+            factor_abreast(S, k, keep, diagonal, found)
             if keep and count == LANES:
-                keep_four(S, k, kept, start)
+                keep_abreast(S, k, kept, start)
             elif keep:
-                keep_four(S, k, end, 0)
+                keep_abreast(S, k, end, 0)
                 for q in range(count):
                     for c in range(kept.shape[1]):
                         kept[start + q, c] = end[q, c]
