@@ -7,6 +7,7 @@ part, for all rows of a chunk: `reached` says where each row is.
 import numba
 import numpy as np
 
+from numopt._kernels.cpu._completion_entries import coupled_columns, coupled_rows
 from numopt._kernels.cpu._completion_inverse import solve_packed
 from numopt._kernels.cpu._completion_rows import axpy, axpy_four, dot, dot_four, fetch
 from numopt._kernels.cpu._completion_shares import next_chunk
@@ -174,7 +175,11 @@ def _coupled(i, e, end, bound, idx, w, other, own, at, K, t, row):
     """
     weighted, length = w.size > 0, other.shape[1] - at
     last = end - 19 if other.size * other.itemsize > FAR else 0
-    while end - e >= 4 and idx[e + 3] < bound:
+    if at > 0:
+        e = coupled_rows(own, i, other, idx, e, end, bound, last, w, K, t, row)
+    else:
+        e = coupled_columns(own, i, other, idx, e, end, bound, last, w, K, t, row)
+    while end - e >= 4 and idx[e + 3] < bound:  # of longer rows
         if e < last and idx[e + 19] < bound:
             for q in range(16, 20):
                 fetch(other, idx[e + q], other.shape[1])

@@ -10,38 +10,38 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_FUSED = ("contract",)
+FUSED = ("contract",)
 _INDEX = ir.IntType(64)
 
 
-def _number(value):
+def number(value):
     return ir.Constant(_INDEX, value)
 
 
-def _row(context, builder, kind, array, i, first):
+def row_at(context, builder, kind, array, i, first):
     """Return a pointer to entry `first` of row i of a matrix."""
     array = context.make_array(kind)(context, builder, array)
     width = cgutils.unpack_tuple(builder, array.shape)[1]
     return builder.gep(array.data, [builder.add(builder.mul(i, width), first)])
 
 
-def _vector(context, kind):
+def vector_of(context, kind):
     element = context.get_data_type(kind.dtype)
     return ir.VectorType(element, 4 if element == ir.DoubleType() else 8)
 
 
-def _load(builder, base, at, vector):
+def load(builder, base, at, vector):
     return builder.load(builder.bitcast(builder.gep(base, [at]), vector.as_pointer()), align=4)
 
 
-def _store(builder, value, base, at):
+def store(builder, value, base, at):
     builder.store(value, builder.bitcast(builder.gep(base, [at]), value.type.as_pointer()), align=4)
 
 
 def _spread(builder, x, vector):
     nothing = ir.Constant(vector, ir.Undefined)
     alone = builder.insert_element(nothing, x, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(builder, alone, nothing, [0] * vector.count)
+    return shuffled(builder, alone, nothing, [0] * vector.count)
 
 
 def _vectors(builder, n, lanes, body, start=()):
@@ -51,10 +51,10 @@ def _vectors(builder, n, lanes, body, start=()):
     builder.branch(loop)
     builder.position_at_end(loop)
     at = builder.phi(_INDEX)
-    at.add_incoming(_number(0), before)
+    at.add_incoming(number(0), before)
     carried = [builder.phi(x.type) for x in start]
     new = body(at, *carried)
-    following = builder.add(at, _number(lanes))
+    following = builder.add(at, number(lanes))
     at.add_incoming(following, loop)
     for phi, first, later in zip(carried, start, new, strict=True):
         phi.add_incoming(first, before)
@@ -68,24 +68,24 @@ def _zero(vector):
     return ir.Constant(vector, [0.0] * vector.count)
 
 
-def _shuffle(builder, x, y, lanes):
+def shuffled(builder, x, y, lanes):
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
 
 
-def _four(builder, x):
+def four(builder, x):
     """Return a vector of 4 with the sum of x: the halves of one of 8 are added."""
     if x.type.count == 4:
         return x
-    return builder.fadd(_shuffle(builder, x, x, [0, 1, 2, 3]), _shuffle(builder, x, x, [4, 5, 6, 7]))
+    return builder.fadd(shuffled(builder, x, x, [0, 1, 2, 3]), shuffled(builder, x, x, [4, 5, 6, 7]))
 
 
-def _sums_of(builder, four):
+def sums_of(builder, vectors):
     """Return a vector of the sums of four vectors of 4."""
     pairs = []
-    for x, y in (four[:2], four[2:]):
-        even, odd = _shuffle(builder, x, y, [0, 4, 2, 6]), _shuffle(builder, x, y, [1, 5, 3, 7])
+    for x, y in (vectors[:2], vectors[2:]):
+        even, odd = shuffled(builder, x, y, [0, 4, 2, 6]), shuffled(builder, x, y, [1, 5, 3, 7])
         pairs.append(builder.fadd(even, odd))
-    low, high = _shuffle(builder, *pairs, [0, 1, 4, 5]), _shuffle(builder, *pairs, [2, 3, 6, 7])
+    low, high = shuffled(builder, *pairs, [0, 1, 4, 5]), shuffled(builder, *pairs, [2, 3, 6, 7])
     return builder.fadd(low, high)
 
 
@@ -94,15 +94,15 @@ def dot(typingctx, X, i, a, Y, j, b, n):
     """Return X[i, a:a+n].Y[j, b:b+n]."""
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[0])
-        x, y = (_row(context, builder, kinds[q], *args[q : q + 3]) for q in (0, 3))
+        kinds, vector = signature.args, vector_of(context, signature.args[0])
+        x, y = (row_at(context, builder, kinds[q], *args[q : q + 3]) for q in (0, 3))
 
         def body(at, total):
-            product = builder.fmul(_load(builder, x, at, vector), _load(builder, y, at, vector), flags=_FUSED)
-            return (builder.fadd(total, product, flags=_FUSED),)
+            product = builder.fmul(load(builder, x, at, vector), load(builder, y, at, vector), flags=FUSED)
+            return (builder.fadd(total, product, flags=FUSED),)
 
         (total,) = _vectors(builder, args[6], vector.count, body, (_zero(vector),))
-        total = _four(builder, total)
+        total = four(builder, total)
         parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(4)]
         return builder.fadd(builder.fadd(parts[0], parts[2]), builder.fadd(parts[1], parts[3]))
 
@@ -114,17 +114,17 @@ def dot_four(typingctx, X, i, Y, j0, j1, j2, j3, b, n):
     """Return X[i, :n].Y[j, b:b+n] for the four j, a tuple."""
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[0])
-        x = _row(context, builder, kinds[0], args[0], args[1], _number(0))
-        rows = [_row(context, builder, kinds[2], args[2], j, args[7]) for j in args[3:7]]
+        kinds, vector = signature.args, vector_of(context, signature.args[0])
+        x = row_at(context, builder, kinds[0], args[0], args[1], number(0))
+        rows = [row_at(context, builder, kinds[2], args[2], j, args[7]) for j in args[3:7]]
 
         def body(at, *totals):
-            own = _load(builder, x, at, vector)
-            products = [builder.fmul(own, _load(builder, row, at, vector), flags=_FUSED) for row in rows]
-            return [builder.fadd(*pair, flags=_FUSED) for pair in zip(totals, products, strict=True)]
+            own = load(builder, x, at, vector)
+            products = [builder.fmul(own, load(builder, row, at, vector), flags=FUSED) for row in rows]
+            return [builder.fadd(*pair, flags=FUSED) for pair in zip(totals, products, strict=True)]
 
         sums = _vectors(builder, args[8], vector.count, body, (_zero(vector),) * 4)
-        total = _sums_of(builder, [_four(builder, x) for x in sums])
+        total = sums_of(builder, [four(builder, x) for x in sums])
         parts = [builder.extract_element(total, ir.Constant(ir.IntType(32), q)) for q in range(4)]
         return context.make_tuple(builder, signature.return_type, parts)
 
@@ -137,17 +137,17 @@ def axpy_four(typingctx, s0, s1, s2, s3, X, j0, j1, j2, j3, Y, i, n):
     """Add the sum of s X[j, :n] over the four pairs (s, j) to Y[i, :n]."""
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[4])
+        kinds, vector = signature.args, vector_of(context, signature.args[4])
         scales = [_spread(builder, s, vector) for s in args[:4]]
-        rows = [_row(context, builder, kinds[4], args[4], j, _number(0)) for j in args[5:9]]
-        y = _row(context, builder, kinds[9], args[9], args[10], _number(0))
+        rows = [row_at(context, builder, kinds[4], args[4], j, number(0)) for j in args[5:9]]
+        y = row_at(context, builder, kinds[9], args[9], args[10], number(0))
 
         def body(at):
-            total = _load(builder, y, at, vector)
+            total = load(builder, y, at, vector)
             for s, row in zip(scales, rows, strict=True):
-                product = builder.fmul(s, _load(builder, row, at, vector), flags=_FUSED)
-                total = builder.fadd(total, product, flags=_FUSED)
-            _store(builder, total, y, at)
+                product = builder.fmul(s, load(builder, row, at, vector), flags=FUSED)
+                total = builder.fadd(total, product, flags=FUSED)
+            store(builder, total, y, at)
             return ()
 
         _vectors(builder, args[11], vector.count, body)
@@ -162,13 +162,13 @@ def axpy(typingctx, s, X, i, a, Y, j, b, n):
     """Add s X[i, a:a+n] to Y[j, b:b+n]."""
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[1])
-        x, y = (_row(context, builder, kinds[q], *args[q : q + 3]) for q in (1, 4))
+        kinds, vector = signature.args, vector_of(context, signature.args[1])
+        x, y = (row_at(context, builder, kinds[q], *args[q : q + 3]) for q in (1, 4))
         s = _spread(builder, args[0], vector)
 
         def body(at):
-            product = builder.fmul(s, _load(builder, x, at, vector), flags=_FUSED)
-            _store(builder, builder.fadd(_load(builder, y, at, vector), product, flags=_FUSED), y, at)
+            product = builder.fmul(s, load(builder, x, at, vector), flags=FUSED)
+            store(builder, builder.fadd(load(builder, y, at, vector), product, flags=FUSED), y, at)
             return ()
 
         _vectors(builder, args[7], vector.count, body)
@@ -183,12 +183,12 @@ def scaled_copy(typingctx, s, X, i, a, Y, j, b, n):
     """Write s X[i, a:a+n] to Y[j, b:b+n]."""
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[1])
-        x, y = (_row(context, builder, kinds[q], *args[q : q + 3]) for q in (1, 4))
+        kinds, vector = signature.args, vector_of(context, signature.args[1])
+        x, y = (row_at(context, builder, kinds[q], *args[q : q + 3]) for q in (1, 4))
         s = _spread(builder, args[0], vector)
 
         def body(at):
-            _store(builder, builder.fmul(s, _load(builder, x, at, vector)), y, at)
+            store(builder, builder.fmul(s, load(builder, x, at, vector)), y, at)
             return ()
 
         _vectors(builder, args[7], vector.count, body)
@@ -206,27 +206,27 @@ def symmetric_four(typingctx, P, i, at, b, x, first, n):
     """
 
     def codegen(context, builder, signature, args):
-        kinds, vector = signature.args, _vector(context, signature.args[3])
+        kinds, vector = signature.args, vector_of(context, signature.args[3])
         given = ir.VectorType(context.get_data_type(kinds[0].dtype), 4)
         i, at, first, n = args[1], args[2], args[5], args[6]
         rows = [
-            _row(context, builder, kinds[0], args[0], i, builder.add(at, builder.mul(_number(q), n))) for q in range(4)
+            row_at(context, builder, kinds[0], args[0], i, builder.add(at, builder.mul(number(q), n))) for q in range(4)
         ]
-        b, x = (_row(context, builder, kinds[q], args[q], _number(0), first) for q in (3, 4))
-        scales = [_spread(builder, builder.load(builder.gep(b, [_number(q)])), vector) for q in range(4)]
+        b, x = (row_at(context, builder, kinds[q], args[q], number(0), first) for q in (3, 4))
+        scales = [_spread(builder, builder.load(builder.gep(b, [number(q)])), vector) for q in range(4)]
 
         def body(at, *totals):
-            own, total, new = _load(builder, b, at, vector), _load(builder, x, at, vector), []
+            own, total, new = load(builder, b, at, vector), load(builder, x, at, vector), []
             for row, s, old in zip(rows, scales, totals, strict=True):
-                line = _load(builder, row, at, given)
+                line = load(builder, row, at, given)
                 line = line if given == vector else builder.fpext(line, vector)
-                total = builder.fadd(total, builder.fmul(s, line, flags=_FUSED), flags=_FUSED)
-                new.append(builder.fadd(old, builder.fmul(own, line, flags=_FUSED), flags=_FUSED))
-            _store(builder, total, x, at)
+                total = builder.fadd(total, builder.fmul(s, line, flags=FUSED), flags=FUSED)
+                new.append(builder.fadd(old, builder.fmul(own, line, flags=FUSED), flags=FUSED))
+            store(builder, total, x, at)
             return new
 
-        sums = _sums_of(builder, list(_vectors(builder, n, 4, body, (_zero(vector),) * 4)))
-        _store(builder, builder.fadd(_load(builder, x, _number(0), vector), sums), x, _number(0))
+        sums = sums_of(builder, list(_vectors(builder, n, 4, body, (_zero(vector),) * 4)))
+        store(builder, builder.fadd(load(builder, x, number(0), vector), sums), x, number(0))
         return context.get_dummy_value()
 
     i64 = types.intp
@@ -238,21 +238,21 @@ def eliminate(typingctx, G, a, n, d0, r01, d1, r02, r12, d2, r03, r13, r23, d3):
     """Solve L x = g for the 4 rows G[a:a+4, a:a+n], L lower triangular: r_ij are its products, d_i inverse pivots."""
 
     def codegen(context, builder, signature, args):
-        kind, vector = signature.args[0], _vector(context, signature.args[0])
+        kind, vector = signature.args[0], vector_of(context, signature.args[0])
         a, n = args[1:3]
-        rows = [_row(context, builder, kind, args[0], builder.add(a, _number(q)), a) for q in range(4)]
+        rows = [row_at(context, builder, kind, args[0], builder.add(a, number(q)), a) for q in range(4)]
         triangle = [_spread(builder, x, vector) for x in args[3:]]
 
         def body(at):
             solved = []
             for q in range(4):
-                value, first = _load(builder, rows[q], at, vector), q * (q + 1) // 2
+                value, first = load(builder, rows[q], at, vector), q * (q + 1) // 2
                 for p in range(q):
-                    product = builder.fmul(triangle[first + p], solved[p], flags=_FUSED)
-                    value = builder.fsub(value, product, flags=_FUSED)
+                    product = builder.fmul(triangle[first + p], solved[p], flags=FUSED)
+                    value = builder.fsub(value, product, flags=FUSED)
                 solved.append(builder.fmul(value, triangle[first + q]))
             for q in range(4):
-                _store(builder, solved[q], rows[q], at)
+                store(builder, solved[q], rows[q], at)
             return ()
 
         _vectors(builder, n, vector.count, body)
@@ -275,8 +275,8 @@ def fetch(typingctx, X, j, n):
     """Ask for row j of X, n numbers, to be brought to the cache."""
 
     def codegen(context, builder, signature, args):
-        vector = _vector(context, signature.args[0])
-        x = _row(context, builder, signature.args[0], args[0], args[1], _number(0))
+        vector = vector_of(context, signature.args[0])
+        x = row_at(context, builder, signature.args[0], args[0], args[1], number(0))
 
         def body(at):
             prefetch(builder, builder.gep(x, [at]))
