@@ -47,7 +47,8 @@ def problem(X, rank, *, mask, sample_weight, ridge, ridge_mode, bias_ridge, loss
         )
     expect_range(scale, seen.shape, xp.finfo(seen.y.dtype))
     far = _FAR * scale if loss == "huber" else math.inf  # beyond it outliers pull no more than at it
-    seen = seen._replace(y=clip(seen.y - mean if mean else seen.y, -far, far) / scale)
+    y = seen.y - mean if mean else seen.y
+    seen = seen._replace(y=(clip(y, -far, far) if far < math.inf else y) / scale)
     rows, columns = seen.sides()
     if held is not None:
         held = held._replace(y=clip(held.y - mean, -far, far) / scale, w=None if held.w is None else held.w / w_mean)

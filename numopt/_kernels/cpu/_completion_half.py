@@ -56,7 +56,7 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
     inverse, lower = np.empty((square, square)), np.empty((square, square))
     end = np.empty((LANES if keep else 0, kept.shape[1]), kept.dtype)
     norms, own = np.empty(several), np.empty((several, k))
-    floor, exact = (1e-13, 1e-3) if V.itemsize == 8 else (2e-7, 1e-2)
+    floor, exact = (1e-13, 1e-3) if V.itemsize == 8 else (2e-7, 1e-4)
     for start in range(lo, hi, several):
         count = min(several, hi - start)
         for q in range(count):

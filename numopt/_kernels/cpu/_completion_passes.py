@@ -279,4 +279,4 @@ def solve_chunks(workers, counter, bounds, kept, B, out):
 
 def most_chunks(*factors):
     """Return how many chunks there should be at most: many rows are to share what the cache holds of a factor."""
-    return 24 if sum(X.nbytes for X in factors) > _PART else 64
+    return 16 if sum(X.nbytes for X in factors) > _PART else 64
