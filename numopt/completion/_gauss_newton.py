@@ -16,7 +16,7 @@ _CLOSE = 1e-4  # residual from which on rows are corrected, not solved: the bias
 _NEAR = 0.05  # of the residual before: the step was so short that systems and preconditioner still serve
 _GAIN = 0.01  # of the sum of squares, that rows corrected by old systems must get to
 _DRIFT = 4.0  # times their distance is by what old systems may spoil a step
-_FAR, _FLOOR = 1e-2, 1e-4  # residuals from which on single precision serves for rows, and at which it ends
+_FAR, _FLOOR = 2e-3, 1e-4  # residuals from which on single precision serves for rows, and at which it ends
 _QUICK = 20  # steps of conjugate gradients in single precision, beyond which it is not trusted
 
 

@@ -9,7 +9,7 @@ import math
 import numba
 import numpy as np
 
-from numopt._kernels.cpu._completion_layout import beside, padded, small, whole
+from numopt._kernels.cpu._completion_layout import lined, small, whole
 from numopt._kernels.cpu._completion_passes import most_chunks, schur_column_rows, schur_row_rows, solve_rows
 from numopt._kernels.cpu._completion_shares import (
     SOLVED,
@@ -100,15 +100,18 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
     """Take part in all steps, as one of the threads that were given the same arguments."""
     (idx, ptr, w), (c_idx, c_ptr, c_w) = row_side, column_side
     U, V, kept, blocks, into, back, mu, forcing = given
-    d, s, z, r, W, ahead, own, across, flat_d, flat_s, flat_z, flat_D, flat_r, flat_W, flat_E = state
+    d, s, z, r, W, wide, ahead, own, across, flat_d, flat_s, flat_z, flat_D, flat_r, flat_W, flat_E = state
     lines, rows, columns = bounds
-    k, K = V.shape[1], U.shape[1]
+    k, K = V.shape[1], wide.shape[1]
     spread, updated = rows.size - 1, (flat_d, flat_s, flat_z, flat_D, flat_r)
     for step in range(most + 1):
         gate, count = doors[_PHASES * step], lines.size - 1
         c = next_chunk(gate[0])
         while c < count:
             alpha, (lo, hi) = known[_ALPHA], (lines[c], lines[c + 1])
+            if step == 0:
+                pad_block(lo, hi, V, 1, 0, K, ahead)
+                pad_block(lo, hi, V, -1, K, K, own)
             _solved(step, lo, hi, V, blocks, into, back, C, alpha, (s, z, r), updated, parts[c], sums[c:])
             if last_done(gate, count):
                 _projector(parts, count, k, C)
@@ -123,6 +126,8 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
                 lo, hi = rows[c], rows[c + 1]
                 if step == 0:
                     _clear(lo * k, hi * k, flat_E)
+                    pad_block(lo, hi, U, 1, 0, K, wide)
+                    pad_block(lo, hi, U, 1, 0, K, across)
                 else:
                     add_rows(lo * k, hi * k, flat_E, known[_ALPHA], flat_W, flat_E)
             else:
@@ -141,7 +146,7 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
         c = next_chunk(gate[0])
         while c < count:
             lo, hi = rows[c], rows[c + 1]
-            schur_row_rows(lo, hi, idx, ptr, w, ahead, U, kept, W)
+            schur_row_rows(lo, hi, idx, ptr, w, ahead, wide, kept, W)
             pad_block(lo, hi, W, 1, K, K, across)
             if last_done(gate, count):
                 opened(gate)
@@ -176,7 +181,7 @@ def conjugate_steps(workers, doors, bounds, row_side, column_side, given, state,
 
 def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
     """Return (the arguments of `conjugate_work`, what it finds, whether there are single chunks only)."""
-    V, r = np.ascontiguousarray(V), np.array(g, order="C")
+    U, V, r = np.ascontiguousarray(U), np.ascontiguousarray(V), np.array(g, order="C")
     systems, blocks = (np.asarray(x, V.dtype) for x in (systems, blocks))  # one kind of each is enough to compile
     k, K = V.shape[1], whole(V)
     into, back = (small(V, x) for x in ((V[:0],) * 2 if back is None else (back.T, back)))
@@ -187,10 +192,10 @@ def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
     count = max(lines.size, bounds[2].size) - 1
     parts, sums = np.empty((count, -(-k // 4) * 4, K)), np.empty(count)
     sides = [(x[1].view(np.uint32), x[2], x[3]) for x in (rows, columns)]
-    given = padded(U, K), V, systems, blocks, into, back, float(mu), float(forcing)
-    d, s, z, D, W, E = (np.empty(x.shape, x.dtype) for x in (V, V, V, V, U, U))  # set to 0 by all threads
-    flat = (x.reshape(-1) for x in (d, s, z, D, r, W, E))
-    state = d, s, z, r, W, beside(V, d, K), beside(d, V, K, -1), beside(U, W, K), *flat
+    given = U, V, systems, blocks, into, back, float(mu), float(forcing)
+    d, s, z, D, W, E = (np.empty(x.shape, x.dtype) for x in (V, V, V, V, U, U))  # set by all threads, as what follows
+    wide, ahead, own, across = (lined(x.shape[0], q * K, x.dtype) for x, q in ((U, 1), (V, 2), (V, 2), (U, 2)))
+    state = d, s, z, r, W, wide, ahead, own, across, *(x.reshape(-1) for x in (d, s, z, D, r, W, E))
     doors = gates(_PHASES * (most + 1))
     work = doors, bounds, *sides, given, state, known, parts, sums, C, most
     return work, (D, E, r, known), max(count, bounds[1].size - 1) == 1
