@@ -96,8 +96,8 @@ def _judged(known, size, step, most, forcing):
 
 
 @jit
-def conjugate_work(doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most):
-    """Take part in all steps, as one of the threads that were given the same arguments."""
+def conjugate_work(from_end, doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most):
+    """Take part in all steps, as one of the threads that were given the same arguments but for `from_end`."""
     (idx, ptr, w), (c_idx, c_ptr, c_w) = row_side, column_side
     U, V, kept, blocks, into, back, mu, forcing = given
     d, s, z, r, W, wide, ahead, own, across, flat_d, flat_s, flat_z, flat_D, flat_r, flat_W, flat_E = state
@@ -106,7 +106,7 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
     spread, updated = rows.size - 1, (flat_d, flat_s, flat_z, flat_D, flat_r)
     for step in range(most + 1):
         gate, count = doors[_PHASES * step], lines.size - 1
-        c = next_chunk(gate[0])
+        c = next_chunk(gate[0], count, from_end)
         while c < count:
             alpha, (lo, hi) = known[_ALPHA], (lines[c], lines[c + 1])
             if step == 0:
@@ -117,10 +117,10 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
                 _projector(parts, count, k, C)
                 _judged(known, _sum(sums, count), step, most, forcing)
                 opened(gate)
-            c = next_chunk(gate[0])
+            c = next_chunk(gate[0], count, from_end)
         passed(gate, count)
         gate, count = doors[_PHASES * step + 1], lines.size - 1 + spread
-        c = next_chunk(gate[0])
+        c = next_chunk(gate[0], count, from_end)
         while c < count:
             if c < spread:
                 lo, hi = rows[c], rows[c + 1]
@@ -138,22 +138,22 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
                 pad_block(lo, hi, d, 1, 0, K, own)
             if last_done(gate, count):
                 opened(gate)
-            c = next_chunk(gate[0])
+            c = next_chunk(gate[0], count, from_end)
         passed(gate, count)
         if known[_ENDED] != 0.0:
             break
         gate, count = doors[_PHASES * step + 2], rows.size - 1
-        c = next_chunk(gate[0])
+        c = next_chunk(gate[0], count, from_end)
         while c < count:
             lo, hi = rows[c], rows[c + 1]
             schur_row_rows(lo, hi, idx, ptr, w, ahead, wide, kept, W)
             pad_block(lo, hi, W, 1, K, K, across)
             if last_done(gate, count):
                 opened(gate)
-            c = next_chunk(gate[0])
+            c = next_chunk(gate[0], count, from_end)
         passed(gate, count)
         gate, count = doors[_PHASES * step + 3], columns.size - 1
-        c = next_chunk(gate[0])
+        c = next_chunk(gate[0], count, from_end)
         while c < count:
             lo, hi = columns[c], columns[c + 1]
             schur_column_rows(lo, hi, c_idx, c_ptr, c_w, across, own, s)
@@ -166,7 +166,7 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
                 if curvature <= 0.0:
                     known[_ENDED], known[STEPS] = 1.0, step + 1
                 opened(gate)
-            c = next_chunk(gate[0])
+            c = next_chunk(gate[0], count, from_end)
         passed(gate, count)
         if known[_ENDED] != 0.0:
             break
@@ -175,8 +175,8 @@ def conjugate_work(doors, bounds, row_side, column_side, given, state, known, pa
 @jit(parallel=True)
 def conjugate_steps(workers, doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most):
     """Do all steps by so many threads."""
-    for _ in numba.prange(workers):
-        conjugate_work(doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most)
+    for worker in numba.prange(workers):
+        conjugate_work(2 * worker >= workers, doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most)
 
 
 def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):

@@ -155,8 +155,8 @@ def half_rows(lo, hi, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums,
 @jit(fastmath=_SUM, parallel=True)
 def half_chunks(workers, counter, bounds, y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             half_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, offset, ridge, scale, base, U, sums, kept, rhs)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)

@@ -78,8 +78,8 @@ def trace_rows(lo, hi, kept, M, out):
 @jit(fastmath=_SUM, parallel=True)
 def trace_chunks(workers, counter, bounds, kept, M, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             trace_rows(bounds[c], bounds[c + 1], kept, M, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)

@@ -111,11 +111,11 @@ def iterative_rows(lo, hi, y, idx, ptr, w, V, k, start, ridge, buckets, signs, s
 def iterative_chunks(workers, counter, bounds, y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol,
                      max_steps, U, sums, steps):  # fmt: skip
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             iterative_rows(
                 bounds[c], bounds[c + 1], y, idx, ptr, w, V, k, start, ridge, buckets, signs, size, rtol, max_steps,
                 U, sums, steps,
             )  # fmt: skip
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)

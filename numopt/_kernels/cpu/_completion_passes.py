@@ -95,11 +95,11 @@ def gradient_rows(lo, hi, y, idx, ptr, w, U, V, offset, g, size, sums):
 @jit(fastmath=_SUM, parallel=True)
 def gradient_chunks(workers, counter, bounds, y, idx, ptr, w, U, V, offset, g, size, sums):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             gradient_rows(bounds[c], bounds[c + 1], y, idx, ptr, w, U, V, offset, g, size, sums)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath=_SUM)
@@ -126,11 +126,11 @@ def residual_rows(lo, hi, y, idx, ptr, U, V, offset, out):
 @jit(fastmath=_SUM, parallel=True)
 def residual_chunks(workers, counter, bounds, y, idx, ptr, U, V, offset, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             residual_rows(bounds[c], bounds[c + 1], y, idx, ptr, U, V, offset, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath=_SUM)
@@ -160,11 +160,11 @@ def multiply_rows(lo, hi, values, idx, ptr, X, out):
 @jit(fastmath=_SUM, parallel=True)
 def multiply_chunks(workers, counter, bounds, values, idx, ptr, X, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             multiply_rows(bounds[c], bounds[c + 1], values, idx, ptr, X, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath=_SUM)
@@ -226,11 +226,11 @@ def schur_row_rows(lo, hi, idx, ptr, w, both, U, kept, out):
 @jit(fastmath=_SUM, parallel=True)
 def schur_row_chunks(workers, counter, bounds, idx, ptr, w, both, U, kept, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             schur_row_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, U, kept, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath=_SUM)
@@ -246,11 +246,11 @@ def schur_column_rows(lo, hi, idx, ptr, w, both, own, out):
 @jit(fastmath=_SUM, parallel=True)
 def schur_column_chunks(workers, counter, bounds, idx, ptr, w, both, own, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             schur_column_rows(bounds[c], bounds[c + 1], idx, ptr, w, both, own, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath=_SUM)
@@ -270,11 +270,11 @@ def solve_rows(lo, hi, kept, B, out):
 @jit(fastmath=_SUM, parallel=True)
 def solve_chunks(workers, counter, bounds, kept, B, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             solve_rows(bounds[c], bounds[c + 1], kept, B, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 def most_chunks(*factors):

@@ -65,21 +65,21 @@ def scatter_rows(lo, hi, ptr, idx, y, w, places, new_y, new_idx, new_w):
 @jit(parallel=True)
 def count_chunks(workers, counter, bounds, ptr, idx, places):
     """Do all rows, each chunk on its own line of places."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             count_rows(bounds[c], bounds[c + 1], ptr, idx, places[c])
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(parallel=True)
 def scatter_chunks(workers, counter, bounds, ptr, idx, y, w, places, new_y, new_idx, new_w):
     """Do all rows, each chunk from its own line of places."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             scatter_rows(bounds[c], bounds[c + 1], ptr, idx, y, w, places[c], new_y, new_idx, new_w)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit

@@ -1,8 +1,9 @@
 """Chunks of rows, shared out to threads as they become free.
 
 Numba gives each thread an equal number of chunks in advance: one that is disturbed, or whose chunks were taken for
-cheaper than they are, keeps the others waiting. Here a thread takes the next chunk when it is done with one. What a
-chunk computes does not depend on who computes it.
+cheaper than they are, keeps the others waiting. Here a thread takes the next chunk when it is done with one: half of
+them from the front, the others from the end, so that they meet the same rows again in kernel after kernel, and find
+them in their caches. What a chunk computes does not depend on who computes it.
 """
 
 import sys
@@ -23,7 +24,7 @@ _give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" e
 
 
 @intrinsic
-def next_chunk(typingctx, counter):
+def _counted(typingctx, counter):
     """Return counter[0] and add 1 to it, in one step for all threads."""
 
     def codegen(context, builder, signature, args):
@@ -31,6 +32,14 @@ def next_chunk(typingctx, counter):
         return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "acq_rel")
 
     return types.intp(counter), codegen
+
+
+@jit
+def next_chunk(counter, count, from_end):
+    """Return the next of `count` chunks, `count` if there are none; counter[0] counts all, the others those of a side."""
+    if _counted(counter) >= count:
+        return count
+    return count - 1 - _counted(counter[2:]) if from_end else _counted(counter[1:])
 
 
 @intrinsic
@@ -50,13 +59,13 @@ def _seen(typingctx, counter):
 @jit
 def last_done(gate, count):
     """Count a chunk as done; say whether it was the last, after which `opened` is to be called."""
-    return next_chunk(gate[1]) == count - 1
+    return _counted(gate[1]) == count - 1
 
 
 @jit
 def opened(gate):
     """Let all threads pass."""
-    next_chunk(gate[1])
+    _counted(gate[1])
 
 
 @jit
@@ -87,22 +96,22 @@ def share(rows, chunks, bounds, *args):
 
 def each(chunks, bounds, *args):
     """Do all chunks by as many threads as there are; workers who find nothing left cost less than asking how many."""
-    chunks(bounds.size - 1, np.zeros(1, np.int64), bounds, *args)
+    chunks(bounds.size - 1, np.zeros(3, np.int64), bounds, *args)
 
 
 @lru_cache
 def tapered(size, least, most=64):
     """Return the bounds of chunks of `size` rows, about `least` long or longer, at most so many; nobody writes to them.
 
-    They get shorter, the last ones nearly nothing: so threads end together. Less than four are not worth a launch.
+    They get shorter towards the middle, nearly nothing there: so threads end together. Less than four are not worth a
+    launch.
     """
     count = min(size // least, most) if size >= 4 * least else 1
-    left = count - np.arange(count + 1)
-    return size - size * left * left // (count * count)
+    return np.array([round(size * _reached(c / count)) for c in range(count + 1)])
 
 
 def by_work(ptr, per_entry, per_row, most=64):
-    """Return where at most so many chunks of rows start, by falling work as in `tapered`.
+    """Return where at most so many chunks of rows start, their work falling towards the middle as in `tapered`.
 
     They depend on the data alone.
     """
@@ -112,11 +121,17 @@ def by_work(ptr, per_entry, per_row, most=64):
 
 
 @jit
+def _reached(x):
+    """Return the share of the work in this share of the chunks."""
+    return 2 * x * (1 - x) if x < 0.5 else 1 - 2 * x * (1 - x)
+
+
+@jit
 def cuts(ptr, per_entry, per_row, total, count):
-    """Return the bounds of at most so many chunks of rows that share the total, by falling work."""
+    """Return the bounds of at most so many chunks of rows that share the total."""
     m, bounds, found = ptr.size - 1, np.zeros(count + 1, np.int64), 1
     for c in range(1, count + 1):
-        lo, hi, wanted = bounds[found - 1], m, total * (1.0 - (1.0 - c / count) ** 2)
+        lo, hi, wanted = bounds[found - 1], m, total * _reached(c / count)
         while lo < hi:
             middle = (lo + hi) // 2
             if (ptr[middle] - ptr[0]) * per_entry + middle * per_row < wanted:

@@ -33,11 +33,11 @@ def product_rows(lo, hi, X, Y, G):
 @jit(parallel=True)
 def product_chunks(workers, counter, bounds, X, Y, G):
     """Write the sum of each chunk to its G."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             product_rows(bounds[c], bounds[c + 1], X, Y, G[c])
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath={"contract"})
@@ -69,11 +69,11 @@ def turn_rows(lo, hi, X, C, base, out):
 @jit(parallel=True)
 def turn_chunks(workers, counter, bounds, X, C, base, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             turn_rows(bounds[c], bounds[c + 1], X, C, base, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit
@@ -85,11 +85,11 @@ def dot_rows(lo, hi, x, y, total):
 @jit(parallel=True)
 def dot_chunks(workers, counter, bounds, x, y, total):
     """Write the sum of each chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             dot_rows(bounds[c], bounds[c + 1], x, y, total[c:])
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath={"contract"})
@@ -103,11 +103,11 @@ def add_rows(lo, hi, x, a, y, out):
 @jit(parallel=True)
 def add_chunks(workers, counter, bounds, x, a, y, out):
     """Do all numbers, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             add_rows(bounds[c], bounds[c + 1], x, a, y, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit(fastmath={"contract", "reassoc", "nsz"})
@@ -126,11 +126,11 @@ def moment_rows(y, w, unit, mean, sums):
 @jit(parallel=True)
 def moment_chunks(workers, counter, bounds, y, w, unit, mean, sums):
     """Do all entries, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             moment_rows(y[bounds[c] : bounds[c + 1]], w[bounds[c] : bounds[c + 1]], unit, mean, sums[c])
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit
@@ -157,11 +157,11 @@ def pad_rows(lo, hi, X, Y, sign, K, out):
 @jit(parallel=True)
 def pad_chunks(workers, counter, bounds, X, Y, sign, K, out):
     """Do all rows, chunk by chunk."""
-    for _ in numba.prange(workers):
-        c = next_chunk(counter)
-        while c < bounds.size - 1:
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
             pad_rows(bounds[c], bounds[c + 1], X, Y, sign, K, out)
-            c = next_chunk(counter)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
 @jit

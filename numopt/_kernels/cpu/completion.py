@@ -121,7 +121,7 @@ def schur_solve(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most
     """
     work, found, single = conjugate.prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most)
     if single:
-        conjugate.conjugate_work(*work)
+        conjugate.conjugate_work(False, *work)
     else:
         conjugate.conjugate_steps(numba.get_num_threads(), *work)
     D, E, r, known = found
@@ -259,7 +259,7 @@ def warmup(dtype):
     u, out, sums, no_base = index.view(np.uint32), np.empty_like(V), np.empty(n), np.empty((0, k), dtype)
 
     def compiled(chunks, *args):
-        chunks(1, np.zeros(1, np.int64), bounds, *args)
+        chunks(1, np.zeros(3, np.int64), bounds, *args)
 
     compiled(half_chunks, side[0], u, ptr, none, narrow, k, none, np.ones(k), none, no_base, out, sums, kept, rhs)
     compiled(passes.gradient_chunks, side[0], u, ptr, none, narrow, narrow, none, out, sums, np.empty(n))
