@@ -10,7 +10,7 @@ from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._single import single
 from numopt.completion._spectral import directions, noise_share, structured
 
-_SWEEPS = 4  # at most, of alternating least squares before Gauss-Newton
+_SWEEPS = 8  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
 _FULL = 150  # at the full rank
 _TRIES = 3
