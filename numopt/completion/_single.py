@@ -14,7 +14,7 @@ def single(p):
     found = at_hand(p)
     if found is None:
         rows, columns = (
-            side._replace(y=xp.astype(side.y, xp.float32), weights=xp.astype(side.weights, xp.float32))
+            side._replace(**{name: p.kernels.converted(getattr(side, name), xp.float32) for name in ("y", "weights")})
             for side in (p.rows, p.columns)
         )
         found = dataclasses.replace(p, rows=rows, columns=columns, kept={})
@@ -30,5 +30,5 @@ def at_hand(p):
 
 def like(p, *arrays):
     """Return the arrays (one bare) in the precision of a problem."""
-    found = [p.xp.astype(x, p.dtype, copy=False) for x in arrays]
+    found = [p.kernels.converted(x, p.dtype) for x in arrays]
     return found if len(found) > 1 else found[0]

@@ -182,7 +182,6 @@ def conjugate_steps(workers, doors, bounds, row_side, column_side, given, state,
 def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):
     """Return (the arguments of `conjugate_work`, what it finds, whether there are single chunks only)."""
     U, V, r = np.ascontiguousarray(U), np.ascontiguousarray(V), np.array(g, order="C")
-    systems, blocks = (np.asarray(x, V.dtype) for x in (systems, blocks))  # one kind of each is enough to compile
     k, K = V.shape[1], whole(V)
     into, back = (small(V, x) for x in ((V[:0],) * 2 if back is None else (back.T, back)))
     known, C = np.zeros(_KNOWN), small(V, np.zeros((k, k)))

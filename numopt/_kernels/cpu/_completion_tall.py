@@ -110,6 +110,24 @@ def add_chunks(workers, counter, bounds, x, a, y, out):
             c = next_chunk(counter, workers, 2 * worker >= workers)
 
 
+@jit
+def convert_rows(lo, hi, x, out):
+    """Write x from lo to hi in the precision of `out`."""
+    x, out = x[lo:hi], out[lo:hi]
+    for i in range(x.size):
+        out[i] = x[i]
+
+
+@jit(parallel=True)
+def convert_chunks(workers, counter, bounds, x, out):
+    """Do all numbers, chunk by chunk."""
+    for worker in numba.prange(workers):
+        c = next_chunk(counter, workers, 2 * worker >= workers)
+        while c < workers:
+            convert_rows(bounds[c], bounds[c + 1], x, out)
+            c = next_chunk(counter, workers, 2 * worker >= workers)
+
+
 @jit(fastmath={"contract", "reassoc", "nsz"})
 def moment_rows(y, w, unit, mean, sums):
     """Write the sums of w, w x and w x^2, x = y / unit - mean."""

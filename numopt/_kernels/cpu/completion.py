@@ -17,7 +17,7 @@ from numopt._kernels.cpu._completion_iterative import iterative_chunks, iterativ
 from numopt._kernels.cpu._completion_layout import beside, padded, small, whole
 from numopt._kernels.cpu._completion_shares import SOLVED, by_work, cuts, each, share, tapered
 
-_NUMBERS = 32_768  # of a chunk in sums and updates of vectors
+_NUMBERS = 8_192  # of a chunk in sums and updates of vectors
 _FEW = 8_000  # numbers below which Householder's method is faster
 
 
@@ -119,6 +119,7 @@ def schur_solve(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most
     back^T G_j^{-1} back if `back` is given. Returns (D, E, g - (S + mu) D, steps); to first order U moves by -E with V.
     Numbers that are not finite show in D or the rest.
     """
+    systems, blocks = (converted(x, V.dtype) for x in (systems, blocks))  # one kind of each is enough to compile
     work, found, single = conjugate.prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most)
     if single:
         conjugate.conjugate_work(False, *work)
@@ -211,6 +212,16 @@ def added(X, a, Y):
     return out
 
 
+def converted(X, dtype):
+    """Return X in this precision, itself if it has it; NumPy takes three times as long."""
+    if X.dtype == dtype:
+        return X
+    X = np.ascontiguousarray(X)
+    out = np.empty(X.shape, dtype)
+    share(tall.convert_rows, tall.convert_chunks, tapered(X.size, _NUMBERS), X.reshape(-1), out.reshape(-1))
+    return out
+
+
 def orthonormal(X):
     """Return (Q, R) with X = Q R by Cholesky's method, twice; by Householder's if X is small or nearly singular."""
     k = X.shape[1]
@@ -251,7 +262,7 @@ def warmup(dtype):
     peel(index, ptr, index, ptr, k)
     crossed(side, n), rising(rows, columns), moments(side[0], none, 1.0, 0.0)
     turned(V, products(V, V), V)
-    orthonormal(V), inner(V, V), added(V, 1.0, V)
+    orthonormal(V), inner(V, V), added(V, 1.0, V), converted(V, np.float32), converted(V, np.float64)
     tall.upper_factor(np.eye(k), k, 0.5), tall.upper_inverse(np.eye(k), k, np.zeros((k, k)))
     # What runs in parallel is compiled by calls with one chunk.
     narrow = padded(V, whole(V))
@@ -277,3 +288,5 @@ def warmup(dtype):
     compiled(tall.dot_chunks, V.reshape(-1), V.reshape(-1), sums)
     compiled(tall.add_chunks, V.reshape(-1), 1.0, V.reshape(-1), out.reshape(-1))
     compiled(tall.pad_chunks, V, V, 1, narrow.shape[1], wide)
+    other = V.astype(np.float64 if V.itemsize == 4 else np.float32)
+    compiled(tall.convert_chunks, V.reshape(-1), other.reshape(-1))

@@ -197,6 +197,11 @@ def added(X, a, Y):
     return X + a * Y
 
 
+def converted(X, dtype):
+    """Return X in this precision, itself if it has it."""
+    return namespace(X).astype(X, dtype, copy=False)
+
+
 def orthonormal(X):
     """Return (Q, R) with X = Q R, Q orthonormal, for a tall X."""
     return namespace(X).linalg.qr(X)
