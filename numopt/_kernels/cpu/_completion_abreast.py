@@ -104,8 +104,8 @@ def _invert_pivot(typingctx, S, i, before):
         kind, (S, i, before) = signature.args[0], args
         place = _slot(context, builder, kind, S, i, i)
         pivot, old = _load(builder, place), _load(builder, _slot(context, builder, signature.args[2], before, i))
-        kind_of_root = ir.FunctionType(_VECTOR, [_VECTOR])
-        root = builder.call(cgutils.get_or_insert_function(builder.module, kind_of_root, f"llvm.sqrt.v{LANES}f64"), [pivot])
+        name, kind_of_root = f"llvm.sqrt.v{LANES}f64", ir.FunctionType(_VECTOR, [_VECTOR])
+        root = builder.call(cgutils.get_or_insert_function(builder.module, kind_of_root, name), [pivot])
         d = builder.fdiv(ir.Constant(_VECTOR, [1.0] * LANES), root)
         left = builder.fcmp_ordered(">", pivot, builder.fmul(old, ir.Constant(_VECTOR, [_LOST] * LANES)))
         d = builder.select(left, d, ir.Constant(_VECTOR, [0.0] * LANES))

@@ -173,10 +173,11 @@ def conjugate_work(from_end, doors, bounds, row_side, column_side, given, state,
 
 
 @jit(parallel=True)
-def conjugate_steps(workers, doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most):
+def conjugate_steps(workers, doors, bounds, rows, columns, given, state, known, parts, sums, C, most):
     """Do all steps by so many threads."""
     for worker in numba.prange(workers):
-        conjugate_work(2 * worker >= workers, doors, bounds, row_side, column_side, given, state, known, parts, sums, C, most)
+        from_end = 2 * worker >= workers
+        conjugate_work(from_end, doors, bounds, rows, columns, given, state, known, parts, sums, C, most)
 
 
 def prepared(rows, columns, U, V, systems, blocks, back, g, mu, forcing, most):

@@ -24,11 +24,10 @@ from numopt._kernels.cpu._completion_rows import (
 
 _MOST = 8  # vectors of a row
 _AHEAD = 16  # entries
-_LINE = 64  # bytes of the cache
 
 
 def _each_length(builder, count, start, body):
-    """Return what ``body(vectors)`` returns for the number of vectors that `count` is, `start` if there are too many."""
+    """Return what ``body(vectors)`` returns for as many vectors as `count` says, `start` if they are too many."""
     done = builder.append_basic_block("entries.done")
     chosen, found = builder.switch(count, done), [(start, builder.block)]
     for vectors in range(1, _MOST + 1):
@@ -45,9 +44,9 @@ def _each_length(builder, count, start, body):
 
 
 def _fours(builder, first, end, idx, bound, body, start):
-    """Run ``body(e, carried) -> carried`` for fours of entries from e = first on, all before `end` and with index below `bound`.
+    """Run ``body(e, carried) -> carried`` for four entries at a time from e = first on.
 
-    Return (where that stopped, what is carried last).
+    All are before `end`, and with an index below the bound. Return (where that stopped, what is carried last).
     """
     before, blocks = builder.block, [builder.append_basic_block(name) for name in ("four", "below", "body", "ended")]
     builder.branch(blocks[0])
@@ -68,15 +67,34 @@ def _fours(builder, first, end, idx, bound, body, start):
     return e, carried
 
 
+def _dot(builder, own, place, offsets, vector):
+    """Return a vector of 4 whose sum is the product of the vectors `own` and those from a place on."""
+    total = ir.Constant(vector, [0.0] * vector.count)
+    for x, at in zip(own, offsets, strict=True):
+        total = builder.fadd(total, builder.fmul(x, load(builder, place, at, vector), flags=FUSED), flags=FUSED)
+    return four(builder, total)
+
+
+def _times(builder, s, given, w, e):
+    """Return s, times the four weights from e on if they are given."""
+    before = builder.block
+    with builder.if_then(given):
+        weighted, inside = builder.fmul(s, load(builder, w, e, s.type)), builder.block
+    result = builder.phi(s.type)
+    result.add_incoming(s, before)
+    result.add_incoming(weighted, inside)
+    return result
+
+
 def _coupling(both):
     """Return an intrinsic that adds up the entries of a row for a pass of the Schur complement."""
 
     @intrinsic
     def coupled(typingctx, own, i, other, idx, e, end, bound, last, w, n, t, row):
-        """Add sum_j w s_j o_j[:n] to t[row] over fours of entries from e on with j below the bound.
+        """Add sum_j w s_j o_j[:n] to t[row] over entries from e on with j below the bound, four at a time.
 
-        s_j = o_j[n:2 n].own_i[:n], or o_j[:2 n].own_i if `both`. Rows are fetched ahead before the entry `last`. Returns where it
-        stopped: at once if a row has too many vectors.
+        s_j = o_j[n:2 n].own_i[:n], or o_j[:2 n].own_i if `both`. Before the entry `last` rows are fetched ahead.
+        Returns where it stopped: at once if a row has too many vectors.
         """
 
         def codegen(context, builder, signature, args):
@@ -86,49 +104,40 @@ def _coupling(both):
             y = row_at(context, builder, kinds[10], t, row, number(0))
             idx = context.make_array(kinds[3])(context, builder, idx).data
             w = context.make_array(kinds[8])(context, builder, w)
-            weighted = builder.icmp_signed(">", cgutils.unpack_tuple(builder, w.shape)[0], number(0))
+            given = builder.icmp_signed(">", cgutils.unpack_tuple(builder, w.shape)[0], number(0))
+
+            def line(e, q):
+                j = builder.load(builder.gep(idx, [builder.add(e, number(q))]))
+                return row_at(context, builder, kinds[2], other, builder.zext(j, e.type), number(0))
+
+            def fetched(e, offsets):
+                with builder.if_then(builder.icmp_signed("<", e, last)):
+                    far = builder.load(builder.gep(idx, [builder.add(e, number(_AHEAD + 3))]))
+                    with builder.if_then(builder.icmp_unsigned("<", far, bound)):
+                        for q in range(_AHEAD, _AHEAD + 4):
+                            for at in offsets[::2]:  # two vectors fill a line of the cache
+                                prefetch(builder, builder.gep(line(e, q), [at]))
 
             def loop(vectors):
-                places = [number(q * vector.count) for q in range(2 * vectors)]
-                mine = [load(builder, x, at, vector) for at in places[: (1 + both) * vectors]]
-                others = places if both else places[vectors:]
-
-                def line(e, q):
-                    j = builder.load(builder.gep(idx, [builder.add(e, number(q))]))
-                    return row_at(context, builder, kinds[2], other, builder.zext(j, e.type), number(0))
+                offsets = [number(q * vector.count) for q in range(2 * vectors)]
+                dotted = offsets if both else offsets[vectors:]
+                mine = [load(builder, x, at, vector) for at in offsets[: len(dotted)]]
 
                 def body(e, sums):
-                    with builder.if_then(builder.icmp_signed("<", e, last)):
-                        far = builder.load(builder.gep(idx, [builder.add(e, number(_AHEAD + 3))]))
-                        with builder.if_then(builder.icmp_unsigned("<", far, bound)):
-                            for q in range(_AHEAD, _AHEAD + 4):
-                                for at in places[:: _LINE // 32]:
-                                    prefetch(builder, builder.gep(line(e, q), [at]))
-                    rows, dots = [line(e, q) for q in range(4)], []
-                    for place in rows:
-                        total = ir.Constant(vector, [0.0] * vector.count)
-                        for a, at in zip(mine, others, strict=True):
-                            product = builder.fmul(a, load(builder, place, at, vector), flags=FUSED)
-                            total = builder.fadd(total, product, flags=FUSED)
-                        dots.append(four(builder, total))
-                    s = sums_of(builder, dots)
-                    unweighted = builder.block
-                    with builder.if_then(weighted):
-                        s_w = builder.fmul(s, load(builder, w.data, e, s.type))
-                        inside = builder.block
-                    scales = builder.phi(s.type)
-                    scales.add_incoming(s, unweighted)
-                    scales.add_incoming(s_w, inside)
-                    for q, place in enumerate(rows):
-                        scale = shuffled(builder, scales, scales, [q] * vector.count)
+                    fetched(e, offsets)
+                    places = [line(e, q) for q in range(4)]
+                    s = sums_of(builder, [_dot(builder, mine, place, dotted, vector) for place in places])
+                    s = _times(builder, s, given, w.data, e)
+                    for q, place in enumerate(places):
+                        scale = shuffled(builder, s, s, [q] * vector.count)
                         for c, total in enumerate(sums):
-                            product = builder.fmul(scale, load(builder, place, places[c], vector), flags=FUSED)
+                            product = builder.fmul(scale, load(builder, place, offsets[c], vector), flags=FUSED)
                             sums[c] = builder.fadd(total, product, flags=FUSED)
                     return sums
 
-                start = [load(builder, y, at, vector) for at in places[:vectors]]
+                start = [load(builder, y, at, vector) for at in offsets[:vectors]]
                 stopped, sums = _fours(builder, e, end, idx, bound, body, start)
-                for at, total in zip(places, sums, strict=False):
+                for at, total in zip(offsets, sums, strict=False):
                     store(builder, total, y, at)
                 return stopped
 

@@ -36,7 +36,10 @@ def _counted(typingctx, counter):
 
 @jit
 def next_chunk(counter, count, from_end):
-    """Return the next of `count` chunks, `count` if there are none; counter[0] counts all, the others those of a side."""
+    """Return the next of `count` chunks from the front or the end, `count` if all are taken.
+
+    counter[0] counts all that were asked for, the others those taken from either side.
+    """
     if _counted(counter) >= count:
         return count
     return count - 1 - _counted(counter[2:]) if from_end else _counted(counter[1:])
