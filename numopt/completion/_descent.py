@@ -59,8 +59,8 @@ def _start(p, start):
     """Return balanced factors: those given, or the zero-filled data, scaled up by the density, projected on V."""
     U, V = start.U, start.V
     if not host(p.xp.max(p.xp.abs(U))) > 0:
-        V = qr(V)
-        U = p.kernels.multiply(p.rows, p.rows.y, V) / p.density
+        V, (y, _, _, w) = qr(V), p.weighted(p.zeros())[0].rows  # beside outliers as Huber's loss sees the data
+        U = p.kernels.multiply(p.rows, y * w if p.robust else y, V) / p.density
     U, V, _ = balanced(finite(U), V)
     return p.zeros()._replace(U=U, V=V)
 

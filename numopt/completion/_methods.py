@@ -65,8 +65,8 @@ def iterates(p, method, inner, init, rng, splitting):
         return (yield from recover(p, rank, counts, rng, V))
     if init == "spectral" and method in ("altmin-sketch", "softimpute"):  # they have ways of their own to it
         V = None
-    elif V is None:
-        _, V = directions(p, zero, rank, rng)
+    elif V is None:  # beside outliers the entries as Huber's loss sees them
+        _, V = directions(p.weighted(zero)[0], zero, rank, rng)
     if init != "spectral" and method in ("auto", "irls"):  # sweeps from there, not rank continuation
         method = "als"
     start = (p.zeros(rank) if start is zero else start)._replace(V=V)
