@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from numopt._array import host
-from numopt._loop import Iterate
+from numopt._loop import Iterate, Status
 from numopt.completion._blocks import turned_blocks
 from numopt.completion._factors import NotFiniteError, balanced, finite, qr
 from numopt.completion._factors import inner as dot
@@ -18,6 +18,8 @@ SKETCH = 4  # rows of a sketch, in units of the rank
 _NEAR = 0.05  # residual from which on Gauss-Newton is faster
 _MAX_CG = 60  # steps for a row
 _GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
+_SPARING = 8  # what share of the sweeps so far may pass before the next certificate
+_HARDLY, _LONG = 0.999, 100  # a fall that counts as one, and for how many sweeps there may be none
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
@@ -66,9 +68,13 @@ def alternate(p, state, counts, least=0.0):
         last, size = size, math.prod(host(dot(U, U), dot(V, V)))
         # Factors that still grow are on their way from the saddle at 0, where the gradient is small as well.
         if sweep >= due and p.held is None and not size > _GROWING * last:
-            slope = measure(q, state)
-            due, before = sweep + _pause(before, (sweep, slope), p.tol), (sweep, slope)
+            slope, near = _certified(p, state) if p.robust else (measure(p, state),) * 2
+            due = sweep + max(_pause(before, (sweep, near), p.tol), sweep // _SPARING if p.robust else 0)
+            if before is None or not near >= _HARDLY * before[1]:
+                before = sweep, near
         yield Iterate(state, slope, counts.info(r))
+        if p.robust and before and sweep - before[0] > max(_LONG, sweep // 2):  # too few are judged for `run` to see it
+            return Status.STALLED
 
 
 def interpolate(p, V, counts, rng, inner):
@@ -136,6 +142,16 @@ def _lines(p, side, V, offset):
     if not math.isfinite(host(p.xp.sum(sums))):
         raise NotFiniteError
     return (U[:, :-1], U[:, -1]) if biased else (U, offset)
+
+
+def _certified(p, state):
+    """Return what the certificate is judged by, and the smallest value that it may be judged by later.
+
+    Nothing cheaper tells whether some rows lag behind the others: their residuals look like outliers.
+    """
+    found = p.certificate(state)
+    value = next(iter(found.values()))
+    return value, value if p.penalised else min(value, found["rel_residual"])
 
 
 def _pause(before, now, tol):

@@ -126,9 +126,18 @@ class Problem:
 
     def robust_residual(self, state):
         """Return the median size of the residuals over that of the data."""
+        return median(self.xp, self.xp.abs(self.residuals(state))) / self._usual()
+
+    def _usual(self):
+        """Return the median size of the data, 1 if it is 0."""
         if "median" not in self.kept:
             self.kept["median"] = median(self.xp, self.xp.abs(self.rows.y)) or 1.0
-        return median(self.xp, self.xp.abs(self.residuals(state))) / self.kept["median"]
+        return self.kept["median"]
+
+    def _cut(self, r, delta):
+        """Return |sqrt(w) r|^2 of residuals that are cut at Huber's threshold, as their pulls are."""
+        r, w = clip(r, -delta, delta), self.rows.weights
+        return host(inner(r * w if w.shape[0] else r, r))
 
     def ridges(self, side, state_size):
         """Return (ridge of each coordinate, its factor for each row or empty) of a half step."""
@@ -160,39 +169,48 @@ class Problem:
     def _certificate(self, state):
         problem, delta = self.weighted(state)
         U, V = problem.augmented(state)
-        k = state.U.shape[1]
+        k, norm = state.U.shape[1], self.norm
         parts = {}
+        if self.robust:  # what a gradient is compared with is cut as well, lest it be outliers, fitted or not
+            norm = math.sqrt(self._cut(self.rows.y, TUNING * self._usual()))
         for name, side, one, two in (("u", problem.rows, U, V), ("v", problem.columns, V, U)):
+            if self.robust and k and not self.penalised:  # an outlier's direction may be 1e4 times the others
+                two, turn = self.kernels.orthonormal(finite(two))
+                one = one @ self.xp.matrix_transpose(turn)
             square, rhs2, r2 = pull(problem, side, one, two, k, name == "u")
+            if self.robust and k:
+                rhs2 = min(rhs2, self.density * norm**2 * host(inner(two, two)) / two.shape[1])
             parts[f"stationarity_{name}"] = math.sqrt(square / rhs2) if rhs2 > 0 else math.sqrt(square)
-        rel = math.sqrt(max(r2, 0.0)) / self.norm if self.norm > 0 else 0.0
+        rel = math.sqrt(max(r2, 0.0)) / norm if norm > 0 else 0.0
         if self.robust:
-            rel = self.robust_residual(state)
-            pulls = clip(self.residuals(state), -delta, delta)  # what a gradient is to be compared with
-            w = self.rows.weights
-            r2 = host(inner(pulls * w if w.shape[0] else pulls, pulls))
-        if not self.penalised and r2 > 0:
-            parts = {name: value * self.norm / math.sqrt(r2) for name, value in parts.items()}
+            r = self.residuals(state)
+            rel, r2 = median(self.xp, self.xp.abs(r)) / self._usual(), self._cut(r, delta)
+        # Whether nothing but residuals pulls; biases by squares are judged as if a ridge did.
+        free = not self.penalised or (self.robust and not (self.ridge or self.bias_ridge))
+        if free and r2 > 0:
+            parts = {name: value * norm / math.sqrt(r2) for name, value in parts.items()}
         stationarity = max(parts.values())
-        first = {"rel_residual": rel} if rel <= self.tol and not self.penalised else {"stationarity": stationarity}
+        first = {"rel_residual": rel} if rel <= self.tol and free else {"stationarity": stationarity}
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts
         if not self.penalised and not self.robust:
             # Also of points that are far from done, lest one of them be preferred; so with a flat direction, once seen.
-            r, met = state.U.shape[1], next(iter(first.values())) <= self.tol
-            open_lines = ambiguity(self, r)
+            met, open_lines = next(iter(first.values())) <= self.tol, ambiguity(self, k)
             if met:
                 flat, factor = conditioning(self, state)
                 error = factor * rel if rel > 0 else 0.0
                 rest |= {"local_conditioning": flat, "error_estimate": error}
                 # Validation ends runs early: of directions without curvature it keeps what predicts.
-                self.kept["flat at"] = r if flat < FLAT and self.held is None else None
+                self.kept["flat at"] = k if flat < FLAT and self.held is None else None
                 if rel <= self.tol and factor > AMPLIFIED:
                     first = {"error_estimate": error} | first
-            rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == r)}
+            rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == k)}
         if self.bias_ridge is not None and self.ridge == 0:  # curvature is not looked at, counts are
-            rest |= {"ambiguity": ambiguity(self, state.U.shape[1] + (self.bias_ridge == 0))}
-        if self.robust and not self.penalised and rel <= self.tol:
-            rest |= {"ambiguity": open_to_outliers(self, state)}
+            rest |= {"ambiguity": ambiguity(self, k + (self.bias_ridge == 0))}
+        if self.robust and free:
+            if rel <= self.tol:  # and of points far from done, as above
+                rough = self._lagging(state, delta)
+                self.kept["open"] = rough if rough or self.penalised else open_to_outliers(self, state)
+            rest |= {"ambiguity": self.kept.get("open", 0.0) or ambiguity(self, k + self.penalised)}
         if self.convex and stationarity <= self.tol:
             rest |= {"nuclear_gap": nuclear_gap(self, state)}
         if self.held is not None:
@@ -201,6 +219,17 @@ class Problem:
             first = {"ambiguity": rest["ambiguity"]} | first
         return first | rest
 
+    def _lagging(self, state, delta):
+        """Return how many lines fit no more entries than they have unknowns, which they can do with wrong ones too."""
+        xp, close = self.xp, 10 * max(delta, self.tol * self._usual())
+        one = xp.ones((max(self.shape), 1), dtype=self.dtype, device=self.device)
+        count, unknowns = 0, state.U.shape[1] + (self.bias_ridge is not None)
+        for side in (self.rows, self.columns):
+            fits = xp.astype(xp.abs(self.residuals(state, side)) <= close, self.dtype)
+            found = np.asarray(host(self.kernels.multiply(side, fits, one)[:, 0]))
+            count += np.sum((found <= unknowns) & (np.diff(side.indptr) > 0))
+        return float(count)
+
     def _rises_left(self, state):
         """Return how many times the validation error has yet to rise, since it was that of `state`, to end the run."""
         error = self.validation_rmse(state)
@@ -208,12 +237,18 @@ class Problem:
         return float(PATIENCE if not error <= best * (1 + 1e-9) else max(PATIENCE - rises, 0))
 
     def validation_rmse(self, state):
-        """Return the weighted root mean square error on the entries held out, in the solver's units."""
+        """Return the weighted root mean square error on the entries held out, in the solver's units.
+
+        With Huber's loss errors are cut at three of their robust standard deviations: it is not about outliers.
+        """
         xp, held = self.xp, self.held
         U, V = self.augmented(state)
         x = xp.sum(xp.take(U, held.rows, axis=0) * xp.take(V, held.columns, axis=0), axis=1)
-        w = xp.ones_like(x) if held.w is None else held.w
-        return host(xp.sum(w * (held.y - x) ** 2) / xp.sum(w)) ** 0.5
+        off, w = held.y - x, xp.ones_like(x) if held.w is None else held.w
+        if self.robust:
+            cap = 3 * 1.4826 * median(xp, xp.abs(off)) or math.inf
+            off = clip(off, -cap, cap)
+        return host(xp.sum(w * off**2) / xp.sum(w)) ** 0.5
 
     @property
     def plain(self):

@@ -50,7 +50,8 @@ class CompletionResult(Result):
     loss_scale : float
         Threshold of the Huber loss, in the unit of the data; inf for the squared loss.
     validation_rmse : float
-        On the entries held out; inf without any.
+        On the entries held out, with the Huber loss errors being cut at three of their robust standard deviations;
+        inf without any.
     n_als, n_gn, n_cg : int
         Sweeps over both factors, Gauss-Newton steps, inner conjugate-gradient steps.
     """

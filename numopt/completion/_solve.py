@@ -80,7 +80,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     sample_splitting : bool, default False
         For ``"altmin-sketch"``: each half step sees a part of the entries of its own, as the proof assumes.
     validation_fraction : float, default 0
-        Part of the entries, at most 0.9, held out to stop sweeps when their error has risen three times in a row.
+        Part of the entries, at most 0.9, held out to stop sweeps when their error has risen three times in a row. With
+        the Huber loss their errors are cut at three robust standard deviations.
     tol : float, default 1e-6
         Without ridge and biases: for the relative residual on the observed entries, or for the stationarity where
         noise keeps the residual above `tol`. Else for the stationarity. See Notes.
@@ -130,7 +131,9 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
     entries amplify errors more than tenfold, `tol` judges the error of X to be
     expected (``error_estimate``) in place of the residual. No certificate excludes a second completion far away. The
     stationarity is the norm of the gradient in U (in V), relative to
-    that of the right-hand sides of the normal equations and, without a ridge, to the relative residual.
+    that of the right-hand sides of the normal equations and, without a ridge, to the relative residual. With the Huber
+    loss data and residuals are cut at their thresholds for that comparison, and V (U) is orthonormal if there is no
+    ridge: no outlier, fitted or not, makes a gradient look small.
 
     With a constant ridge, squared loss and no biases the problem is ``1/2 sum w (y - x)^2 + ridge |X|_*``, the nuclear
     norm, restricted to a rank. How far X is from the optimum over all ranks, relative to the objective and from the
