@@ -1,7 +1,18 @@
-"""Every error and warning of numopt, and the one way to warn."""
+"""Every error and warning of numopt."""
 
-import sys
-import warnings
+from numopt._warn import warn as warn  # not public: the other modules take it from here
+
+__all__ = [
+    "BackendError",
+    "ConvergenceWarning",
+    "InvalidInputError",
+    "InvalidTypeError",
+    "NumoptError",
+    "NumoptWarning",
+    "PerformanceWarning",
+    "PrecisionWarning",
+    "SolverError",
+]
 
 
 class NumoptError(Exception):
@@ -56,19 +67,3 @@ class PrecisionWarning(NumoptWarning):
 
 class PerformanceWarning(NumoptWarning):
     """A slower path is taken, for example a copy or a missing compiler."""
-
-
-def warn(message, category):
-    """Warn at the line of the user's code that called into numopt, however deep we are.
-
-    Parameters
-    ----------
-    message : str
-        What happened and what to do.
-    category : type
-        A subclass of `NumoptWarning`.
-    """
-    frame, depth = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("numopt."):
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, category, stacklevel=depth)

@@ -25,3 +25,9 @@ def test_warnings_point_at_the_callers_line():
     with pytest.warns(exceptions.NumoptWarning, match="slow") as caught:
         inside["solve"]()
     assert caught[0].filename == __file__
+
+
+def test_the_reference_lists_all_errors_and_warnings_and_nothing_else():
+    classes = {name for name, x in vars(exceptions).items() if isinstance(x, type)}
+    assert set(exceptions.__all__) == classes
+    assert all(issubclass(getattr(exceptions, x), (exceptions.NumoptError, exceptions.NumoptWarning)) for x in classes)
