@@ -21,6 +21,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",
     "support_table",
+    "record",
 ]
 exclude_patterns = [
     "_build",
