@@ -12,8 +12,8 @@ from numopt._check import positive_scalar
 from numopt._given import as_array
 from numopt.constrained._logistic import logistic_regression
 from numopt.estimators._validated import validated
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import InvalidInputError, warn
+from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError
 
 
 class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -156,8 +156,7 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         self.coef_ = self.result_.x[None, :d].copy()
         self.intercept_ = self.result_.x[d:].copy() if self.fit_intercept else np.zeros(1)
         self.n_iter_, self.kkt_error_ = self.result_.nit, self.result_.kkt_error
-        if not self.result_.success:
-            warn(self.result_.message, ConvergenceWarning)
+        pass_on(self.result_)
         return self
 
     def _checked(self, X, y):

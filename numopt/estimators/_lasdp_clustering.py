@@ -9,8 +9,7 @@ from numopt._array import host, namespace
 from numopt._kernels import kernels
 from numopt.clustering import ila_sdp
 from numopt.estimators._sdp_kmeans import points_of, seed_of
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import warn
+from numopt.estimators._warnings import pass_on
 
 
 class LASDPClustering(ClusterMixin, BaseEstimator):
@@ -120,8 +119,7 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         self.objective_, self.gap_ = result.fun, result.gap
         self.n_iter_, self.converged_ = result.nit, result.success
         self.labels_ = namespace(X).argmax(self._terms(X), axis=1)
-        if not result.success:
-            warn(result.message, ConvergenceWarning)
+        pass_on(result)
         return self
 
     def predict(self, X):

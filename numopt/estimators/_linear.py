@@ -7,8 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from numopt._check import positive_scalar
 from numopt.estimators._validated import validated
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import warn
+from numopt.estimators._warnings import pass_on
 from numopt.monotone import monotone_root
 
 
@@ -26,8 +25,7 @@ class LinearModel(BaseEstimator):
         )
         w = np.asarray(result.x, dtype=float)
         self.n_iter_, self.residual_ = result.nit, result.residual
-        if not result.success:
-            warn(result.message, ConvergenceWarning)
+        pass_on(result)
         coef = w[:-1] / scale
         return coef, w[-1] - coef @ centre
 

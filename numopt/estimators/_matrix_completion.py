@@ -11,8 +11,8 @@ from numopt.completion import matrix_completion
 from numopt.completion._data import entries, places
 from numopt.completion._fold import fold_in
 from numopt.estimators._validated import nan_for_masked
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import InvalidInputError, InvalidTypeError, warn
+from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
 class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -140,8 +140,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             validation_fraction=self.validation_fraction, max_time=self.max_time,
             rng=default_rng(self.random_state, "random_state"), on_failure="ignore",
         )  # fmt: skip
-        if not result.success:
-            warn(result.message, ConvergenceWarning)
+        pass_on(result)
         self.result_, self.n_iter_, self.rank_ = result, result.nit, result.rank
         self.components_ = namespace(result.V).matrix_transpose(result.V)
         self.row_factors_, self.row_bias_ = result.U, result.row_bias
@@ -151,8 +150,9 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def partial_fit(self, X, y=None, entry_weight=None, rows=None):
         """Add rows, or replace some, with the column factors as they are; the first call fits.
 
-        ``components_`` and ``result_`` stay what `fit` has made them: entries are not kept, so that columns cannot
-        learn from new ones. Fit anew once many rows have come.
+        *Columns are not updated*: ``components_``, ``col_bias_``, ``mean_`` and ``result_`` stay what `fit`, or the first
+        call, has made of its rows, since entries are not kept. Call `fit` with all rows again when those added are no
+        longer few beside those fitted, or are predicted worse than they were.
 
         Parameters
         ----------

@@ -7,8 +7,7 @@ from numopt._array import default_rng, host, is_array, is_numpy, namespace
 from numopt._check import Checks
 from numopt.clustering import kmeans_sdp
 from numopt.estimators._validated import validated
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import warn
+from numopt.estimators._warnings import pass_on
 
 
 class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -109,8 +108,7 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         self.inertia_ = self.objective_ = result.fun
         self.lower_bound_, self.gap_, self.gap_kind_ = result.lower_bound, result.gap, result.gap_kind
         self.n_iter_, self._n_features_out = result.nit, result.centers.shape[0]
-        if not result.success:
-            warn(result.message, ConvergenceWarning)
+        pass_on(result)
         return self
 
     def predict(self, X):

@@ -16,8 +16,8 @@ from numopt._check import Checks, flag, one_of, positive_scalar
 from numopt._given import unmasked
 from numopt._kernels import kernels
 from numopt.estimators._validated import validated
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import InvalidInputError, warn
+from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError
 from numopt.ot import TransportPlan, sinkhorn_newton
 from numopt.ot._problem import COSTS
 
@@ -139,8 +139,7 @@ class TransportMap(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.cost_, self.n_iter_ = self.result_.cost, self.result_.nit
         self.marginal_error_ = self.result_.marginal_error
         self._target = Y, b
-        if not self.result_.success:
-            warn(self.result_.message, ConvergenceWarning)
+        pass_on(self.result_)
         return self
 
     def transform(self, X):

@@ -6,8 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from numopt._array import host, is_sparse
 from numopt._given import as_array, unmasked
-from numopt.estimators._warnings import ConvergenceWarning
-from numopt.exceptions import warn
+from numopt.estimators._warnings import pass_on
 from numopt.monotone import matrix_game
 
 
@@ -84,8 +83,7 @@ class ZeroSumGame(BaseEstimator):
         self.result_ = result = matrix_game(
             A, method=self.method, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time, on_failure="ignore"
         )
-        if not result.success:
-            warn(result.message, ConvergenceWarning)
+        pass_on(result)
         self._A = A if is_sparse(A) else host(as_array("A", A))
         self.columns_, self.rows_ = result.x, result.y
         self.value_, self.dual_gap_, self.n_iter_ = result.value, result.gap, result.nit
