@@ -6,7 +6,7 @@ from numopt._loop import run
 from numopt._solver import solver
 from numopt.clustering._mixture import MixtureProblem
 from numopt.clustering._mixture_methods import alternating, certifier, finish, in_subspaces, mixture
-from numopt.clustering._problem import checked_labels, kmeans_problem
+from numopt.clustering._problem import checked_labels, expect_squares, kmeans_problem
 from numopt.exceptions import InvalidInputError
 
 _METHODS = ("auto", "ila-sdp")
@@ -116,6 +116,7 @@ def ila_sdp(X, n_clusters, *, method="auto", covariance="oas", reg_covar=1e-6, w
             f"n_clusters is {base.k} for X with {base.size} rows: at least two rows a cluster are expected; ask for "
             f"fewer clusters"
         )
+    expect_squares(base)
     p = MixtureProblem(base, covariance, flag("weights", weights), float(reg_covar))
     rng = default_rng(rng)
     labels = None

@@ -107,6 +107,17 @@ def checked_labels(p, labels, name="labels"):
     return p.xp.astype(inverse, p.xp.int64), values.shape[0]
 
 
+def expect_squares(p):
+    """Raise for points whose covariances their dtype does not hold."""
+    limits = p.xp.finfo(p.dtype)
+    low, high = 1e4 * float(limits.smallest_normal) ** 0.5, 0.1 * float(limits.max) ** 0.5
+    if p.total > 0 and not low < p.scale < high:
+        raise InvalidInputError(
+            f"X is up to {p.scale:.2g} from its mean: for covariances in its dtype between {low:.1g} and {high:.1g} is "
+            f"expected; rescale X, or convert it to float64"
+        )
+
+
 def finite(value, what):
     """Return a host number, or stop: a sum that is not finite must not choose between clusterings."""
     value = host(value)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,6 +11,7 @@ from numopt._kernels import kernels
 from numopt.clustering import ila_sdp
 from numopt.estimators._sdp_kmeans import points_of, seed_of
 from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError
 
 
 class LASDPClustering(ClusterMixin, BaseEstimator):
@@ -233,10 +235,16 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
         xp = namespace(X)
         X, means, covariances = (xp.astype(x, xp.float64) for x in (X, self.means_, self.covariances_))
         first = means[0, :]  # far from the origin, differences come first
-        terms = kernels("mixture", xp).log_densities(X - first, (means - first)[None, ...], covariances[None, ...])
+        with np.errstate(over="ignore", invalid="ignore"):
+            given = X - first, (means - first)[None, ...], covariances[None, ...]
+            terms = kernels("mixture", xp).log_densities(*given)[0, ...]
+        if not host(xp.min(terms)) > -math.inf:
+            raise InvalidInputError(
+                f"X has points up to {host(xp.max(xp.abs(X))):.3g}: their distances from the groups overflow; drop them"
+            )
         if not self.weights:
-            return terms[0, ...] - math.log(means.shape[0])
-        return terms[0, ...] + xp.log(xp.astype(self.weights_, xp.float64))
+            return terms - math.log(means.shape[0])
+        return terms + xp.log(xp.astype(self.weights_, xp.float64))
 
     def _parameters(self):
         """Count weights, means and covariances; with a subspace, those in it, its directions, and what lies outside."""

@@ -1,5 +1,8 @@
 """K-means with a proof, as an estimator."""
 
+import math
+
+import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -8,6 +11,7 @@ from numopt._check import Checks
 from numopt.clustering import kmeans_sdp
 from numopt.estimators._validated import validated
 from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError
 
 
 class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -143,7 +147,7 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         check_is_fitted(self)
         X = points_of(self, X, reset=False)
         xp = namespace(X)
-        return xp.sqrt(xp.clip(self._squares(X), 0.0, None))
+        return xp.astype(xp.sqrt(self._squares(X)), xp.result_type(X, self.cluster_centers_))
 
     def score(self, X, y=None):
         """Return minus the sum of squared distances to the nearest centres.
@@ -169,10 +173,17 @@ class SDPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         return namespace(X).argmin(self._squares(X), axis=1)
 
     def _squares(self, X):
-        """Return squared distances to the centres; differences, so that equal points are at 0."""
-        xp, centres = namespace(X), self.cluster_centers_
-        columns = [xp.sum((X - centres[j, :]) ** 2, axis=1) for j in range(centres.shape[0])]
-        return xp.stack(columns, axis=1)
+        """Return squared distances to the centres, in float64; differences, so that equal points are at 0."""
+        xp = namespace(X)
+        X, centres = (xp.astype(x, xp.float64) for x in (X, self.cluster_centers_))  # holds squares of all float32
+        with np.errstate(over="ignore"):
+            columns = [xp.sum((X - centres[j, :]) ** 2, axis=1) for j in range(centres.shape[0])]
+        squares = xp.stack(columns, axis=1)
+        if not (most := host(xp.max(squares))) < math.inf:
+            raise InvalidInputError(
+                f"X has points whose squared distance to a centre is {most}: nearer ones are expected; drop them"
+            )
+        return squares
 
 
 def points_of(estimator, X, *, reset=True, at_least=1):

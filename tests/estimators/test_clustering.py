@@ -111,3 +111,29 @@ def test_a_failure_is_a_warning_of_both_libraries():
     X, _ = isotropic_clusters(80, 3, 3, 2.0)
     with pytest.warns(sklearn.exceptions.ConvergenceWarning, match="sdp_gap"):
         SDPKMeans(3, tol=1e-9, max_iter=30, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("unit", [1e-38, 1e-25, 1e20, 1e37])
+def test_single_precision_in_any_unit_has_the_same_labels(unit):
+    """Squares of these numbers are 0 or infinite in single precision."""
+    X, _ = isotropic_clusters(60, 3, 3, 8.0)
+    X = (X * unit).astype(np.float32)
+    fit = SDPKMeans(3, random_state=0).fit(X)
+    assert len(np.unique(fit.labels_)) == 3 and (fit.labels_ == fit.result_.labels).all()
+    assert fit.score(X) == pytest.approx(-fit.inertia_, rel=1e-4)
+    distances = fit.transform(X)
+    assert distances.dtype == np.float32 and (distances.argmin(axis=1) == fit.labels_).all()
+    with pytest.raises(ValueError, match=r"covariances in its dtype .*rescale X, or convert it to float64"):
+        LASDPClustering(3).fit(X)
+    wide = LASDPClustering(3, n_starts=4, random_state=0).fit(X.astype(float))
+    assert np.isfinite(wide.covariances_).all() and np.isfinite(wide.score(X.astype(float)))
+
+
+@pytest.mark.parametrize("estimator", [SDPKMeans(2), LASDPClustering(2, n_starts=4)], ids=repr)
+def test_points_whose_distances_overflow_are_refused(estimator):
+    X = np.random.default_rng(0).normal(size=(20, 2)) + np.arange(20)[:, None] // 10 * 9
+    fit = estimator.fit(X)
+    for method in (fit.predict, fit.transform if hasattr(fit, "transform") else fit.predict_proba, fit.score):
+        assert np.isfinite(method(1e100 * X)).all()
+        with pytest.raises(ValueError, match="drop them"):
+            method(1e200 * X)
