@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from numopt._check import positive_scalar
 from numopt.estimators._validated import validated
 from numopt.estimators._warnings import pass_on
+from numopt.exceptions import InvalidInputError
 from numopt.monotone import monotone_root
 
 
@@ -15,19 +16,27 @@ class LinearModel(BaseEstimator):
     """Columns are standardised for the fit, so that one step suits them all; coefficients are for X as it came."""
 
     def _standardised(self, X):
+        unit = np.abs(X).max(axis=0)  # squares of numbers beyond 1e154, or below 1e-154, are none
+        unit[unit == 0] = 1.0
+        X = X / unit
         centre, scale = X.mean(axis=0), X.std(axis=0)
         scale[scale <= len(X) * np.finfo(float).eps * np.abs(centre)] = 1.0  # constant, but for rounding
-        return np.hstack([(X - centre) / scale, np.ones((len(X), 1))]), centre, scale
+        return np.hstack([(X - centre) / scale, np.ones((len(X), 1))]), unit * centre, unit * scale
 
-    def _fit(self, op, centre, scale):
+    def _fit(self, op, centre, scale, size=1.0):
+        """Return coefficients and intercept for X and for responses `size` times those of `op`."""
         self.result_ = result = monotone_root(
             op, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time, on_failure="ignore"
         )
         w = np.asarray(result.x, dtype=float)
         self.n_iter_, self.residual_ = result.nit, result.residual
         pass_on(result)
-        coef = w[:-1] / scale
-        return coef, w[-1] - coef @ centre
+        with np.errstate(over="ignore"):
+            coef = w[:-1] * (size / scale)
+        if not np.isfinite(coef).all():
+            j = int(np.argmin(scale))
+            raise InvalidInputError(f"X[:, {j}] varies by {scale[j]:.3g}: its coefficient overflows; rescale it")
+        return coef, size * w[-1] - coef @ centre
 
     def _scores(self, X):
         check_is_fitted(self, "coef_")

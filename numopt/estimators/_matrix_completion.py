@@ -150,9 +150,9 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def partial_fit(self, X, y=None, entry_weight=None, rows=None):
         """Add rows, or replace some, with the column factors as they are; the first call fits.
 
-        *Columns are not updated*: ``components_``, ``col_bias_``, ``mean_`` and ``result_`` stay what `fit`, or the first
-        call, has made of its rows, since entries are not kept. Call `fit` with all rows again when those added are no
-        longer few beside those fitted, or are predicted worse than they were.
+        *Columns are not updated*: ``components_``, ``col_bias_``, ``mean_`` and ``result_`` stay what `fit`, or the
+        first call, has made of its rows, since entries are not kept. Call `fit` with all rows again when those added
+        are no longer few beside those fitted, or are predicted worse than they were.
 
         Parameters
         ----------

@@ -84,11 +84,13 @@ class RobustRegression(RegressorMixin, LinearModel):
         X, y = validated(self, X, y, dtype=np.float64, y_numeric=True)
         y = y.astype(float)
         A, centre, scale = self._standardised(X)
-        size = np.std(y) or 1.0  # a unit for the responses, so that steps and tolerances do not depend on theirs
-        op = RobustLeastSquares(A, (y - y.mean()) / size, self.price, scalar("alpha", self.alpha, low=0.0) / len(X))
-        coef, intercept = self._fit(op, centre, scale)
-        self.coef_, self.intercept_ = size * coef, size * intercept + y.mean()
-        self.worst_ = y.mean() + size * op.moved(self.result_.y)
+        unit = np.abs(y).max() or 1.0
+        size = unit * (np.std(y / unit) or 1.0)  # so that steps and tolerances do not depend on that of the responses
+        mean = unit * np.mean(y / unit)
+        op = RobustLeastSquares(A, (y - mean) / size, self.price, scalar("alpha", self.alpha, low=0.0) / len(X))
+        self.coef_, intercept = self._fit(op, centre, scale, size)
+        self.intercept_ = intercept + mean
+        self.worst_ = mean + size * op.moved(self.result_.y)
         return self
 
     def predict(self, X):

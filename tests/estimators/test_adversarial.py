@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -93,3 +94,26 @@ def test_a_constant_column_changes_nothing(model):
     plain = np.ravel(model.fit(X, y).coef_)
     more = np.ravel(model.fit(np.c_[X, np.full(len(X), constant)], y).coef_)
     np.testing.assert_allclose(more, np.r_[plain, 0.0], rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("model", [DROLogisticRegression(), FairLogisticRegression(), RobustRegression()], ids=repr)
+def test_columns_may_have_any_unit(model, unit):
+    """Squares of such numbers are 0 or infinite."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = X @ [1.0, 2.0]
+    y = y if isinstance(model, RobustRegression) else y > 0
+    expected = np.ravel(clone(model).fit(X, y).coef_)
+    fit = clone(model).fit(X * [unit, 1.0], y)
+    assert np.ravel(fit.coef_) * [unit, 1.0] == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="its coefficient overflows; rescale"):
+        clone(model).fit(X * 1e-312, y)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
+def test_responses_may_have_any_unit(unit):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    fit = RobustRegression().fit(X, unit * (X @ [1.0, 2.0] + 3.0))
+    assert [*fit.coef_ / unit, fit.intercept_ / unit] == pytest.approx([1.0, 2.0, 3.0], rel=1e-4)
+    assert np.isfinite(fit.worst_).all()
