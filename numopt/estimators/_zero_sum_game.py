@@ -5,7 +5,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from numopt._array import host, is_sparse
-from numopt._given import as_array, unmasked
+from numopt._check import Checks
+from numopt._given import as_array
 from numopt.estimators._warnings import pass_on
 from numopt.monotone import matrix_game
 
@@ -84,7 +85,7 @@ class ZeroSumGame(BaseEstimator):
             A, method=self.method, tol=self.tol, max_iter=self.max_iter, max_time=self.max_time, on_failure="ignore"
         )
         pass_on(result)
-        self._A = A if is_sparse(A) else host(as_array("A", A))
+        self._A = A.copy() if is_sparse(A) else np.array(host(as_array("A", A)))
         self.columns_, self.rows_ = result.x, result.y
         self.value_, self.dual_gap_, self.n_iter_ = result.value, result.gap, result.nit
         return self
@@ -101,6 +102,14 @@ class ZeroSumGame(BaseEstimator):
         -------
         ndarray of shape (k,)
             Numbers of rows of `A`.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            `X` is no matrix of finite numbers with n columns.
         """
         check_is_fitted(self, "columns_")
-        return np.argmax(self._A @ np.asarray(unmasked("X", X), dtype=float).T, axis=0)
+        checks = Checks({"X": X})
+        X = checks.matrix("X", shape=(None, self._A.shape[1]))
+        checks.settle()
+        return np.argmax(self._A @ host(X).T, axis=0)

@@ -193,10 +193,10 @@ def plan_of(A, ordering="auto"):
 
 
 def is_plain_csr(A):
-    """Say whether a matrix is square, of real numbers, and SciPy's CSR, canonical."""
+    """Say whether a matrix is square, not empty, of real numbers, and SciPy's CSR, canonical."""
     if getattr(A, "format", "") != "csr" or not isinstance(A.data, np.ndarray) or A.data.dtype.kind not in "fiub":
         return False
-    return A.shape[0] == A.shape[1] and A.has_canonical_format
+    return A.shape[0] == A.shape[1] > 0 and A.has_canonical_format
 
 
 def _numpy():

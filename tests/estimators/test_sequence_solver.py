@@ -69,6 +69,8 @@ def test_bad_parameters_are_named():
     ):
         with pytest.raises((InvalidInputError, InvalidTypeError), match=match):
             bad.fit()
+    with pytest.raises(InvalidInputError, match=r"A has shape .0, 0.: .* must not be empty"):
+        SequenceSolver().partial_fit(laplacian_2d(3)[:0, :0], np.zeros(0))
 
 
 @pytest.mark.parametrize("start", ["previous", "extrapolate", "project"])

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from numopt.estimators import ZeroSumGame
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone import matrix_game
 
 A = np.random.default_rng(0).standard_normal((30, 20))
@@ -34,3 +35,16 @@ def test_what_goes_wrong_is_told():
         ZeroSumGame(tol=1e-12, method="pdhg", max_iter=2).fit(A)
     with pytest.raises(NotFittedError):
         ZeroSumGame().predict(np.eye(20))
+    game = ZeroSumGame().fit(np.eye(3))
+    bad = ([[np.nan, 0, 0]], "X.0, 0. is nan"), ([[1, 0]], "shape"), ([1, 0, 0], "matrix"), ([["a"] * 3], "dtype")
+    for X, why in bad:
+        with pytest.raises((InvalidInputError, InvalidTypeError), match=why):
+            game.predict(X)
+
+
+@pytest.mark.parametrize("make", [np.array, csr_array])
+def test_answers_do_not_follow_what_becomes_of_the_matrix(make):
+    A = make([[1.0, 0.0], [0.0, 2.0]])
+    game = ZeroSumGame().fit(A)
+    A *= -1
+    assert (game.predict(np.eye(2)) == [0, 1]).all()
