@@ -15,17 +15,17 @@ from numopt._loop import Iterate
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._operator import times
 from numopt.constrained._point import State
-from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
+from numopt.constrained._regular import INFINITE, depth, finite, unbounded
 from numopt.constrained._slacks import least_squares_multipliers
 
 _NU, _BETA = 1.5, 1e-4
-_NAMES = "alpha", "tau", "delta", "eta1", "eta2"
+_NAMES = "fun", "alpha", "tau", "delta", "eta1", "eta2"
 _SHORTEST = 0.05  # shorter steps say that the merit function is in the way: the filter goes on
 
 
 def exact_newton(p, kkt, regular, lam, stuck):
     """Yield iterates; where no step is acceptable, go on with those of ``stuck(last one)``."""
-    eta1, eta2, units, lowest = 1.0, 0.1, 0, UNBOUNDED * p.sf
+    eta1, eta2, units, deep = 1.0, 0.1, 0, depth(p)
     if lam is None:
         lam = least_squares_multipliers(p, kkt, p.start)
     p.start.lam = lam
@@ -100,10 +100,10 @@ def exact_newton(p, kkt, regular, lam, stuck):
             eta1, eta2 = max(1.0, eta1 / 4), min(0.1, 2 * eta2)
         state, step, dx, dlam = new, None, None, None  # the memory of this step serves the next one's solve
         shown.state, shown.measure = state, state.error
-        shown.info = alpha, tau, delta, eta1, eta2
+        shown.info = state.f / p.sf, alpha, tau, delta, eta1, eta2
         yield shown
-        if state.f < lowest:
-            return unbounded(p, state)
+        if state.f < deep and (end := unbounded(p, state, math.sqrt(state.cc))):
+            return end
 
 
 def merit(p, state, eta1, eta2):

@@ -14,7 +14,7 @@ from numopt.constrained._certificate import errors
 from numopt.constrained._degenerate import rank_suspect, shortest_multipliers
 from numopt.constrained._filter import Filter
 from numopt.constrained._point import State
-from numopt.constrained._regular import INFINITE, UNBOUNDED, finite, unbounded
+from numopt.constrained._regular import INFINITE, depth, finite, unbounded
 from numopt.constrained._restore import is_least, restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
@@ -29,7 +29,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     Bounds are loosened by `relax`. Where the filter blocks all steps from a feasible point, `insist` clears it.
     """
     xp, k, n, ip = p.xp, p.k, p.n, Interior(p, kkt, relax)
-    lowest = UNBOUNDED * p.sf
+    deep = depth(p)
     tol *= p.sf  # in units of the scaled problem, where complementarity is sf times the caller's
     w = k.pushed(ip.joined(start.x, start.c[p.n_eq :]), ip.lo, ip.hi, push)
     point = p.derive(start if not p.bounded else p.point(w[:n]))
@@ -42,7 +42,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     mu = mu if p.bounded else 0.0
     if z is not None and p.bounded:  # warm: where the multipliers say that the barrier was
         mu = max(tol / 10, min(mu, _array.host(xp.sum(_products(xp, ip, w, zl, zu))) / max(1, 2 * w.shape[0])))
-    theta, shown = ip.violation(point, w), Iterate(None, plain=True, names=("mu", "alpha", "tau", "delta"))
+    theta, shown = ip.violation(point, w), Iterate(None, plain=True, names=("fun", "mu", "alpha", "tau", "delta"))
     filter_, restorations = Filter(theta), 0
     kkt.look = lambda: p.caller_view(State(point, lam))
     while True:
@@ -94,19 +94,19 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             alpha, theta = 0.0, ip.violation(point, w)
             if stuck and theta > tol:
                 shown.state = state = ip.state(point, lam, zl, zu)
-                shown.measure, shown.info = state.error, (mu, alpha, tau, delta)
+                shown.measure, shown.info = state.error, (point.f / p.sf, mu, alpha, tau, delta)
                 yield shown
                 if not (errors(p, state)[2] > tol / p.sf and is_least(ip, point, w)):
                     return Status.BREAKDOWN, f"the violation, {stuck:.3g} in sum, does not fall, but might; {_SUSPECT}"
                 why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
                 return Status.INFEASIBLE, why
         shown.state = state = ip.state(point, lam, zl, zu)
-        shown.measure, shown.info = state.error, (mu, alpha, tau, delta)
+        shown.measure, shown.info = state.error, (point.f / p.sf, mu, alpha, tau, delta)
         yield shown
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
-        if point.f < lowest:
-            return unbounded(p, point)
+        if point.f < deep and (end := unbounded(p, point, theta)):
+            return end
 
 
 def _products(xp, ip, w, zl, zu):

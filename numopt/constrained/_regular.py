@@ -4,11 +4,14 @@ A. Wächter, L. T. Biegler, "On the implementation of an interior-point filter l
 (2006), section 3.1.
 """
 
+import numpy as np
+
+from numopt import _array
 from numopt._loop import Breakdown
 from numopt._status import Status
 
-_FIRST, _LARGEST = 1e-4, 1e10
-UNBOUNDED = -1e20
+_FIRST, _LARGEST = 1e-4, 1e30
+_FALL, _FAR, _ABYSS = 1e15, 1e10, 1e25  # of fun, of x, and of fun where x stays near
 INFINITE = float("inf")
 
 
@@ -19,9 +22,24 @@ def finite(value, what):
     return value
 
 
-def unbounded(p, point):
-    """Return how a run ends whose objective has fallen below -1e20, None before that."""
-    return (Status.UNBOUNDED, f"fun fell to {point.f / p.sf:.3g}") if point.f < UNBOUNDED * p.sf else None
+def depth(p):
+    """Return the value of f, scaled, below which a run may be `unbounded`."""
+    return p.start.f - _FALL * max(1.0, abs(p.start.f))
+
+
+def unbounded(p, point, violation):
+    """Return how a run ends that looks unbounded: f deep down, x far away, and the constraints met but for rounding."""
+    x, x0, l, u = (np.asarray(_array.host(one)) for one in (point.x, p.start.x, p.l, p.u))
+    unheld, far = np.isinf(np.where(x > 0, u, l)), abs(x)
+    i = int(np.where(unheld, far, -1.0).argmax())
+    gone = far[i] > _FAR * max(1.0, abs(x0).max()) or point.f < p.start.f - _ABYSS
+    if not (unheld[i] and gone and violation <= 1e-6 * max(1.0, far.max())):
+        return None
+    i, at = i if p.layout.free is None else int(_array.host(p.layout.free[i])), x[i]
+    return Status.UNBOUNDED, (
+        f"as it seems: fun fell to {point.f / p.sf:.3g} where x[{i}] is {at:.3g} and constraints hold but for rounding; "
+        f"bound what may grow, or check the sign of fun"
+    )
 
 
 class Regulariser:

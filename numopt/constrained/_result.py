@@ -7,6 +7,7 @@ import numpy as np
 
 from numopt._loop import Intermediate
 from numopt._result import Result, result_class
+from numopt._status import Status
 from numopt.constrained._kkt import Dense
 from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
@@ -14,6 +15,8 @@ from numopt.constrained._operator import transposed_times
 from numopt.exceptions import NumoptWarning, warn
 
 new = object.__new__  # without a call of __init__
+_UNEXPLAINED = Status.STALLED, Status.MAX_ITER, Status.TIME_LIMIT, Status.BREAKDOWN, Status.NONFINITE
+_FAR_DOWN = 1e3
 
 
 @result_class
@@ -99,6 +102,8 @@ def finisher(p, kkt, sketched):
             p.plain.count(calls)
         result.nfev, result.njev, result.nhev, result.ncev = map(calls.get, ("nfev", "njev", "nhev", "ncev"))
         result.time_eval = p.space.seconds
+        if common["status"] in _UNEXPLAINED:
+            common["message"] = _fallen(p, common)
         for name, value in common.items():
             setattr(result, name, value)
         (result.kkt_error, result.kkt_stationarity, result.constr_violation,
@@ -106,6 +111,15 @@ def finisher(p, kkt, sketched):
         return result
 
     return finish
+
+
+def _fallen(p, common):
+    """Return the message of a run without success, which tells where fun fell so far that it may have no minimum."""
+    message, first = common["message"](), p.start.f / p.sf
+    lowest = np.nanmin([first, *common["history"]().get("fun", ())])
+    if first - lowest > _FAR_DOWN * max(1.0, abs(first)):
+        message += f"; fun fell from {first:.3g} to {lowest:.3g} on the way: perhaps it has no lower bound"
+    return message
 
 
 def _bound_multipliers(p, state):

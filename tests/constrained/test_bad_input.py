@@ -9,7 +9,7 @@ crossed bounds; x0 outside                  test_refused, test_a_start_outside_i
 m > n; redundant rows                       test_equality: test_more_rows_than_variables; test_rows_that_add_...
 inconsistent rows                           test_equality: test_inconsistent_constraints_are_said_to_be
 a row of zeros with a constant              test_equality: test_a_row_of_zeros_with_a_constant
-unbounded                                   test_unbounded_objectives
+unbounded                                   test_unbounded_objectives, test_what_has_no_lower_bound_...
 no Hessian, one that is not symmetric       test_no_hessian_is_learnt, test_a_hessian_that_is_not_symmetric_is_made_so
 tol, max_iter, solver, rng                  test_refused
 wrong derivatives                           test_wrong_derivatives_are_suspected, test_a_wrong_jacobian_...
@@ -134,6 +134,59 @@ def test_unbounded_objectives(fun, derivatives, rows):
     given = [LinearConstraint(rows, 1, 1)] if rows else []
     res = minimize_constrained(fun, [1.0, 1.0], **derivatives, constraints=given, on_failure="ignore")
     assert res.status == Status.UNBOUNDED and not res.success and np.isfinite(res.x).all()
+
+
+LINEAR = {"jac": lambda x: np.array([-1.0, 0.0]), "hess": lambda x: np.zeros((2, 2))}
+QUARTIC = {"jac": lambda x: -4 * x**3, "hess": lambda x: np.diag(-12 * x**2)}
+STRIP = LinearConstraint([[1.0, -1.0]], -np.inf, 1)
+PARABOLA = NonlinearConstraint(lambda x: x[1] ** 2 - x[0], 0, 0, jac=lambda x: np.array([[-1.0, 2 * x[1]]]),
+                               hess=lambda x, v: np.diag([0.0, 2 * v[0]]))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fun", "more"),
+    [
+        (lambda x: -x[0], {"constraints": STRIP}),
+        (lambda x: -x[0], {"constraints": STRIP, **LINEAR}),
+        (lambda x: -x[0], {"constraints": LinearConstraint([[1.0, -1.0]], 0, 0)}),
+        (lambda x: -x[0], {"constraints": PARABOLA, **LINEAR}),
+        (lambda x: -x[0], {"constraints": NonlinearConstraint(lambda x: x[0] * x[1], 1, np.inf)}),
+        (lambda x: -1e-4 * x[1], {"bounds": [(0, 1), (0, None)]}),
+        (lambda x: -(x**4).sum(), QUARTIC),
+        (lambda x: -(x**4).sum(), {"bounds": [(None, 2), (0, None)], **QUARTIC}),
+        (lambda x: -np.exp(x[0]), {"jac": lambda x: np.array([-np.exp(x[0]), 0.0]),
+                                   "hess": lambda x: np.diag([-np.exp(x[0]), 0.0])}),
+        (lambda x: -np.exp(x[0]), {"bounds": [(-1, None), (3, 3)]}),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_what_has_no_lower_bound_is_said_to_look_unbounded(fun, more):
+    res = minimize_constrained(fun, [1.0, 1.0], on_failure="ignore", **more)
+    assert res.status == Status.UNBOUNDED and not res.success and np.isfinite(res.x).all()
+    assert "as it seems: fun fell to -" in res.message and "check the sign of fun" in res.message
+
+
+@pytest.mark.parametrize(
+    ("fun", "x0", "more"),
+    [
+        (lambda x: -(x[0] ** 12), [100.0, 100.0], {"constraints": NonlinearConstraint(lambda x: x @ x, 1, 1)}),
+        (lambda x: -np.exp(x[0]), [0.0], {"constraints": NonlinearConstraint(lambda x: x[0], -np.inf, 50)}),
+        (lambda x: -x[0], [0.0], {"bounds": [(0, 1e18)]}),
+        (lambda x: ((x - 1) ** 2).sum() - 1e21, [3.0], {"jac": lambda x: 2 * (x - 1)}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_low_value_alone_is_not_unbounded(fun, x0, more):
+    """Off the constraints, held by a bound or a constraint, or low from the start on."""
+    assert minimize_constrained(fun, x0, on_failure="ignore", **more).status != Status.UNBOUNDED
+
+
+def test_a_run_that_ends_otherwise_tells_how_far_fun_fell():
+    curve = NonlinearConstraint(lambda x: x[0] + x[1] ** 2, 0, 0)
+    res = minimize_constrained(lambda x: x[0], [1.0, 1.0], constraints=curve, on_failure="ignore", max_iter=60)
+    assert not res.success and f"fun fell from 1 to {res.history['fun'].min():.3g} on the way" in res.message
+    short = minimize_constrained(square, [5.0, 1.0], constraints=curve, on_failure="ignore", max_iter=2)
+    assert short.status == Status.MAX_ITER and "fell" not in short.message
 
 
 def test_a_start_outside_its_bounds_is_moved():
