@@ -96,7 +96,8 @@ def adasketch(p, kkt, kind, rng, lam, superlinear=None, cap=CAP):
                 return Status.BREAKDOWN, "no step along the direction decreases the merit function"
         point, lam = state, state.lam
         counts = {"kind": kind, "n_sketch": n_sketch, "inner_capped": capped, "inner_residual": off}
-        yield Iterate(state, state.error, {"fun": state.f / p.sf, "alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2, **counts})
+        merits = {"alpha": alpha, "tau": tau, "eta1": eta1, "eta2": eta2}
+        yield Iterate(state, state.error, {"fun": state.f / p.sf, **merits, **counts})
 
 
 def _dense(A):

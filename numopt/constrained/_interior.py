@@ -84,6 +84,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             if theta <= tol / 100 and filter_.pairs and insist:
                 filter_.clear()  # what no step gets past is the memory of points as feasible as this one
                 continue
+            if theta <= tol / 100 and search.blind:
+                return Status.NONFINITE, "the gradient or a Jacobian is, wherever a step leads; mend it there"
             if theta <= tol / 100 or restorations >= _RESTORATIONS:
                 return Status.BREAKDOWN, f"no step is acceptable: {_SUSPECT}"
             restorations += 1

@@ -29,16 +29,16 @@ def depth(p):
 
 def unbounded(p, point, violation):
     """Return how a run ends that looks unbounded: f deep down, x far away, and the constraints met but for rounding."""
-    x, x0, l, u = (np.asarray(_array.host(one)) for one in (point.x, p.start.x, p.l, p.u))
-    unheld, far = np.isinf(np.where(x > 0, u, l)), abs(x)
+    x, x0, lower, upper = (np.asarray(_array.host(one)) for one in (point.x, p.start.x, p.l, p.u))
+    unheld, far = np.isinf(np.where(x > 0, upper, lower)), abs(x)
     i = int(np.where(unheld, far, -1.0).argmax())
     gone = far[i] > _FAR * max(1.0, abs(x0).max()) or point.f < p.start.f - _ABYSS
     if not (unheld[i] and gone and violation <= 1e-6 * max(1.0, far.max())):
         return None
     i, at = i if p.layout.free is None else int(_array.host(p.layout.free[i])), x[i]
     return Status.UNBOUNDED, (
-        f"as it seems: fun fell to {point.f / p.sf:.3g} where x[{i}] is {at:.3g} and constraints hold but for rounding; "
-        f"bound what may grow, or check the sign of fun"
+        f"as it seems: fun fell to {point.f / p.sf:.3g} where x[{i}] is {at:.3g} and constraints hold but for "
+        f"rounding; bound what may grow, or check the sign of fun"
     )
 
 

@@ -35,7 +35,7 @@ def restored(ip, point, w, theta, filter_, measured):
                 trial, new_w = ip.at(w + dw * alpha)
                 if trial.finite:
                     r = ip.residual(trial, new_w)
-                    moved = _array.host(r @ r) < (1 - 1e-4 * alpha) * cc
+                    moved = _array.host(r @ r) < (1 - 1e-4 * alpha) * cc and ip.sees(ip.p.derive(trial), 0.0 * point.c)
             if moved:
                 break
             damping *= 10

@@ -10,6 +10,8 @@ _CORRECTIONS = 4
 class Search:
     """The search from one iterate; after a step that was accepted `taken` is (point, w, lam, zl, zu) and `theta` known.
 
+    A point where the gradient or a Jacobian is not finite is not accepted; `blind` says that there was one.
+
     Parameters
     ----------
     g, rw : array
@@ -19,13 +21,14 @@ class Search:
     """
 
     __slots__ = (
-        *("alpha", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z", "mu", "old"),
-        *("point", "rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
+        *("alpha", "blind", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z"),
+        *("mu", "old", "point", "rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
     )
 
     def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):
         self.ip, self.point, self.w, self.c, self.g, self.rw = ip, point, w, c, g, rw
         self.lam, self.zl, self.zu, self.mu, self.old, self.filter = lam, zl, zu, mu, old, filter_
+        self.blind = False
         self.fraction = 1.0 - mu if mu < 0.01 else 0.99
 
     def measured(self, point, w):
@@ -62,14 +65,14 @@ class Search:
         while self.alpha >= shortest or first is None:
             trial, w = ip.at(self.w + (dw if self.alpha == 1.0 else dw * self.alpha))
             pair = self.measured(trial, w)
-            if reach < 10 * ip.eps or self._accepts(pair):
-                return self._take(trial, w, self.alpha)
+            if (reach < 10 * ip.eps or self._accepts(pair)) and self._take(trial, w, self.alpha):
+                return True
             if first is None:
                 first = trial, w
                 if pair[0] >= self.old[0] and trial.finite and ip.p.m:
                     corrected = self._corrected(trial, w)
-                    if corrected:
-                        return self._take(*corrected, self.alpha)
+                    if corrected and self._take(*corrected, self.alpha):
+                        return True
             self.alpha *= 0.5
         self.alpha = longest
         return first[0].finite and self._soft(*first)
@@ -78,8 +81,11 @@ class Search:
         return self.filter.accepts(self.old, pair, self.slope, self.alpha, self.slack)
 
     def _take(self, trial, w, alpha, alpha_z=None):
-        """Keep the step."""
-        ip, filter_ = self.ip, self.filter
+        """Keep the step, but for one to where derivatives are not finite; say whether it was kept."""
+        ip, filter_, lam = self.ip, self.filter, self.lam + self.dlam * alpha
+        if not ip.sees(ip.p.derive(trial), lam):
+            self.blind = True
+            return False
         if not (self.old[0] <= filter_.least and filter_.switching(self.old[0], self.slope, alpha)):
             filter_.add(*self.old)
         alpha_z = self.longest_z if alpha_z is None else alpha_z
@@ -87,7 +93,7 @@ class Search:
         if ip.bounded:
             zl, zu = zl + self.dzl * alpha_z, zu + self.dzu * alpha_z
             zl, zu = ip.k.bound_reset(w, ip.lo, ip.hi, zl, zu, self.mu)
-        self.taken = ip.p.derive(trial), w, self.lam + self.dlam * alpha, zl, zu
+        self.taken = trial, w, lam, zl, zu
         return True
 
     def _corrected(self, trial, w):
@@ -111,7 +117,8 @@ class Search:
         """Take the longest step after all if it brings the primal-dual equations closer to a solution."""
         before = self._error(self.point, self.w, self.lam, self.zl, self.zu)
         pairs = [*self.filter.pairs]
-        self._take(trial, w, self.alpha)
+        if not self._take(trial, w, self.alpha):
+            return False
         self.theta = self.ip.violation(trial, w)
         if self._error(*self.taken) <= 0.99 * before:
             return True

@@ -3,7 +3,7 @@
 from numopt import _array
 from numopt.constrained._certificate import errors
 from numopt.constrained._point import State
-from numopt.constrained._regular import finite
+from numopt.constrained._regular import INFINITE, finite
 
 _LARGEST = 1e3  # larger multipliers are no good to start from
 
@@ -60,6 +60,10 @@ class Interior:
     def gradient(self, point, lam):
         """Return the gradient of f + lam.(c - s) by w."""
         return self.joined(self.p.lagrangian_gradient(point, lam), -lam[self.e :])
+
+    def sees(self, point, lam):
+        """Say whether the gradient and the Jacobian at a point are finite: NaN and infinity outlast the sums."""
+        return self.k.sum_of_magnitudes(self.p.lagrangian_gradient(point, lam)) < INFINITE
 
     def factor_with(self, J, sigma, H, tau, delta):
         """Factor the system with H + Sigma + tau I, slacks eliminated."""

@@ -4,7 +4,7 @@
 x0 empty, not finite, 2-D, complex; shapes  test_refused
 x0 of integers                              test_front: test_integers_become_floats_and_float32_stays
 NaN at x0                                   test_refused
-NaN at a trial point, and for good          test_nan_at_..., test_nan_everywhere_..., test_hostile_answers_...
+NaN at a trial point, and for good          test_nan_at_..., test_a_nan_..., test_nan_everywhere_..., test_hostile_...
 crossed bounds; x0 outside                  test_refused, test_a_start_outside_its_bounds_is_moved
 m > n; redundant rows                       test_equality: test_more_rows_than_variables; test_rows_that_add_...
 inconsistent rows                           test_equality: test_inconsistent_constraints_are_said_to_be
@@ -205,6 +205,29 @@ def test_nan_at_a_trial_point_shortens_the_step():
 
     res = minimize_constrained(log, [20.0], jac=lambda x: 1 - 1 / x, hess=lambda x: (1 / x**2)[None])
     assert res.success and res.x[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("bounds", [None, Bounds(-100, 100)])
+@pytest.mark.parametrize("hess", [None, lambda x: (1 / x**2)[None]])
+def test_a_nan_gradient_at_a_trial_point_shortens_the_step(bounds, hess):
+    """The function itself is finite there, and low."""
+    res = minimize_constrained(
+        lambda x: x[0] - np.log(x[0]) if x[0] > 0 else -5.0, [20.0], jac=lambda x: 1 - 1 / x if x[0] > 0 else NAN * x,
+        hess=hess, bounds=bounds)  # fmt: skip
+    assert res.success and res.x[0] == pytest.approx(1)
+
+
+def test_a_nan_jacobian_at_a_trial_point_shortens_the_step():
+    row = NonlinearConstraint(lambda x: x[0], -100, 100, jac=lambda x: np.where(x > 0, 1.0, NAN)[None])
+    res = minimize_constrained(lambda x: x[0] - np.log(x[0]) if x[0] > 0 else -5.0, [20.0], jac=lambda x: 1 - 1 / x,
+                               constraints=row)  # fmt: skip
+    assert res.success and res.x[0] == pytest.approx(1)
+
+
+def test_derivatives_that_are_not_finite_wherever_a_step_leads_are_told():
+    res = minimize_constrained(lambda x: x @ x, [1.0, 1.0], jac=lambda x: 2 * x if x[0] == 1 else NAN * x,
+                               on_failure="ignore")  # fmt: skip
+    assert res.status == Status.NONFINITE and "wherever a step leads" in res.message and not res.success
 
 
 @pytest.mark.parametrize("name", ["fun", "jac", "hess", "c"])
