@@ -118,13 +118,15 @@ class Values(Asked):
 
 
 class Raw(Asked):
-    """A vector of any dtype, for differences."""
+    """A vector for differences: complex, or of the dtype of the variables."""
 
     __slots__ = ()
 
     def read(self, answer, x):
         xp = self.space.xp
-        return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
+        if "complex" in str(x.dtype):
+            return xp.reshape(xp.asarray(answer, device=self.space.device), (-1,))
+        return self.space.vector(self.name, answer)
 
 
 class RawMatrix(Asked):

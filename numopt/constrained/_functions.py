@@ -7,6 +7,7 @@ import numpy as np
 
 from numopt import _array
 from numopt._csr import as_csr
+from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 SCHEMES = ("2-point", "3-point", "cs")
@@ -102,6 +103,7 @@ class Space:
     def matrix(self, name, value, shape):
         """Return a fresh matrix: dense, a SciPy CSR array, or an operator with ``matvec`` as it is."""
         if _array.is_sparse(value):
+            _expect_real(name, value)
             if not self.numpy:
                 raise InvalidTypeError(
                     f"{name} returned a sparse array: the sparse factorisation runs on the host alone; return a "
@@ -128,11 +130,9 @@ class Space:
     def _dense(self, name, value):
         if _array.is_sparse(value):
             value = value.toarray()
-        if not _array.is_array(value):
-            value = np.asarray(value)
+        value = as_array(f"what {name} returned", value)
         self._same_library(name, value)
-        if "complex" in str(value.dtype) or str(value.dtype) == "object":
-            raise InvalidTypeError(f"{name} returned dtype {value.dtype}: real numbers are expected; return them")
+        _expect_real(name, value)
         return self.xp.asarray(value, dtype=self.dtype, device=self.device)
 
     def _same_library(self, name, value):
@@ -142,6 +142,16 @@ class Space:
                 f"x0 is a {mine} array and {name} returned a {theirs} array: all arrays of a call must belong to "
                 f"one library; compute with the library of x0, numopt never moves data silently"
             )
+
+
+def is_real(dtype):
+    """Say whether a dtype of any library is one of real numbers."""
+    return getattr(dtype, "kind", "c" if "complex" in str(dtype) else "f") in "biuf"
+
+
+def _expect_real(name, value):
+    if not is_real(value.dtype):
+        raise InvalidTypeError(f"{name} returned dtype {value.dtype}: real numbers are expected; return them")
 
 
 def differences(space, function, x, scheme):

@@ -7,6 +7,7 @@ import math
 
 from numopt import _array
 from numopt.constrained._operator import as_operator
+from numopt.exceptions import InvalidTypeError
 
 _RESTARTS, _LONGEST = 6, 2000
 _FAST, _SHARP = 12, 1e-8  # steps within which the tolerance is so much tighter
@@ -29,6 +30,11 @@ class Products:
         M = self.given
         if callable(M) and not hasattr(M, "matvec"):
             M = look and M(*look())
+            if not (M is None or hasattr(M, "matvec")):
+                raise InvalidTypeError(
+                    f"options['preconditioner'] returned {type(M).__name__}: an operator with matvec is expected; wrap "
+                    f"a matrix by scipy.sparse.linalg.aslinearoperator"
+                )
         self.apply = None if M is None else M.matvec
 
     def factor(self, H, J, sigma, d):

@@ -9,8 +9,10 @@ import math
 import numpy as np
 
 from numopt import _array
+from numopt._given import as_array
+from numopt.constrained._functions import is_real
 from numopt.constrained._operator import Operator
-from numopt.exceptions import InvalidInputError, NumoptWarning, warn
+from numopt.exceptions import InvalidInputError, InvalidTypeError, NumoptWarning, warn
 
 _ORDERED = "lower <= upper and a number between them are expected; swap or loosen them"
 
@@ -140,13 +142,13 @@ def read_bounds(x0, bounds):
     if hasattr(bounds, "lb"):
         lower, upper = spread("bounds.lb", bounds.lb, n), spread("bounds.ub", bounds.ub, n)
     else:
-        pairs = list(bounds)
+        pairs = list(bounds) if np.iterable(bounds) else [bounds]
         if len(pairs) != n or any(np.size(pair) != 2 for pair in pairs):
             raise InvalidInputError(
                 f"bounds has {len(pairs)} entries: {n} pairs (low, high) are expected, one for each entry of x0"
             )
-        lower = np.array([-math.inf if low is None else low for low, _ in pairs], float)
-        upper = np.array([math.inf if high is None else high for _, high in pairs], float)
+        lower = _side([-math.inf if low is None else low for low, _ in pairs], 0)
+        upper = _side([math.inf if high is None else high for _, high in pairs], 1)
     if (i := _crossed(lower, upper)) is not None:
         raise InvalidInputError(f"bounds[{i}] is ({lower[i]}, {upper[i]}): {_ORDERED}")
     outside = np.flatnonzero(((x0 < lower) | (x0 > upper)) & (lower < upper))
@@ -154,6 +156,19 @@ def read_bounds(x0, bounds):
         i = outside[0]
         warn(f"x0[{i}] is {x0[i]}, outside its bounds [{lower[i]}, {upper[i]}]: it is moved inside", NumoptWarning)
     return lower, upper
+
+
+def _side(values, at):
+    """Return lower or upper bounds, given in pairs, as floats."""
+    side = np.empty(len(values))
+    for i, value in enumerate(values):
+        try:
+            side[i] = float(value)
+        except (TypeError, ValueError):
+            raise InvalidTypeError(
+                f"bounds[{i}][{at}] is {value!r}: a number or None is expected; replace it"
+            ) from None
+    return side
 
 
 def _crossed(lower, upper):
@@ -164,9 +179,10 @@ def _crossed(lower, upper):
 
 def spread(name, side, size):
     """Return one side of bounds as a NumPy vector; a number stands for all rows."""
-    if type(side) is not np.ndarray:
-        side = _array.host(side) if _array.is_array(side) else side
-    side = np.asarray(side, float)
+    side = as_array(name, side)
+    if not is_real(side.dtype):
+        raise InvalidTypeError(f"{name} has dtype {side.dtype}: real numbers are expected; replace them")
+    side = np.asarray(side if type(side) is np.ndarray else _array.host(side), float)
     if side.shape == (size,) and not math.isnan(side.dot(side)):
         return side
     if side.size not in (1, size):

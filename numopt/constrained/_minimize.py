@@ -158,7 +158,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     options, tol = read_options(options) if options else {}, 1e-8 if tol is None else tol
     if sketched or rng is not None:
         rng = _array.default_rng(rng)
-    x0, *where = lone_vector("x0", [x0] if isinstance(x0, (int, float)) else x0)
+    x0, *where = lone_vector("x0", [x0] if isinstance(x0, (int, float)) else x0[None] if _is_number(x0) else x0)
     space = Space(*where)
     if space.eps > _DOUBLE:
         expect_precision(tol, space.eps)
@@ -185,6 +185,11 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         max_iter=options.get("maxiter", max_iter), max_time=max_time, check_every=check_every,
         callback=shown(p, callback), on_failure=on_failure, start=p.start,
     )  # fmt: skip
+
+
+def _is_number(x0):
+    """Say whether `x0` is a scalar of an array library."""
+    return getattr(x0, "shape", None) == () and not _array.is_sparse(x0)
 
 
 def _auto(p, kkt, tol, lam, z):

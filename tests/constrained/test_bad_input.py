@@ -95,6 +95,17 @@ def constraint(**changes):
         ({"rng": "seed"}, InvalidTypeError, "rng is str"),
         ({"options": {"gamma": 1}}, InvalidInputError, "options holds 'gamma'"),
         ({"options": {"lam0": [1.0]}}, InvalidInputError, "lam0"),
+        ({"fun": lambda x: np.asarray(3.0, object), "jac": None}, InvalidTypeError, "fun returned dtype object"),
+        ({"jac": lambda x: [1.0, [2.0]]}, InvalidInputError, "what jac returned is no rectangular array"),
+        ({"jac": lambda x: np.array(["a", "b"])}, InvalidTypeError, "jac returned dtype <U1"),
+        ({"jac": lambda x: np.ma.array(x, mask=[0, 1])}, InvalidInputError, r"what jac returned\[1\] is masked"),
+        ({"hess": lambda x: scipy.sparse.csr_array(1j * np.eye(2))}, InvalidTypeError, "hess returned dtype complex"),
+        ({"bounds": [(0, 1), ("a", 1)]}, InvalidTypeError, r"bounds\[1\]\[0\] is 'a'"),
+        ({"bounds": [(0, 1j), (0, 1)]}, InvalidTypeError, r"bounds\[0\]\[1\] is 1j"),
+        ({"bounds": 3}, InvalidInputError, "bounds has 1 entries"),
+        ({"constraints": constraint(lb="a")}, InvalidTypeError, r"constraints\[0\].lb has dtype <U1"),
+        ({"constraints": constraint(lb=1j)}, InvalidTypeError, r"constraints\[0\].lb has dtype complex"),
+        ({"constraints": constraint(ub=np.ma.array([1.0], mask=[1]))}, InvalidInputError, r"\[0\].ub\[0\] is masked"),
     ],
 )  # fmt: skip
 def test_refused(changes, error, match):
@@ -187,6 +198,23 @@ def test_a_run_that_ends_otherwise_tells_how_far_fun_fell():
     assert not res.success and f"fun fell from 1 to {res.history['fun'].min():.3g} on the way" in res.message
     short = minimize_constrained(square, [5.0, 1.0], constraints=curve, on_failure="ignore", max_iter=2)
     assert short.status == Status.MAX_ITER and "fell" not in short.message
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.longdouble, lambda value: np.array([[value]])])
+def test_differences_take_values_of_any_real_dtype(kind):
+    res = minimize_constrained(lambda x: kind(x @ x + 1), [0.5, 0.25], tol=0.05)
+    assert res.success and res.jac.dtype == float
+
+
+def test_a_number_of_any_library_is_a_start_of_one_entry():
+    for x0 in (3.0, np.float32(3), np.array(3.0), array_api_strict.asarray(3.0)):
+        assert minimize_constrained(lambda x: x[0] ** 2, x0, jac=lambda x: 2 * x, tol=1e-3).x.shape == (1,)
+
+
+def test_a_preconditioner_is_an_operator():
+    with pytest.raises(InvalidTypeError, match=r"options\['preconditioner'\] returned int: .*aslinearoperator"):
+        minimize_constrained(square, [0.5, 0.5], jac=GOOD["jac"], hessp=lambda x, p: 2 * p, constraints=constraint(),
+                             options={"preconditioner": lambda x, lam: 3})  # fmt: skip
 
 
 def test_a_start_outside_its_bounds_is_moved():
