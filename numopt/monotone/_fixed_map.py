@@ -10,7 +10,7 @@ from numopt._loop import Iterate, Status
 from numopt._result import Result, result_class
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._displacement import running_off
-from numopt.monotone._tolerance import at_least_rounding
+from numopt.monotone._tolerance import at_least_rounding, expect_norm, expect_real
 
 
 @result_class
@@ -60,11 +60,11 @@ class Map:
         xp = self.xp
         self.n += 1
         y = self.function(xp.reshape(xp.astype(x, self.dtype, copy=False), self.shape), *self.args)
-        if not is_array(y):
-            y = like(xp, y, device(x), xp.float64)
+        given, y = is_array(y), expect_real("func", y)
         if tuple(y.shape) != self.shape:
             raise InvalidInputError(f"func returned shape {tuple(y.shape)}: {self.shape} is expected, that of x0")
-        return xp.reshape(xp.astype(y, xp.float64, copy=False), (-1,))
+        y = xp.astype(y, xp.float64, copy=False) if given else like(xp, y, device(x), xp.float64)
+        return xp.reshape(y, (-1,))
 
     def certificate(self, x):
         """Evaluate the map anew at what will be returned."""
@@ -113,6 +113,7 @@ def start_map(func, x0, args, tol):
     checks.settle()
     T, x = Map(func, tuple(args), xp, tuple(x0.shape), dtype), xp.astype(x, xp.float64)
     T.first, T.start, T.runner = T(x), x, x
+    expect_norm("func(x0) - x0", xp, T.first - x)
     size = host(xp.linalg.vector_norm(T.first - x))
     if not math.isfinite(size):
         raise InvalidInputError("func(x0) is not finite: a finite start is expected; pass another x0")

@@ -11,13 +11,14 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWa
 from numopt.monotone._inclusion_result import InclusionResult
 from numopt.monotone._product import check_prox
 from numopt.monotone._prox import Free
-from numopt.monotone._tolerance import at_least_rounding
+from numopt.monotone._tolerance import at_least_rounding, expect_norm, expect_real
 
 KINDS = "monotone", "cocoercive", "bilinear"
 NOISE = 1e-9  # of |F| at the start: smaller differences of F prove nothing
 SLACK = 1.02  # what a constant may be short of: some are estimates
 NEGATIVE = 1e-8  # <F(u) - F(v), u - v> below -NEGATIVE |..| |..| is no monotone operator's,
 ROUNDING = 1e-15  # beyond what is left of F(u), F(v), L u and L v when they cancel
+LOST, OVERSTATED = 1e-9, 1e6  # a residual of so little of L |z| is doubted where L is so much too large
 FAR, REPEATED = 0.1, 3  # so far from cocoercive, so often, and the claim is dropped
 
 
@@ -51,7 +52,10 @@ class Inclusion:
         """Return F(z)."""
         self.counts["n_full"] += 1
         self.counts["n_component"] += self.n
-        return self.op.full(z)
+        Fz = self.op.full(z)
+        if tuple(getattr(Fz, "shape", ())) != tuple(z.shape):
+            raise InvalidInputError(f"op.full returns no vector of shape {z.shape}: one is expected; return F(z)")
+        return Fz
 
     def difference(self, z, w, index, weights):
         """Return sum_k weights_k (F_{index_k}(z) - F_{index_k}(w))."""
@@ -172,9 +176,9 @@ def inclusion(op, z0, prox, tol, by_gap=False):
     p = Inclusion(op, prox, xp, place, dtype, prox(start, 1.0))
     if tuple(getattr(p.start, "shape", ())) != (dim,):
         raise InvalidInputError(f"prox(z0, 1) is no vector of shape ({dim},): one is expected; return what z0 becomes")
+    expect_real("prox", p.start)
     F0 = p.full(p.start)
-    if tuple(getattr(F0, "shape", ())) != (dim,):
-        raise InvalidInputError(f"op.full returns no vector of shape ({dim},): one is expected; return F(z)")
+    expect_norm("op.full(z0)", xp, expect_real("op.full", F0))
     L = getattr(op, "lipschitz", None)
     p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
     p.claims = L is not None
@@ -186,6 +190,13 @@ def inclusion(op, z0, prox, tol, by_gap=False):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
     if first > 0 and isinstance(p.prox, Free) and _constant(op):
         raise InvalidInputError("op.component_lipschitz is 0 everywhere: a constant operator that is not 0 has no zero")
+    if p.claims and first <= LOST * length * L and size > 0:
+        growth = estimate_lipschitz(p, F0)
+        if OVERSTATED * growth < L:
+            raise InvalidInputError(
+                f"op.lipschitz is {L:.3g}, but F grows by {growth:.3g} around z0, where steps of F / op.lipschitz are "
+                f"lost in rounding: a constant of that size is expected; give it, or None to have it estimated"
+            )
     first, slope = (gap, size) if p.by_gap else (first, 1 / p.eta)
     p.scale = at_least_rounding(first, float(xp.finfo(dtype).eps) * slope * length, tol)
     return p

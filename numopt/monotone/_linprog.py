@@ -9,7 +9,7 @@ from numopt._check import one_of
 from numopt._given import as_array
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone._lp_polish import price, sifted
 from numopt.monotone._lp_problem import linear_program, size_of_sides
 from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
@@ -154,6 +154,8 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, metho
 
 def _known(options):
     """Return the options, all of them known."""
+    if not isinstance(options, (dict, type(None))):
+        raise InvalidTypeError(f"options is {options!r}: a dict is expected; pass names with their values")
     options = {name: value for name, value in dict(options or {}).items() if value is not None}
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise InvalidInputError(

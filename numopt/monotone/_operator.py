@@ -7,6 +7,7 @@ from numopt._check import integer, one_of, positive_scalar
 from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning, warn
 from numopt.monotone._inclusion import KINDS
+from numopt.monotone._tolerance import expect_real
 
 
 class Operator:
@@ -154,10 +155,9 @@ class FiniteSumOperator(Operator):
 
 def _checked(value, z, name):
     """Return what a function of the caller gave as an array beside z."""
-    if not is_array(value):
-        value = like(namespace(z), value, device(z), z.dtype)
+    given, value = is_array(value), expect_real(name, value)
     if tuple(value.shape) != tuple(z.shape):
         raise InvalidInputError(
             f"{name} returned shape {tuple(value.shape)}: {tuple(z.shape)} is expected; return a vector like z"
         )
-    return value
+    return value if given else like(namespace(z), value, device(z), z.dtype)

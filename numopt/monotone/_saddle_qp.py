@@ -1,5 +1,6 @@
 """Quadratic saddle problems over two sets."""
 
+from numopt._check import Checks
 from numopt._solver import solver
 from numopt.monotone._product import Product, check_prox
 from numopt.monotone._prox import Free
@@ -85,6 +86,11 @@ def saddle_qp(P, Q, A, b=None, c=None, *, x_set=None, y_set=None, method="auto",
     m, n = op.A.shape
     prox = Product([(check_prox(x_set, n, "x_set") if x_set is not None else Free(), n),
                     (check_prox(y_set, m, "y_set") if y_set is not None else Free(), m)])  # fmt: skip
-    return solve(op, getattr(init, "z", init), prox, method, None, None, None, None, "uniform", True, None, tol=tol,
+    init = getattr(init, "z", init)
+    if init is not None:
+        checks = Checks({"init": init})
+        checks.vector("init", size=n + m)
+        checks.settle()
+    return solve(op, init, prox, method, None, None, None, None, "uniform", True, None, tol=tol,
                  max_iter=max_iter, by_gap=True, max_time=max_time, check_every=check_every, callback=callback,
                  on_failure=on_failure)  # fmt: skip

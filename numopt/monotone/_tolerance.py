@@ -1,7 +1,11 @@
 """What the range and the rounding of numbers allow."""
 
-from numopt._check import scalar
-from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
+import math
+
+from numopt._array import extremes, host
+from numopt._check import Extent, scalar
+from numopt._given import as_array
+from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning, warn
 
 ROUNDING = 4.0  # rounding errors that a residual may be, whatever it was at the start
 
@@ -25,6 +29,21 @@ def expect_squares(name, extent, xp, dtype):
             f"{name} reaches {largest:.3g}: between {1 / most:.0e} and {most:.0e} is expected, since its entries are "
             f"squared; rescale it"
         )
+
+
+def expect_norm(name, xp, v):
+    """Raise for a finite vector whose entries have no squares: its norm would be infinite, or 0."""
+    low, high = host(*extremes(xp, v))
+    if math.isfinite(low + high):
+        expect_squares(name, Extent(low, high, math.nan), xp, xp.float64)
+
+
+def expect_real(name, answer):
+    """Return what a function of the caller gave, without a mask; raise if it is no array of real numbers."""
+    answer = as_array(f"what {name} returned", answer)
+    if getattr(answer.dtype, "kind", "c" if "complex" in str(answer.dtype) else "f") not in "biufO":
+        raise InvalidTypeError(f"{name} returned dtype {answer.dtype}: real numbers are expected; return them")
+    return answer
 
 
 def at_least_rounding(start, error, tol):

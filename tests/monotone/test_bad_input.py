@@ -102,6 +102,16 @@ def put(array, index, value):
     (lambda: FairClassification(A[:2], B[:2], HIDDEN), r"groups\[0\] is masked"),
     (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z[:1])), "full returned shape"),
     (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z * np.nan)), "not finite"),
+    (lambda: monotone_root(Bare(full=lambda z: z + 1e-200)), r"op.full\(z0\) reaches 1e-200: between"),
+    (lambda: monotone_root(Bare(full=lambda z: z + 1e200)), r"op.full\(z0\) reaches 1e\+200: between"),
+    (lambda: monotone_root(Bare(lipschitz=1e20), [1.0]), r"op.lipschitz is 1e\+20, but F grows by 1 around z0"),
+    (lambda: monotone_root(Bare(lipschitz=1e13), [1.0], prox=Box()), r"op.lipschitz is 1e\+13, but F grows by 1"),
+    (lambda: monotone_root(Bare(full=lambda z: z if z[0] == 1 else np.ones(3)), [1.0]), "op.full returns no vector"),
+    (lambda: monotone_root(Bare(full=lambda z: np.ma.array(z, mask=[1]))), r"what op.full returned\[0\] is masked"),
+    (lambda: fixed_point(lambda x: 0.5 * x + 1e-200, [0.0]), r"func\(x0\) - x0 reaches 1e-200: between"),
+    (lambda: fixed_point(lambda x: [1.0, [2.0]], [0.0, 1.0]), "what func returned is no rectangular array"),
+    (lambda: fixed_point(lambda x: np.ma.array(x, mask=[1]), [1.0]), r"what func returned\[0\] is masked"),
+    (lambda: saddle_qp(np.eye(2), np.eye(2), np.eye(2), init=[1.0]), r"init has shape \(1,\)"),
 ])  # fmt: skip
 def test_values(call, message):
     with pytest.raises(InvalidInputError, match=message):
@@ -141,10 +151,23 @@ def test_values(call, message):
     (lambda: linprog_pd([1.0], bounds=("a", "b")), "bounds is .*: pairs"),
     (lambda: linprog_pd([1.0], bounds=[(0, 1, 2)]), "bounds is .*: pairs"),
     (lambda: linprog_pd([1.0], max_time="long"), "max_time is 'long'"),
+    (lambda: linprog_pd([1.0], options="x"), "options is 'x': a dict"),
+    (lambda: monotone_root(Bare(full=lambda z: 1j * z)), "op.full returned dtype complex128"),
+    (lambda: monotone_root(Bare(), prox=lambda v, t: 1j * v), "prox returned dtype complex128"),
+    (lambda: monotone_root(FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: "x")), "full returned dtype <U1"),
+    (lambda: fixed_point(lambda x: 1j * x, [1.0]), "func returned dtype complex128"),
+    (lambda: fixed_point(lambda x: ["a"], [1.0]), "func returned dtype <U1"),
 ])  # fmt: skip
 def test_types(call, message):
     with pytest.raises((InvalidTypeError, InvalidInputError), match=message):
         call()
+
+
+def test_a_start_at_the_solution_is_one_with_a_generous_constant_too():
+    """The step from there is lost in rounding, whatever the constant, if that is not absurd."""
+    for lipschitz in (1.0, 1e3):
+        at = Bare(full=lambda z: z - 1.0, lipschitz=lipschitz)
+        assert monotone_root(at, [np.nextafter(1.0, 2.0)]).success
 
 
 def test_a_batch_larger_than_the_sum_is_clipped():
