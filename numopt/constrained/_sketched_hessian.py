@@ -3,12 +3,17 @@
 V. Rokhlin, M. Tygert, Proc. Natl. Acad. Sci. USA 105 (2008); the sketch adds rows up with random signs, each once.
 """
 
+import numpy as np
+
 from numopt import _array
 from numopt._check import integer, scalar
 from numopt._given import as_array
+from numopt._loop import Breakdown
+from numopt._status import Status
+from numopt.constrained._functions import is_real
 from numopt.constrained._kkt import Dense
 from numopt.constrained._operator import Operator
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
 def sketched_preconditioner(root, jac, *, ridge=0.0, oversampling=4, rng=None):
@@ -73,12 +78,20 @@ def sketched_preconditioner(root, jac, *, ridge=0.0, oversampling=4, rng=None):
                     f"{name} returned {type(A).__name__} of shape {tuple(A.shape)}: an array of shape "
                     f"(N, {x.shape[0]}) is expected; return a row for each {what}"
                 )
+            if not is_real(A.dtype):
+                raise InvalidTypeError(f"{name} returned dtype {A.dtype}: real numbers are expected; return them")
+        B, J = (A.astype(x.dtype, copy=False) if type(A) is np.ndarray else A for A in (B, J))
         if B.shape not in seeds:
             seeds[B.shape] = rng.integers(2, size=B.shape[0]) * 2.0 - 1.0
         S, xp = _sketched(B, seeds[B.shape], oversampling * B.shape[1]), _array.namespace(B)
         solver = Dense(xp)
         eye = xp.eye(B.shape[1], dtype=B.dtype, device=_array.device(B))
         solver.factor(S.T @ S + ridge * eye, J, 0.0, 0.0)
+        if solver.zero:
+            raise Breakdown(
+                Status.BREAKDOWN,
+                "the sketched preconditioner is singular: pass ridge, or leave out rows of jac that follow from others",
+            )
         n, size = B.shape[1], sum(J.shape)
         return Operator((size, size), lambda r: xp.concat(solver.solve(r[:n], r[n:])))
 

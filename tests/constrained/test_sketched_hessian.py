@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint
 
+from numopt import Status
 from numopt._array import host
 from numopt.constrained import minimize_constrained, sketched_preconditioner
 from numopt.constrained._sketched_hessian import _sketched
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
 def _problem(N=2000, n=20, xp=np):
@@ -50,3 +51,21 @@ def test_bad_arguments():
         sketched_preconditioner(lambda x: x, lambda x: x, ridge=-1.0)
     with pytest.raises(InvalidInputError, match=r"root returned ndarray of shape \(3, 2\)"):
         sketched_preconditioner(lambda x: np.ones((3, 2)), lambda x: np.ones((1, 4)))(np.ones(4), np.ones(1))
+    with pytest.raises(InvalidTypeError, match="root returned dtype complex128"):
+        sketched_preconditioner(lambda x: 1j * np.ones((3, 4)), lambda x: np.ones((1, 4)))(np.ones(4), np.ones(1))
+
+
+@pytest.mark.parametrize(("scale", "row"), [(0, 1.0), (1, 0.0)])
+def test_a_singular_preconditioner_says_so(scale, row):
+    B = np.random.default_rng(0).standard_normal((50, 3))
+    M = sketched_preconditioner(lambda x: scale * B, lambda x: row * np.ones((1, 3)), rng=0)
+    res = minimize_constrained(
+        lambda x: (B @ x) @ (B @ x), np.ones(3), jac=lambda x: 2 * B.T @ (B @ x), hessp=lambda x, p: 2 * B.T @ (B @ p),
+        constraints=LinearConstraint(np.ones((1, 3)), 1, 1), linear_solver="pcg", options={"preconditioner": M},
+        on_failure="ignore")  # fmt: skip
+    assert res.status == Status.BREAKDOWN and "pass ridge" in res.message and not res.success
+
+
+def test_a_root_of_integers_or_short_floats_will_do():
+    M = sketched_preconditioner(lambda x: np.eye(3, dtype=np.float16), lambda x: np.ones((1, 3), int), rng=0)
+    assert np.isfinite(M(np.ones(3), np.ones(1)).matvec(np.ones(4))).all()
