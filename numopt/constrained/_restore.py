@@ -10,6 +10,7 @@ from numopt.constrained._scales import row_sizes
 
 _STEPS, _TRIES = 50, 12
 _FLAT = 0.3  # of what the gradient of the violation would be if no row worked against another, nor a bound
+_NONE = 1e-6  # the size of a row without a gradient: that others still fall by less does not help it
 
 
 def restored(ip, point, w, theta, filter_, measured):
@@ -59,5 +60,6 @@ def is_least(ip, point, w):
     down, r = _array.host(xp.abs(slope) * room), np.abs(_array.host(r))
     sizes = np.maximum(row_sizes(xp, J), row_sizes(xp, ip.p.start.J))
     sizes[ip.e :] = np.maximum(sizes[ip.e :], 1.0)  # a slack is in its own row alone, with 1
+    sizes[sizes == 0.0] = _NONE
     return bool(down.max() <= _FLAT * (r * sizes).max() and (down[ip.n :] <= _FLAT * r.max()).all())
 

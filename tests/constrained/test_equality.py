@@ -161,8 +161,9 @@ def test_inconsistent_constraints_are_said_to_be():
 
 
 def test_a_row_of_zeros_with_a_constant():
-    res = solve(lambda x: x @ x, [1.0, 1.0], lambda x: [1.0 + 0.0 * x[0]], on_failure="ignore")
-    assert res.status == Status.INFEASIBLE
+    for rows in (lambda x: [1.0 + 0.0 * x[0]], lambda x: [x[0] - 0.5, 1.0 + 0.0 * x[0]]):
+        res = solve(lambda x: x @ x, [1.0, 1.0], rows, on_failure="ignore")
+        assert res.status == Status.INFEASIBLE
 
 
 def test_more_rows_than_variables():
