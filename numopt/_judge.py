@@ -1,6 +1,8 @@
 """Which iterate is the best so far, and is it good enough: measures propose, certificates decide."""
 
 import math
+from collections import defaultdict
+from functools import partial
 
 from numopt._array import copied, host
 from numopt._status import Status
@@ -66,6 +68,13 @@ class Judge:
                 return {k: math.inf if v != v else v for k, v in certificate.items()}, candidate
         return certificate, candidate
 
+    def salvage(self, start):
+        """Return (certificate, state) of the best iterate without another certificate: inf, if there is none."""
+        if self.certified[1] is not None:
+            return self.certified
+        state = start if self.promising[1] is None else self.promising[1]
+        return defaultdict(partial(float, "inf"), {"residual": _INFINITE}), state
+
     def _look_again(self, state, start):
         for candidate, claim in ((state, -math.inf), reversed(self.promising)):
             known = first(self.certified[0])
@@ -78,7 +87,11 @@ class Judge:
 
     def _try(self, state, measure):
         """Let the certificate decide: converged, worth a rebuild, or stalled."""
-        certificate = floats(self.certify(state))
+        try:
+            certificate = floats(self.certify(state))
+        except Exception:
+            self.promising = measure, state  # the run ends here: no copy
+            raise
         value = first(certificate)
         if not -_INFINITE < value < _INFINITE:
             return Status.NONFINITE, None

@@ -86,12 +86,11 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
             if quiet or (loop.at is _NOTHING and start is None):  # there is nothing to return
                 raise
             status, reason = Status.INTERRUPTED, ""
-        except Exception as error:
-            if not quiet:
-                with contextlib.suppress(Exception):  # the function that failed may be needed here too
-                    error.result = loop.conclude(Status.EVALUATION_ERROR, repr(error), finish, start)
-            raise
-        result = loop.conclude(status, reason, finish, start)
+        result = loop.conclude(status, reason, finish, loop.judge.best(loop.at.state, start))
+    except Exception as error:
+        if not quiet:
+            loop.attach(error, finish, start)
+        raise
     finally:
         if token is not None:
             _deadline.reset(token)
@@ -161,9 +160,17 @@ class _Loop:
             self.paused += perf_counter() - began
         return verdict
 
-    def conclude(self, status, reason, finish, start):
-        """Build the result at the best iterate."""
-        certificate, state = self.judge.best(self.at.state, start)
+    def attach(self, error, finish, start):
+        """Give an exception the best result; the function that raised it may be needed for a certificate too."""
+        best, salvage = partial(self.judge.best, self.at.state, start), partial(self.judge.salvage, start)
+        for choose in (best, salvage):
+            with contextlib.suppress(Exception):
+                error.result = self.conclude(Status.EVALUATION_ERROR, repr(error), finish, choose())
+                return
+
+    def conclude(self, status, reason, finish, best):
+        """Build the result at the best (certificate, state)."""
+        certificate, state = best
         if state is None:
             raise SolverError(f"{status.sentence(reason)}; no finite iterate in {self.nit} iterations")
         (name, value), tol = next(iter(certificate.items())), self.judge.tol

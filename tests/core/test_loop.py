@@ -275,6 +275,24 @@ def test_an_exception_of_the_user_carries_the_best_result():
     assert caught.value.result.x[0] == 16.0 and caught.value.result.status == Status.EVALUATION_ERROR
 
 
+@pytest.mark.parametrize("failures", [1, 99])
+@pytest.mark.parametrize("measures", [[9.0, 4.0, 8.0], [9.0, 8.0, 0.3]], ids=["at the limit", "near the tolerance"])
+def test_an_exception_in_a_certificate_carries_the_best_result(measures, failures):
+    calls = []
+
+    def certify(state):
+        calls.append(state)
+        if len(calls) <= failures:
+            raise ZeroDivisionError("mine")
+        return {"error": abs(float(state[0]))}
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        solve(scripted(*measures), certify=certify, max_iter=3)
+    result = caught.value.result
+    assert result.x[0] == min(measures) and result.status == Status.EVALUATION_ERROR and not result.success
+    assert result.certificate["error"] == (np.inf if failures == 99 else min(measures))
+
+
 def test_an_exception_without_any_iterate_is_raised_as_it_is():
     def broken():
         raise ZeroDivisionError("mine")
