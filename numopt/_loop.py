@@ -26,7 +26,10 @@ _CONVERGED = Status.CONVERGED
 
 @dataclass(slots=True)
 class Intermediate:
-    """What a callback is given; `state` belongs to the run: copy what you want to keep, write nothing."""
+    """What a callback is given; `state` belongs to the run: copy what you want to keep, write nothing.
+
+    `began`, the clock at the start, tells one run from another.
+    """
 
     nit: int
     measure: float
@@ -34,6 +37,7 @@ class Intermediate:
     state: object
     info: dict
     tol: float
+    began: float
 
 
 def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=1, callback=None,
@@ -153,7 +157,7 @@ class _Loop:
         """Call the callback; return the status that ends the run or None."""
         began = perf_counter()
         try:
-            self.callback(Intermediate(self.nit, measure, time, at.state, at.named, self.judge.tol))
+            self.callback(Intermediate(self.nit, measure, time, at.state, at.named, self.judge.tol, self.began))
         except StopIteration:
             return Status.CALLBACK_STOP if verdict is None else verdict
         finally:

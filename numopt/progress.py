@@ -21,13 +21,14 @@ class ProgressBar:
 
     Examples
     --------
-    >>> import io, types
+    >>> import io
+    >>> import numpy as np
     >>> import numopt
+    >>> from numopt.monotone import fixed_point
     >>> with numopt.ProgressBar(file=io.StringIO()) as bar:
-    ...     bar(types.SimpleNamespace(nit=1, measure=1.0, tol=1e-4))
-    ...     bar(types.SimpleNamespace(nit=2, measure=1e-2, tol=1e-4))
-    ...     bar.percent
-    50.0
+    ...     result = fixed_point(np.cos, 1.0, callback=bar)
+    >>> bar.percent
+    100.0
     """
 
     def __init__(self, **options):
@@ -37,19 +38,20 @@ class ProgressBar:
             raise ImportError('ProgressBar needs tqdm: pip install "numopt[progress]"') from error
         self._tqdm = tqdm
         self._options = {"bar_format": "{desc}{percentage:3.0f}%|{bar}| {elapsed}{postfix}"} | options
-        self._bar, self._nit, self._first = None, math.inf, math.nan
+        self._bar, self._began, self._first = None, None, math.nan
         self.percent = 0.0
 
     def __call__(self, intermediate_result):
         """Move the bar; `intermediate_result` is what solvers pass to their callback."""
-        nit, measure, tol = (getattr(intermediate_result, name) for name in ("nit", "measure", "tol"))
-        if nit <= self._nit:
-            self._open()
-        self._nit = nit
+        names = "began", "nit", "measure", "tol"
+        began, nit, measure, tol = (getattr(intermediate_result, name) for name in names)
+        if began != self._began:
+            self._open(began)
         if math.isnan(self._first):
             self._first = measure  # stays nan until the method measures
         if measure > 0 and tol > 0 and self._first > tol:
-            done = math.log(self._first / measure) / math.log(self._first / tol)
+            first = math.log(self._first)  # ratios might overflow
+            done = (first - math.log(measure)) / (first - math.log(tol))
             self.percent = max(self.percent, 100.0 * min(1.0, done))
         elif measure <= tol:
             self.percent = 100.0
@@ -67,7 +69,7 @@ class ProgressBar:
     def __exit__(self, *_):
         self.close()
 
-    def _open(self):
+    def _open(self, began):
         self.close()
         self._bar = self._tqdm(total=100.0, **self._options)
-        self._first, self.percent = math.nan, 0.0
+        self._began, self._first, self.percent = began, math.nan, 0.0

@@ -4,13 +4,16 @@ import io
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import numopt
+from numopt.gallery import laplacian_2d
+from numopt.relax import sor, ssor_pcg
 
 
-def at(nit, measure, tol=1e-4):
-    return SimpleNamespace(nit=nit, measure=measure, tol=tol)
+def at(nit, measure, tol=1e-4, began=1.0):
+    return SimpleNamespace(began=began, nit=nit, measure=measure, tol=tol)
 
 
 def test_it_shows_the_share_of_the_way():
@@ -27,9 +30,32 @@ def test_it_serves_several_runs():
     bar(at(1, 1.0))
     bar(at(9, 1e-4))
     assert bar.percent == 100.0
-    bar(at(1, 1.0))
+    bar(at(10, 1.0, began=2.0))
     assert bar.percent == 0.0
     bar.close()
+
+
+def test_a_run_that_starts_afresh_keeps_its_bar():
+    screen = io.StringIO()
+    with numopt.ProgressBar(file=screen) as bar:
+        for nit, measure in ((0, 1.0), (5, 1e-2), (5, 1e-2)):
+            bar(at(nit, measure))
+    assert bar.percent == pytest.approx(50.0) and screen.getvalue().count("\n") == 1
+
+
+def test_runs_of_solvers_are_told_apart_whatever_their_iterations():
+    A, b, opened = laplacian_2d(60), np.ones(3600), []
+
+    class Counted(numopt.ProgressBar):
+        def _open(self, began):
+            opened.append(began)
+            super()._open(began)
+
+    with Counted(file=io.StringIO()) as bar:
+        ssor_pcg(A, b, callback=bar)  # which starts anew on its way
+        for max_iter in (3, 30):
+            sor(A, b, omega=1.0, callback=bar, check_every=max_iter, max_iter=max_iter, on_failure="ignore")
+    assert len(opened) == 3
 
 
 @pytest.mark.parametrize(
@@ -41,6 +67,7 @@ def test_it_serves_several_runs():
         ([1.0, 0.5], 0.0, 0.0),
         ([1e-5], 1e-4, 100.0),
         ([1.0, 0.0], 1e-4, 100.0),
+        ([1e160, 1e60], 1e-160, 31.25),
     ],
 )
 def test_measures_at_the_edges(measures, tol, percent):
