@@ -17,7 +17,7 @@ from numopt._judge import Judge
 from numopt._status import Status
 from numopt.exceptions import ConvergenceWarning, SolverError, warn
 
-__all__ = ["Breakdown", "Intermediate", "Iterate", "Relay", "Status", "run", "time_left"]
+__all__ = ["Breakdown", "Intermediate", "Iterate", "Relay", "Status", "judged", "run", "time_left"]
 
 _deadline = ContextVar("deadline", default=math.inf)
 _FLOAT = frozenset({float})
@@ -99,7 +99,12 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
         if token is not None:
             _deadline.reset(token)
         iterates.close()
-    if not (quiet or result.success or result.status == Status.CALLBACK_STOP or on_failure == "ignore"):
+    return result if quiet else judged(result, on_failure)
+
+
+def judged(result, on_failure):
+    """Return a result; warn or raise, as asked, if the run failed."""
+    if not (result.success or result.status == Status.CALLBACK_STOP or on_failure == "ignore"):
         if on_failure == "raise":
             raise SolverError(result.message, result)
         warn(result.message, ConvergenceWarning)

@@ -94,10 +94,14 @@ class AskTell:
         if token not in self._open:
             raise KeyError(f"token {token!r} is not open: it was never given out, or told before; ask for a new one")
         cost = scalar("cost", cost, low=0.0, remedy="report a finite cost; for a failed run, what it cost so far")
+        self._learn(token, cost, 2.0 if censored else 1.0)
+
+    def _learn(self, token, cost, factor):
+        """Learn that a proposal cost `factor` times `cost`."""
         choice, extra, context = self._open.pop(token)
         self._told, self._largest = self._told + 1, max(self._largest, cost)
         self._notice(context)
-        cost = 2 * cost if censored else cost
+        cost *= factor
         if self._arms is None:
             self._learner.tell(choice, cost, context)
         else:

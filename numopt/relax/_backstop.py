@@ -8,18 +8,19 @@ from typing import NamedTuple
 from numopt import _array
 from numopt._check import one_of, scalar
 from numopt._status import Status
-from numopt.exceptions import InvalidTypeError
+from numopt.exceptions import InvalidTypeError, SolverError
 
 _LEAST = 20  # iterations that a run may always take
 
 
 class Outcome(NamedTuple):
-    """A solved problem; `first` is the cost of the run with the parameters that were tried."""
+    """A solved problem; `first` is the cost of the run with the parameters that were tried, which may have failed."""
 
     result: object
     cost: float
     first: float
     nit: int | None
+    failed: bool
 
 
 class Runner:
@@ -40,23 +41,37 @@ class Runner:
         asked, limit = keywords.get("max_iter", math.inf), self._limit(expected)
         if limit >= asked:
             result, cost = self._timed(args, keywords | params)
-            return Outcome(result, cost, cost, getattr(result, "nit", None))
+            return Outcome(result, cost, cost, getattr(result, "nit", None), self._failed(result))
         stopped, first = self._timed(args, keywords | params | {"max_iter": limit, "on_failure": "ignore"})
         if stopped.status != Status.MAX_ITER:
-            return Outcome(stopped, first, first, stopped.nit)
+            return Outcome(stopped, first, first, stopped.nit, self._failed(stopped))
         rest = keywords | incumbent() | {"x0": _going_on(args, keywords, stopped)}
         if asked < math.inf:
             rest["max_iter"] = asked - limit
+        if keywords.get("max_time") is not None:
+            rest["max_time"] = max(keywords["max_time"] - stopped.time, 0.0)
         result, cost = self._timed(args[:2], rest)
         result.nit, result.time = result.nit + stopped.nit, result.time + stopped.time
-        return Outcome(result, first + cost, first, result.nit)
+        return Outcome(result, first + cost, first, result.nit, False)
 
     def cost_of(self, args, keywords):
         """Return what it costs to solve a problem that nobody asked for; it does not count."""
         known = self.costs, self.steps
-        cost = self._timed(args, keywords)[1]
+        result, cost = self._timed(args, keywords)
         self.costs, self.steps = known
+        if interrupted(result):
+            raise KeyboardInterrupt
+        if self._failed(result):
+            raise SolverError(result.message, result)
         return cost
+
+    def _failed(self, result):
+        """Say whether a run ended by itself, but not where it should: a cost that is no function of the caller's lies.
+
+        A run may be cheap just because it diverges.
+        """
+        wished = interrupted(result) or getattr(result, "status", None) is Status.CALLBACK_STOP
+        return not (callable(self.cost) or wished or getattr(result, "success", True))
 
     def _limit(self, expected):
         """Return the iterations that a run of this expected cost may take."""
@@ -79,6 +94,11 @@ class Runner:
         cost = scalar("cost", float(cost), low=0.0, remedy="return a finite cost")
         self.costs, self.steps = self.costs + cost, self.steps + int(getattr(result, "nit", 0))
         return result, cost
+
+
+def interrupted(result):
+    """Say whether a key was pressed during a run."""
+    return getattr(result, "status", None) is Status.INTERRUPTED
 
 
 def _going_on(args, keywords, stopped):

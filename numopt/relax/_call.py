@@ -1,8 +1,11 @@
 """What `sor` and `ssor_pcg` share around their iterations."""
 
+from time import perf_counter
+
 from numopt import _array
-from numopt._check import integer, scalar
+from numopt._check import Checks, controls, integer, scalar
 from numopt._given import as_array
+from numopt._loop import Status, judged
 from numopt.exceptions import InvalidInputError
 
 # Entries to pass over between two looks at the clock, some milliseconds: on a CUDA device, and elsewhere.
@@ -42,24 +45,39 @@ def shown(problem, callback):
     return call
 
 
-def columns(solve, b, x0):
-    """Solve for a vector, for a matrix of one column, or for each column of a matrix."""
+def columns(solve, b, x0, max_time, on_failure):
+    """Solve for a vector, for a matrix of one column, or for each column of a matrix.
+
+    The limit on the time, a callback that stops, and Ctrl-C hold for all columns together.
+    """
     b, x0 = (v if v is None else as_array(name, v) for name, v in (("b", b), ("x0", x0)))
     if b is None or len(b.shape) != 2 or _array.is_sparse(b):
-        return solve(b, x0)
+        return solve(b, x0, max_time, on_failure)
     if x0 is not None and len(x0.shape) != 1 and x0.shape != b.shape:
         raise InvalidInputError(
             f"x0 has shape {tuple(x0.shape)} and b {tuple(b.shape)}: one start for all columns, or one for each, is "
             f"expected; make the shapes agree"
         )
+    checks = Checks({"b": b, "x0": x0})
+    checks.matrix("b")
+    if x0 is not None:
+        (checks.vector if len(x0.shape) == 1 else checks.matrix)("x0")
+    checks.settle()
+    controls(tol=0.0, max_iter=1, max_time=max_time, on_failure=on_failure)
     start = (lambda j: None) if x0 is None else (lambda j: x0 if len(x0.shape) == 1 else x0[:, j])
-    results = [solve(b[:, j], start(j)) for j in range(b.shape[1])]
-    if not results:
-        raise InvalidInputError(f"b has shape {tuple(b.shape)}: at least one column is expected; pass some data")
+    results, left, stopped, began = [], max_time, None, perf_counter()
+    for j in range(b.shape[1]):
+        results.append(solve(b[:, j], start(j), left, "ignore"))
+        if results[-1].status in (Status.INTERRUPTED, Status.CALLBACK_STOP):
+            left, stopped = 0.0, stopped or results[-1]
+        elif max_time is not None:
+            left = max(0.0, float(max_time) - (perf_counter() - began))
     worst = max(results, key=lambda r: (not r.success, r.certificate["residual"]))
+    if stopped:
+        worst.status, worst.message = stopped.status, stopped.message
     xp = _array.namespace(worst.x)
     worst.x = xp.stack([r.x for r in results], axis=1)
     worst.nit, worst.nit_paper = max(r.nit for r in results), max(r.nit_paper for r in results)
     worst.time, worst.work = sum(r.time for r in results), sum(r.work for r in results)
     worst.residual_norm = max(r.residual_norm for r in results)
-    return worst
+    return judged(worst, on_failure)

@@ -5,13 +5,15 @@ import math
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax._ask_tell import AskTell
 from numopt.relax._audition import Auditions
-from numopt.relax._backstop import Runner
+from numopt.relax._backstop import Runner, interrupted
 from numopt.relax._plan import is_plain_csr, plan_of
 from numopt.relax._problem import matrix
 from numopt.relax._sor import sor
 from numopt.relax._space import Range
 from numopt.relax._ssor_pcg import ssor_pcg
 from numopt.relax._young import Young
+
+_FAILED = 20.0  # times the dearest so far, that a run which failed counts as: what it would have cost nobody knows
 
 
 class Solving(AskTell):
@@ -61,7 +63,12 @@ class Solving(AskTell):
         except Exception:
             self.tell(token, self._largest, censored=True)
             raise
-        if done.nit == 0:  # solved before it began: nothing to learn
+        except BaseException:  # a key was pressed: nothing to learn
+            del self._open[token]
+            raise
+        if done.failed:
+            self._learn(token, max(done.first, self._largest), _FAILED)
+        elif done.nit == 0 or interrupted(done.result):  # or solved before it began
             del self._open[token]
         else:
             self.tell(token, done.first, censored=done.first != done.cost)
@@ -75,7 +82,8 @@ class Solving(AskTell):
         cost = done.cost
         if done.nit:
             cost *= 1 + spent / done.nit  # a product costs what a sweep does
-            self._theory.learn(member, done.result, done.cost)
+            if done.result.success:
+                self._theory.learn(member, done.result, done.cost)
         return done.result, cost, params
 
     def _safe(self, context):
@@ -91,7 +99,11 @@ class Solving(AskTell):
 
 
 def _by_position(args, keywords):
-    """Return the arguments of `sor` or `ssor_pcg` with the matrix and the right-hand side by position."""
+    """Return the arguments of `sor` or `ssor_pcg`: matrix and right-hand side by position, max_iter by name."""
+    if "maxiter" in keywords:
+        keywords = dict(keywords)
+        if (maxiter := keywords.pop("maxiter")) is not None:
+            keywords["max_iter"] = maxiter
     if len(args) >= 2:
         return args, keywords
     names = ("A", "b")[len(args) :]

@@ -27,7 +27,8 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     A : sparse array or matrix of shape (n, n), or array_like
         SciPy or CuPy in any format, or dense. Its diagonal must have no zero; symmetry is not needed.
     b : array_like of shape (n,), (n, 1) or (n, k)
-        Right-hand sides; k of them are solved one after the other.
+        Right-hand sides; k of them are solved one after the other, until the first that is stopped: then the others
+        take a sweep each.
     x0 : array_like of shape (n,) or (n, k), optional
         Start; None (default) is 0.
     omega : float or "auto", default "auto"
@@ -46,7 +47,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     plan : RelaxPlan, optional
         From `relax_plan`, for matrices of one pattern. None (default) makes one for this call.
     max_time : float, optional
-        Seconds.
+        Seconds, for all right-hand sides together.
     callback : callable, optional
         Called as ``callback(intermediate_result)``, which has `state` (a copy of x), `nit`, `measure` (the relative
         residual) and `time`; stops the run by raising ``StopIteration``.
@@ -120,8 +121,10 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     adapt = isinstance(omega, str) and omega == "auto"
     omega, symmetric = 1.0 if adapt else checked_omega(omega), flag("symmetric", symmetric)
 
-    def solve(b, x0):
+    def solve(b, x0, max_time, on_failure):
+        nonlocal plan
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
+        plan = problem.plan  # for the next column
         counts = {"nit": 0, "omega": omega, "restarts": 0}
         rates = Rates(omega)
         return run(
@@ -132,7 +135,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
             callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
-    return columns(solve, b, x0)
+    return columns(solve, b, x0, max_time, on_failure)
 
 
 def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):

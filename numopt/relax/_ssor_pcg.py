@@ -103,8 +103,10 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     max_iter = scipy_names(max_iter, maxiter, M, "ssor_pcg is preconditioned by omega alone")
     omega = None if isinstance(omega, str) and omega == "auto" else checked_omega(omega)
 
-    def solve(b, x0):
+    def solve(b, x0, max_time, on_failure):
+        nonlocal plan
         problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
+        plan = problem.plan  # for the next column
         if not flag("assume_symmetric", assume_symmetric):
             _expect_symmetry(problem)
         excess = _excess(problem)
@@ -120,7 +122,7 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
             callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
-    return columns(solve, b, x0)
+    return columns(solve, b, x0, max_time, on_failure)
 
 
 def _iterates(problem, trial, max_iter, stride, counts, kept):

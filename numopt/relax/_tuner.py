@@ -8,6 +8,7 @@ import numpy as np
 
 from numopt._check import scalar
 from numopt.exceptions import InvalidInputError
+from numopt.relax._backstop import interrupted
 from numopt.relax._plan import is_plain_csr
 from numopt.relax._result import SequenceResult
 from numopt.relax._solving import Solving
@@ -33,7 +34,8 @@ class Tuner(Solving):
         learners of the learning-to-relax paper, as published, on a grid of arms.
     cost : {"work", "nit", "seconds"} or callable, default "work"
         What is minimised: a field of the result (``work`` is bytes moved, and repeats exactly; ``nit`` iterations),
-        wall seconds, or ``cost(result)``, >= 0.
+        wall seconds, or ``cost(result)``, >= 0. Unless it is a function, a result whose ``success`` is false counts as
+        20 times the dearest so far.
     context : int or list of (low, high), optional
         How many scalars, at most 4, are known of each problem in advance, or the bounds of each, which the
         last two policies need. None (default): no context.
@@ -147,7 +149,7 @@ class Tuner(Solving):
         Returns
         -------
         SequenceResult
-            Of the problems that were solved.
+            Of the problems that were solved; Ctrl-C ends them.
         """
         until = math.inf
         if max_time is not None:
@@ -159,7 +161,7 @@ class Tuner(Solving):
             params.append(tried)
             contexts.append(context)
             results.append(result)
-            if perf_counter() >= until:
+            if perf_counter() >= until or interrupted(result):
                 break
         bound = 2 * max(costs, default=0.0) * math.sqrt(2 * len(self._arms or ()) * len(costs))
         return SequenceResult(

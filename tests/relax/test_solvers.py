@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sparse
 
-from numopt import Status
-from numopt.exceptions import ConvergenceWarning
+from numopt import Status, _loop
+from numopt.exceptions import ConvergenceWarning, InvalidInputError, SolverError
 from numopt.gallery import finite_elements, laplacian_2d
-from numopt.relax import relax_plan, sor, ssor_pcg
+from numopt.relax import _call, relax_plan, sor, ssor_pcg
 from tests.oracles import relax as oracle
 
 GRID = laplacian_2d(12)
@@ -289,3 +289,50 @@ def test_indices_of_64_bits(solve):
         assert (solve(A, RHS).x == solve(GRID, RHS).x).all()
         plan = relax_plan(A)
         assert (solve(GRID, RHS, plan=plan).x == solve(GRID, RHS).x).all()
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, StopIteration])
+def test_all_right_hand_sides_stop_together(solve, stop):
+    seen = []
+
+    def callback(at):
+        seen.append(at.nit)
+        if at.nit >= 3:
+            raise stop
+
+    B = np.stack([RHS, RHS[::-1], RHS**2], axis=1)
+    result = solve(GRID, B, omega=1.0, callback=callback, on_failure="ignore")
+    ended = {KeyboardInterrupt: Status.INTERRUPTED, StopIteration: Status.CALLBACK_STOP}
+    assert result.status == ended[stop] and not result.success and result.x.shape == B.shape
+    assert max(seen) == 3 and seen.count(2) == 1 and result.residual_norm < np.linalg.norm(B)
+
+
+def test_the_limit_on_the_time_is_that_of_all_right_hand_sides(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(_loop, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(_call, "perf_counter", lambda: now[0])
+
+    def callback(at):
+        now[0] += 1.0
+
+    result = sor(GRID, np.stack([RHS] * 5, axis=1), omega=1.0, max_time=7.0, callback=callback, on_failure="ignore")
+    assert result.status == Status.TIME_LIMIT and now[0] == 7.0 + 1.0 + 4.0  # one sweep of each that follows
+
+
+def test_one_warning_or_error_for_all_right_hand_sides():
+    B = np.stack([RHS, RHS], axis=1)
+    with pytest.warns(ConvergenceWarning, match="max_iter") as caught:
+        sor(GRID, B, max_iter=2)
+    assert len(caught) == 1
+    with pytest.raises(SolverError, match="max_iter") as failed:
+        sor(GRID, B, max_iter=2, on_failure="raise")
+    assert failed.value.result.x.shape == B.shape
+
+
+def test_bad_entries_of_the_last_right_hand_side_are_told_before_the_first():
+    B = np.stack([RHS, np.where(np.arange(RHS.size) == 3, np.nan, RHS)], axis=1)
+    with pytest.raises(InvalidInputError, match=r"b\[3, 1\] is nan"):
+        sor(GRID, B, callback=lambda at: pytest.fail("a system was solved"))
+    with pytest.raises(InvalidInputError, match=r"x0\[3, 1\] is nan"):
+        ssor_pcg(GRID, np.ones_like(B), x0=B)

@@ -2,11 +2,13 @@
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sparse
 
+from numopt import Status
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PerformanceWarning
 from numopt.gallery import Heat, laplacian_2d, shifted_laplacians
 from numopt.relax import Tuner, sor, ssor_pcg
@@ -173,6 +175,51 @@ def test_a_failing_solver_is_learnt_from_and_its_error_passed_on():
     with pytest.raises(ZeroDivisionError, match="mine"):
         tuner.solve(1.0)
     assert tuner.state_dict()["open"] == [] and tuner.state_dict()["told"] == 1
+
+
+def test_a_key_pressed_teaches_nothing():
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    A, b = laplacian_2d(20), np.ones(400)
+    tuner = Tuner(pressed, {"x": (0.0, 1.0)}, cost="seconds", rng=0)
+    with pytest.raises(KeyboardInterrupt):
+        tuner.solve()
+    assert tuner.state_dict()["open"] == [] and tuner.state_dict()["told"] == 0
+    for policy in ("auto", "surface"):
+        tuner = Tuner(sor, OMEGA, policy=policy, rng=0)
+        tuner.solve(A, b)
+        before = tuner.predict() if policy == "surface" else tuner.state_dict()["theory"]
+        assert tuner.solve(A, b, callback=pressed, on_failure="ignore").status == Status.INTERRUPTED
+        assert before == (tuner.predict() if policy == "surface" else tuner.state_dict()["theory"])
+
+
+def test_a_key_pressed_ends_a_sequence():
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    A, b = laplacian_2d(9), np.ones(81)
+    tuner = Tuner(partial(sor, callback=pressed, on_failure="ignore"), OMEGA, rng=0)
+    assert [r.status for r in tuner.run([((A, b), None)] * 4).results] == [Status.INTERRUPTED]
+
+
+def test_a_run_that_fails_cheaply_is_dear():
+    """Beyond omega = 0.6 it diverges within a few sweeps, which would look like the best of all."""
+    A, b = sparse.csr_array(np.array([[1.0, -1.9, 0.9], [0.9, 1.0, -3.0], [0.9, 0.9, 1.0]])), np.ones(3)
+    for omega, success in ((0.5, True), (0.6, False)):
+        assert sor(A, b, omega=omega, on_failure="ignore").success == success
+    tuner = Tuner(partial(sor, on_failure="ignore"), {"omega": (0.05, 1.2)}, rng=0)
+    results = tuner.run([((A, b), None)] * 60).results
+    assert not all(r.success for r in results) and all(r.success for r in results[30:])
+    assert tuner.best()["omega"] < 0.6
+
+
+def test_limits_hold_for_a_run_and_its_backstop_together():
+    A, b = laplacian_2d(40), np.ones(1600)
+    tuner = Tuner(sor, OMEGA, policy="surface", rng=0)
+    tuner.run([((A, b), None)] * 25)
+    hard = {"rtol": 1e-300, "atol": 1e-14, "on_failure": "ignore"}
+    assert all(tuner.solve(A, b, maxiter=150, **hard).nit <= 150 for _ in range(5))
 
 
 def test_a_result_without_a_cost_is_an_error():
