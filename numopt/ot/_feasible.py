@@ -1,14 +1,16 @@
 """Is there a plan that avoids the forbidden pairs? Asked only when a solver has failed."""
 
+import math
 from functools import partial
 
 import numpy as np
 
 from numopt._array import host
-from numopt._loop import Status
+from numopt._loop import Status, time_left
 
 _BY_ITSELF = {Status.STALLED, Status.BREAKDOWN, Status.MAX_ITER, Status.TIME_LIMIT}
 _UNITS = 2**30  # masses are rounded to this many units: maximum flow wants integers
+_SECONDS = 1e-6  # a pair, that maximum flow takes or a little less: it cannot be stopped
 
 
 def explained(p, common, f, ratio=1.0):
@@ -20,7 +22,7 @@ def explained(p, common, f, ratio=1.0):
     if common["status"] in _BY_ITSELF:
         missing = stuck_mass(p.whole or p, f)
         if 2 * missing <= max(p.tol, p.floor, 1e-12):  # a mass that is stuck is felt in both marginals
-            missing = missing_mass(p)
+            missing = missing_mass(p) if _SECONDS * math.prod(p.shape) < time_left() else 0.0
             missing = missing if missing >= max(1e-6, sum(p.shape) / _UNITS) else 0.0  # else it may be rounding
     if missing == 0.0:
         return common

@@ -5,7 +5,7 @@ import pytest
 
 from numopt import Status
 from numopt.exceptions import ConvergenceWarning, PrecisionWarning
-from numopt.ot import sinkhorn_newton
+from numopt.ot import _feasible, sinkhorn_newton
 from tests.ot.measure import certified, dirichlet, grid, plan_of, squares, violation
 
 
@@ -199,6 +199,17 @@ def test_more_infeasible_patterns_never_succeed():
         assert result.status == Status.INFEASIBLE, (seed, result.message)
         assert result.marginal_error >= 0.9 * b[0]
         assert np.isfinite(result.f).all() and np.isfinite(result.g).all()
+
+
+def test_no_flow_is_looked_for_when_the_time_is_up(monkeypatch):
+    a, b, C = squares(300, 300)
+    C[abs(np.arange(300)[:, None] - np.arange(300)) > 60] = np.inf
+    asked = []
+    monkeypatch.setattr(_feasible, "missing_mass", lambda p: asked.append(p) or 0.0)
+    limits = {"reg": 1e-4, "on_failure": "ignore"}
+    result = sinkhorn_newton(a, b, C, max_time=0.0, **limits)
+    assert result.status == Status.TIME_LIMIT and not asked
+    assert sinkhorn_newton(a, b, C, max_time=60.0, max_iter=1, **limits).status == Status.MAX_ITER and asked
 
 
 def test_a_plan_that_is_lost_to_rounded_masses_alone_is_not_denied(monkeypatch):
