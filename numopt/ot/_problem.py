@@ -126,8 +126,11 @@ class TransportProblem:
 
 
 def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", reg_relative=False, tol=None,
-                      turn=True):  # fmt: skip
-    """Check the data of a transport problem and measure the cost in one pass."""
+                      turn=None):  # fmt: skip
+    """Check the data of a transport problem and measure the cost in one pass.
+
+    `turn` says whether a and b change roles; None: where that lets C be read as it lies.
+    """
     one_of("cost", cost, tuple(COSTS))
     flag("reg_relative", reg_relative)
     positive_scalar("reg", reg, remedy="pass the regularisation in units of the cost")
@@ -143,7 +146,7 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
     xp, a, b = checks.xp, checks.weights("a"), checks.weights("b")
     n, m = a.shape[0], b.shape[0]
     none = xp.empty((0, 0), dtype=checks.dtype, device=checks.device)
-    swap = False
+    swap = bool(turn)
     if C is None:
         X, Y = checks.matrix("X", shape=(n, None)), checks.matrix("Y", shape=(m, None))
         if X.shape[1] != Y.shape[1]:
@@ -151,12 +154,13 @@ def transport_problem(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", 
                 f"X has shape {X.shape} and Y {Y.shape}: points of one dimension are expected; give both "
                 f"the same number of columns"
             )
-        matrices = none, X, turned(xp, Y), COSTS[cost]
+        rows, columns = (Y, X) if swap else (X, Y)
+        matrices = none, rows, turned(xp, columns), COSTS[cost]
     else:
         C = checks.matrix("C", shape=(n, m), ordered=False, tested=False)
-        strided = is_numpy(xp) or is_cupy(xp)
-        swap = turn and strided and C.flags.f_contiguous and not C.flags.c_contiguous
-        matrices = C.T if swap else like(xp, C, checks.device, checks.dtype), none, none, 0
+        if turn is None and (is_numpy(xp) or is_cupy(xp)):
+            swap = C.flags.f_contiguous and not C.flags.c_contiguous
+        matrices = like(xp, C.T if swap else C, checks.device, checks.dtype), none, none, 0
     extents = checks.settle()
     if C is None:
         check_spread(xp, checks.dtype, extents, X.shape[1], cost)

@@ -126,7 +126,7 @@ def sinkhorn_newton(a, b, C=None, *, reg, X=None, Y=None, cost="sqeuclidean", re
         max_iter = 100_000 if method == "sinkhorn" else 300
     p = transport_problem(
         a, b, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol,
-        turn=init is None or isinstance(init, TransportResult),
+        turn=None if init is None or isinstance(init, TransportResult) else False,
     ).of_unit_mass()  # fmt: skip
     g = _start(p, init)
     if method == "sns":

@@ -16,6 +16,7 @@ from numopt.ot._unbalanced_result import UnbalancedResult
 
 _RATIO = 360  # largest logarithm to base 2 of the ratio of the masses
 _MODERATE = 100  # logarithm to base 2 of masses that are left as they are
+_APART = 10.0  # factor between penalties from which on it matters which side is eliminated
 _GROWTH = 200.0  # largest exponent by which negative costs may blow up the mass
 
 
@@ -33,9 +34,9 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
     a, b : array_like of shape (n,), (m,)
         Weights >= 0; their sums may differ. Zeros are handled exactly.
     C : array_like of shape (n, m), optional
-        The cost, row- or column-major, never written, and copied only where a dtype, gaps between rows or zero weights
-        ask for it; +inf forbids a pair. A point that has weight needs an allowed one: if it has none, set its weight to
-        0, which leaves the plan as it is.
+        The cost, row- or column-major, never written, and copied only where a dtype, gaps between rows, zero weights or
+        penalties that differ by a factor of 10 ask for it; +inf forbids a pair. A point that has weight needs an
+        allowed one: if it has none, set its weight to 0, which leaves the plan as it is.
     reg : float
         Regularisation > 0 in units of the cost; at least 64 rounding errors of the range of C.
     rho : float
@@ -138,7 +139,10 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
     masses = [extent.total for extent in checks.settle().values()]
     units = _units(masses)
     weights, masses = [w / units for w in weights], [mass / units for mass in masses]
-    base = unequal_problem(checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol)
+    base = unequal_problem(
+        checks.xp, *weights, C, reg=reg, X=X, Y=Y, cost=cost, reg_relative=reg_relative, tol=tol,
+        turn=_turn(rhos, init),
+    )  # fmt: skip
     most = units * max(sum(masses), units * math.prod(masses) if product else 0.0)
     check_values(base.xp.finfo(base.a.dtype), base.extent, base.reg, most)
     base = _with_floor(base, tol, masses, rhos, product)
@@ -158,6 +162,17 @@ def unbalanced_sinkhorn_newton(a, b, C=None, *, reg, rho, rho_columns=None, X=No
 
 def _penalty(name, value):
     return math.inf if value == math.inf else positive_scalar(name, value, remedy="pass a penalty, or inf")
+
+
+def _turn(rhos, init):
+    """Say whether the columns become the rows of the iteration, which are eliminated; None: as the cost lies.
+
+    A small penalty beside a large one ties its potentials to 0: what is left of the problem, once the others are
+    eliminated, is well conditioned. The other way round it is stiff.
+    """
+    if not (init is None or isinstance(init, UnbalancedResult)):
+        return False  # the caller's own potentials are those of the columns
+    return rhos[0] < rhos[1] if max(rhos) >= _APART * min(rhos) else None
 
 
 def _units(masses):
@@ -215,10 +230,6 @@ def _initial(p, init):
     whole = base.whole or base
     if isinstance(init, UnbalancedResult):
         init = init.f if base.transposed else init.g
-    elif base.transposed:
-        raise InvalidInputError(
-            "init is an array and C is column-major: a result is expected then; pass the previous result"
-        )
     checks = Checks({"init": init, "a": whole.a}, dtype=p.xp.float64)
     g = checks.vector("init", size=whole.b.shape[0], remedy="start from finite potentials, or without init")
     low, high, _ = checks.settle()["init"]

@@ -235,6 +235,8 @@ def test_a_previous_result_is_a_start():
         near = unbalanced_sinkhorn_newton(a, b, D, reg=1e-3, rho=0.31, init=first)
         assert again.nit <= 2 and near.success and near.nit < first.nit
     array = unbalanced_sinkhorn_newton(a, b, C, reg=1e-3, rho=0.3, init=first.g)
+    turned = unbalanced_sinkhorn_newton(a, b, np.asfortranarray(C), reg=1e-3, rho=0.3, init=first.g)
+    assert turned.nit == array.nit
     assert array.success and array.nit <= 2
 
 
@@ -304,6 +306,28 @@ def test_a_penalty_that_is_small_against_the_costs_beside_a_large_one(rho, kind)
     res = unbalanced_sinkhorn_newton(a, b, C + 0.1, reg=2e-7, rho=rho[0], rho_columns=rho[1], reg_type=kind)
     assert res.success and res.nit < 150 and 0 <= res.gap <= 1e-8
     assert np.isfinite([res.value, res.dual_value, res.mass, res.cost]).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("rho", [(1e-6, INF), (INF, 1e-6), (1e-6, 1.0), (1.0, 1e-6)], ids=str)
+def test_the_side_with_the_larger_penalty_is_eliminated(rho, order):
+    """The other way round the problem is so stiff that no method here solves it."""
+    a, b, C = problem()
+    C[: C.shape[0] // 3] += 10.0
+    kw = {"reg": 1e-5, "rho": rho[0], "rho_columns": rho[1]}
+    res = unbalanced_sinkhorn_newton(a, b, np.array(C, order=order), **kw)
+    assert res.success and res.n_passes < 60 and 0 <= res.gap <= 1e-8
+    assert oracle.error(res.f, res.g, a, b, C, 1e-5, rho) <= 1e-9
+    points = {"X": np.random.default_rng(1).random((a.size, 2)), "Y": np.random.default_rng(2).random((b.size, 2))}
+    found = unbalanced_sinkhorn_newton(a, b, **points, **kw)
+    dense = found.plan.todense()
+    same = unbalanced_sinkhorn_newton(a, b, squared(**points), **kw, init=found)
+    assert found.success and dense.shape == C.shape and same.success
+    np.testing.assert_allclose(same.plan.todense(), dense, atol=1e-9)
+
+
+def squared(X, Y):
+    return ((X[:, None] - Y) ** 2).sum(axis=2)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
