@@ -13,6 +13,7 @@ from numopt.relax._space import Space
 from numopt.relax._surface import Surface
 from numopt.relax._tsallis import Binned, TsallisInf
 
+_FINITE = 1e300  # costs above are all the same, lest their multiples overflow
 _MODELS, _PAPER = ("auto", "surface", "young"), ("tsallis-inf", "tsallis-inf-binned", "cheb-cb")
 
 
@@ -101,7 +102,7 @@ class AskTell:
         choice, extra, context = self._open.pop(token)
         self._told, self._largest = self._told + 1, max(self._largest, cost)
         self._notice(context)
-        cost *= factor
+        cost = min(cost * factor, _FINITE)
         if self._arms is None:
             self._learner.tell(choice, cost, context)
         else:
@@ -143,7 +144,12 @@ class AskTell:
 
     def _checked(self, context):
         """Return the context as a list of floats."""
-        given = [] if context is None else np.atleast_1d(np.asarray(unmasked("context", context), dtype=float)).tolist()
+        given = [] if context is None else unmasked("context", context)
+        try:
+            given = np.asarray(given, dtype=float)
+        except (TypeError, ValueError):
+            raise InvalidTypeError(f"context is {context!r}: real numbers are expected; pass those announced") from None
+        given = np.atleast_1d(given).tolist()
         if len(given) != self._contexts:
             raise InvalidInputError(
                 f"context has {len(given)} entries: {self._contexts} are expected, as announced; pass that many"

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from numbers import Real
 from time import perf_counter
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class Runner:
     def run(self, args, keywords, params, expected, incumbent):
         """Solve with `params`; after `backstop` times the expected cost go on with those of `incumbent()`."""
         asked, limit = keywords.get("max_iter", math.inf), self._limit(expected)
-        if limit >= asked:
+        if not isinstance(asked, Real) or limit >= asked:  # what is no number, the solver will refuse or understand
             result, cost = self._timed(args, keywords | params)
             return Outcome(result, cost, cost, getattr(result, "nit", None), self._failed(result))
         stopped, first = self._timed(args, keywords | params | {"max_iter": limit, "on_failure": "ignore"})

@@ -7,6 +7,7 @@ from numopt._check import Checks, controls, integer, scalar
 from numopt._given import as_array
 from numopt._loop import Status, judged
 from numopt.exceptions import InvalidInputError
+from numopt.relax._problem import LARGEST_ENTRY
 
 # Entries to pass over between two looks at the clock, some milliseconds: on a CUDA device, and elsewhere.
 _CHUNK = {True: 1_000_000_000, False: 4_000_000}
@@ -59,7 +60,7 @@ def columns(solve, b, x0, max_time, on_failure):
             f"expected; make the shapes agree"
         )
     checks = Checks({"b": b, "x0": x0})
-    checks.matrix("b")
+    checks.matrix("b", low=-LARGEST_ENTRY, high=LARGEST_ENTRY, remedy="rescale the system")
     if x0 is not None:
         (checks.vector if len(x0.shape) == 1 else checks.matrix)("x0")
     checks.settle()

@@ -14,7 +14,7 @@ from numopt._kernels.portable._relax_system import System
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning, warn
 from numopt.relax._plan import RelaxPlan, is_plain_csr, plan_of
 
-_LARGEST, _LEAST = 1e150, 1e-140  # squares of more would overflow, and those of residuals of less underflow
+LARGEST_ENTRY, _LEAST = 1e150, 1e-140  # squares of more would overflow, and those of residuals of less underflow
 _SINGLE = 6e-6  # 50 rounding errors of float32
 
 
@@ -135,7 +135,7 @@ def _as_it_is(A, b, x0, plan, tol):
     if not (facts[1] > 0 and math.isfinite(facts[3]) and (x0 is None or np.isfinite(x0).all())):
         return None
     problem = _problem(Rows(A.data, A.indices, A.indptr, A.shape), b, x0, plan, tol, system, facts, np.float64)
-    return problem if problem.scale < _LARGEST else None
+    return problem if problem.scale < LARGEST_ENTRY else None
 
 
 def _is_plain(x):
@@ -148,7 +148,7 @@ def _converted(A, b, x0, plan, tol, ordering):
     xp, dtype = checks.xp, checks.dtype
     checks.dtype = xp.float64
     A = _rows(checks)
-    b = checks.vector("b", size=A.shape[0], low=-_LARGEST, high=_LARGEST, remedy="rescale the system")
+    b = checks.vector("b", size=A.shape[0], low=-LARGEST_ENTRY, high=LARGEST_ENTRY, remedy="rescale the system")
     x0 = checks.vector("x0", size=A.shape[0], remedy="start from finite numbers") if x0 is not None else None
     checks.settle()
     plan = plan_of(A, ordering) if plan is None else _fitting(plan, A)

@@ -8,6 +8,8 @@ import numpy as np
 from numopt._check import scalar
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
+_MANY = 10**6  # arms, of which each is kept
+
 _SCALES = {
     "linear": (lambda v: v, lambda u: u),
     "log": (math.log, math.exp),
@@ -19,7 +21,7 @@ class Range:
     """A number between two bounds, even on a scale."""
 
     def __init__(self, name, low, high, scale="linear"):
-        if scale not in _SCALES:
+        if not isinstance(scale, str) or scale not in _SCALES:
             raise InvalidInputError(
                 f"space[{name!r}] has the scale {scale!r}: one of {', '.join(map(repr, _SCALES))} is expected"
             )
@@ -83,14 +85,25 @@ class Space:
 
     def arms(self, count):
         """Return parameters as dicts: `count` values of each range, combined with all choices."""
+        total = math.prod(count if isinstance(p, Range) else len(p.options) for p in self.parameters)
+        if total > _MANY:
+            raise InvalidInputError(
+                f"n_arms is {count}, which makes {total} arms: at most {_MANY} are expected; lower it"
+            )
         lists = [p.arms(count) for p in self.parameters]
         return [dict(zip((p.name for p in self.parameters), v, strict=True)) for v in itertools.product(*lists)]
 
     def point(self, params):
         """Return the point of the unit cube and the number of the combination of choices of these parameters."""
-        combo = tuple(params[c.name] for c in self.choices)
         combos = list(itertools.product(*(c.options for c in self.choices)))
-        return [r.place(params[r.name]) for r in self.ranges], combos.index(combo)
+        try:
+            which = combos.index(tuple(params[c.name] for c in self.choices))
+            return [r.place(scalar(f"params[{r.name!r}]", params[r.name])) for r in self.ranges], which
+        except (KeyError, ValueError) as error:
+            names = ", ".join(repr(p.name) for p in self.parameters)
+            raise InvalidInputError(
+                f"params is {params!r}: a value of the space for each of {names} is expected; pass what ask() returns"
+            ) from error
 
     def candidates(self, count):
         """Return points (m, ranges) of the unit cube, the choice (m,) of each, and its parameters."""
@@ -114,6 +127,8 @@ class Space:
 
 
 def _parameter(name, given):
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"space has the key {name!r}: the name of a parameter is expected; pass a string")
     if isinstance(given, list):
         return Choice(name, given)
     if isinstance(given, tuple) and len(given) in (2, 3):

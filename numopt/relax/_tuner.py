@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from numopt._check import scalar
-from numopt.exceptions import InvalidInputError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax._backstop import interrupted
 from numopt.relax._plan import is_plain_csr
 from numopt.relax._result import SequenceResult
@@ -155,7 +155,13 @@ class Tuner(Solving):
         if max_time is not None:
             until = perf_counter() + scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
         costs, params, contexts, results = [], [], [], []
-        for args, context in problems:
+        for i, problem in enumerate(problems):
+            if not (isinstance(problem, (tuple, list)) and len(problem) == 2 and isinstance(problem[0], (tuple, list))):
+                raise InvalidTypeError(
+                    f"problems[{i}] is {type(problem).__name__}: a pair (arguments, context) is expected; "
+                    f"pass ((A, b), None)"
+                )
+            args, context = problem
             result, cost, tried = self._solve(tuple(args), context, {})
             costs.append(cost)
             params.append(tried)

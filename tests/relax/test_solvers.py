@@ -334,5 +334,7 @@ def test_bad_entries_of_the_last_right_hand_side_are_told_before_the_first():
     B = np.stack([RHS, np.where(np.arange(RHS.size) == 3, np.nan, RHS)], axis=1)
     with pytest.raises(InvalidInputError, match=r"b\[3, 1\] is nan"):
         sor(GRID, B, callback=lambda at: pytest.fail("a system was solved"))
+    with pytest.raises(InvalidInputError, match=r"b\[3, 1\] is 1e\+200.*rescale"):
+        sor(GRID, np.nan_to_num(B, nan=1e200))
     with pytest.raises(InvalidInputError, match=r"x0\[3, 1\] is nan"):
         ssor_pcg(GRID, np.ones_like(B), x0=B)

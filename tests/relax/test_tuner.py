@@ -121,6 +121,8 @@ BAD = [
     ({"forget": 0.0}, "forget is 0"),
     ({"forget": 1.5}, "forget is 1.5"),
     ({"n_arms": 0}, "n_arms is 0"),
+    ({"n_arms": 10**9, "policy": "tsallis-inf"}, "n_arms is 1000000000, which makes"),
+    ({"space": {"x": (0.0, 1.0, ["log"])}}, r"the scale \['log'\]"),
 ]
 
 
@@ -220,6 +222,30 @@ def test_limits_hold_for_a_run_and_its_backstop_together():
     tuner.run([((A, b), None)] * 25)
     hard = {"rtol": 1e-300, "atol": 1e-14, "on_failure": "ignore"}
     assert all(tuner.solve(A, b, maxiter=150, **hard).nit <= 150 for _ in range(5))
+
+
+def test_costs_near_the_largest_number_leave_no_nan():
+    tuner = toy(context=None)
+    tuner.tell(tuner.ask()[1], 1.7e308, censored=True)
+    assert np.isfinite(tuner.predict()).all()
+
+
+def test_what_is_no_problem_is_refused_by_name():
+    A, b = laplacian_2d(4), np.ones(16)
+    tuner = Tuner(sor, OMEGA, policy="surface", rng=0)
+    for problem in (1, (A, b), ((A, b),)):
+        with pytest.raises(InvalidTypeError, match=r"problems\[1\] is .* a pair"):
+            tuner.run([((A, b), None), problem])
+    with pytest.raises(InvalidTypeError, match="max_iter is '3'"):
+        tuner.solve(A, b, max_iter="3")
+    for params in ({"x": 1.0}, {"omega": np.nan}):
+        with pytest.raises(InvalidInputError, match="params"):
+            tuner.predict(params=params)
+    for context in ("high", 1j):
+        with pytest.raises(InvalidTypeError, match=r"context is .* real numbers"):
+            toy().ask(context)
+    with pytest.raises(InvalidTypeError, match="space has the key 1"):
+        Tuner(sor, {1: (1.0, 1.5)})
 
 
 def test_a_result_without_a_cost_is_an_error():
