@@ -57,6 +57,7 @@ VALUES = [
     ({"C": lambda C: 1e16 + C}, r"C has entries of 1e\+16 and reg is 0.1: .* subtract"),
     ({"C": lambda C: 0 * C + 1e200}, r"C has entries of 1e\+200 and reg is 0.1"),
     ({"C": lambda C: 0 * C - 1e308}, "C has entries of"),
+    ({"C": lambda C: 1e-310 * C, "reg": 1e-311}, r"reg is 1e-311: at least 8.9e-308 .* multiply C and reg"),
     ({"reg": 1e308}, r"reg is 1e\+308, C has entries of .* and the mass is 1: .* rescale"),
     ({"a": lambda a: 1e306 * a, "b": lambda b: 1e306 * b}, r"the mass is 1e\+306"),
     ({"a": lambda a: 1e-310 * a, "b": lambda b: 1e-310 * b}, "a sums to 1e-310: at least"),
