@@ -278,7 +278,7 @@ def main(*args: str) -> None:
 
     costs = []
     with threads(1):
-        for found in half_step_costs((8, 16, 32, 64)):
+        for found in half_step_costs((8, 16, 32, 64, 128)):
             costs.append(found)
             k, entries, cost = found
             print(f"k = {k}, n_i = {entries}: {({name: round(1e6 * x, 2) for name, x in cost.items()})}", flush=True)

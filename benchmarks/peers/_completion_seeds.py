@@ -2,7 +2,7 @@
 
 A peer gets the least number of steps that reaches the target on seed 1, and half as many again where that does not do
 on another seed; ours runs as it always does. Cases are A, B, C unless named. With `--write` what is printed goes to
-`benchmarks/results/completion-seeds.rst`, which the docs include. Six to eight minutes.
+`benchmarks/results/completion-seeds.rst`, which the docs include. Four to eight minutes.
 """
 
 from __future__ import annotations
