@@ -31,7 +31,7 @@ def text(time: float) -> str:
 def role(name: str, raw: str, source: str, line: int, inliner: Any, *_: Any) -> tuple[list[Any], list[Any]]:
     """Write the time."""
     try:
-        return [nodes.Text(text(seconds(*source.split(" / "))))], []
+        return [nodes.Text(text(seconds(*" ".join(source.split()).split(" / "))))], []  # it may be on two lines
     except (LookupError, TypeError) as error:
         return [], [inliner.reporter.error(str(error), line=line)]
 
