@@ -169,7 +169,8 @@ def _make_tiles(rows, minus=False, upright=True, gathered=False, ahead=0):
 _eight, _four, _one = (_make_tiles(rows) for rows in (8, 4, 1))
 _eight_picked, _four_picked, _one_picked = (_make_tiles(rows, gathered=True) for rows in (8, 4, 1))
 _eight_ahead, _four_ahead = (_make_tiles(rows, gathered=True, ahead=_AHEAD) for rows in (8, 4))
-_four_flat, _four_less = _make_tiles(4, upright=False), _make_tiles(4, minus=True)
+_four_flat = _make_tiles(4, upright=False)
+_eight_less, _four_less = (_make_tiles(rows, minus=True) for rows in (8, 4))
 
 
 @jit
@@ -204,6 +205,23 @@ def add_gram(block, n, rows, G):
             a += 8
         else:
             _four(block, block, n, a, b, K, G, a)
+            a += 4
+
+
+@jit
+def take_upper(left, right, n, first, end, G):
+    """Subtract left[:n]^T right[:n] from rows `first` to end of G, from the diagonal or a little before it on; float64.
+
+    n is even, all three have whole groups; rows beyond `end` are reached, up to 7.
+    """
+    K, a = G.shape[1], first
+    while a < end:
+        b = a - a % 4
+        if _paired(end - a, K - b, 4):
+            _eight_less(left, right, n, a, b, K, G, a)
+            a += 8
+        else:
+            _four_less(left, right, n, a, b, K, G, a)
             a += 4
 
 

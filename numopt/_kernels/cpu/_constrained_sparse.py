@@ -3,12 +3,17 @@
 I. S. Duff, J. K. Reid, ACM Trans. Math. Software 9 (1983); T. A. Davis, "Direct methods for sparse linear systems".
 Columns of L with one structure form a supernode. Its rows of D L^T are a dense block, factored four rows at a time with
 contiguous inner loops; what it takes away from later columns, its update, goes onto a stack for its parent: an upper
-triangle, row after row without gaps, because half of the time is moving updates.
+triangle, row after row without gaps, because for small blocks half of the time is moving updates. Large ones are
+factored in a square of their own, whose products stay in vector registers.
 """
 
 import numpy as np
 
+from numopt._kernels.cpu._completion_gram import take_upper
 from numopt._kernels.cpu._jit import jit
+
+_LARGE, _WIDE = 32, 4  # order of a front, and columns to eliminate, from which on a square of its own pays
+_BLOCK = 32  # columns that are eliminated before the rest of a front hears of them
 
 
 @jit(fastmath=("contract",))
@@ -89,6 +94,39 @@ def _eliminate(values, first, width, length, update, D, inverse, begin):
                 values[j] *= inverse[at + a]
 
 
+@jit(fastmath=("contract",))
+def _eliminate_square(F, width, length, left, D, inverse, begin):
+    """Factor the first `width` rows of a front, a square with whole vectors, and subtract what they take away.
+
+    `left` is workspace of _BLOCK rows. Below the diagonal is nonsense.
+    """
+    flat, step = F.reshape(-1), F.shape[1]
+    for block in range(0, width, _BLOCK):
+        end = min(block + _BLOCK, width)
+        for panel in range(block, end, 4):
+            four, top, at = min(4, end - panel), panel * step, begin + panel
+            for a in range(four):
+                row = top + a * step + panel
+                pivot = flat[row + a]
+                D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
+                for b in range(a + 1, four):
+                    ratio = flat[row + b] * inverse[at + a]
+                    _take(flat, row + (b - a) * step + b, flat, row + b, ratio, step - panel - b)
+            i = panel + four
+            _take_panel(flat, i * step + i, step + 1, 0, flat, top, i, end, step, four, inverse, at)
+        count = (end - block + 1) // 2 * 2
+        left[end - block : count] = 0.0
+        for a in range(block, end):
+            for j in range(end, step):
+                left[a - block, j] = F[a, j] * inverse[begin + a]
+        take_upper(left, F[block:], count, end, length, F)
+        for a in range(block, end):
+            for j in range(a + 1, end):
+                F[a, j] *= inverse[begin + a]
+            for j in range(end, length):
+                F[a, j] = left[a - block, j]
+
+
 @jit
 def _spread(into, row, x, start, rel, places, size):
     """Add a row of a child's update, from its diagonal on, to where it belongs in a row of the parent's front."""
@@ -114,25 +152,47 @@ def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
         values[target[p]] += data[p]
     stack, waiting, heights = np.empty(room, data.dtype), np.empty(total + 1, np.int64), np.zeros(total + 1, np.int64)
     update, depth = np.empty(room, data.dtype), 0  # `waiting` names what is on the stack, `heights` says where it ends
+    most = 0  # order of a front, in whole vectors
+    for s in range(total):
+        most = max(most, (begins[s + 1] - begins[s] + pointer[s + 1] - pointer[s] + 3) // 4 * 4)
+    square, left = np.empty((most + 8) * most), np.empty((_BLOCK + 1) * most)  # products are those of float64
     for s in range(total):
         width, below = begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
-        length, size = width + below, below * (below + 1) // 2
-        update[:size] = 0.0
+        length, size, first = width + below, below * (below + 1) // 2, at[s]
+        large, step = length >= _LARGE and width >= _WIDE, (length + 3) // 4 * 4
+        if large:
+            square[: length * step] = 0.0
+            for a in range(width):
+                _put(values[first + a * length :], length, square, a * step)
+        else:
+            update[:size] = 0.0
         while depth > 0 and parents[waiting[depth - 1]] == s:
             depth -= 1
             start, end = heights[depth], pointer[waiting[depth] + 1]
             for places in range(pointer[waiting[depth]], end):
                 into = rel[places]
-                if into < width:
-                    _spread(values, at[s] + into * length, stack, start, rel, places, end - places)
+                if large:
+                    _spread(square, into * step, stack, start, rel, places, end - places)
+                elif into < width:
+                    _spread(values, first + into * length, stack, start, rel, places, end - places)
                 else:
                     into -= width
                     row = into * below - into * (into + 1) // 2 - width
                     _spread(update, row, stack, start, rel, places, end - places)
                 start += end - places
-        _eliminate(values, at[s], width, length, update, D, inverse, begins[s])
-        if below:
+        if large:
+            F = square[: (length + 8) * step].reshape(length + 8, step)
+            _eliminate_square(F, width, length, left[: _BLOCK * step].reshape(_BLOCK, step), D, inverse, begins[s])
+            for a in range(width):
+                _put(square[a * step :], length, values, first + a * length)
+            put = heights[depth]
+            for a in range(width, length):
+                _put(square[a * step + a :], length - a, stack, put)
+                put += length - a
+        else:
+            _eliminate(values, first, width, length, update, D, inverse, begins[s])
             _put(update, size, stack, heights[depth])
+        if below:
             waiting[depth], heights[depth + 1] = s, heights[depth] + size
             depth += 1
     return values, D
