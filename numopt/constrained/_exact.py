@@ -102,7 +102,7 @@ def exact_newton(p, kkt, regular, lam, stuck):
         shown.state, shown.measure = state, state.error
         shown.info = state.f / p.sf, alpha, tau, delta, eta1, eta2
         yield shown
-        if state.f < deep and (end := unbounded(p, state, math.sqrt(state.cc))):
+        if state.f < deep and (end := unbounded(p, state, math.sqrt(state.cc), regular)):
             return end
 
 

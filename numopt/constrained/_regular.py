@@ -10,7 +10,7 @@ from numopt import _array
 from numopt._loop import Breakdown
 from numopt._status import Status
 
-_FIRST, _LARGEST = 1e-4, 1e30
+_FIRST, _LARGEST, _STEEPEST = 1e-4, 1e10, 1e30  # the last where f falls without end, and bends as it falls
 _FALL, _FAR, _ABYSS = 1e15, 1e10, 1e25  # of fun, of x, and of fun where x stays near
 INFINITE = float("inf")
 
@@ -27,8 +27,9 @@ def depth(p):
     return p.start.f - _FALL * max(1.0, abs(p.start.f))
 
 
-def unbounded(p, point, violation):
-    """Return how a run ends that looks unbounded: f deep down, x far away, and the constraints met but for rounding."""
+def unbounded(p, point, violation, regular):
+    """Return how a run ends that looks unbounded, f being deep down: x far away, constraints met but for rounding."""
+    regular.largest = _STEEPEST
     x, x0, lower, upper = (np.asarray(_array.host(one)) for one in (point.x, p.start.x, p.l, p.u))
     unheld, far = np.isinf(np.where(x > 0, upper, lower)), abs(x)
     i = int(np.where(unheld, far, -1.0).argmax())
@@ -45,10 +46,10 @@ def unbounded(p, point, violation):
 class Regulariser:
     """Finds tau and delta such that [[H + tau I, J^T], [J, -delta I]] has n positive, m negative eigenvalues."""
 
-    __slots__ = ("kkt", "last", "m")
+    __slots__ = ("kkt", "largest", "last", "m")
 
     def __init__(self, kkt, m):
-        self.kkt, self.m, self.last = kkt, m, 0.0
+        self.kkt, self.m, self.last, self.largest = kkt, m, 0.0, _LARGEST
 
     def correct(self, solved, H, plain, size, stabiliser=0.0, known=False):
         """Factor until the inertia is right; return (B, tau, delta, direction) or None.
@@ -77,7 +78,7 @@ class Regulariser:
                 return H, 0.0, delta, step
         tau = _FIRST if self.last == 0 else max(1e-20, self.last / 3)
         growth = 100.0 if self.last == 0 else 8.0
-        while tau <= _LARGEST:
+        while tau <= self.largest:
             if step := solved(H, tau, delta):
                 self.last = tau
                 return H, tau, delta, step
