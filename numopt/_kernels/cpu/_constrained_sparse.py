@@ -74,17 +74,23 @@ def _take_panel(into, where, step, shorter, values, top, i, end, length, four, i
 
 
 @jit(fastmath=("contract",))
+def _factor_panel(values, corner, four, step, size, D, inverse, at):
+    """Factor the rows of a panel among themselves: `four` of them, `step` apart, `size` long from the corner on."""
+    for a in range(four):
+        row = corner + a * step
+        pivot = values[row + a]
+        D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
+        for b in range(a + 1, four):
+            ratio = values[row + b] * inverse[at + a]
+            _take(values, row + (b - a) * step + b, values, row + b, ratio, size - b)
+
+
+@jit(fastmath=("contract",))
 def _eliminate(values, first, width, length, update, D, inverse, begin):
     """Factor the `width` rows of a block that starts at `first`, and subtract from `update` what they take away."""
     for panel in range(0, width, 4):
         four, top, at = min(4, width - panel), first + panel * length, begin + panel
-        for a in range(four):  # the rows of the panel among themselves
-            row = top + a * length + panel
-            pivot = values[row + a]
-            D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
-            for b in range(a + 1, four):
-                ratio = values[row + b] * inverse[at + a]
-                _take(values, row + (b - a) * length + b, values, row + b, ratio, length - panel - b)
+        _factor_panel(values, top + panel, four, length, length - panel, D, inverse, at)
         i = panel + four
         own = first + i * length + i
         _take_panel(values, own, length + 1, 0, values, top, i, width, length, four, inverse, at)
@@ -105,13 +111,7 @@ def _eliminate_square(F, width, length, left, D, inverse, begin):
         end = min(block + _BLOCK, width)
         for panel in range(block, end, 4):
             four, top, at = min(4, end - panel), panel * step, begin + panel
-            for a in range(four):
-                row = top + a * step + panel
-                pivot = flat[row + a]
-                D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
-                for b in range(a + 1, four):
-                    ratio = flat[row + b] * inverse[at + a]
-                    _take(flat, row + (b - a) * step + b, flat, row + b, ratio, step - panel - b)
+            _factor_panel(flat, top + panel, four, step, step - panel, D, inverse, at)
             i = panel + four
             _take_panel(flat, i * step + i, step + 1, 0, flat, top, i, end, step, four, inverse, at)
         count = (end - block + 1) // 2 * 2
