@@ -1,10 +1,9 @@
 """Sparse L D L^T without pivoting by the multifrontal method.
 
 I. S. Duff, J. K. Reid, ACM Trans. Math. Software 9 (1983); T. A. Davis, "Direct methods for sparse linear systems".
-Columns of L with one structure form a supernode. Its rows of D L^T are a dense block, factored four rows at a time with
-contiguous inner loops; what it takes away from later columns, its update, goes onto a stack for its parent: an upper
-triangle, row after row without gaps, because for small blocks half of the time is moving updates. Large ones are
-factored in a square of their own, whose products stay in vector registers.
+Columns of L with one structure form a supernode. Its front holds their rows of D L^T, and below them what they take
+away from later columns, the update: a square of whole vectors, of which the triangle above the diagonal counts. It is
+factored where it is, four rows at a time; the update goes onto a stack for the parent, row after row without gaps.
 """
 
 import numpy as np
@@ -12,119 +11,127 @@ import numpy as np
 from numopt._kernels.cpu._completion_gram import take_upper
 from numopt._kernels.cpu._jit import jit
 
-_LARGE, _WIDE = 32, 4  # order of a front, and columns to eliminate, from which on a square of its own pays
-_BLOCK = 32  # columns that are eliminated before the rest of a front hears of them
+_LARGE, _WIDE = 32, 4  # order of a front, and columns to eliminate, from which on tiles of products pay
+_BLOCK = 32  # columns that are eliminated before the rest of a large front hears of them
+_VECTOR = 8  # numbers
+_BEYOND = 8  # rows below a front that tiles reach
+
+
+@jit
+def padded(length):
+    """Return the length of a row of a front."""
+    return (length + _VECTOR - 1) // _VECTOR * _VECTOR
 
 
 @jit(fastmath=("contract",))
-def _take(into, i, x, k, ratio, size):
-    """Subtract `ratio` times the numbers of `x` from k on from those of `into` from i on."""
+def _take(F, i, k, ratio, size):
+    """Subtract `ratio` times the numbers of F from k on from those from i on."""
     i, k = np.uint64(i), np.uint64(k)  # unsigned: numba looks for negative indices otherwise
     for j in range(np.uint64(size)):
-        into[i + j] -= ratio * x[k + j]
+        F[i + j] -= ratio * F[k + j]
 
 
 @jit(fastmath=("contract",))
-def _take_four(into, i, k, x, p, step, ra, rb, size):
-    """Do so with four rows of `x`, `step` apart, and two of `into`, from i and from k on: what is read serves twice."""
+def _take_four(F, i, k, p, step, ra, rb, size):
+    """Do so with four rows from p on, `step` apart, and two from i and from k on: what is read serves twice."""
     i, k, p, step = np.uint64(i), np.uint64(k), np.uint64(p), np.uint64(step)
     q, r, s = p + step, p + step + step, p + step + step + step
     a0, a1, a2, a3 = ra
     b0, b1, b2, b3 = rb
     for j in range(np.uint64(size)):
-        x0, x1, x2, x3 = x[p + j], x[q + j], x[r + j], x[s + j]
-        into[i + j] -= a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-        into[k + j] -= b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+        x0, x1, x2, x3 = F[p + j], F[q + j], F[r + j], F[s + j]
+        F[i + j] -= a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+        F[k + j] -= b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
 
 
 @jit(fastmath=("contract",))
-def _ratios(x, p, step, inverse, at):
+def _ratios(F, p, step, inverse, at):
     """Return entries p of four rows over their pivots."""
     return (
-        x[p] * inverse[at],
-        x[p + step] * inverse[at + 1],
-        x[p + 2 * step] * inverse[at + 2],
-        x[p + 3 * step] * inverse[at + 3],
+        F[p] * inverse[at],
+        F[p + step] * inverse[at + 1],
+        F[p + 2 * step] * inverse[at + 2],
+        F[p + 3 * step] * inverse[at + 3],
     )
 
 
 @jit(fastmath=("contract",))
-def _take_panel(into, where, step, shorter, values, top, i, end, length, four, inverse, at):
-    """Subtract from rows i to end of a front, from their diagonals on, what the `four` rows of a panel take away.
-
-    The diagonal of row i is at `where`; the next one is `step` further, and each following step is `shorter` by 0 or 1.
-    """
+def _take_panel(F, step, top, i, end, four, inverse, at):
+    """Subtract from rows i to end of a front, from their diagonals on, what the `four` rows of a panel take away."""
     while i < end:
-        p, following = top + i, where + step
+        p, where = top + i, i * step + i
         if four == 4 and i + 1 < end:
-            ra, rb = _ratios(values, p, length, inverse, at), _ratios(values, p + 1, length, inverse, at)
+            ra, rb = _ratios(F, p, step, inverse, at), _ratios(F, p + 1, step, inverse, at)
             for a in range(4):
-                into[where] -= ra[a] * values[p + a * length]
-            _take_four(into, where + 1, following, values, p + 1, length, ra, rb, length - i - 1)
-            step -= shorter
-            where = following + step
+                F[where] -= ra[a] * F[p + a * step]
+            _take_four(F, where + 1, where + step + 1, p + 1, step, ra, rb, step - i - 1)
             i += 2
         else:
             for a in range(four):
-                row = p + a * length
-                _take(into, where, values, row, values[row] * inverse[at + a], length - i)
-            where = following
+                row = p + a * step
+                _take(F, where, row, F[row] * inverse[at + a], step - i)
             i += 1
-        step -= shorter
 
 
 @jit(fastmath=("contract",))
-def _factor_panel(values, corner, four, step, size, D, inverse, at):
+def _factor_panel(F, corner, four, step, size, D, inverse, at):
     """Factor the rows of a panel among themselves: `four` of them, `step` apart, `size` long from the corner on."""
     for a in range(four):
         row = corner + a * step
-        pivot = values[row + a]
+        pivot = F[row + a]
         D[at + a], inverse[at + a] = pivot, 1.0 / pivot if pivot != 0 else 0.0
         for b in range(a + 1, four):
-            ratio = values[row + b] * inverse[at + a]
-            _take(values, row + (b - a) * step + b, values, row + b, ratio, size - b)
+            ratio = F[row + b] * inverse[at + a]
+            _take(F, row + (b - a) * step + b, row + b, ratio, size - b)
 
 
 @jit(fastmath=("contract",))
-def _eliminate(values, first, width, length, update, D, inverse, begin):
-    """Factor the `width` rows of a block that starts at `first`, and subtract from `update` what they take away."""
-    for panel in range(0, width, 4):
-        four, top, at = min(4, width - panel), first + panel * length, begin + panel
-        _factor_panel(values, top + panel, four, length, length - panel, D, inverse, at)
-        i = panel + four
-        own = first + i * length + i
-        _take_panel(values, own, length + 1, 0, values, top, i, width, length, four, inverse, at)
-        _take_panel(update, 0, length - width, 1, values, top, width, length, length, four, inverse, at)
-        for a in range(four):
-            for j in range(top + a * length + panel + a + 1, top + (a + 1) * length):
-                values[j] *= inverse[at + a]
+def _take_block(F, step, block, end, length, left, inverse, begin):
+    """Subtract from the rows of a front after a block of rows what these take away, in tiles of vector registers."""
+    rows, left = F[: (length + _BEYOND) * step].reshape(-1, step), left[: _BLOCK * step].reshape(_BLOCK, step)
+    count = (end - block + 1) // 2 * 2
+    left[end - block : count] = 0.0
+    for a in range(block, end):
+        for j in range(end, step):
+            left[a - block, j] = rows[a, j] * inverse[begin + a]
+    take_upper(left, rows[block:], count, end, length, rows)
 
 
 @jit(fastmath=("contract",))
-def _eliminate_square(F, width, length, left, D, inverse, begin):
-    """Factor the first `width` rows of a front, a square with whole vectors, and subtract what they take away.
+def _eliminate(F, step, width, length, left, D, inverse, begin):
+    """Factor the first `width` rows of a front, and subtract what they take away. Below the diagonal is nonsense.
 
-    `left` is workspace of _BLOCK rows. Below the diagonal is nonsense.
+    `left` is workspace of _BLOCK rows, and of one that tiles reach.
     """
-    flat, step = F.reshape(-1), F.shape[1]
+    large = length >= _LARGE and width >= _WIDE
     for block in range(0, width, _BLOCK):
         end = min(block + _BLOCK, width)
         for panel in range(block, end, 4):
             four, top, at = min(4, end - panel), panel * step, begin + panel
-            _factor_panel(flat, top + panel, four, step, step - panel, D, inverse, at)
-            i = panel + four
-            _take_panel(flat, i * step + i, step + 1, 0, flat, top, i, end, step, four, inverse, at)
-        count = (end - block + 1) // 2 * 2
-        left[end - block : count] = 0.0
-        for a in range(block, end):
-            for j in range(end, step):
-                left[a - block, j] = F[a, j] * inverse[begin + a]
-        take_upper(left, F[block:], count, end, length, F)
-        for a in range(block, end):
-            for j in range(a + 1, end):
-                F[a, j] *= inverse[begin + a]
-            for j in range(end, length):
-                F[a, j] = left[a - block, j]
+            _factor_panel(F, top + panel, four, step, step - panel, D, inverse, at)
+            _take_panel(F, step, top, panel + four, end if large else length, four, inverse, at)
+        if large:
+            _take_block(F, step, block, end, length, left, inverse, begin)
+    for a in range(width):
+        for j in range(a * step + a + 1, a * step + length):
+            F[j] *= inverse[begin + a]
+
+
+@jit(fastmath=("contract",))
+def _eliminate_tiny(F, width, length, D, inverse, begin):
+    """Do so in a front of one vector a row."""
+    for a in range(width):
+        own, k = np.uint64(a * _VECTOR), begin + a
+        D[k] = F[own + np.uint64(a)]
+        inverse[k] = 1.0 / D[k] if D[k] != 0 else 0.0
+        for i in range(a + 1, length):
+            ratio, row = F[own + np.uint64(i)] * inverse[k], np.uint64(i * _VECTOR)
+            for j in range(np.uint64(_VECTOR)):
+                F[row + j] -= ratio * F[own + j]
+    for a in range(width):
+        own = np.uint64(a * _VECTOR)
+        for j in range(np.uint64(_VECTOR)):
+            F[own + j] *= inverse[begin + a]
 
 
 @jit
@@ -144,56 +151,40 @@ def _put(x, size, out, start):
 
 
 @jit(fastmath=("contract",))
-def numeric(data, place, begins, at, pointer, rows, rel, parents, target, room):
+def numeric(data, place, begins, at, pointer, rows, rel, parents, entries, source, target, room):
     """Return (values, D): blocks of L^T and the diagonal; a pivot that is 0 stays in D, and its column gets zeros."""
     total, n = begins.size - 1, place.size
-    values, D, inverse = np.zeros(at[total], data.dtype), np.empty(n, data.dtype), np.empty(n, data.dtype)
-    for p in range(data.size):
-        values[target[p]] += data[p]
+    values, D, inverse = np.empty(at[total], data.dtype), np.empty(n, data.dtype), np.empty(n, data.dtype)
     stack, waiting, heights = np.empty(room, data.dtype), np.empty(total + 1, np.int64), np.zeros(total + 1, np.int64)
-    update, depth = np.empty(room, data.dtype), 0  # `waiting` names what is on the stack, `heights` says where it ends
-    most = 0  # order of a front, in whole vectors
+    depth, most = 0, 0  # `waiting` names what is on the stack, `heights` says where it ends
     for s in range(total):
-        most = max(most, (begins[s + 1] - begins[s] + pointer[s + 1] - pointer[s] + 3) // 4 * 4)
-    square, left = np.empty((most + 8) * most), np.empty((_BLOCK + 1) * most)  # products are those of float64
+        most = max(most, padded(begins[s + 1] - begins[s] + pointer[s + 1] - pointer[s]))
+    front, left = np.empty((most + _BEYOND) * most), np.empty((_BLOCK + 1) * most)  # tiles are those of float64
     for s in range(total):
         width, below = begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
-        length, size, first = width + below, below * (below + 1) // 2, at[s]
-        large, step = length >= _LARGE and width >= _WIDE, (length + 3) // 4 * 4
-        if large:
-            square[: length * step] = 0.0
-            for a in range(width):
-                _put(values[first + a * length :], length, square, a * step)
-        else:
-            update[:size] = 0.0
+        length = width + below
+        step = padded(length)
+        front[: length * step] = 0.0
+        for p in range(entries[s], entries[s + 1]):
+            front[target[p]] += data[source[p]]
         while depth > 0 and parents[waiting[depth - 1]] == s:
             depth -= 1
             start, end = heights[depth], pointer[waiting[depth] + 1]
             for places in range(pointer[waiting[depth]], end):
-                into = rel[places]
-                if large:
-                    _spread(square, into * step, stack, start, rel, places, end - places)
-                elif into < width:
-                    _spread(values, first + into * length, stack, start, rel, places, end - places)
-                else:
-                    into -= width
-                    row = into * below - into * (into + 1) // 2 - width
-                    _spread(update, row, stack, start, rel, places, end - places)
+                _spread(front, rel[places] * step, stack, start, rel, places, end - places)
                 start += end - places
-        if large:
-            F = square[: (length + 8) * step].reshape(length + 8, step)
-            _eliminate_square(F, width, length, left[: _BLOCK * step].reshape(_BLOCK, step), D, inverse, begins[s])
-            for a in range(width):
-                _put(square[a * step :], length, values, first + a * length)
-            put = heights[depth]
-            for a in range(width, length):
-                _put(square[a * step + a :], length - a, stack, put)
-                put += length - a
+        if step == _VECTOR:
+            _eliminate_tiny(front, width, length, D, inverse, begins[s])
         else:
-            _eliminate(values, first, width, length, update, D, inverse, begins[s])
-            _put(update, size, stack, heights[depth])
+            _eliminate(front, step, width, length, left, D, inverse, begins[s])
+        for a in range(width):
+            _put(front[a * step :], length, values, at[s] + a * length)
         if below:
-            waiting[depth], heights[depth + 1] = s, heights[depth] + size
+            top = heights[depth]
+            for a in range(width, length):
+                _put(front[a * step + a :], length - a, stack, top)
+                top += length - a
+            waiting[depth], heights[depth + 1] = s, top
             depth += 1
     return values, D
 

@@ -5,6 +5,7 @@ T. A. Davis, "Direct methods for sparse linear systems", SIAM 2006, chapter 4.
 
 import numpy as np
 
+from numopt._kernels.cpu._constrained_sparse import padded
 from numopt._kernels.cpu._jit import jit
 
 _WASTE = 16  # zeros that a supernode may hold: small ones cost more than their arithmetic
@@ -80,8 +81,11 @@ def symbolic(upper, columns, n):
         Of each supernode: its first column, where its block starts in the values, where its rows start in `rows`.
     rows, rel : array
         Rows below the supernodes; their places in the front of the parent, whose own columns come first.
-    parents, target : array
-        Parent of each supernode; where each entry goes in the values.
+    parents : array
+        Parent of each supernode.
+    entries, source, target : array
+        Where the entries of each supernode start; which they are, one supernode after the other, and where they go in
+        its front.
     room : int
         Numbers on the stack, at most.
     """
@@ -155,9 +159,10 @@ def symbolic(upper, columns, n):
             for p in range(pointer[c], pointer[c + 1]):
                 rel[p] = local[rows[p]]
             c = following[c]
-        length = width + pointer[s + 1] - pointer[s]
-        for p in order[starts[begins[s]] : starts[begins[s + 1]]]:
-            target[p] = at[s] + (column[p] - begins[s]) * length + local[low[p]]
+        step = padded(width + pointer[s + 1] - pointer[s])
+        for q in range(starts[begins[s]], starts[begins[s + 1]]):
+            p = order[q]
+            target[q] = (column[p] - begins[s]) * step + local[low[p]]
 
     room = used = 0
     for s in range(total):
@@ -169,4 +174,4 @@ def symbolic(upper, columns, n):
             size = pointer[c + 1] - pointer[c]
             used -= size * (size + 1) // 2
             c = following[c]
-    return place, begins, at, pointer, rows, rel, parents, target, room
+    return place, begins, at, pointer, rows, rel, parents, starts[begins], order, target, room
