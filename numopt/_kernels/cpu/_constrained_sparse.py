@@ -189,42 +189,75 @@ def numeric(data, place, begins, at, pointer, rows, rel, parents, entries, sourc
     return values, D
 
 
+@jit(fastmath=("contract",))
+def _push(x, i, values, p, q, u, v, size):
+    """Subtract u times the numbers from p on and v times those from q on from x, from i on."""
+    i, p, q = np.uint64(i), np.uint64(p), np.uint64(q)
+    for j in range(np.uint64(size)):
+        x[i + j] -= u * values[p + j] + v * values[q + j]
+
+
+@jit(fastmath=("contract",))
+def _push_to(x, rows, i, values, p, q, u, v, size):
+    """Do so at the places of x that `rows` names from i on."""
+    i, p, q = np.uint64(i), np.uint64(p), np.uint64(q)
+    for j in range(np.uint64(size)):
+        x[np.uint64(rows[i + j])] -= u * values[p + j] + v * values[q + j]
+
+
+@jit(fastmath=("contract", "reassoc"))
+def _pull(x, i, values, p, q, size):
+    """Return the products of the numbers from p on, and of those from q on, with x from i on."""
+    i, p, q, u, v = np.uint64(i), np.uint64(p), np.uint64(q), 0.0, 0.0
+    for j in range(np.uint64(size)):
+        u += values[p + j] * x[i + j]
+        v += values[q + j] * x[i + j]
+    return u, v
+
+
+@jit(fastmath=("contract", "reassoc"))
+def _pull_from(x, rows, i, values, p, q, size):
+    """Do so with the places of x that `rows` names from i on."""
+    i, p, q, u, v = np.uint64(i), np.uint64(p), np.uint64(q), 0.0, 0.0
+    for j in range(np.uint64(size)):
+        y = x[np.uint64(rows[i + j])]
+        u += values[p + j] * y
+        v += values[q + j] * y
+    return u, v
+
+
 @jit(fastmath=("contract", "reassoc"))
 def solve(values, D, place, begins, at, pointer, rows, b):
-    """Return (L D L^T)^-1 b."""
+    """Return (L D L^T)^-1 b; two rows of L^T at once, since narrow supernodes are many."""
     n, total = place.size, begins.size - 1
-    x, gathered = np.empty_like(b), np.empty_like(b)
+    x, out = np.empty_like(b), np.empty_like(b)
     for j in range(n):
         x[place[j]] = b[j]
     for s in range(total):
         first, width, below = begins[s], begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
-        block = values[at[s] : at[s + 1]].reshape(width, width + below)
-        taken = gathered[:below]
-        taken[:] = 0.0
-        for a in range(width):
-            y, row = x[first + a], block[a]
-            for j in range(a + 1, width):
-                x[first + j] -= row[j] * y
-            for j in range(below):
-                taken[j] += row[width + j] * y
-        for j in range(below):
-            x[rows[pointer[s] + j]] -= taken[j]
+        for a in range(0, width, 2):
+            p = q = at[s] + a * (width + below)
+            u, v = x[first + a], 0.0
+            if a + 1 < width:
+                q = p + width + below
+                x[first + a + 1] -= values[p + a + 1] * u
+                v = x[first + a + 1]
+            _push(x, first + a + 2, values, p + a + 2, q + a + 2, u, v, max(width - a - 2, 0))
+            _push_to(x, rows, pointer[s], values, p + width, q + width, u, v, below)
     for j in range(n):
         x[j] /= D[j]
     for s in range(total - 1, -1, -1):
         first, width, below = begins[s], begins[s + 1] - begins[s], pointer[s + 1] - pointer[s]
-        block = values[at[s] : at[s + 1]].reshape(width, width + below)
-        known = gathered[:below]
-        for j in range(below):
-            known[j] = x[rows[pointer[s] + j]]
-        for a in range(width - 1, -1, -1):
-            row, y = block[a], 0.0
-            for j in range(a + 1, width):
-                y += row[j] * x[first + j]
-            for j in range(below):
-                y += row[width + j] * known[j]
-            x[first + a] -= y
-    out = np.empty_like(b)
+        for a in range((width - 1) // 2 * 2, -1, -2):
+            p = q = at[s] + a * (width + below)
+            if a + 1 < width:
+                q = p + width + below
+            u, v = _pull(x, first + a + 2, values, p + a + 2, q + a + 2, max(width - a - 2, 0))
+            more, more_v = _pull_from(x, rows, pointer[s], values, p + width, q + width, below)
+            if a + 1 < width:
+                x[first + a + 1] -= v + more_v
+                u += values[p + a + 1] * x[first + a + 1]
+            x[first + a] -= u + more
     for j in range(n):
         out[j] = x[place[j]]
     return out

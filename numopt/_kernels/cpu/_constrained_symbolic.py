@@ -126,7 +126,7 @@ def symbolic(upper, columns, n):
         column[p], low[p] = min(i, j), max(i, j)
     starts, order = _sorted(column, n)
 
-    rows, seen = np.empty(pointer[total], np.int64), np.full(n, -1, np.int64)
+    rows, owner, seen = np.empty(pointer[total], np.int64), np.empty(pointer[total], np.int64), np.full(n, -1, np.int64)
     child, following = np.full(total, -1, np.int64), np.full(total, -1, np.int64)
     for s in range(total):
         if parents[s] >= 0:
@@ -145,7 +145,11 @@ def symbolic(upper, columns, n):
                     seen[i], rows[found] = s, i
                     found += 1
             c = following[c]
-        rows[pointer[s] : found].sort()
+        owner[pointer[s] : found] = s
+    filled, unordered = pointer.copy(), rows.copy()
+    for p in _sorted(unordered, n)[1]:
+        rows[filled[owner[p]]] = unordered[p]
+        filled[owner[p]] += 1
 
     rel, target, local = np.empty(rows.size, np.int64), np.empty(columns.size, np.int64), np.empty(n, np.int64)
     for s in range(total):
