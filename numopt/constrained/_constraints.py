@@ -167,7 +167,8 @@ def read_constraints(space, constraints):
         if isinstance(given, dict):
             blocks.append(_from_dict(space, label, given))
         elif hasattr(given, "fun") and hasattr(given, "lb"):
-            jac = _derivative(f"{label}.jac", given.jac)
+            default = isinstance(given.jac, str) and given.jac == "2-point"  # of scipy: its errors are larger than tol
+            jac = _derivative(f"{label}.jac", None if default else given.jac)
             hess = _hessian(f"{label}.hess", given.hess)
             blocks.append(Block(space, label, _function(f"{label}.fun", given.fun), jac, hess, given.lb, given.ub))
         elif hasattr(given, "A") and hasattr(given, "lb"):

@@ -59,7 +59,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         ``hessp(x, p, *args)``, the Hessian times p: nothing is factored then, and MINRES solves the systems.
     constraints : NonlinearConstraint, LinearConstraint, dict, or list of these, default ()
         As scipy takes them. Jacobians are dense, sparse or LinearOperators; ``hess(x, v)`` is that of v.c. In a dict,
-        "jac" and "hess" are optional. lb = ub makes an equality.
+        "jac" and "hess" are optional. lb = ub makes an equality. The "2-point" of a NonlinearConstraint is scipy's
+        default, and too rough for that of `tol`: it stands for "3-point".
     bounds : scipy.optimize.Bounds or list of (low, high), optional
         Bounds on x; None in a pair is no bound. Equal ones fix a variable.
     method : {"auto", "adasketch"} or None, default "auto"

@@ -265,7 +265,7 @@ def test_complex_steps_through_a_joint_gradient():
 def test_complex_steps_need_functions_of_complex_numbers():
     with pytest.raises(InvalidInputError, match="hess is 'cs' and jac is '3-point': a function for jac is expected"):
         minimize_constrained(so.rosen, [-1.0, 0.5], jac="3-point", hess="cs")
-    with pytest.raises(InvalidInputError, match=r"\[0\].hess is 'cs' and constraints\[0\].jac is '2-point'"):
+    with pytest.raises(InvalidInputError, match=r"\[0\].hess is 'cs' and constraints\[0\].jac is '3-point'"):
         rosen_in_disc(**EXACT, cjac="2-point", chess="cs")
     with pytest.raises(InvalidInputError, match=r"fun returned real numbers for complex x.*choose '3-point'"):
         minimize_constrained(lambda x: np.abs(x - 3).sum(), [-1.0, 0.5], jac="cs")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import Bounds, LinearConstraint
+from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 
 from numopt import Status
 from numopt.constrained import minimize_constrained
@@ -61,6 +61,15 @@ def test_classics(name):
     res = solve(f, x0, c, low, high, bounds=bounds)
     assert res.success and abs(res.fun - value) <= 1e-7 * max(1, abs(value))
     assert np.min(c(res.x)) >= -1e-8
+
+
+def test_constraints_without_derivatives_reach_the_default_tolerance():
+    """SciPy's default for them is "2-point", whose errors are larger than `tol`: it is taken for no wish of anybody."""
+    f, c, low, high, _, x0, value = INEQUALITY["HS43"]
+    given = NonlinearConstraint(lambda x: np.array(c(x)), low, high)
+    res = minimize_constrained(f, x0, constraints=given)
+    assert res.success and res.nit <= 15 and res.fun == pytest.approx(value, abs=1e-6)
+    assert given.jac == "2-point"
 
 
 @pytest.mark.parametrize("seed", range(5))
