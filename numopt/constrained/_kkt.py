@@ -93,8 +93,10 @@ class KKT:
                 raise Breakdown(Status.NONFINITE, _BROKEN)
             return direction
         self.factor(H, J, sigma, d)
-        right = self.inner.negative == c.shape[0] and not self.inner.zero
-        return self.direction(g, c) if right else None
+        direction, m = None, c.shape[0]
+        if self.inner.negative == m and not self.inner.zero:
+            direction = self.direction(g, c)
+        return direction if self.inner.negative == m else None  # products learn of a wrong inertia from the step
 
     def _begun(self, H, J):
         """Choose the solver; return it."""

@@ -11,10 +11,15 @@ from numopt.exceptions import InvalidTypeError
 
 _RESTARTS, _LONGEST = 6, 2000
 _FAST, _SHARP = 12, 1e-8  # steps within which the tolerance is so much tighter
+_SOLVED = 0.9  # of a right-hand side: more than that left is no step
 
 
 class Products:
-    """[[H + diag(sigma), J^T], [J, -diag(d)]] by products; its inertia is unknown and taken to be right."""
+    """[[H + diag(sigma), J^T], [J, -diag(d)]] by products; its inertia is taken to be right until a step disproves it.
+
+    A step does where curvature along it is not positive, or where it solves nothing, as in a singular system. N.-Y.
+    Chiang, V. M. Zavala, Comput. Optim. Appl. 64 (2016).
+    """
 
     name = "minres"
 
@@ -70,7 +75,16 @@ class Products:
             before, off = off, math.sqrt(_array.host(left @ left))
             if not target < off < 0.9 * before:
                 break
+        if not (off <= max(target, _SOLVED * norm) and self._curvature(x, rx, rc) >= 0):
+            self.negative += 1
         return x[: self.n], x[self.n :]
+
+    def _curvature(self, x, rx, rc):
+        """Return dx.(H + diag(sigma) + J^T diag(d)^-1 J) dx from what the system says of its parts."""
+        dx, dlam, (left_x, left_c) = x[: self.n], x[self.n :], self.residual
+        moved = left_c + rc + self.d * dlam  # J dx
+        d = self.d + 0.0 * moved
+        return _array.host(dx @ (left_x + rx) - dlam @ moved + (moved / self.xp.where(d > 0, d, math.inf)) @ moved)
 
     def _minres(self, tol):
         """Return an approximate solution of the system for `residual`, which goes, by the preconditioned residual.

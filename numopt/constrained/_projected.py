@@ -37,6 +37,7 @@ class Projected(Products):
         if self.apply is None:
             self.n_factor += 1
             self.solver.factor(self.null(J), J, sigma + 1.0, d)
+            self.negative, self.zero = self.solver.negative, self.solver.zero  # wrong where rows are dependent
 
     def null(self, J):
         """Return n x n zeros in the form of J."""

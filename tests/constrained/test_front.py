@@ -8,6 +8,7 @@ import scipy.optimize as so
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
+from numopt import Status
 from numopt.constrained import minimize_constrained
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.gallery import pde_control
@@ -179,6 +180,29 @@ def test_projected_conjugate_gradients(kappa):
     mine = minimize_constrained(p.fun, p.x0, constraints=products, options=options, **keywords)
     assert mine.success and mine.n_factor == 0
     np.testing.assert_allclose(mine.x, exact.x, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["minres", "pcg"])
+@pytest.mark.parametrize("x0", [[0.3, 0.2, 0.1], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("low", [1.0, -np.inf])
+def test_products_see_wrong_curvature(solver, x0, low):
+    """A Hessian of zeros for a linear objective: the multiplier alone bends the Lagrangian, at first the wrong way."""
+    a = np.array([1.0, 2.0, -1.0])
+    sphere = so.NonlinearConstraint(
+        lambda x: x @ x, low, 1.0, jac=lambda x: 2 * x, hess=lambda x, v: 2 * v[0] * np.eye(3)
+    )
+    res = minimize_constrained(lambda x: a @ x, x0, jac=lambda x: a, hessp=lambda x, p: 0 * p, constraints=sphere,
+                               linear_solver=solver, on_failure="ignore")  # fmt: skip
+    if (solver, sum(x0), low) == ("minres", 0, 1.0):  # no direction leads out of the middle but for rounding
+        assert res.status == Status.INFEASIBLE
+    else:
+        assert res.success and res.fun == pytest.approx(-(6**0.5), abs=1e-7)
+
+
+def test_products_of_zeros_leave_a_direction():
+    res = minimize_constrained(lambda x: x.sum(), [1.0, 2.0], jac=np.ones_like, hessp=lambda x, p: 0 * p,
+                               on_failure="ignore")  # fmt: skip
+    assert res.status == Status.UNBOUNDED and res.linear_solver == "minres"
 
 
 @pytest.mark.parametrize(
