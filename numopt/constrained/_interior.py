@@ -19,7 +19,7 @@ from numopt.constrained._restore import is_least, restored
 from numopt.constrained._search import Search
 from numopt.constrained._slacks import Interior, least_squares_multipliers
 
-_DIVERGED, _RESTORATIONS = 1e8, 10
+_DIVERGED, _RESTORATIONS, _STILL = 1e8, 10, 3
 _SUSPECT = "the derivatives may be wrong, see check_derivatives"
 
 
@@ -43,7 +43,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
     if z is not None and p.bounded:  # warm: where the multipliers say that the barrier was
         mu = max(tol / 10, min(mu, _array.host(xp.sum(_products(xp, ip, w, zl, zu))) / max(1, 2 * w.shape[0])))
     theta, shown = ip.violation(point, w), Iterate(None, plain=True, names=("fun", "mu", "alpha", "tau", "delta"))
-    filter_, restorations = Filter(theta), 0
+    filter_, restorations, still = Filter(theta), 0, 0
     kkt.look = lambda: p.caller_view(State(point, lam))
     while True:
         logs, pull, sigma, g, c, rw = 0.0, 0.0, 0.0, point.g, point.c, ip.gradient(point, lam)
@@ -51,7 +51,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             c = ip.residual(point, w)
             reduced = _next_barrier(ip, point, w, c, rw, lam, zl, zu, mu, tol)
             if reduced != mu:
-                mu = reduced
+                mu, still = reduced, 0
                 filter_.clear()
             logs, pull = k.barrier(w, ip.lo, ip.hi, mu)
             g, rw = ip.joined(g, xp.zeros_like(w[n:])) + pull, rw + pull
@@ -79,7 +79,9 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             (point, w, lam, zl, zu), theta = search.taken, search.theta
             if p.secant is not None:
                 p.secant.learn(p, search.point, point, lam)
-            alpha = search.alpha
+            alpha, still = search.alpha, still + 1 if search.tiny else 0
+            if still > _STILL:
+                return Status.STALLED, "steps are lost in rounding"
         else:
             if theta <= tol / 100 and filter_.pairs and insist:
                 filter_.clear()  # what no step gets past is the memory of points as feasible as this one

@@ -206,8 +206,8 @@ def _paths(p, kkt, tol, lam, z):
     start, warm = p.start, {} if z is None else {"z": z, "push": 1e-8}
     end = yield from interior(p, kkt, Regulariser(kkt, p.m), start, tol, lam=lam, **warm)
     # Perhaps there is no interior: half of tol makes one. A path that ended for no reason gives way to another.
-    failed = Status.BREAKDOWN, Status.INFEASIBLE
-    if p.bounded and end[0] == Status.BREAKDOWN:
+    failed = Status.BREAKDOWN, Status.STALLED, Status.INFEASIBLE
+    if p.bounded and end[0] in failed[:2]:
         again = Regulariser(kkt, p.m)
         end = yield from interior(p, kkt, again, start, tol, mu=_STRONG, relax=tol / 2, insist=True)
     if p.bounded and end[0] in failed:

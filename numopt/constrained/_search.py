@@ -10,7 +10,8 @@ _CORRECTIONS = 4
 class Search:
     """The search from one iterate; after a step that was accepted `taken` is (point, w, lam, zl, zu) and `theta` known.
 
-    A point where the gradient or a Jacobian is not finite is not accepted; `blind` says that there was one.
+    A point where the gradient or a Jacobian is not finite is not accepted; `blind` says that there was one. `tiny` says
+    that the step taken is lost in rounding.
 
     Parameters
     ----------
@@ -22,13 +23,13 @@ class Search:
 
     __slots__ = (
         *("alpha", "blind", "c", "dlam", "dzl", "dzu", "filter", "fraction", "g", "ip", "lam", "longest_z"),
-        *("mu", "old", "point", "rw", "slack", "slope", "taken", "theta", "w", "zl", "zu"),
+        *("mu", "old", "point", "rw", "slack", "slope", "taken", "theta", "tiny", "w", "zl", "zu"),
     )
 
     def __init__(self, ip, point, w, c, g, rw, lam, zl, zu, mu, old, filter_):
         self.ip, self.point, self.w, self.c, self.g, self.rw = ip, point, w, c, g, rw
         self.lam, self.zl, self.zu, self.mu, self.old, self.filter = lam, zl, zu, mu, old, filter_
-        self.blind = False
+        self.blind = self.tiny = False
         self.fraction = 1.0 - mu if mu < 0.01 else 0.99
 
     def measured(self, point, w):
@@ -66,6 +67,7 @@ class Search:
             trial, w = ip.at(self.w + (dw if self.alpha == 1.0 else dw * self.alpha))
             pair = self.measured(trial, w)
             if (reach < 10 * ip.eps or self._accepts(pair)) and self._take(trial, w, self.alpha):
+                self.tiny = self.alpha * reach < 10 * ip.eps
                 return True
             if first is None:
                 first = trial, w

@@ -149,6 +149,19 @@ def test_a_path_that_breaks_down_gives_way_to_others(monkeypatch):
     assert "relax" not in first and strong["insist"] and strong["mu"] > 1 and loose.keys() == {"relax"}
 
 
+@pytest.mark.filterwarnings("ignore:dependent constraints")
+@pytest.mark.parametrize(("only", "x0"), [([0.3, 1.1], [0.0, 0.0]), ([1.0, 2.0], [3.0, -1.0])])
+def test_a_path_whose_steps_are_lost_in_rounding_gives_way_to_others(only, x0):
+    """One point is feasible: multipliers grow until their products with the slacks are rounding alone."""
+    A = np.array([[-0.2, 0.81], [1.0, 0.0], [0.0, 3.0], [-0.98, 1.3], [0.47, -0.8]])
+    at, inf = A @ only, np.inf
+    rows = LinearConstraint(A, at - [0, 0, inf, 0.02, 0], at + np.array([inf, 0, 1.5, inf, inf]))
+    res = minimize_constrained(lambda x: (x**4).sum() / 40 + 1.73 * x[0] + 0.64 * x[1], x0, constraints=rows,
+                               jac=lambda x: x**3 / 10 + [1.73, 0.64], hess=lambda x: np.diag(0.3 * x**2))  # fmt: skip
+    assert res.success and res.nit <= 80
+    np.testing.assert_allclose(res.x, only, atol=1e-6)
+
+
 def test_a_saddle_between_bounds_is_said_to_be_one():
     res = solve(lambda x: x[0] * x[1], [0.0, 0.0], bounds=Bounds(-1, 1))
     assert res.success and abs(res.x).max() < 1e-6 and res.second_order == "saddle"
