@@ -109,7 +109,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
         yield shown
         if p.bounded and not relax and p.m and _array.host(xp.max(xp.abs(lam))) > _DIVERGED:
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
-        if point.f < deep and (end := unbounded(p, point, theta, regular)):
+        if point.f < deep and (end := unbounded(p, state, theta, regular)):
             return end
 
 

@@ -27,20 +27,25 @@ def depth(p):
     return p.start.f - _FALL * max(1.0, abs(p.start.f))
 
 
-def unbounded(p, point, violation, regular):
-    """Return how a run ends that looks unbounded, f being deep down: x far away, constraints met but for rounding."""
+def unbounded(p, state, violation, regular):
+    """Return how a run ends that looks unbounded, f being deep down: x far away, constraints met but for rounding.
+
+    `fallen` of the problem, a state and what is said of it, then shows it.
+    """
     regular.largest = _STEEPEST
-    x, x0, lower, upper = (np.asarray(_array.host(one)) for one in (point.x, p.start.x, p.l, p.u))
+    x, x0, lower, upper = (np.asarray(_array.host(one)) for one in (state.x, p.start.x, p.l, p.u))
     unheld, far = np.isinf(np.where(x > 0, upper, lower)), abs(x)
     i = int(np.where(unheld, far, -1.0).argmax())
-    gone = far[i] > _FAR * max(1.0, abs(x0).max()) or point.f < p.start.f - _ABYSS
+    gone = far[i] > _FAR * max(1.0, abs(x0).max()) or state.f < p.start.f - _ABYSS
     if not (unheld[i] and gone and violation <= 1e-6 * max(1.0, far.max())):
         return None
     i, at = i if p.layout.free is None else int(_array.host(p.layout.free[i])), x[i]
-    return Status.UNBOUNDED, (
-        f"as it seems: fun fell to {point.f / p.sf:.3g} where x[{i}] is {at:.3g} and constraints hold but for "
+    why = (
+        f"as it seems: fun fell to {state.f / p.sf:.3g} where x[{i}] is {at:.3g} and constraints hold but for "
         f"rounding; bound what may grow, or check the sign of fun"
     )
+    p.fallen = state, why
+    return Status.UNBOUNDED, why
 
 
 class Regulariser:

@@ -8,6 +8,7 @@ import numpy as np
 from numopt._loop import Intermediate
 from numopt._result import Result, result_class
 from numopt._status import Status
+from numopt.constrained._certificate import certificate
 from numopt.constrained._kkt import Dense
 from numopt.constrained._krylov import Products
 from numopt.constrained._layout import scattered
@@ -16,6 +17,7 @@ from numopt.exceptions import NumoptWarning, warn
 
 new = object.__new__  # without a call of __init__
 _UNEXPLAINED = Status.STALLED, Status.MAX_ITER, Status.TIME_LIMIT, Status.BREAKDOWN, Status.NONFINITE
+_UNBOUNDED = Status.UNBOUNDED
 _FAR_DOWN = 1e3
 
 
@@ -83,6 +85,10 @@ def finisher(p, kkt, sketched):
     """Return the function that builds the result of a run."""
 
     def finish(state, info, common):
+        if common["status"] is _UNBOUNDED:  # the least KKT error, which is the best otherwise, shows nothing of it
+            state, why = p.fallen
+            common["message"] = f"{_UNBOUNDED.sentence(why)}; {common['nit']} iterations"
+            common["certificate"] = {k: math.inf if v != v else v for k, v in certificate(p, state).items()}
         point, x = p.derive(state), p.layout.full(state.x)
         z_lower, z_upper = _bound_multipliers(p, state)
         rows = p.row_multipliers(state.lam)
