@@ -40,7 +40,11 @@ class Problem:
         Whether there is any bound or inequality.
     whole : Hessian or None
         One function for the Hessian of the Lagrangian, of x and multipliers of the caller's rows.
+    fallen : tuple or None
+        A state far down and what is said of it, see `unbounded`.
     """
+
+    fallen = None
 
     def __init__(self, space, objective, blocks, x0, lower, upper, scaled=True, whole=None):
         self.space, self.objective, self.blocks, self.xp, self.whole = space, objective, blocks, space.xp, whole

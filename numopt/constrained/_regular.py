@@ -12,6 +12,7 @@ from numopt._status import Status
 
 _FIRST, _LARGEST, _STEEPEST = 1e-4, 1e10, 1e30  # the last where f falls without end, and bends as it falls
 _FALL, _FAR, _ABYSS = 1e15, 1e10, 1e25  # of fun, of x, and of fun where x stays near
+_LOW, _OFF = 1e8, 1e4  # of fun and of x: enough where a run fails for no other reason
 INFINITE = float("inf")
 
 
@@ -24,20 +25,20 @@ def finite(value, what):
 
 def depth(p):
     """Return the value of f, scaled, below which a run may be `unbounded`."""
-    return p.start.f - _FALL * max(1.0, abs(p.start.f))
+    return p.start.f - _LOW * max(1.0, abs(p.start.f))
 
 
 def unbounded(p, state, violation, regular):
-    """Return how a run ends that looks unbounded, f being deep down: x far away, constraints met but for rounding.
+    """Return how a run ends that looks unbounded, f being far down: x far away, constraints met but for rounding.
 
-    `fallen` of the problem, a state and what is said of it, then shows it.
+    `fallen` of the problem, a state and what is said of it, shows it, also where it is too early to say so.
     """
     regular.largest = _STEEPEST
     x, x0, lower, upper = (np.asarray(_array.host(one)) for one in (state.x, p.start.x, p.l, p.u))
     unheld, far = np.isinf(np.where(x > 0, upper, lower)), abs(x)
     i = int(np.where(unheld, far, -1.0).argmax())
-    gone = far[i] > _FAR * max(1.0, abs(x0).max()) or state.f < p.start.f - _ABYSS
-    if not (unheld[i] and gone and violation <= 1e-6 * max(1.0, far.max())):
+    off, fall = far[i] / max(1.0, abs(x0).max()), (p.start.f - state.f) / max(1.0, abs(p.start.f))
+    if not (unheld[i] and (off > _OFF or fall > _ABYSS) and violation <= 1e-6 * max(1.0, far.max())):
         return None
     i, at = i if p.layout.free is None else int(_array.host(p.layout.free[i])), x[i]
     why = (
@@ -45,7 +46,7 @@ def unbounded(p, state, violation, regular):
         f"rounding; bound what may grow, or check the sign of fun"
     )
     p.fallen = state, why
-    return Status.UNBOUNDED, why
+    return (Status.UNBOUNDED, why) if (off > _FAR and fall > _FALL) or fall > _ABYSS else None
 
 
 class Regulariser:

@@ -18,6 +18,7 @@ from numopt.exceptions import NumoptWarning, warn
 new = object.__new__  # without a call of __init__
 _UNEXPLAINED = Status.STALLED, Status.MAX_ITER, Status.TIME_LIMIT, Status.BREAKDOWN, Status.NONFINITE
 _UNBOUNDED = Status.UNBOUNDED
+_STUCK = Status.STALLED, Status.BREAKDOWN, _UNBOUNDED
 _FAR_DOWN = 1e3
 
 
@@ -85,8 +86,8 @@ def finisher(p, kkt, sketched):
     """Return the function that builds the result of a run."""
 
     def finish(state, info, common):
-        if common["status"] is _UNBOUNDED:  # the least KKT error, which is the best otherwise, shows nothing of it
-            state, why = p.fallen
+        if p.fallen and common["status"] in _STUCK:  # the least KKT error, which is the best otherwise, shows nothing
+            common["status"], (state, why) = _UNBOUNDED, p.fallen
             common["message"] = f"{_UNBOUNDED.sentence(why)}; {common['nit']} iterations"
             common["certificate"] = {k: math.inf if v != v else v for k, v in certificate(p, state).items()}
         point, x = p.derive(state), p.layout.full(state.x)

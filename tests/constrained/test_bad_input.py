@@ -180,6 +180,21 @@ def test_what_has_no_lower_bound_is_said_to_look_unbounded(fun, more):
 
 
 @pytest.mark.parametrize(
+    ("fun", "c", "x0", "least"),
+    [
+        (lambda x: x[0] + 2 * x[1], lambda x: x[0] ** 2 - x[1] ** 2 - 1, [1.0, 1.0], -1e8),
+        (lambda x: x[0] * x[1], lambda x: x[0] ** 2 - x[1] ** 2 - 1, [1.0, 1.0], -1e8),
+        (lambda x: -np.exp(x[0]), lambda x: x[1] - x[0], [1.0, 1.0], -1e25),
+    ],
+)
+def test_a_run_that_fails_far_down_looks_unbounded(fun, c, x0, least):
+    """Rounding of a curved constraint ends two of these runs where f is far down, not as far as to be sure of it."""
+    res = solve(fun, x0, lambda x: [c(x)], on_failure="ignore")
+    assert res.status == Status.UNBOUNDED and res.fun <= least
+    assert abs(c(res.x)) <= 1e-6 * abs(res.x).max() and "fun fell to" in res.message
+
+
+@pytest.mark.parametrize(
     ("fun", "x0", "more"),
     [
         (lambda x: -(x[0] ** 12), [100.0, 100.0], {"constraints": NonlinearConstraint(lambda x: x @ x, 1, 1)}),
