@@ -5,6 +5,7 @@ A. Wächter, L. T. Biegler, Math. Program. 106 (2006), section 2.3.
 
 _GAMMA_THETA, _GAMMA_PHI = 1e-5, 1e-8
 ARMIJO, _SHORTEST = 1e-4, 1e-10
+_HUGE, _TINY = 1e100, 1e-300  # Python takes a power that overflows for an error, and a division by one that vanishes
 
 
 class Filter:
@@ -34,7 +35,7 @@ class Filter:
 
     def switching(self, theta, slope, alpha):
         """Say whether the step promises a decrease of phi that dwarfs the violation."""
-        return slope < 0 and alpha * (-slope) ** 2.3 > theta**1.1
+        return slope < 0 and alpha * min(-slope, _HUGE) ** 2.3 > min(theta, _HUGE) ** 1.1
 
     def accepts(self, old, new, slope, alpha, slack):
         """Say whether a step from `old` to `new`, pairs (theta, phi), is progress."""
@@ -51,5 +52,5 @@ class Filter:
             return 0.05 * _GAMMA_THETA
         least = min(_GAMMA_THETA, _GAMMA_PHI * theta / -slope)
         if theta <= self.least:
-            least = min(least, theta**1.1 / (-slope) ** 2.3)
+            least = min(least, min(theta, _HUGE) ** 1.1 / max(min(-slope, _HUGE) ** 2.3, _TINY))
         return max(0.05 * least, _SHORTEST)

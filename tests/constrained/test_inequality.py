@@ -6,6 +6,7 @@ from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 
 from numopt import Status
 from numopt.constrained import minimize_constrained
+from numopt.constrained._filter import Filter
 from numopt.exceptions import NumoptWarning
 from tests.constrained.problems import box_problem, solve
 
@@ -167,6 +168,14 @@ def test_a_saddle_between_bounds_is_said_to_be_one():
     assert res.success and abs(res.x).max() < 1e-6 and res.second_order == "saddle"
     corner = solve(lambda x: x[0] * x[1], [0.1, -0.2], bounds=Bounds(-1, 1))
     assert corner.success and corner.second_order == "min" and corner.fun == pytest.approx(-1, abs=1e-7)
+
+
+@pytest.mark.parametrize("slope", [-1e200, -1.0, -1e-200])
+@pytest.mark.parametrize("theta", [0.0, 1e-5, 1e300])
+def test_slopes_and_violations_of_any_size_are_compared(slope, theta):
+    filter_ = Filter(theta)
+    assert filter_.switching(theta, slope, 1.0) == (slope == -1e200 or (slope == -1.0 and theta < 1))
+    assert 0 < filter_.shortest(theta, slope) <= 1e-6
 
 
 def test_where_no_step_is_taken_the_run_ends(monkeypatch):
