@@ -68,8 +68,11 @@ def _newton(p, here, tol):
             v = p.least(H, here)
             if v is not None:
                 new, dv = p.point(v), v - here.v
-                if error is not None and not _falls(here, new, -float(dv @ (here.gv + 0.5 * (H @ dv)))):
-                    new = None  # the first may climb: it comes from inside the sphere
+                if error is None:  # the first may climb, from inside the sphere, but not for an intercept far off
+                    if new.f > here.f and p.n > p.d:
+                        new = min(new, p.point(np.append(v[:-1], here.v[-1])), key=lambda point: point.f)
+                elif not _falls(here, new, -float(dv @ (here.gv + 0.5 * (H @ dv)))):
+                    new = None
             trusted = new is not None
         if new is None:
             new = _search(p, here, p.direction(H, here, p.multipliers(here)[1]))

@@ -128,7 +128,7 @@ class Regression:
             factor, negative, zero = self.kkt.kkt_factor(H, normal, curved + mu, 0.0)
             if negative == normal.shape[0] and not zero:
                 return self.kkt.kkt_solve(factor, -point.gv, np.zeros(normal.shape[0]))[0]
-            mu = max(10 * mu, 1e-10 * H.trace() / self.size, 1e-300)
+            mu = max(10 * mu, 1e-10 * H.trace() / self.size, 1e-10 * abs(kappa), 1e-300)
         return None
 
     def pulled(self, v):

@@ -201,3 +201,16 @@ def test_samples_far_from_the_boundary_leave_no_curvature_but_a_way_back(seed):
     A, w = rng.standard_normal((1, 4)), rng.standard_normal(4)
     model = ConstrainedLogisticRegression(A_eq=A, b_eq=A @ w, norm=float(np.linalg.norm(w))).fit(X, y)
     assert model.result_.success and model.result_.fun < 1e4
+
+
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("seed", [21, 27, 51, 99, 115])
+def test_columns_of_any_scale_need_not_be_scaled_before(seed, C):
+    """A first step from among samples that are all far off took the intercept to 1e13 and further, for good."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((60, 5))
+    y = X @ rng.standard_normal(5) + rng.standard_normal(60) > 0
+    A, w = rng.standard_normal((2, 5)), rng.standard_normal(5)
+    X *= 10 ** rng.uniform(-4, 4, 5)
+    model = ConstrainedLogisticRegression(C, A_eq=A, b_eq=A @ w, norm=float(np.linalg.norm(w))).fit(X, y)
+    assert model.result_.success and model.result_.fun < 2 * abs(X @ model.coef_[0]).max()
