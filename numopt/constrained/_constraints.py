@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from numopt import _array
-from numopt._check import one_of
+from numopt._check import one_of, scalar
 from numopt._given import as_array
 from numopt.constrained._asked import (
     Asked,
@@ -21,6 +21,8 @@ from numopt.constrained._asked import (
 )
 from numopt.constrained._functions import SCHEMES, differences
 from numopt.exceptions import InvalidInputError, InvalidTypeError
+
+_ROUGH = 100.0  # times their rounding errors: what to expect of differences by "2-point"
 
 
 class Objective:
@@ -38,7 +40,7 @@ class Objective:
 
     def __init__(self, space, fun, jac, hess, hessp, args):
         fun = _function("fun", fun)
-        self.joint, self.jac = jac is True, None if jac is True else _derivative("jac", jac)
+        self.joint, self.jac = jac is True, None if jac is True else _derivative(space, "jac", jac)
         self.products = None if hessp is None or hess is not None else _function("hessp", hessp)
         self.hess, self.learns = _hessian("hess", hess) if self.products is None else (None, "")
         if args:
@@ -167,8 +169,7 @@ def read_constraints(space, constraints):
         if isinstance(given, dict):
             blocks.append(_from_dict(space, label, given))
         elif hasattr(given, "fun") and hasattr(given, "lb"):
-            default = isinstance(given.jac, str) and given.jac == "2-point"  # of scipy: its errors are larger than tol
-            jac = _derivative(f"{label}.jac", None if default else given.jac)
+            jac = _derivative(space, f"{label}.jac", given.jac)
             hess = _hessian(f"{label}.hess", given.hess)
             blocks.append(Block(space, label, _function(f"{label}.fun", given.fun), jac, hess, given.lb, given.ub))
         elif hasattr(given, "A") and hasattr(given, "lb"):
@@ -184,7 +185,7 @@ def read_constraints(space, constraints):
 def _from_dict(space, label, given):
     kind = given.get("type")
     kind = one_of(f"{label}['type']", kind.lower() if isinstance(kind, str) else kind, ("eq", "ineq"))
-    fun, jac = _function(f"{label}['fun']", given.get("fun")), _derivative(f"{label}['jac']", given.get("jac"))
+    fun, jac = _function(f"{label}['fun']", given.get("fun")), _derivative(space, f"{label}['jac']", given.get("jac"))
     hess, learns = _hessian(f"{label}['hess']", given.get("hess"))
     args = given.get("args", ())
     args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
@@ -205,13 +206,17 @@ def _function(name, given):
     return given
 
 
-def _derivative(name, given):
+def _derivative(space, name, given):
     """Return a function or the name of a difference scheme; None means central differences."""
     if callable(given):
         return given
     if given is None or given is False:
         return "3-point"
-    return one_of(name, given, SCHEMES) if isinstance(given, str) else _function(name, given)
+    scheme = one_of(name, given, SCHEMES) if isinstance(given, str) else _function(name, given)
+    if scheme != "2-point":
+        return scheme
+    tol = scalar("tol", space.tol, low=0.0, remedy="pass a tolerance >= 0")
+    return "3-point" if tol < _ROUGH * space.eps**0.5 else scheme
 
 
 def _hessian(name, given):

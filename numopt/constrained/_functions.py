@@ -25,16 +25,18 @@ class Space:
         Time spent in the caller's functions.
     box : pair of ndarray of shape (n,), or None
         Bounds on x that differences keep to.
+    tol : float
+        What the KKT error is to reach, which differences have to allow; infinite unless set.
     """
 
-    __slots__ = ("box", "counts", "device", "dtype", "native", "numpy", "seconds", "xp")
+    __slots__ = ("box", "counts", "device", "dtype", "native", "numpy", "seconds", "tol", "xp")
 
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype
         self.numpy = _array.is_numpy(xp)
         self.native = np.dtype(dtype) if self.numpy else None  # NumPy arrays of just this dtype need no further look
         self.counts = {"nfev": 0, "njev": 0, "nhev": 0, "ncev": 0, "": 0}
-        self.seconds, self.box = 0.0, None
+        self.seconds, self.box, self.tol = 0.0, None, math.inf
 
     def ask(self, asked, x, more=None):
         """Call functions of the caller at x, counted and timed; return their answers, checked.

@@ -51,7 +51,8 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
     args : tuple, default ()
         Further arguments of `fun`, `jac`, `hess` and `hessp`.
     jac : callable, True or {"2-point", "3-point", "cs"}, optional
-        Gradient ``jac(x, *args)`` of shape (n,), or differences. None (default): "3-point", 2 n calls of `fun`.
+        Gradient ``jac(x, *args)`` of shape (n,), or differences. None (default): "3-point", 2 n calls of `fun`, for
+        which "2-point", scipy's default in constraints, stands too where `tol` is below 1.5e-6: it is too rough.
     hess : callable, {"2-point", "3-point", "cs"} or scipy's BFGS() or SR1(), optional
         Hessian ``hess(x, *args)`` of shape (n, n), dense, sparse or a LinearOperator. None (default): a damped BFGS
         matrix that learns the Hessian of the Lagrangian.
@@ -59,8 +60,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         ``hessp(x, p, *args)``, the Hessian times p: nothing is factored then, and MINRES solves the systems.
     constraints : NonlinearConstraint, LinearConstraint, dict, or list of these, default ()
         As scipy takes them. Jacobians are dense, sparse or LinearOperators; ``hess(x, v)`` is that of v.c. In a dict,
-        "jac" and "hess" are optional. lb = ub makes an equality. The "2-point" of a NonlinearConstraint is scipy's
-        default, and too rough for that of `tol`: it stands for "3-point".
+        "jac" and "hess" are optional. lb = ub makes an equality.
     bounds : scipy.optimize.Bounds or list of (low, high), optional
         Bounds on x; None in a pair is no bound. Equal ones fix a variable.
     method : {"auto", "adasketch"} or None, default "auto"
@@ -161,6 +161,7 @@ def minimize_constrained(fun, x0, args=(), *, jac=None, hess=None, hessp=None, c
         rng = _array.default_rng(rng)
     x0, *where = lone_vector("x0", [x0] if isinstance(x0, (int, float)) else x0[None] if _is_number(x0) else x0)
     space = Space(*where)
+    space.tol = tol
     if space.eps > _DOUBLE:
         expect_precision(tol, space.eps)
     objective = Objective(space, fun, jac, hess, hessp, args if isinstance(args, tuple) else (args,))
