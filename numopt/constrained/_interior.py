@@ -21,6 +21,7 @@ from numopt.constrained._slacks import Interior, least_squares_multipliers
 
 _DIVERGED, _RESTORATIONS, _STILL = 1e8, 10, 3
 _SUSPECT = "the derivatives may be wrong, see check_derivatives"
+_ROUGH = "differences may be too rough for tol, raise it or pass derivatives"
 
 
 def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, relax=0.0, insist=False):
@@ -89,7 +90,7 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             if theta <= tol / 100 and search.blind:
                 return Status.NONFINITE, "the gradient or a Jacobian is, wherever a step leads; mend it there"
             if theta <= tol / 100 or restorations >= _RESTORATIONS:
-                return Status.BREAKDOWN, f"no step is acceptable: {_SUSPECT}"
+                return Status.BREAKDOWN, f"no step is acceptable: {_suspect(p)}"
             restorations += 1
             filter_.add(theta, phi)
             point, w, stuck = restored(ip, point, w, theta, filter_, search.measured)
@@ -101,7 +102,8 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
                 shown.measure, shown.info = state.error, (point.f / p.sf, mu, alpha, tau, delta)
                 yield shown
                 if not (errors(p, state)[2] > tol / p.sf and is_least(ip, point, w)):
-                    return Status.BREAKDOWN, f"the violation, {stuck:.3g} in sum, does not fall, but might; {_SUSPECT}"
+                    why = f"the violation, {stuck:.3g} in sum, does not fall, but might; {_suspect(p)}"
+                    return Status.BREAKDOWN, why
                 why = f"a local minimum of the violation, {stuck:.3g} in sum; try another x0, and see check_derivatives"
                 return Status.INFEASIBLE, why
         shown.state = state = ip.state(point, lam, zl, zu)
@@ -111,6 +113,11 @@ def interior(p, kkt, regular, start, tol, mu=0.1, push=1e-2, lam=None, z=None, r
             return Status.BREAKDOWN, "multipliers diverge: the bounds and constraints may leave no interior"
         if point.f < deep and (end := unbounded(p, state, theta, regular)):
             return end
+
+
+def _suspect(p):
+    """Return what may be to blame where there is no way on."""
+    return _ROUGH if any(part.jac in ("2-point", "3-point") for part in (p.objective, *p.blocks)) else _SUSPECT
 
 
 def _products(xp, ip, w, zl, zu):

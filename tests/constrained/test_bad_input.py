@@ -307,6 +307,13 @@ def test_wrong_derivatives_are_suspected():
     assert not res.success and "check_derivatives" in res.message
 
 
+def test_differences_of_a_rounded_function_are_suspected():
+    res = minimize_constrained(lambda x: np.round((x**4).sum() + x[0], 5), [2.0, 0.5],
+                               constraints=LinearConstraint([[1.0, 1.0]], 3, 3), on_failure="ignore")  # fmt: skip
+    assert not res.success and "differences may be too rough for tol" in res.message
+    assert "check_derivatives" not in res.message
+
+
 def test_an_exception_of_the_caller_carries_the_best_point():
     calls = []
 
