@@ -4,20 +4,21 @@ import math
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, is_numpy
 from numopt._check import one_of
 from numopt._given import as_array
 from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.monotone._lp_polish import price, sifted
-from numopt.monotone._lp_problem import linear_program, size_of_sides
-from numopt.monotone._lp_rays import exact_ray, infeasible, unbounded
+from numopt.monotone._lp_polish import price, sifted, simplex
+from numopt.monotone._lp_problem import linear_program
+from numopt.monotone._lp_rays import infeasible, least_violation, steepest, unbounded
 from numopt.monotone._pdhg import Bilinear, pace, pdhg
 from numopt.monotone._tolerance import check_tolerance
 
 FIRST = 200  # passes before a ray is looked for; then whenever they have doubled
-STEADY = 0.5  # the displacement of an infeasible program does not fall by this while passes double
+FEASIBLE = 1e-6  # the violation of a point, relative: enough for an unbounded program
+STEADY = 0.5  # neither the displacement nor the error of an infeasible program falls by this while passes double
 _OF_SCIPY = ("highs", "highs-ds", "highs-ipm")
 _OPTIONS = ("maxiter", "time_limit", "disp", "presolve")
 
@@ -96,17 +97,20 @@ def linprog_pd(c, A_ub=None, b_ub=None, A_eq=None, b_eq=None, bounds=None, metho
 
     Notes
     -----
-    *Certified*, at the returned pair and from the data: the violation of the rows relative to ``|b|``; the part of the
-    reduced costs that no bound pays for, relative to ``|c|``; and the difference of the two values relative to
-    ``|c|.|x| + |b|.|y|`` and the part of the bounds. (A vector that is zero counts as 1;
-    but where b is, finite bounds, through the absolute values of A, stand for it.) Bounds hold exactly. Of that
-    difference 2e-15 times the norms of c and x, in scaled columns, is rounding and does not count: the least cost may
-    be 0. Where c is 0, any feasible point is optimal and all multipliers are 0.
+    *Certified*, at the returned pair and from the data: the violation of the rows relative to ``b``; the part of the
+    reduced costs that no bound pays for, relative to ``c``; and the difference of the two values relative to the sums
+    of the absolute terms of ``c.x``, ``b.y`` and the part of the bounds. The first two are taken in norms twice, in
+    your units and with rows and columns scaled as in the method, their largest entries about 1; the worse one counts.
+    (A vector that is zero counts as 1; but where b is, finite bounds, through the absolute values of A, stand for it.)
+    Bounds hold exactly. The least cost may be 0: the difference is relative to no less than a thousandth of ``|c| |x| +
+    |b| |y|``, in norms of scaled rows and columns. Where c is 0, any feasible point is optimal and all multipliers are
+    0.
 
     ``status`` INFEASIBLE comes with multipliers in ``ray``, UNBOUNDED with a direction; both were tested relative to
     the scale of the data, entry by entry, so that no badly scaled program is called infeasible. They come from the way
     that the iterates run off, or, where that is not exact enough, from one linear program for SciPy's exact
-    solver, which copies nothing from a device: on CuPy arrays there is only the former.
+    solver, which copies nothing from a device: on CuPy arrays there is only the former. So does the point, feasible to
+    1e-6, that UNBOUNDED needs beside the direction.
 
     *Units*: data beyond 1e-100 and 1e100 are divided by powers of two, and the results multiplied by them.
 
@@ -178,7 +182,6 @@ def _iterates(p, x, y, method):
     X = 0.0, p.low / columns, p.high / columns
     Y = 0.0, p.signs(), A.vector(A.shape[0], math.inf)
     norm = A.norm()
-    sizes = host(xp.linalg.vector_norm(c), size_of_sides(A, b, *X[1:]))
 
     def errors(x, y, Ax, ATy):
         return p.errors(x * columns, y * rows, Ax / rows, ATy / columns)[:3]
@@ -186,9 +189,9 @@ def _iterates(p, x, y, method):
     def measure(*hat):
         return xp.max(xp.stack(errors(*hat)))
 
-    weight = sizes[0] / sizes[1] if min(sizes) > 0 else 1.0
+    weight = p.costs[1] / p.sides[1] if p.costly else 1.0
     problem = Bilinear(A, c, b, X, Y, measure, errors)
-    looked, before, old = FIRST, math.inf, (x, y)
+    looked, before, old = FIRST, (math.inf, math.inf), (x, y)
     at, cost = pace(norm, weight), price(p) if method == "auto" else math.inf
     for step in pdhg(problem, x, y, at):
         yield Iterate(step.state, step.measure, step.info)
@@ -197,29 +200,35 @@ def _iterates(p, x, y, method):
                 yield Iterate((x, y), measure(x, y, *A.products(x, y)), step.info)
             cost = 8 * at.work
         if step.info["n_passes"] >= looked:
-            looked, last = 2 * looked, step.info["displacement"]
+            looked, last = 2 * looked, (step.info["displacement"], step.measure)
             way = [new - z for new, z in zip(step.state, old, strict=True)]
-            steady, before, old = last > STEADY * before, last, step.state
-            status = _outcome(p, way[0] * columns, way[1] * rows, step.state, steady)
+            steady = all(now > STEADY * then for now, then in zip(last, before, strict=True))
+            before, old = last, step.state
+            status = _outcome(p, step.state, way, steady and is_numpy(xp) and at.work > simplex(p))
             if status is not None:
                 return status
     return Status.NONFINITE
 
 
-def _outcome(p, d, r, state, steady):
-    """Return the status that the way of the iterates proves, or None."""
-    for ray in (lambda: r, lambda: exact_ray(p, "infeasible") if steady else None):
-        found = ray()
-        if found is not None:
-            proven, far = infeasible(p, found)
-            if proven:
-                p.found |= {"ray": p.xp.maximum(found, p.signs()), "far": far}
-                return Status.INFEASIBLE, "proved by multipliers"
-    for ray in (lambda: d, lambda: exact_ray(p, "unbounded") if steady else None):
-        found = ray()
-        if found is not None:
-            proven, found = unbounded(p, found)
-            if proven and host(p.certificate(state)["primal_infeasibility"]) <= 1e-6:
-                p.found |= {"ray": found}
-                return Status.UNBOUNDED, "proved by a direction"
+def _outcome(p, state, way, exactly):
+    """Return the status that the way of the iterates proves, or else SciPy's exact solver, or None."""
+    for x, r, d in _evidence(p, state, way, exactly):
+        proven, far = infeasible(p, r)
+        if proven:
+            p.found |= {"ray": p.xp.maximum(r, p.signs()), "far": far}
+            return Status.INFEASIBLE, "proved by multipliers"
+        ray = d()
+        proven, ray = (False, None) if ray is None else unbounded(p, ray)
+        if proven and host(p.certificate((x, state[1]))["primal_infeasibility"]) <= FEASIBLE:
+            p.found |= {"ray": ray}
+            return Status.UNBOUNDED, "proved by a direction"
     return None
+
+
+def _evidence(p, state, way, exactly):
+    """Yield (point, multipliers, function that returns a direction)."""
+    _, rows, columns = p.scaled
+    yield state[0], way[1] * rows, lambda: way[0] * columns
+    found = least_violation(p) if exactly else None
+    if found is not None:
+        yield found[0] / columns, found[1], lambda: steepest(p)

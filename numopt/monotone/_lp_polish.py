@@ -4,12 +4,12 @@ Long before the iterates are exact, their reduced costs tell most variables that
 the others is small; what would improve it from outside is added, and it is solved again: sifting.
 """
 
-import warnings
+import math
 
 import numpy as np
 
 from numopt._array import is_numpy, is_sparse
-from numopt._loop import time_left
+from numopt.monotone._highs import highs
 
 ROUNDS = 8
 KEPT = 5  # variables for each row, to begin with
@@ -20,10 +20,14 @@ STEP = 250  # what a step of the simplex method costs, for each row and each ent
 
 def price(p):
     """Return what an attempt costs, in entries read by a pass: from the sizes alone."""
+    return OVERHEAD + simplex(p) if is_numpy(p.xp) and p.A.shape[0] <= MOST else math.inf
+
+
+def simplex(p):
+    """Return what a simplex method may cost, in the same unit."""
     m, n = p.A.shape
     entries = p.A.A.nnz if is_sparse(p.A.A) else m * n
-    steps = 2 * m
-    return OVERHEAD + steps * STEP * m * entries / n if is_numpy(p.xp) and m <= MOST else np.inf
+    return 2 * m * STEP * m * entries / n
 
 
 def sifted(p, c, b, low, high, y):
@@ -69,22 +73,11 @@ def _least(values, count):
 
 def _solved(p, used, c, b, low, high):
     """Return (x, y) of the program on some variables, or None."""
-    from scipy.optimize import linprog
-
-    A, k, m = p.scaled[0], p.m_ub, p.A.shape[0]
+    A = p.scaled[0]
     if is_sparse(A.A):
         from scipy.sparse import csc_array
 
         rows = csc_array(A.parts[3:], shape=A.shape)[:, used]
     else:
         rows = A.A[:, used]
-    ub = {"A_ub": rows[:k], "b_ub": b[:k]} if k else {}
-    eq = {"A_eq": rows[k:], "b_eq": b[k:]} if k < m else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        bounds = np.column_stack((low[used], high[used]))
-        limits = {"maxiter": 10 * m + 1000, "time_limit": max(time_left(), 0.0)}
-        found = linprog(c[used], **ub, **eq, bounds=bounds, method="highs-ds", options=limits)
-    if found.status != 0:
-        return None
-    return found.x, -np.concatenate((found.ineqlin.marginals, found.eqlin.marginals))
+    return highs(rows, p.m_ub, c[used], b, low[used], high[used], maxiter=10 * A.shape[0] + 1000)

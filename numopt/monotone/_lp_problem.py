@@ -16,7 +16,7 @@ from numopt.monotone._lp_bounds import ends_of
 from numopt.monotone._lp_units import divided, powers, scaled, within
 from numopt.monotone._matrix import Matrix, wrap
 
-ROUNDING = 2e-15  # the last digits of c, relative to it
+ROOM = 1e-3  # of what the norms allow a value to be: a smaller one is judged relative to that, for it may be 0
 
 
 @result_class
@@ -81,7 +81,8 @@ class LinearProgram:
     dtype: object
     powers: tuple = (0, 0, 0)
     costly: float = 1.0  # or 0.0
-    sides: object = None  # the size of the right-hand sides
+    sides: tuple = (1.0, 1.0)  # the size of the right-hand sides, in the caller's rows and in the scaled ones
+    costs: tuple = (1.0, 1.0)  # that of c, in the caller's columns and in the scaled ones
     scaled: object = None  # (Matrix, rows, columns): rows A columns
     memo: tuple = (None, None)
     found: dict = field(default_factory=lambda: {"ray": None, "far": math.inf})
@@ -100,22 +101,23 @@ class LinearProgram:
     def errors(self, x, y, Ax, ATy):
         """Return (primal, dual, gap, value, dual value): the relative errors of a pair with its products."""
         xp, y, ATy = self.xp, self.costly * y, self.costly * ATy
-        norm, zero = xp.linalg.vector_norm, xp.zeros_like(Ax)
+        norm, zero, (_, rows, columns) = xp.linalg.vector_norm, xp.zeros_like(Ax), self.scaled
         off = Ax - self.b
         off = xp.concat((xp.maximum(off[: self.m_ub], zero[: self.m_ub]), off[self.m_ub :]))
         reduced = self.c + ATy
         bound = xp.where(reduced > 0, self.low, self.high)
         held = xp.isfinite(bound)
         paid = xp.where(held, reduced * xp.where(held, bound, 0.0), 0.0)
+        loose = xp.where(held, 0.0, reduced)
         value, dual = xp.sum(self.c * x), xp.sum(paid) - xp.sum(self.b * y)
         size = xp.sum(xp.abs(self.c * x)) + xp.sum(xp.abs(self.b * y)) + xp.sum(xp.abs(paid))
+        most = self.costs[1] * norm(x / columns) + self.sides[1] * norm(y / rows)
+        size = xp.maximum(size, ROOM * most)
         size = xp.where(size > 0, size, xp.ones_like(size))
-        columns = self.scaled[2]  # units in which the variables are alike
-        lost = ROUNDING * norm(self.c * columns) * norm(x / columns)  # where the least cost is 0, size is nothing
         return (
-            norm(off) / self.sides,
-            norm(xp.where(held, 0.0, reduced)) / _size(xp, self.c),
-            xp.maximum(xp.abs(value - dual) - lost, xp.zeros_like(lost)) / size,
+            xp.maximum(norm(off) / self.sides[0], norm(off * rows) / self.sides[1]),
+            xp.maximum(norm(loose) / self.costs[0], norm(loose * columns) / self.costs[1]),
+            xp.abs(value - dual) / size,
             value,
             dual,
         )
@@ -191,7 +193,8 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds, x0=None):
         if A is None:
             continue
         if (getattr(A, "shape", None) or (1,))[0] == 0:
-            checks.vector(f"b_{name}", size=0)
+            if math.prod(vectors[f"b_{name}"].shape) > 0:
+                raise InvalidInputError(f"A_{name} has no rows, and b_{name} is not empty: give both or none")
             continue
         sparse = is_sparse(A)
         A = checks.csr(f"A_{name}", shape=(None, n)) if sparse else checks.matrix(f"A_{name}", shape=(None, n))
@@ -217,7 +220,11 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds, x0=None):
     costly = float(extents["c"].low != 0 or extents["c"].high != 0)
     p = LinearProgram(A, b, c, low, high, sizes[0], checks.dtype, units, costly)
     with np.errstate(all="ignore"):  # what comes of it is looked at
-        p.scaled, p.sides = scaled(p), host(size_of_sides(A, b, low, high)) or 1.0
+        p.scaled = A_scaled, rows, columns = scaled(p)
+        sizes = host(size_of_sides(A, b, low, high), size_of_sides(A_scaled, b * rows, low / columns, high / columns),
+                     xp.linalg.vector_norm(c), xp.linalg.vector_norm(c * columns))  # fmt: skip
+        sizes = [size or 1.0 for size in sizes]
+        p.sides, p.costs = sizes[:2], sizes[2:]
     return p, xp.astype(begin, xp.float64) / 2.0 ** units[1]
 
 
@@ -256,8 +263,3 @@ def _stacked(xp, blocks):
     below = under.indptr[1:] + over.indptr[-1:]
     parts = [xp.concat(pair) for pair in ((over.data, under.data), (over.indices, under.indices), (over.indptr, below))]
     return type(over)(tuple(parts), shape=(over.shape[0] + under.shape[0], over.shape[1]))
-
-
-def _size(xp, v):
-    size = xp.linalg.vector_norm(v)
-    return xp.where(size > 0, size, xp.ones_like(size))

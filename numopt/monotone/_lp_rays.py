@@ -5,12 +5,11 @@ feasible.
 """
 
 import math
-import warnings
 
 import numpy as np
 
-from numopt._array import host, is_numpy, is_sparse
-from numopt._loop import time_left
+from numopt._array import host, is_sparse
+from numopt.monotone._highs import highs
 
 ZERO = 1e-9  # what counts as rounding, relative to the sum of absolute terms
 
@@ -51,37 +50,32 @@ def unbounded(p, d):
     return bad <= 0 and gain < -ZERO * scale and gain < 0, d
 
 
-def exact_ray(p, kind):
-    """Return a ray of the program by SciPy's exact solver, or None; for programs on the host only.
+def least_violation(p):
+    """Return (x, r) by SciPy's exact solver: the point that violates scaled rows least, and multipliers; or None.
 
-    kind "infeasible": multipliers that maximise the excess; "unbounded": a direction that minimises c.d.
+    If the sum of violations cannot be 0, the multipliers prove it.
     """
-    if not is_numpy(p.xp):
-        return None
-    from scipy.optimize import linprog
+    (A, rows, columns), k = p.scaled, p.m_ub
+    m, n = A.shape
+    A, eye = A.A, np.eye(m)
+    if is_sparse(A):
+        import scipy.sparse as sparse
 
-    A, k = p.A.A, p.m_ub
-    m, n = p.A.shape
-    down, up = np.isfinite(p.low), np.isfinite(p.high)
-    limit = {"time_limit": max(time_left(), 0.0)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if kind == "unbounded":
-            box = [(-0.0 if f else -1.0, 0.0 if g else 1.0) for f, g in zip(down, up, strict=True)]
-            res = linprog(p.c, A[:k] if k else None, np.zeros(k) if k else None, A[k:] if k < m else None,
-                          np.zeros(m - k) if k < m else None, box, method="highs", options=limit)  # fmt: skip
-            return res.x if res.status == 0 else None
-        # g = A^T r = s - t with s, t >= 0, s = 0 where there is no lower bound, t = 0 where there is no upper one
-        if is_sparse(A):
-            import scipy.sparse as sparse
+        eye = sparse.eye_array(m, format="csc")
+        A = sparse.hstack([A, -eye, eye[:, k:]], format="csr")
+    else:
+        A = np.hstack([A, -eye, eye[:, k:]])
+    c, unit = np.zeros(A.shape[1]), p.sides[1]
+    c[n:] = 1.0
+    low, high = (np.pad(end / columns / unit, (0, c.size - n), constant_values=value)
+                 for end, value in ((p.low, 0.0), (p.high, np.inf)))  # fmt: skip
+    found = highs(A, k, c, p.b * rows / unit, low, high)
+    return None if found is None else (found[0][:n] * columns * unit, found[1] * rows)
 
-            eye = sparse.eye_array(n)
-            rows = sparse.hstack([A.T, -eye, eye], format="csr")
-        else:
-            rows = np.hstack([A.T, -np.eye(n), np.eye(n)])
-        low, high = np.where(down, p.low, 0.0), np.where(up, p.high, 0.0)
-        box = [(0.0 if i < k else -1.0, 1.0) for i in range(m)]
-        box += [(0.0, None if f else 0.0) for f in down] + [(0.0, None if f else 0.0) for f in up]
-        res = linprog(np.r_[p.b, -low, high], A_eq=rows, b_eq=np.zeros(n), bounds=box, method="highs",
-                      options=limit)  # fmt: skip
-        return res.x[:m] if res.status == 0 else None
+
+def steepest(p):
+    """Return the direction that gains most, by SciPy's exact solver; or None."""
+    A, _, columns = p.scaled
+    found = highs(A.A, p.m_ub, p.c * columns / p.costs[1], 0.0 * p.b,
+                  -1.0 * np.isinf(p.low), 1.0 * np.isinf(p.high))  # fmt: skip
+    return None if found is None else found[0] * columns

@@ -9,8 +9,8 @@ from scipy.optimize import linprog
 
 from numopt import Status
 from numopt.exceptions import InvalidInputError, InvalidTypeError
-from numopt.gallery import transport_program
-from numopt.monotone import _lp_polish, _lp_rays, linprog_pd
+from numopt.gallery import random_program, transport_program
+from numopt.monotone import _highs, _lp_polish, _lp_rays, linprog_pd
 from numopt.monotone._lp_problem import linear_program
 
 
@@ -76,6 +76,7 @@ CALLS = {
     "pairs as an array": (([1, -1],), {"bounds": np.array([[-1, 2], [-np.inf, 3]])}),
     "pairs of objects": (([1, -1],), {"bounds": np.array([[-1, None], [None, 3]], dtype=object)}),
     "no bounds given": (([1, -1], [[1, 1]], [4]), {"bounds": []}),
+    "no rows": (([1, 2], [[-1, -1]], [-3], np.zeros((0, 2)), []), {}),
     "a sparse and a dense matrix": (([1, 2, 1], sp.coo_array([[1.0, 1, 0]]), [2], [[1, 0, 1]], [3]), {}),
     "a dense and a sparse matrix": (([1, 2, -1], [[1.0, 1, 0]], [2], sp.csc_matrix([[1.0, 0, 1]]), [3]), {}),
 }
@@ -102,6 +103,29 @@ def test_violations_count_beside_bounds_where_the_sides_are_zero():
         assert result.success and abs(result.fun) <= 1e-5
 
 
+@pytest.mark.parametrize("method", ["auto", "pdhg"])
+@pytest.mark.parametrize("tol", [1e-4, 1e-6])
+def test_small_rows_count_beside_large_ones(tol, method):
+    """A row in units of 1e-3 beside one in units of 1e4 is nothing in the norm of both."""
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        c, A, b, E, d = feasible(rng.integers(1000))
+        truth = linprog(c, A, b, E, d).fun
+        s, q = 10.0 ** rng.uniform(-4, 4, 8), 10.0 ** rng.uniform(-4, 4, 4)
+        result = linprog_pd(c, A * s[:, None], b * s, E * q[:, None], d * q, method=method, tol=tol)
+        off = np.r_[np.maximum(A @ result.x - b, 0), E @ result.x - d]
+        assert result.success and np.linalg.norm(off) <= 5 * tol * np.linalg.norm(np.r_[b, d])
+        assert abs(result.fun - truth) <= 5 * tol * abs(c * result.x).sum()
+
+
+def test_an_equation_in_small_units_is_heeded():
+    """All sides are 0: what the bounds make of the second row is 1e7 times what they make of the first."""
+    E = [[1e-3, 1e-3, -1e-3], [0.0, 0.0, 1e4]]  # so x1 = -x2
+    result = linprog_pd([1.0, 0.0, 0.0], A_eq=E, b_eq=[0, 0], bounds=[(-5, 5), (0, None), (-1, 1)], method="pdhg")
+    assert result.success and result.fun == pytest.approx(-5, rel=1e-5)
+    assert abs(result.x[0] + result.x[1]) <= 1e-4
+
+
 def test_multipliers_of_the_wrong_sign_prove_nothing():
     """Least x below 1 is -inf; 1 would be the answer if its row might push."""
     p, _ = linear_program([1.0], [[1.0]], [1.0], None, None, (None, None))
@@ -121,11 +145,17 @@ def test_the_exact_solver_keeps_to_the_limit_of_time(monkeypatch):
     linprog_pd(c, A_eq=E, b_eq=d, tol=1e-11, max_time=50.0)
     assert seen and max(seen) <= 50.0
     seen.clear()
-    monkeypatch.setattr(_lp_rays, "time_left", lambda: 7.0)
+    monkeypatch.setattr(_highs, "time_left", lambda: 7.0)
     p, _ = linear_program(c, None, None, E, d, None)
-    for kind in ("infeasible", "unbounded"):
-        _lp_rays.exact_ray(p, kind)
+    _lp_rays.least_violation(p), _lp_rays.steepest(p)
     assert seen == [7.0, 7.0]
+
+
+def test_no_proof_is_looked_for_while_errors_fall(monkeypatch):
+    """The exact solver takes minutes on this program, whose displacement rests while it is solved."""
+    monkeypatch.setattr("scipy.optimize.linprog", None)
+    c, E, d = random_program()
+    assert linprog_pd(c, A_eq=E, b_eq=d, method="pdhg").success
 
 
 def test_bounds_alone():
@@ -196,6 +226,7 @@ def test_no_false_certificate():
     ({"c": [1.0, np.nan]}, r"c\[1\] is nan"),
     ({"A_ub": [[1.0, np.inf]]}, r"A_ub\[0, 1\] is inf"),
     ({"b_ub": None}, "A_ub and b_ub"),
+    ({"A_ub": np.zeros((0, 2))}, "A_ub has no rows, and b_ub is not empty"),
     ({"b_ub": [1.0, 2.0]}, r"b_ub has shape \(2,\)"),
     ({"A_ub": [[1.0]]}, r"A_ub has shape \(1, 1\)"),
     ({"bounds": [(0, 1)] * 3}, "bounds has 3"),
@@ -339,6 +370,37 @@ def test_the_least_cost_may_be_nothing(c, unit, method):
     result = linprog_pd(c, A_eq=[[1.0, 1.0, 1.0]], b_eq=[unit], method=method, tol=1e-12)
     assert result.success and result.gap <= 1e-12 and abs(result.fun) <= 1e-12 * unit * max(c)
     assert result.x.sum() == pytest.approx(unit, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["auto", "pdhg"])
+@pytest.mark.parametrize("tol", [1e-4, 1e-6, 1e-10])
+def test_the_least_cost_may_be_that_of_nothing(tol, method):
+    """Where x = 0 is the answer, the values on both sides vanish, and so does what they were relative to."""
+    one = [0.0258], [[0.5107]], [0.6089], [[-0.5407]], [0.0], (None, None)
+    result = linprog_pd(*one, method=method, tol=tol)
+    assert result.success and abs(result.x[0]) <= tol * 0.6089 / 0.5107
+    assert result.eqlin.marginals[0] == pytest.approx(0.0258 / -0.5407, rel=10 * tol)
+
+
+SPARSE = {  # c, A_eq, x, units of the rows: where the first-order method alone stalls
+    "bounded": ([3, 3, -3, 1], [[2, 2, 0, 2], [1, 0, -3, 3]], [0, 2, 1, 1], [1e-3, 1e3]),
+    "unbounded": ([1, 0, -1, 0], [[-2, 2, 3, -3], [-3, 0, -1, 1]], [2, 1, 1, 1], [1e-3, 1e3]),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_a_small_sparse_program_goes_to_the_exact_solver(name):
+    """To it a pass costs hardly more to read than to begin; and a point is found apart from the direction."""
+    c, A, x, units = (np.array(v, float) for v in SPARSE[name])
+    A *= units[:, None]
+    result = linprog_pd(c, A_eq=sp.csr_array(A), b_eq=A @ x, tol=1e-8, on_failure="ignore")
+    truth = linprog(c, A_eq=A, b_eq=A @ x)
+    assert result.status == (Status.CONVERGED if truth.status == 0 else Status.UNBOUNDED)
+    if truth.status == 0:
+        assert result.fun == pytest.approx(truth.fun, abs=1e-7)
+    else:
+        assert (abs(A @ result.ray) <= 1e-9 * abs(A) @ result.ray).all() and (result.ray >= 0).all()
+        assert c @ result.ray < 0
 
 
 def test_no_cost_and_no_point():
