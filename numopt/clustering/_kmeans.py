@@ -9,7 +9,7 @@ from numopt._check import Checks, integer, one_of
 from numopt._loop import run
 from numopt._solver import solver
 from numopt.clustering._cuts import MOST
-from numopt.clustering._lloyd import lloyd, ordered, starts
+from numopt.clustering._lloyd import lloyd, ordered, seeds, starts
 from numopt.clustering._methods import bounded, iterates, low_rank_partitions
 from numopt.clustering._pairwise import pairwise_bound
 from numopt.clustering._problem import checked_labels, kmeans_problem
@@ -214,14 +214,14 @@ def _initial(p, init, n_init, rng):
     if isinstance(init, str):
         one_of("init", init, ("k-means++",))
         return starts(p, n_init, rng)
-    if isinstance(init, KMeansResult):
-        init = init.labels
+    given = isinstance(init, KMeansResult)
+    init = init.labels if given else init
     if getattr(init, "ndim", None) == 2 or (isinstance(init, (list, tuple)) and np.ndim(init) == 2):
         checks = Checks({"X": p.X, "init": init}, dtype=p.xp.float64)
         centres = checks.matrix("init", shape=(p.k, p.X.shape[1]))
         checks.settle()
         return iter([lloyd(p, p.place(centres))])
     labels, k = checked_labels(p, init, "init")
-    if k != p.k:
+    if k != p.k and not (given and k < p.k):  # a result has fewer where points coincided
         raise InvalidInputError(f"init has {k} different labels: {p.k} are expected, n_clusters; pass as many")
-    return iter([lloyd(p, p.means(labels)[0])])
+    return iter([lloyd(p, seeds(p, rng, p.means(labels, k)[0]))])

@@ -69,34 +69,37 @@ def _reseated(p, centres, labels, sizes):
     return xp.where(sizes[:, None] < 1, seats, centres)
 
 
-def seeds(p, rng):
-    """Return K centres by greedy K-means++ (Arthur and Vassilvitskii 2007); fewer if fewer points are distinct."""
+def seeds(p, rng, centres=None):
+    """Return K centres, after those given, by greedy K-means++ (Arthur and Vassilvitskii 2007).
+
+    They are fewer if fewer points are distinct.
+    """
     xp, n, trials = p.xp, p.size, 2 + int(math.log(p.k))
-    chosen = [int(rng.integers(n))]
-    nearest = _distances(p, chosen)[:, 0]
-    while len(chosen) < p.k:
+    if centres is None:
+        centres = xp.take(p.X, xp.asarray([int(rng.integers(n))], device=device(p.X)), axis=0)
+    if centres.shape[0] == p.k:
+        return centres
+    nearest, rows = xp.min(_distances(p, centres), axis=1), []
+    while centres.shape[0] + len(rows) < p.k:
         cumulative = xp.cumulative_sum(nearest)
         total = finite(cumulative[-1], "the distance between points")
         if not total > 0:
             break
         draws = like(xp, total * rng.random(trials), device(p.X), xp.float64)
-        rows = clip(xp.searchsorted(cumulative, draws, side="right"), 0, n - 1)
-        distances = xp.minimum(nearest[:, None], _distances(p, rows))
+        drawn = clip(xp.searchsorted(cumulative, draws, side="right"), 0, n - 1)
+        distances = xp.minimum(nearest[:, None], _distances(p, xp.take(p.X, drawn, axis=0)))
         best = xp.argmin(xp.sum(distances, axis=0))
-        row, best = host(xp.take(rows, xp.reshape(best, (1,)))[0], best)
+        row, best = host(xp.take(drawn, xp.reshape(best, (1,)))[0], best)
         nearest = distances[:, int(best)]
-        chosen.append(int(row))
-    return xp.take(p.X, xp.asarray(chosen, device=device(p.X)), axis=0)
+        rows.append(int(row))
+    more = xp.asarray(rows, dtype=xp.int64, device=device(p.X))
+    return xp.concat((centres, xp.take(p.X, more, axis=0)))
 
 
-def _distances(p, rows):
-    """Return squared distances (n, m) to a few of the points; exactly 0 between equal points."""
+def _distances(p, near):
+    """Return squared distances (n, m) to a few places; exactly 0 where a point is there."""
     xp = p.xp
-    if isinstance(rows, list):
-        rows = xp.asarray(rows, device=device(p.X))
-    near = xp.take(p.X, rows, axis=0)
-    columns = [xp.sum((p.X - near[j, :]) ** 2, axis=1) for j in range(near.shape[0])]
-    return xp.stack(columns, axis=1)
+    return xp.stack([xp.sum((p.X - near[j, :]) ** 2, axis=1) for j in range(near.shape[0])], axis=1)
 
 
 def starts(p, n_init, rng):
@@ -133,4 +136,4 @@ def embedded(p, points, rng, *, polish=True):
     """Return the partition to which K-means in another space leads, with Lloyd's iteration in the own one after it."""
     q = centred(p.xp, points, p.k, p.dtype)
     found = lloyd(q, seeds(q, rng))
-    return lloyd(p, p.means(found.labels, found.centres.shape[0])[0]) if polish else found
+    return lloyd(p, seeds(p, rng, p.means(found.labels, found.centres.shape[0])[0])) if polish else found

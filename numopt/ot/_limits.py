@@ -4,6 +4,7 @@ import sys
 
 from numopt.exceptions import InvalidInputError
 
+LEAST = 4 * sys.float_info.min  # of reg
 DROWNED = 0.05  # marginal error left by rounding: no answer
 
 

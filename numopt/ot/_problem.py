@@ -1,7 +1,6 @@
 """The entropic transport problem: checked data, its scale, and the certificate that judges every solver."""
 
 import math
-import sys
 from dataclasses import dataclass, field, replace
 
 from numopt._array import device, host, is_cupy, is_numpy, like, namespace, turned
@@ -9,10 +8,9 @@ from numopt._check import Checks, flag, one_of, positive_scalar, scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError, PrecisionWarning, warn
 from numopt.ot._held import expand, hold_out, stranded, visible
-from numopt.ot._limits import check_rounding, check_spread, check_values, divided
+from numopt.ot._limits import LEAST, check_rounding, check_spread, check_values, divided
 from numopt.ot._median import COSTS, sample_median
 
-_LEAST = 4 * sys.float_info.min  # of reg
 _REACHED = 16  # times the floor: what plans reach that have but an entry or two in a row, where no errors average out
 
 
@@ -218,9 +216,9 @@ def _measured(p, reg, reg_relative, tol, checks):
             f"reg_relative is True and the median cost is {unit:.3g}: a positive one is expected; pass reg itself"
         )
     reg = float(reg) * unit
-    if not reg >= _LEAST:
+    if not reg >= LEAST:
         raise InvalidInputError(
-            f"reg is {reg:.3g}: at least {_LEAST:.3g} is expected, lest its inverse overflow; multiply C and reg by "
+            f"reg is {reg:.3g}: at least {LEAST:.3g} is expected, lest its inverse overflow; multiply C and reg by "
             f"one factor"
         )
     eps = float(p.xp.finfo(p.a.dtype).eps)

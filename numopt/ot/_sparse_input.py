@@ -8,7 +8,7 @@ from numopt import _array
 from numopt._check import Checks, integer, positive_scalar
 from numopt._kernels import kernels
 from numopt.exceptions import InvalidInputError
-from numopt.ot._limits import check_rounding, check_values
+from numopt.ot._limits import LEAST, check_rounding, check_values
 from numopt.ot._sparse_problem import Problem, Whole
 
 _EPS = 2.0**-52
@@ -47,6 +47,11 @@ def checked(a, b, C, reg, max_nonzeros, tol):
     k = C.shape[0] if max_nonzeros is None else integer("max_nonzeros", max_nonzeros, low=1)
     top_a, top_b = _array.host(xp.max(a), xp.max(b))
     reg = positive_scalar("reg", reg) * mass
+    if not reg >= LEAST:
+        raise InvalidInputError(
+            f"reg is {reg / mass:.3g} and the mass {mass:.3g}: a product of at least {LEAST:.3g} is expected, lest its "
+            f"inverse overflow; multiply C and reg by one factor"
+        )
     if reg * top_b < 64 * _EPS * (high - low):
         raise InvalidInputError(
             f"reg is {reg / mass}: at least {64 * _EPS * (high - low) / (top_b * mass):.3g} is expected, or "

@@ -294,6 +294,25 @@ def test_probabilistic_bounds_are_seldom_too_high():
     assert violations <= 4
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_low_rank_makes_as_many_clusters_as_asked(seed):
+    """Points may share a row of the factor; they are separate clusters if there are too few."""
+    X = np.random.default_rng(seed).random((4, 1)) * [1.0, 1.0]
+    for k in (3, 4):
+        result = kmeans_sdp(X, k, method="low_rank", rng=seed, on_failure="ignore")
+        assert np.unique(result.labels).size == k == result.centers.shape[0]
+    assert result.fun <= 1e-28 and result.gap_kind == "exact"
+
+
+def test_a_result_of_coinciding_points_is_a_start():
+    X = np.array([[0.0], [0.0], [5.0], [5.0]])
+    with pytest.warns(ConvergenceWarning, match="2 distinct points"):
+        before = kmeans_sdp(X, 3, rng=0)
+    assert before.centers.shape == (2, 1)
+    X[3] = 6.0
+    assert kmeans_sdp(X, 3, init=before, rng=0).fun == 0.0
+
+
 def test_low_rank_labels_are_judged_like_any_others():
     X, labels = isotropic_clusters(150, 8, 3, 10.0, rng=2)
     result = kmeans_sdp(X, 3, method="low_rank", rng=0)

@@ -222,6 +222,13 @@ def test_units_of_cost_do_not_matter(scale, k):
     np.testing.assert_allclose(two.plan.todense(), one.plan.todense(), atol=1e-8)
 
 
+@pytest.mark.parametrize("unit, mass", [(1e-308, 1.0), (1e-320, 1.0), (1e-160, 1e-150)])
+def test_units_in_which_numbers_lose_their_digits_are_refused(unit, mass):
+    a, b, C = instance(6, 7)
+    with pytest.raises(InvalidInputError, match="lest its inverse overflow"):
+        sparse_plan(mass * a, mass * b, unit * mass * C, reg=unit, tol=1e-9)
+
+
 @pytest.mark.parametrize("offset", [-1e6, 1e3, 1e6, 1e9])
 def test_the_default_tolerance_knows_what_rounding_leaves(offset):
     a, b, C = instance(6, 7)
