@@ -70,12 +70,17 @@ class Map:
         """Evaluate the map anew at what will be returned."""
         xp = self.xp
         x = xp.astype(xp.astype(x, self.dtype), xp.float64)
-        residual = xp.linalg.vector_norm(self(x) - x)
-        return {"relative_residual": residual / self.scale, "residual": residual}
+        Tx = self(x)
+        return {"relative_residual": self.error(x, Tx) / self.scale, "residual": xp.linalg.vector_norm(Tx - x)}
+
+    def error(self, x, Tx):
+        """Return |T(x) - x| and what rounding may hide: x + 1 is x where x is large."""
+        norm = self.xp.linalg.vector_norm
+        return norm(Tx - x) + norm(0.5 * float(self.xp.finfo(self.dtype).eps) * x)
 
     def iterate(self, x, Tx):
         """Return x with its measure."""
-        return Iterate(x, self.xp.linalg.vector_norm(Tx - x) / self.scale)
+        return Iterate(x, self.error(x, Tx) / self.scale)
 
     def finish(self, state, info, common):
         """Return the result."""

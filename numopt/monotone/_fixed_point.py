@@ -34,8 +34,9 @@ def fixed_point(func, x0, args=(), xtol=1e-8, maxiter=500, method="auto", *, tol
     args : tuple, default ()
         Further arguments of `func`.
     xtol : float, default 1e-8
-        For ``|T(x) - x| / |T(x0) - x0|``, Euclidean norms; 4 rounding errors of `x0` are always enough. (SciPy compares
-        two iterates with their size, which an iteration that runs off to infinity meets as well.)
+        For ``|T(x) - x| / |T(x0) - x0|``, Euclidean norms; 4 rounding errors of `x0` are always enough, and half a
+        rounding error of x is added, since that much may be hidden: ``x + 1 == x`` where x is 1e17. (SciPy compares two
+        iterates with their size, which an iteration that runs off to infinity meets as well.)
     maxiter : int, default 500
         Evaluations of T by the method.
     method : {"auto", "halpern", "iteration"}, default "auto"
@@ -140,7 +141,6 @@ def _picard(T, x):
 
 def _accelerated(T, x0):
     """Give each evaluation to Anderson's iterates or to Halpern's; yield the better of the two."""
-    norm = T.xp.linalg.vector_norm
     x, k = (x0 + T.first) / 2, 1
     a, pairs, residual, tried = T.first, [(x0, T.first)], T.scale, 0
     best = T.scale, x0, T.first
@@ -149,14 +149,14 @@ def _accelerated(T, x0):
         leads = residual <= LEAD * T.scale / spent
         if a is not None and (leads or tried < max(TRIAL, SHARE * k)):
             tried, at, image = tried + 1, a, T(a)
-            new = host(norm(image - at))
+            new = host(T.error(at, image))
             if new > 2 * residual:  # it runs away: forget what led there
                 pairs = pairs[-1:]
             pairs, residual = [*pairs[-MEMORY:], (at, image)], new
             a = _combined(T.xp, pairs) if math.isfinite(new) else None
         else:
             at, image = x, T(x)
-            new = host(norm(image - at))
+            new = host(T.error(at, image))
             x, k = (x0 + (k + 1) * image) / (k + 2), k + 1
             if not math.isfinite(new):
                 return Status.NONFINITE

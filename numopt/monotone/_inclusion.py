@@ -77,6 +77,11 @@ class Inclusion:
             return math.inf
         return self.xp.sum(Fz * z) - self.prox.least(Fz)
 
+    def bounded(self):
+        """Say whether there is a gap at every point, and not only where F points into the set."""
+        one = self.xp.ones_like(self.start)
+        return all(math.isfinite(v) for v in host(self.gap(self.start, one), self.gap(self.start, -one)))
+
     def measure(self, z, Fz):
         """Return what `tol` judges: the residual, or the gap, relative to that at the start."""
         return (self.gap(z, Fz) if self.by_gap else self.residual(z, Fz)) / self.scale
@@ -185,7 +190,7 @@ def inclusion(op, z0, prox, tol, by_gap=False):
     norm = xp.linalg.vector_norm
     first, gap, size, length = host(p.residual(p.start, F0), p.gap(p.start, F0), norm(F0), norm(p.start))
     p.noise = NOISE * size
-    p.by_gap = by_gap and math.isfinite(gap)
+    p.by_gap = by_gap and p.bounded()
     if not math.isfinite(first):
         raise InvalidInputError("op.full(z0) is not finite: a finite start is expected; pass another z0")
     if first > 0 and isinstance(p.prox, Free) and _constant(op):

@@ -111,3 +111,14 @@ def test_bad_maps():
         fixed_point(lambda x: x * np.nan, np.ones(2))
     with pytest.raises(ZeroDivisionError):
         fixed_point(lambda x: 1 // 0, np.ones(2))
+
+
+@pytest.mark.parametrize("method", ["auto", "halpern", "iteration"])
+@pytest.mark.parametrize("start", [0.0, 1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("d", [1, 3])
+def test_a_translation_has_no_fixed_point_where_it_is_lost_in_rounding(d, start, method):
+    """Anderson's method leaps to 1e16 and beyond, where x + b is x."""
+    b, x0 = np.array([1.0, -0.5, 0.3])[:d], start * np.random.default_rng(0).standard_normal(d)
+    result = fixed_point(lambda x: x + b, x0, method=method, on_failure="ignore")
+    assert not result.success and abs(result.x).max() < 1e10
+    assert result.residual == pytest.approx(np.linalg.norm(b), rel=1e-5)

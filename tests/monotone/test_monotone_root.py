@@ -10,6 +10,7 @@ from numopt import Status
 from numopt.exceptions import PerformanceWarning
 from numopt.monotone import (
     L1,
+    Ball,
     BilinearGame,
     BilinearSum,
     Box,
@@ -17,6 +18,7 @@ from numopt.monotone import (
     FiniteSumOperator,
     LeastSquaresGradient,
     LogisticGradient,
+    NonNegative,
     Simplex,
     monotone_root,
     saddle_qp,
@@ -375,3 +377,11 @@ def test_the_published_algorithms_step_by_step(method, options, twin):
     count = min(len(seen), len(wanted))
     assert count >= 20
     np.testing.assert_allclose(seen[:count], wanted[:count], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["feg", "extragradient"])
+def test_a_gap_that_is_finite_at_the_start_alone_is_not_judged(method):
+    """On x >= 0 it is infinite as soon as an entry of the gradient is negative."""
+    result = saddle_qp([[1.0]], [[1.0]], [[2.0]], b=[0.0], c=[0.5], x_set=NonNegative(), y_set=Ball(1.0),
+                       init=[1.0, 1.0], method=method)  # fmt: skip
+    assert result.success and abs(result.x[0]) <= 1e-5 and next(iter(result.certificate)) == "relative_residual"
