@@ -74,7 +74,8 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     SolverError
         The run failed and ``on_failure="raise"``; or nothing finite was computed.
     Exception
-        Whatever the caller's functions raise, with the best result so far as its attribute ``result``.
+        Whatever the caller's functions raise, with the best result so far as its attribute ``result``; a
+        `SolverError` in place of ``StopIteration``.
     """
     controls(tol=tol, max_iter=max_iter, max_time=max_time, check_every=check_every, callback=callback,
              on_failure=on_failure)  # fmt: skip
@@ -91,10 +92,13 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
                 raise
             status, reason = Status.INTERRUPTED, ""
         result = loop.conclude(status, reason, finish, loop.judge.best(loop.at.state, start))
-    except Exception as error:
+    except Exception as raised:
+        error = _told(raised)
         if not quiet:
             loop.attach(error, finish, start)
-        raise
+        if error is raised:
+            raise
+        raise error from raised
     finally:
         if token is not None:
             _deadline.reset(token)
@@ -197,6 +201,14 @@ class _Loop:
 
     def clock(self):
         return perf_counter() - self.began - self.paused
+
+
+def _told(error):
+    """Return an exception, or for ``StopIteration``, which no generator lets through, one that tells what happened."""
+    stop = error.__cause__ if isinstance(error, RuntimeError) else error
+    if not isinstance(stop, StopIteration):
+        return error
+    return SolverError(f"a function of the caller raised {stop!r}: only a callback stops a run so; raise another error")
 
 
 def _brought(measure, info):

@@ -32,12 +32,12 @@ class BackendError(NumoptError, RuntimeError):
 
 
 class SolverError(NumoptError, RuntimeError):
-    """A solver failed and ``on_failure="raise"`` was asked for.
+    """A solver failed and ``on_failure="raise"`` was asked for, or it could not go on.
 
     Parameters
     ----------
     message : str
-        The message of the failed run.
+        Why.
     result : numopt._result.Result or None, optional
         What was reached: the best iterate with its certificate. None (default) when nothing finite
         was ever computed.

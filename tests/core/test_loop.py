@@ -275,6 +275,29 @@ def test_an_exception_of_the_user_carries_the_best_result():
     assert caught.value.result.x[0] == 16.0 and caught.value.result.status == Status.EVALUATION_ERROR
 
 
+@pytest.mark.parametrize("quiet", [False, True], ids=["in the run", "in a run inside"])
+@pytest.mark.parametrize("where", ["method", "certificate"])
+def test_stop_iteration_of_a_function_is_told_by_an_error_with_the_best_result(where, quiet):
+    def method():
+        yield from (Iterate(np.array([x]), x) for x in (9.0, 4.0))
+        if quiet:
+            solve(scripted(1.0, 0.1), certify=broken, quiet=True)
+        if where == "method":
+            broken(None)
+        yield Iterate(np.array([0.1]), 0.1)
+
+    def broken(state):
+        raise StopIteration("mine")
+
+    def certify(state):
+        return broken(state) if state[0] == 0.1 else {"error": float(state[0])}
+
+    with pytest.raises(SolverError, match=r"a function of the caller raised StopIteration\('mine'\)") as caught:
+        solve(method(), certify=certify)
+    best = 0.1 if where == "certificate" and not quiet else 4.0
+    assert caught.value.result.x[0] == best and caught.value.result.status == Status.EVALUATION_ERROR
+
+
 @pytest.mark.parametrize("failures", [1, 99])
 @pytest.mark.parametrize("measures", [[9.0, 4.0, 8.0], [9.0, 8.0, 0.3]], ids=["at the limit", "near the tolerance"])
 def test_an_exception_in_a_certificate_carries_the_best_result(measures, failures):
