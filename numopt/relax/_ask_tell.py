@@ -89,23 +89,26 @@ class AskTell:
         ------
         KeyError
             The token was never given out, or its cost was told before.
-        InvalidInputError
-            `cost` is negative or not finite; the token stays open.
+        InvalidInputError, InvalidTypeError
+            `cost` is negative or not finite, the token stays open; or `token` is no integer.
         """
+        if not isinstance(token, (int, np.integer)):
+            raise InvalidTypeError(f"token is {token!r}: an integer is expected; pass the one that ask() returned")
         if token not in self._open:
             raise KeyError(f"token {token!r} is not open: it was never given out, or told before; ask for a new one")
         cost = scalar("cost", cost, low=0.0, remedy="report a finite cost; for a failed run, what it cost so far")
         self._learn(token, cost, 2.0 if censored else 1.0)
 
     def _learn(self, token, cost, factor):
-        """Learn that a proposal cost `factor` times `cost`."""
+        """Learn that a proposal cost `factor` times `cost`; inf where it failed before any cost was known."""
         choice, extra, context = self._open.pop(token)
-        self._told, self._largest = self._told + 1, max(self._largest, cost)
+        self._told += 1
         self._notice(context)
-        cost = min(cost * factor, _FINITE)
+        if known := cost < math.inf:
+            self._largest, cost = max(self._largest, cost), min(cost * factor, _FINITE)
         if self._arms is None:
             self._learner.tell(choice, cost, context)
-        else:
+        elif known:
             self._learner.tell(choice, extra, max(cost - self._offset, 0.0), context)
 
     def predict(self, context=None, params=None):
@@ -167,9 +170,15 @@ class AskTell:
             elif self._told == 50:
                 warn(f"context was {context} 50 times: it tells nothing; leave it out", PerformanceWarning)
 
+    def _identity(self):
+        """Return what must be the same for a state to be of use, as plain JSON."""
+        arms = self._arms and len(self._arms)
+        context = [self._contexts, self._bounds and [list(pair) for pair in self._bounds]]
+        return {"policy": self.policy, "space": self._space.described(), "context": context, "arms": arms}
+
     def _state(self):
         return {
-            "policy": self.policy, "rng": self._rng.bit_generator.state, "learner": self._learner.state(),
+            "rng": self._rng.bit_generator.state, "learner": self._learner.state(),
             "open": [[token, *record] for token, record in self._open.items()], "next": self._next,
             "told": self._told, "largest": self._largest, "fixed": self._fixed, "seen": self._seen,
         }  # fmt: skip

@@ -61,7 +61,7 @@ class Solving(AskTell):
             expected = self._expected(at) if self._runner.resumes else math.inf
             done = self._runner.run(args, keywords, params, expected, lambda: self._safe(at))
         except Exception:
-            self.tell(token, self._largest, censored=True)
+            self._learn(token, self._largest or math.inf, 2.0)
             raise
         except BaseException:  # a key was pressed: nothing to learn
             del self._open[token]

@@ -51,6 +51,10 @@ class Range:
         """Return evenly spaced values, on the plain scale as in the paper."""
         return [float(v) for v in np.linspace(self.low, self.high, count)]
 
+    def described(self):
+        """Return plain JSON that tells it from others."""
+        return [self.name, self.low, self.high, self._scale]
+
 
 class Choice:
     """One of a list of things."""
@@ -63,6 +67,10 @@ class Choice:
     def arms(self, count):
         """Return all of them."""
         return self.options
+
+    def described(self):
+        """Return plain JSON that tells it from others."""
+        return [self.name, [v if isinstance(v, (str, int, float)) else type(v).__name__ for v in self.options]]
 
 
 class Space:
@@ -92,6 +100,10 @@ class Space:
             )
         lists = [p.arms(count) for p in self.parameters]
         return [dict(zip((p.name for p in self.parameters), v, strict=True)) for v in itertools.product(*lists)]
+
+    def described(self):
+        """Return plain JSON that tells it from others."""
+        return [p.described() for p in self.parameters]
 
     def point(self, params):
         """Return the point of the unit cube and the number of the combination of choices of these parameters."""

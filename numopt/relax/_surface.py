@@ -12,6 +12,7 @@ _KEPT = 2000  # rounds remembered one by one
 _KNOTS = 13  # quantiles between which the rank of a context is interpolated
 _CANDIDATES = 96  # values of a range that are compared
 _BOWL = 0.7  # prior mean of T_2 of each parameter: a range is given such that its best is inside
+_UNKNOWN = 1e3  # stands for the logarithm of the cost where a run failed before any cost was known
 _DEAREST = 3.0  # logarithm of the cost over the median beyond which it is all the same how dear a round was
 _ALIKE = 3.0  # how much less the effect of a context is expected to differ between choices
 _BEARABLE = math.log(1.5)  # how much more than the best a random try may be expected to cost
@@ -117,7 +118,7 @@ class Surface:
             return
         f = self.F[at] * self._by_context(context)
         if self.watch:
-            self._notice(f, y - self.offset)
+            self._notice(f, self._relative(y))
         self.rows.append((at, list(context), y))
         self.t += 1
         if self.t >= self.due or at in self.rumours or self.leader:
@@ -126,7 +127,7 @@ class Surface:
             return
         self._fitted = None
         self.gram = self.forget * self.gram + f[:, None] * f
-        self.moment = self.forget * self.moment + f * min(y - self.offset, _DEAREST)
+        self.moment = self.forget * self.moment + f * self._relative(y)
 
     def _notice(self, f, y):
         """Forget from now on if costs have lately been far from what was predicted."""
@@ -138,9 +139,14 @@ class Surface:
 
     def _logarithm(self, cost):
         """Return log(cost); the model counts from the median, before it knows one from the first."""
-        y = math.log(max(cost, 1e-300))
-        self.offset = y if self.offset is None else self.offset
+        y = min(math.log(max(cost, 1e-300)), _UNKNOWN)
+        if self.offset is None and y < _UNKNOWN:
+            self.offset = y
         return y
+
+    def _relative(self, y):
+        """Return logarithms as the model has them."""
+        return np.minimum(y - (self.offset or 0.0), _DEAREST)
 
     def _rebuild(self):
         """Scale the context anew and sum over all rounds that are remembered; the more there are, the rarer."""
@@ -148,8 +154,9 @@ class Surface:
         self.due = self.t + (1 if self.t < 3 else 10 - self.t % 10 if self.t < 200 else self.t // 20)
         rows = [*self.rumours.values(), *self.rows]
         y = np.array([r[2] for r in rows])
-        self.offset = float(np.median(y))  # the first may be far from all others
-        y = np.minimum(y - self.offset, _DEAREST)
+        if (known := y[y < _UNKNOWN]).size:
+            self.offset = float(np.median(known))  # the first may be far from all others
+        y = self._relative(y)
         C = np.array([r[1] for r in rows]).reshape(len(rows), self.contexts)
         if self.contexts:
             at = np.linspace(0, len(C) - 1, _KNOTS).round().astype(int)  # np.quantile takes 0.4 ms
@@ -183,7 +190,7 @@ class Surface:
 
     def predict(self, context, params):
         """Return the geometric mean of the cost and the standard deviation of its logarithm, inf before any."""
-        if not (self.rows or self.rumours):
+        if self.offset is None:
             return math.inf, math.inf
         point, which = self.space.point(params)
         F = self._by_parameters(np.array([point]).reshape(1, -1), np.array([which]))[0] * self._by_context(context)
@@ -192,7 +199,7 @@ class Surface:
 
     def lowest(self, context):
         """Return the least expected cost over the candidates, inf before the first round."""
-        if not self.rows:
+        if not self.rows or self.offset is None:
             return math.inf
         return math.exp(float((self.F @ (self._posterior()[0] * self._by_context(context))).min()) + self.offset)
 

@@ -13,7 +13,7 @@ from numopt.relax._plan import is_plain_csr
 from numopt.relax._result import SequenceResult
 from numopt.relax._solving import Solving
 
-_VERSION = 2
+_VERSION = 3
 
 
 class Tuner(Solving):
@@ -150,25 +150,33 @@ class Tuner(Solving):
         -------
         SequenceResult
             Of the problems that were solved; Ctrl-C ends them.
+
+        Raises
+        ------
+        Exception
+            Whatever a solve or `problems` raise, with what was done before as its attribute ``result``.
         """
         until = math.inf
         if max_time is not None:
             until = perf_counter() + scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
-        costs, params, contexts, results = [], [], [], []
-        for i, problem in enumerate(problems):
-            if not (isinstance(problem, (tuple, list)) and len(problem) == 2 and isinstance(problem[0], (tuple, list))):
-                raise InvalidTypeError(
-                    f"problems[{i}] is {type(problem).__name__}: a pair (arguments, context) is expected; "
-                    f"pass ((A, b), None)"
-                )
-            args, context = problem
-            result, cost, tried = self._solve(tuple(args), context, {})
-            costs.append(cost)
-            params.append(tried)
-            contexts.append(context)
-            results.append(result)
-            if perf_counter() >= until or interrupted(result):
-                break
+        rounds = []
+        try:
+            for i, problem in enumerate(problems):
+                args, context = _problem(i, problem)
+                result, cost, tried = self._solve(args, context, {})
+                rounds.append((cost, tried, context, result))
+                if perf_counter() >= until or interrupted(result):
+                    break
+        except KeyboardInterrupt:
+            if not rounds:  # there is nothing to return
+                raise
+        except Exception as error:
+            error.result = self._sequence(rounds)
+            raise
+        return self._sequence(rounds)
+
+    def _sequence(self, rounds):
+        costs, params, contexts, results = ([r[k] for r in rounds] for k in range(4))
         bound = 2 * max(costs, default=0.0) * math.sqrt(2 * len(self._arms or ()) * len(costs))
         return SequenceResult(
             np.array(costs), params, contexts, results, float(sum(costs)),
@@ -201,11 +209,7 @@ class Tuner(Solving):
         dict
             For `load_state_dict` of a tuner made with the same arguments, which then goes on bit by bit.
         """
-        return copy.deepcopy(self._state()) | {
-            "version": _VERSION, "theory": self._theory and self._theory.state(),
-            "costs": self._runner.costs, "steps": self._runner.steps,
-            "auditions": self._auditions and copy.deepcopy(self._auditions.state()),
-        }  # fmt: skip
+        return self._identity() | copy.deepcopy(self._state())
 
     def load_state_dict(self, state):
         """Go on from a state.
@@ -217,18 +221,21 @@ class Tuner(Solving):
 
         Raises
         ------
-        InvalidInputError
-            It is of another policy or version.
+        InvalidInputError, InvalidTypeError
+            It is of a tuner made with other arguments, or of another version, or not complete; nothing has changed.
         """
-        for name, mine in (("version", _VERSION), ("policy", self.policy)):
+        if not isinstance(state, dict):
+            raise InvalidTypeError(f"state is {type(state).__name__}: a dict is expected; pass what state_dict returns")
+        for name, mine in self._identity().items():
             if state.get(name) != mine:
                 raise InvalidInputError(f"state[{name!r}] is {state.get(name)!r}: {mine!r} is expected; start anew")
-        self._load(state)
-        if self._theory:
-            self._theory.load(state["theory"])
-        self._runner.costs, self._runner.steps = state["costs"], state["steps"]
-        if self._auditions:
-            self._auditions.load(state["auditions"])
+        before = self.state_dict()
+        try:
+            self._load(copy.deepcopy({name: state[name] for name in before}))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self._load(before)
+            what = f"lacks {error}" if isinstance(error, KeyError) else f"is damaged, {error}"
+            raise InvalidInputError(f"state {what}: all that state_dict returns is expected; start anew") from error
 
     def clone(self):
         """Return an independent tuner of the same solver that knows what this one knows and would choose the same.
@@ -240,3 +247,31 @@ class Tuner(Solving):
         twin = Tuner(**self._given, rng=copy.deepcopy(self._rng))
         twin.load_state_dict(self.state_dict())
         return twin
+
+    def _identity(self):
+        cost, theory = self._given["cost"], self._theory and self._theory.method
+        mine = {"cost": None if callable(cost) else cost, "theory of": theory}
+        return {"version": _VERSION} | super()._identity() | mine
+
+    def _state(self):
+        return super()._state() | {
+            "theory": self._theory and self._theory.state(), "costs": self._runner.costs, "steps": self._runner.steps,
+            "auditions": self._auditions and self._auditions.state(),
+        }  # fmt: skip
+
+    def _load(self, state):
+        super()._load(state)
+        if self._theory:
+            self._theory.load(state["theory"])
+        self._runner.costs, self._runner.steps = state["costs"], state["steps"]
+        if self._auditions:
+            self._auditions.load(state["auditions"])
+
+
+def _problem(i, given):
+    """Return (arguments, context) of a problem."""
+    if not (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], (tuple, list))):
+        raise InvalidTypeError(
+            f"problems[{i}] is {type(given).__name__}: a pair (arguments, context) is expected; pass ((A, b), None)"
+        )
+    return tuple(given[0]), given[1]

@@ -5,6 +5,7 @@ import math
 from numopt.relax._spectrum import Family, smallest_eigenvalue
 from numopt.relax._theory import LARGEST, best_sor, best_ssor, rate_sor
 
+_LEARNT = "least", "confirmed", "rough", "misses", "ratio", "rounds"
 _TRUSTED = 4.0  # how far beyond the mu that Ritz values have confirmed a rough estimate is relied on
 
 
@@ -81,10 +82,9 @@ class Young:
         return 1 + math.sqrt(math.sqrt(2 / eigenvalue))
 
     def state(self):
-        names = "least", "confirmed", "rough", "misses", "ratio", "rounds"
-        return {k: getattr(self, k) for k in names} | {"family": self.family and self.family.state()}
+        return {k: getattr(self, k) for k in _LEARNT} | {"family": self.family and self.family.state()}
 
     def load(self, state):
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in _LEARNT:
+            setattr(self, name, state[name])
         self.family = state["family"] and Family.load(state["family"])

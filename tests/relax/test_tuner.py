@@ -3,6 +3,7 @@
 import json
 import math
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +65,58 @@ def test_a_state_goes_through_json_and_goes_on_bit_by_bit(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_a_state_that_is_not_complete_is_refused_by_name_and_changes_nothing(policy):
+    tuner, other = toy(policy), toy(policy, rng=9)
+    play(tuner, 30)
+    play(other, 30, seed=2)
+    state, before = other.state_dict(), json.dumps(tuner.state_dict())
+    learner = state["learner"]
+    one = learner[-1] if isinstance(learner, list) else learner
+    for part in (state, one):
+        for name in list(part):
+            value = part.pop(name)
+            with pytest.raises(InvalidInputError, match=rf"state( lacks '{name}'|\['{name}'\] is None)"):
+                tuner.load_state_dict(state)
+            assert json.dumps(tuner.state_dict()) == before
+            part[name] = value
+    with pytest.raises(InvalidInputError, match="state is damaged"):
+        tuner.load_state_dict(state | {"open": [[0]]})
+    for bad in (None, [], "{}"):
+        with pytest.raises(InvalidTypeError, match="state is .*: a dict is expected"):
+            tuner.load_state_dict(bad)
+    assert json.dumps(tuner.state_dict()) == before
+
+
+def test_a_state_of_another_tuner_is_refused_by_name():
+    state = Tuner(sor, OMEGA, rng=0).state_dict()
+    for other, name in (
+        (Tuner(sor, {"omega": (1.0, 1.9)}), "space"),
+        (Tuner(sor, {"omega": ["auto"]}), "space"),
+        (Tuner(sor, OMEGA, context=1), "context"),
+        (Tuner(sor, OMEGA, policy="tsallis-inf"), "policy"),
+        (Tuner(sor, OMEGA, cost="nit"), "cost"),
+        (Tuner(ssor_pcg, OMEGA), "theory of"),
+    ):
+        with pytest.raises(InvalidInputError, match=rf"state\['{name}'\] is"):
+            other.load_state_dict(state)
+    with pytest.raises(InvalidInputError, match=r"state\['arms'\] is 20: 5 is expected"):
+        toy("cheb-cb", n_arms=5).load_state_dict(toy("cheb-cb").state_dict())
+    with pytest.raises(InvalidInputError, match=r"state\['version'\] is None"):
+        Tuner(sor, OMEGA).load_state_dict({})
+
+
+def test_what_theory_has_learnt_must_be_complete():
+    tuner, (_, A, b) = Tuner(sor, OMEGA, rng=0), next(iter(shifted_laplacians(1)))
+    tuner.solve(A, b)
+    state = tuner.state_dict()
+    for name in state["theory"]:
+        part = {k: v for k, v in state["theory"].items() if k != name}
+        with pytest.raises(InvalidInputError, match=f"state lacks '{name}'"):
+            tuner.load_state_dict(state | {"theory": part})
+    assert tuner.state_dict() == state
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_tokens_may_be_told_in_any_order_and_only_once(policy):
     tuner = toy(policy)
     asked = [tuner.ask(c) for c in (0.1, 0.5, 0.9)]
@@ -81,6 +134,9 @@ def test_a_bad_cost_leaves_the_token_open():
     for bad in (np.nan, np.inf, -1.0):
         with pytest.raises(InvalidInputError, match="cost is"):
             tuner.tell(token, bad)
+    for bad in ([token], {}, "0"):
+        with pytest.raises(InvalidTypeError, match="token is .* an integer"):
+            tuner.tell(bad, 1.0)
     tuner.tell(token, 0.0)
 
 
@@ -179,6 +235,33 @@ def test_a_failing_solver_is_learnt_from_and_its_error_passed_on():
     assert tuner.state_dict()["open"] == [] and tuner.state_dict()["told"] == 1
 
 
+@pytest.mark.parametrize("bad", [(0.4, 0.6), (0.0, 0.6)])
+def test_a_failure_before_any_cost_is_known_is_not_taken_for_cheap(bad):
+    def solve(x):
+        if bad[0] <= x <= bad[1]:
+            raise ZeroDivisionError
+        return SimpleNamespace(work=1e6)
+
+    tuner, failures = Tuner(solve, {"x": (0.0, 1.0)}, rng=0), 0
+    for k in range(60):
+        try:
+            tuner.solve()
+        except ZeroDivisionError:
+            failures += 1
+        tuner.load_state_dict(json.loads(json.dumps(tuner.state_dict(), allow_nan=False)))
+        assert (tuner.predict()[0] < np.inf) == (failures <= k)
+    assert 0 < failures < 10 and not bad[0] <= tuner.best()["x"] <= bad[1]
+
+
+@pytest.mark.parametrize("policy", POLICIES[2:])
+def test_a_failure_of_unknown_cost_teaches_the_papers_learners_nothing(policy):
+    tuner = Tuner(lambda x: 1 / 0, {"x": (0.0, 1.0)}, policy=policy, context=[(0.0, 1.0)], rng=0)
+    before = tuner.state_dict()["learner"]
+    with pytest.raises(ZeroDivisionError):
+        tuner.solve(context=0.5)
+    assert tuner.state_dict()["learner"] == before and tuner.state_dict()["open"] == []
+
+
 def test_a_key_pressed_teaches_nothing():
     def pressed(*_, **__):
         raise KeyboardInterrupt
@@ -203,6 +286,35 @@ def test_a_key_pressed_ends_a_sequence():
     A, b = laplacian_2d(9), np.ones(81)
     tuner = Tuner(partial(sor, callback=pressed, on_failure="ignore"), OMEGA, rng=0)
     assert [r.status for r in tuner.run([((A, b), None)] * 4).results] == [Status.INTERRUPTED]
+
+
+@pytest.mark.parametrize("policy", ["auto", "tsallis-inf"])
+@pytest.mark.parametrize("where", ["solve", "problems"])
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_sequence_that_breaks_off_keeps_what_is_done(policy, where, error):
+    def problems(last):
+        for k in range(5):
+            if k == last and where == "problems":
+                raise error
+            yield (k if where == "problems" else k % (last + 1),), None
+
+    def solve(k, x):
+        if k == broken and where == "solve":
+            raise error
+        return SimpleNamespace(work=k + 1.0)
+
+    for broken in (0, 3):
+        tuner = Tuner(solve, {"x": (0.0, 1.0)}, policy=policy, rng=0)
+        if error is KeyboardInterrupt and broken:
+            done = tuner.run(problems(broken))
+        else:
+            with pytest.raises(error) as caught:
+                tuner.run(problems(broken))
+            done = getattr(caught.value, "result", None)
+        if done is None:
+            assert error is KeyboardInterrupt and not broken
+        else:
+            assert done.costs.tolist() == [1.0, 2.0, 3.0][:broken] and len(done.results) == len(done.params) == broken
 
 
 def test_a_run_that_fails_cheaply_is_dear():
@@ -350,6 +462,8 @@ def test_a_saved_state_does_not_change_with_the_tuner():
     play(tuner, 15)
     state = tuner.state_dict()
     before = json.dumps(state)
+    play(tuner, 5)
+    tuner.load_state_dict(state)
     play(tuner, 5)
     assert json.dumps(state) == before
 
