@@ -47,8 +47,8 @@ def run(iterates, *, certify, finish, tol, max_iter, max_time=None, check_every=
     Parameters
     ----------
     iterates : generator of Iterate
-        May return a `Status`, or ``(Status, reason)``, or raise ``Breakdown(Status, reason)``; the state yielded last
-        is then still valid.
+        May return a `Status`, or ``(Status, reason)``, or ``(Status, reason, steps)`` with the iterations done in vain,
+        or raise ``Breakdown(Status, reason)``; the state yielded last is then still valid.
         It is sent ``"rebuild"`` when its measure met `tol` and the certificate did not: quantities
         updated recursively should then be recomputed. Methods without any ignore it.
     certify : callable
@@ -140,7 +140,8 @@ class _Loop:
             try:
                 self.at = at = send(request)
             except StopIteration as end:
-                status, reason = end.value if isinstance(end.value, tuple) else (end.value, "")
+                status, reason, *steps = end.value if isinstance(end.value, tuple) else (end.value, "")
+                self.nit += sum(steps)
                 return (Status.STALLED if status is None else status), reason
             except Breakdown as end:
                 return end.args

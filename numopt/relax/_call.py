@@ -67,18 +67,27 @@ def columns(solve, b, x0, max_time, on_failure):
     controls(tol=0.0, max_iter=1, max_time=max_time, on_failure=on_failure)
     start = (lambda j: None) if x0 is None else (lambda j: x0 if len(x0.shape) == 1 else x0[:, j])
     results, left, stopped, began = [], max_time, None, perf_counter()
-    for j in range(b.shape[1]):
-        results.append(solve(b[:, j], start(j), left, "ignore"))
-        if results[-1].status in (Status.INTERRUPTED, Status.CALLBACK_STOP):
-            left, stopped = 0.0, stopped or results[-1]
-        elif max_time is not None:
-            left = max(0.0, float(max_time) - (perf_counter() - began))
+    try:
+        for j in range(b.shape[1]):
+            results.append(solve(b[:, j], start(j), left, "ignore"))
+            if results[-1].status in (Status.INTERRUPTED, Status.CALLBACK_STOP):
+                left, stopped = 0.0, stopped or results[-1]
+            elif max_time is not None:
+                left = max(0.0, float(max_time) - (perf_counter() - began))
+    except Exception as error:
+        if (last := getattr(error, "result", None)) is not None:
+            error.result = _together([*results, last], last)
+        raise
+    return judged(_together(results, stopped), on_failure)
+
+
+def _together(results, stopped):
+    """Return the result for all columns, given that one was `stopped` or None: the worst, with sums and largest."""
     worst = max(results, key=lambda r: (not r.success, r.certificate["residual"]))
     if stopped:
         worst.status, worst.message = stopped.status, stopped.message
-    xp = _array.namespace(worst.x)
-    worst.x = xp.stack([r.x for r in results], axis=1)
+    worst.x = _array.namespace(worst.x).stack([r.x for r in results], axis=1)
     worst.nit, worst.nit_paper = max(r.nit for r in results), max(r.nit_paper for r in results)
     worst.time, worst.work = sum(r.time for r in results), sum(r.work for r in results)
     worst.residual_norm = max(r.residual_norm for r in results)
-    return judged(worst, on_failure)
+    return worst

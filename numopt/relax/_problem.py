@@ -1,7 +1,7 @@
 """A checked linear system, in the order of the caller and in that of the sweeps, and its certificate."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -95,14 +95,18 @@ def _rows(checks):
     return Rows(A[rows, columns], *(xp.astype(index, xp.int32) for index in (columns, count)), A.shape)
 
 
-def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
-    """Check the input of a solver; `b` has one column."""
+def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan, before=None):
+    """Check the input of a solver; `b` has one column, `before` is the problem of the column before it, if there is."""
     tol = scalar("rtol", rtol, low=0.0, remedy="pass a tolerance >= 0")
     atol = scalar("atol", atol, low=0.0, remedy="pass a tolerance >= 0")
     if tol == 0 and atol == 0:
         raise InvalidInputError("rtol is 0 and atol is 0: one of them must be positive; pass rtol=1e-8")
     one_of("ref", ref, ("b", "r0"))
-    problem = _as_it_is(A, b, x0, plan, tol) or _converted(A, b, x0, plan, tol, ordering)
+    if before is None:
+        problem = _as_it_is(A, b, x0, plan, tol) or _converted(A, b, x0, plan, tol, ordering)
+    else:
+        sides = _sides(before.plan, before.kernels, before.system, *_vectors(b, x0))
+        problem = replace(before, tol=tol, kept={}, **sides)
     if ref == "r0":
         first = problem.certificate(problem.start)["residual"]
         if not first < math.inf:
@@ -111,7 +115,7 @@ def linear_system(A, b, x0, *, rtol, atol, ref, ordering, plan):
             )
         problem.tol *= first
     problem.tol = max(problem.tol, atol / problem.scale)
-    if problem.dtype == problem.xp.float32 and problem.tol < _SINGLE:
+    if before is None and problem.dtype == problem.xp.float32 and problem.tol < _SINGLE:
         warn(
             f"rtol is {rtol}: a result in float32 allows about {_SINGLE:.0e}; raise it, or pass float64 arrays",
             PrecisionWarning,
@@ -162,9 +166,24 @@ def _converted(A, b, x0, plan, tol, ordering):
     return _problem(A, b, x0, plan, tol, system, facts, dtype)
 
 
+def _vectors(b, x0):
+    """Return columns of checked matrices as the kernels take them."""
+    checks = Checks({"b": b, "x0": x0})
+    checks.dtype = checks.xp.float64
+    return checks.vector("b"), None if x0 is None else checks.vector("x0")
+
+
 def _problem(A, b, x0, plan, tol, system, facts, dtype):
+    table, (skew, _, lowest, _) = kernels("relax", plan._xp), facts
+    return Problem(
+        xp=plan._xp, kernels=table, A=A, tol=tol, plan=plan, system=system, skew=math.sqrt(skew), lowest=lowest,
+        dtype=dtype, **_sides(plan, table, system, b, x0),
+    )  # fmt: skip
+
+
+def _sides(plan, table, system, b, x0):
+    """Return what a problem has of its right-hand side and start."""
     xp = plan._xp
-    table, (skew, _, lowest, _) = kernels("relax", xp), facts
     rhs, square = table.right_side(plan._order, system.diagonal, b)
     norm = math.sqrt(_array.host(square))
     size = _array.host(xp.max(xp.abs(b))) if not _LEAST <= norm < math.inf else norm
@@ -176,10 +195,7 @@ def _problem(A, b, x0, plan, tol, system, facts, dtype):
         )
     from_zero = x0 is None or norm == 0
     start = xp.zeros_like(rhs) if from_zero else plan.sorted(x0)  # never the caller's own
-    return Problem(
-        xp=xp, kernels=table, A=A, b=b, start=start, from_zero=from_zero, solved=norm == 0, scale=norm or 1.0,
-        tol=tol, plan=plan, system=system, rhs=rhs, skew=math.sqrt(skew), lowest=lowest, dtype=dtype,
-    )  # fmt: skip
+    return {"b": b, "start": start, "from_zero": from_zero, "solved": norm == 0, "scale": norm or 1.0, "rhs": rhs}
 
 
 def _fitting(plan, A):

@@ -120,11 +120,12 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
     max_iter = scipy_names(max_iter, maxiter, M, "sor has no preconditioner")
     adapt = isinstance(omega, str) and omega == "auto"
     omega, symmetric = 1.0 if adapt else checked_omega(omega), flag("symmetric", symmetric)
+    before = None
 
     def solve(b, x0, max_time, on_failure):
-        nonlocal plan
-        problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
-        plan = problem.plan  # for the next column
+        nonlocal before
+        problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan, before=before)
+        before = problem  # the next column has the same matrix
         counts = {"nit": 0, "omega": omega, "restarts": 0}
         rates = Rates(omega)
         return run(
@@ -141,6 +142,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
 def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
     k, s, zeros = problem.kernels, problem.system, problem.xp.zeros_like
     x = zeros(problem.start) if problem.from_zero else _array.copied(problem.start)
+    first = None  # the squared residual of the start
     low, up = (zeros(x), None) if problem.from_zero else k.products(s, x)
     if symmetric:
         half, up = zeros(x), zeros(x) if up is None else up
@@ -154,8 +156,10 @@ def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
         else:
             steps, square = k.sor(s, problem.rhs, x, low, omega, target, budget, squares)
         counts["nit"] += steps
-        if square / GROWTH > squares[0]:
-            return Status.NONFINITE, "the residual grew by 1e8: the iteration diverges; change omega"
+        first = squares[0] if first is None else first
+        if first < math.inf and not square / GROWTH <= first:
+            x[...] = problem.start  # the best of all, unless a sweep was better
+            return Status.NONFINITE, "the residual grew by 1e8: the iteration diverges; change omega", steps
         rates.see(squares[:steps])
         yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
         if adapt and (suggested := rates.suggestion()) is not None:

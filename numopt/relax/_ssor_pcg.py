@@ -102,11 +102,12 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
     """
     max_iter = scipy_names(max_iter, maxiter, M, "ssor_pcg is preconditioned by omega alone")
     omega = None if isinstance(omega, str) and omega == "auto" else checked_omega(omega)
+    before = None
 
     def solve(b, x0, max_time, on_failure):
-        nonlocal plan
-        problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan)
-        plan = problem.plan  # for the next column
+        nonlocal before
+        problem = linear_system(A, b, x0, rtol=rtol, atol=atol, ref=ref, ordering=ordering, plan=plan, before=before)
+        before = problem  # the next column has the same matrix
         if not flag("assume_symmetric", assume_symmetric):
             _expect_symmetry(problem)
         excess = _excess(problem)
@@ -148,7 +149,7 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
             kept["energy"] = carry[2]
             counts["nit"] += steps
             if math.isnan(carry[0]):
-                return Status.INVALID_MODEL, "A is not positive definite: a direction has no positive curvature"
+                return Status.INVALID_MODEL, "A is not positive definite: a direction has no positive curvature", steps
             request = yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
             if trial and square > target and _better(counts, kept):
                 break

@@ -101,6 +101,7 @@ def test_in_place_states_are_kept_as_copies():
 def test_a_method_may_end_with_a_status_and_a_reason():
     result = solve(scripted(3.0, end=(Status.INFEASIBLE, "row 3 has no partner")))
     assert result.status == Status.INFEASIBLE and "row 3 has no partner" in result.message
+    assert solve(scripted(3.0, 2.0, end=(Status.BREAKDOWN, "", 5))).nit == 7
     assert solve(scripted(3.0, end=Status.BREAKDOWN)).status == Status.BREAKDOWN
     assert solve(scripted(3.0)).status == Status.STALLED
 

@@ -7,7 +7,7 @@ import scipy.sparse as sparse
 from numopt import Status, _loop
 from numopt.exceptions import ConvergenceWarning, InvalidInputError, SolverError
 from numopt.gallery import finite_elements, laplacian_2d
-from numopt.relax import _call, relax_plan, sor, ssor_pcg
+from numopt.relax import RelaxPlan, _call, relax_plan, sor, ssor_pcg
 from tests.oracles import relax as oracle
 
 GRID = laplacian_2d(12)
@@ -193,6 +193,7 @@ def test_not_positive_definite_is_a_status_and_no_answer():
         result = ssor_pcg(A, RHS, omega=1.2, on_failure="ignore")
         assert not result.success and result.status == Status.INVALID_MODEL
         assert "not positive definite" in result.message and np.isfinite(result.x).all()
+        assert result.nit == (A is indefinite) * ssor_pcg(A, RHS, omega=1.2, callback=id, on_failure="ignore").nit_paper
     assert sor(negative, RHS).success  # sweeps do not mind the sign
 
 
@@ -201,6 +202,29 @@ def test_divergence_stops_early_at_a_finite_point():
     result = sor(A, np.ones(2), omega=1.0, on_failure="ignore")
     assert result.status == Status.NONFINITE and np.isfinite(result.x).all() and result.nit < 100
     assert result.residual_norm <= np.sqrt(2)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("omega", ["auto", 1.0, 1.5])
+def test_sweeps_that_diverge_are_counted(omega, symmetric):
+    """The residual grows by 81 in a double sweep, by 9 and more in a single one."""
+    A, sweeps = sparse.csr_array(np.array([[1.0, 3.0], [3.0, 1.0]])), []
+    keywords = {"omega": omega, "symmetric": symmetric, "on_failure": "ignore"}
+    result = sor(A, np.ones(2), **keywords)
+    one_by_one = sor(A, np.ones(2), **keywords, callback=lambda at: sweeps.append(at.nit))
+    assert "diverges" in result.message and f"{result.nit} iterations" in result.message
+    assert result.nit == result.nit_paper + 1 > 4
+    assert one_by_one.nit == result.nit and (omega == "auto" or sweeps[-1] == result.nit - 1)
+    for start in (None, [-0.3, 0.4]):
+        for callback in (None, id):
+            found = sor(A, np.ones(2), start, **keywords, callback=callback)
+            assert found.residual_norm <= np.linalg.norm(1 - A @ (start or [0.0, 0.0])) * (1 + 1e-12)
+
+
+def test_a_sweep_that_leaves_all_numbers_diverges():
+    A = sparse.csr_array(np.array([[1.0, 1e160], [1e160, 1.0]]))
+    result = sor(A, np.ones(2), omega=1.0, on_failure="ignore")
+    assert result.status == Status.NONFINITE and "diverges" in result.message and (result.x == 0).all()
 
 
 def test_the_limit_on_iterations():
@@ -338,3 +362,35 @@ def test_bad_entries_of_the_last_right_hand_side_are_told_before_the_first():
         sor(GRID, np.nan_to_num(B, nan=1e200))
     with pytest.raises(InvalidInputError, match=r"x0\[3, 1\] is nan"):
         ssor_pcg(GRID, np.ones_like(B), x0=B)
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("kind", ["csr", "coo", "dense", "planned"])
+def test_the_matrix_is_arranged_once_for_all_right_hand_sides(solve, kind, monkeypatch):
+    calls, arrange = [], RelaxPlan.system
+    monkeypatch.setattr(RelaxPlan, "system", lambda plan, data: calls.append(plan) or arrange(plan, data))
+    A = GRID.toarray() if kind == "dense" else GRID.asformat("coo" if kind == "coo" else "csr")
+    plan = relax_plan(GRID) if kind == "planned" else None
+    b = np.random.default_rng(0).normal(size=(RHS.size, 3))
+    x0 = np.full(b.shape, 0.1)
+    found = solve(A, b, x0, plan=plan, omega=1.2)
+    assert len(calls) == 1 and found.success
+    for j in range(3):
+        assert (found.x[:, j] == solve(A, b[:, j], x0[:, j], omega=1.2).x).all()
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+def test_an_exception_keeps_the_right_hand_sides_that_are_solved(solve):
+    b, began = np.stack([RHS, 2 * RHS, 3 * RHS], axis=1), set()
+
+    def callback(at):
+        began.add(at.began)
+        if len(began) == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        solve(GRID, b, callback=callback)
+    found = caught.value.result
+    assert found.status == Status.EVALUATION_ERROR and not found.success and "ZeroDivision" in found.message
+    np.testing.assert_allclose(GRID @ found.x[:, :2], b[:, :2], atol=1e-6 * np.linalg.norm(b))
+    assert abs(found.residual_norm - np.linalg.norm(b[:, 2] - GRID @ found.x[:, 2])) < 1e-12

@@ -82,7 +82,7 @@ def test_a_state_that_is_not_complete_is_refused_by_name_and_changes_nothing(pol
     with pytest.raises(InvalidInputError, match="state is damaged"):
         tuner.load_state_dict(state | {"open": [[0]]})
     for bad in (None, [], "{}"):
-        with pytest.raises(InvalidTypeError, match="state is .*: a dict is expected"):
+        with pytest.raises(InvalidTypeError, match=r"state is .*: a dict is expected"):
             tuner.load_state_dict(bad)
     assert json.dumps(tuner.state_dict()) == before
 
@@ -135,7 +135,7 @@ def test_a_bad_cost_leaves_the_token_open():
         with pytest.raises(InvalidInputError, match="cost is"):
             tuner.tell(token, bad)
     for bad in ([token], {}, "0"):
-        with pytest.raises(InvalidTypeError, match="token is .* an integer"):
+        with pytest.raises(InvalidTypeError, match=r"token is .* an integer"):
             tuner.tell(bad, 1.0)
     tuner.tell(token, 0.0)
 
