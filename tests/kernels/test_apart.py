@@ -102,3 +102,16 @@ def test_who_copies_a_cached_caller_loads_what_it_calls(load):
     assert sum(callers.through.stats.cache_hits.values()) == 1
     (compiled,) = callers.copy_of_through.overloads.values()
     assert [first.args[:2] for first in compiled.reload_init] == [("large_kernel", "large")]
+
+
+@pytest.mark.parametrize("part", ["llvmlite.binding.add_symbol", "numopt._kernels.cpu._apart"])
+def test_another_numba_lets_callers_copy(load, part, monkeypatch):
+    if part in sys.modules:
+        monkeypatch.setitem(sys.modules, part, None)  # it cannot be imported
+        monkeypatch.delitem(sys.modules, "numopt._kernels.cpu._jit")
+    else:
+        monkeypatch.delattr(part)
+    x = np.linspace(-0.5, 0.5, 8)
+    kernels, callers = load()
+    assert callers.whole(x) == kernels.large(x, 0) + x[0]
+    assert "12large_kernel5large" in copied(callers.whole)

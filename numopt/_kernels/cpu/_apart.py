@@ -2,6 +2,9 @@
 
 A copy is optimised and translated anew, five times over in a loop of threads. LLVM puts no function of this size in the
 place of its call, so nothing is lost; one row or many, one thread or more run the same machine code.
+
+Numba has no public way to say so: addresses and functions passed as arguments are not cached. What is used of its
+inside may be missing in another version, and then callers copy as ever: kernels only take longer to compile.
 """
 
 import copy
@@ -13,9 +16,7 @@ from hashlib import sha256
 from itertools import islice
 
 from llvmlite import binding, ir
-from numba import types
-from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
+from numba import NumbaError, types
 
 from numopt.exceptions import BackendError
 
@@ -27,15 +28,16 @@ def apart(kernel):
 
     Numba compiles again for an argument that is written as a number, such as the 0 of a first row.
     """
-    if isinstance(kernel, Dispatcher):  # plain Python under NUMBA_DISABLE_JIT
-        known, template = set(), kernel.get_call_template
+    template = getattr(kernel, "get_call_template", None)
+    if template:  # plain Python under NUMBA_DISABLE_JIT has none
+        known = set()
 
         def shared(args, kws):
             args = [arg.literal_type if isinstance(arg, types.IntegerLiteral) else arg for arg in args]
             found = template(args, kws)
             for compiled in [x for x in kernel.overloads.values() if x.entry_point not in known]:
                 known.add(compiled.entry_point)
-                with suppress(AttributeError):  # of a Numba to come: there, callers copy
+                with suppress(Exception):  # whatever another Numba has to say
                     compiled.library._reload_init.update(compiled.reload_init)  # from the cache it comes without them
                     _set_apart(kernel, compiled)
             return found
@@ -52,6 +54,7 @@ def _set_apart(kernel, compiled):
     if size < _LARGE or getattr(sys.modules[module], name, None) is not kernel:  # it must be found again by its name
         return
     context = compiled.target_context
+    remove, insert = context.remove_user_function, context.insert_user_function
     there, jump = copy.copy(compiled.fndesc), copy.copy(compiled.fndesc)
     there.mangled_name = _published(compiled)
     jump.mangled_name = f"to.{there.mangled_name}"
@@ -62,8 +65,8 @@ def _set_apart(kernel, compiled):
     builder.ret(builder.call(target, source.args))
     library.add_ir_module(code)
     library._reload_init.add(partial(_load, module, name, compiled.signature.args, there.mangled_name))
-    context.remove_user_function(compiled.entry_point)
-    context.insert_user_function(compiled.entry_point, jump, [library])
+    remove(compiled.entry_point)  # from here on nothing may be missing
+    insert(compiled.entry_point, jump, [library])
 
 
 def _load(module, name, args, published):

@@ -2,9 +2,17 @@
 
 import numba
 
-from numopt._kernels.cpu._apart import apart
 from numopt._threads import rest_when_idle
 from numopt.exceptions import BackendError
+
+try:
+    from numopt._kernels.cpu._apart import apart
+except ImportError:  # of what another Numba keeps elsewhere
+
+    def apart(kernel):
+        """Let callers copy."""
+        return kernel
+
 
 # Never "nnan" or "ninf": kernels meet both and must show them.
 _ALLOWED = {"contract", "arcp", "nsz", "afn", "reassoc"}
