@@ -148,6 +148,10 @@ def float_dtype(xp, *arrays, **named):
             continue
         dtype = _cached_word(x.dtype) if type(x) is np.ndarray else _word(x.dtype)
         if not dtype.startswith(("float32", "float64", "int", "uint", "bool")):
+            if dtype == "object" and x.ndim == 0:  # what NumPy makes of a function, an operator, or None
+                raise InvalidTypeError(
+                    f"{_title(name)} is {type(x[()]).__name__}: an array of numbers is expected; pass one"
+                )
             raise InvalidTypeError(
                 f"{_title(name)} has dtype {dtype}: real numbers are expected; "
                 f"convert it to float32 or float64"

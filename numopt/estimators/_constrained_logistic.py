@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from numopt._array import float_dtype
-from numopt._check import positive_scalar
+from numopt._check import flag, positive_scalar
 from numopt._given import as_array
 from numopt.constrained._logistic import logistic_regression
 from numopt.estimators._validated import validated
@@ -149,12 +149,13 @@ class ConstrainedLogisticRegression(ClassifierMixin, BaseEstimator):
         if norm is not None:
             norm = positive_scalar("norm", norm, remedy="pass the length of the coefficients")
         A, t = self._equations(d)
+        intercept = flag("fit_intercept", self.fit_intercept)
         self.result_ = logistic_regression(
-            _parts(X), np.where(y == self.classes_[1], 1.0, -1.0), intercept=bool(self.fit_intercept), ridge=ridge,
+            _parts(X), np.where(y == self.classes_[1], 1.0, -1.0), intercept=intercept, ridge=ridge,
             A=A, t=t, norm=norm, tol=self.tol, max_iter=self.max_iter,
         )  # fmt: skip
         self.coef_ = self.result_.x[None, :d].copy()
-        self.intercept_ = self.result_.x[d:].copy() if self.fit_intercept else np.zeros(1)
+        self.intercept_ = self.result_.x[d:].copy() if intercept else np.zeros(1)
         self.n_iter_, self.kkt_error_ = self.result_.nit, self.result_.kkt_error
         pass_on(self.result_)
         return self

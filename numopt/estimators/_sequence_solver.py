@@ -5,9 +5,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from numopt._array import default_rng
-from numopt._check import integer, one_of
+from numopt._check import integer, one_of, scalar
 from numopt._given import as_array
-from numopt.exceptions import InvalidTypeError
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.relax import Tuner, sor, ssor_pcg
 
 _KEPT = {"zero": 0, "previous": 1, "extrapolate": 2, "project": 5}  # solutions that a start needs
@@ -111,10 +111,15 @@ class SequenceSolver(BaseEstimator):
         integer("max_iter", self.max_iter, low=1, remedy="allow at least one iteration")
         if not isinstance(self.omega_range, (tuple, list)) or len(self.omega_range) != 2:
             raise InvalidTypeError(f"omega_range is {self.omega_range!r}: a pair (low, high) is expected; pass one")
-        rng = default_rng(self.random_state, "random_state")
-        space = {"omega": (*self.omega_range, "sor")}
+        ends = enumerate(self.omega_range)
+        low, high = (scalar(f"omega_range[{i}]", end, above=0.0, high=2 - 1e-9) for i, end in ends)
+        if not low < high:
+            raise InvalidInputError(f"omega_range is ({low}, {high}): low < high is expected; swap them")
+        rng, space = default_rng(self.random_state, "random_state"), {"omega": (low, high, "sor")}
         self.tuner_ = Tuner(function, space, policy=self.policy, cost=self.cost, context=self.context, rng=rng)
         self.costs_, self._function, self._past = [], function, []
+        for name in "x_", "result_", "omega_", "n_iter_":
+            vars(self).pop(name, None)
         return self
 
     def partial_fit(self, A, b, context=None):
@@ -146,11 +151,12 @@ class SequenceSolver(BaseEstimator):
         """
         if not hasattr(self, "tuner_"):
             self.fit()
-        b = as_array("b", b)
+        A, b = as_array("A", A), as_array("b", b)
+        kept = _KEPT[one_of("start", self.start, tuple(_KEPT))]
         result, cost, _ = self.tuner_._solve((A, b), context, self._keywords(A, b))
         self.result_, self.x_, self.omega_, self.n_iter_ = result, result.x, result.omega, result.nit
         self.costs_.append(cost)
-        self._past = [*self._past, result.x][-_KEPT[self.start] :] if _KEPT[self.start] else []
+        self._past = [*self._past, result.x][-kept:] if kept else []
         return self
 
     def predict(self, A, b, context=None):
@@ -183,7 +189,7 @@ class SequenceSolver(BaseEstimator):
             `rtol` was not reached.
         """
         check_is_fitted(self, "tuner_")
-        b = as_array("b", b)
+        A, b = as_array("A", A), as_array("b", b)
         best = self.tuner_.best(context, A=A)
         return self._function(A, b, **self._keywords(A, b) | best).x
 
@@ -211,11 +217,12 @@ class SequenceSolver(BaseEstimator):
     def _begin(self, A, b):
         """Return the start, None for 0."""
         past = [x for x in self._past if x.shape == b.shape]
-        if not past:
-            return None
+        if not past or A.shape != 2 * b.shape[:1]:
+            return None  # where A does not fit, the solver says so
         if self.start == "extrapolate":
             return 2 * past[-1] - past[-2] if len(past) > 1 else past[-1]
         if self.start == "project":
-            V = np.stack(past, axis=1)
-            return V @ np.linalg.lstsq(V.T @ (A @ V), V.T @ b, rcond=None)[0]
+            V, W = (np.stack([x.ravel() for x in xs], axis=1) for xs in (past, [A @ x for x in past]))
+            if np.isfinite(G := V.T @ W).all():
+                return (V @ np.linalg.lstsq(G, V.T @ b.ravel(), rcond=None)[0]).reshape(b.shape)
         return past[-1]

@@ -30,6 +30,7 @@ class Family:
     def _measure(self):
         self.size = float(np.linalg.norm(self.reference))
 
+    @np.errstate(all="ignore")  # entries may be anything: nobody has looked at them yet
     def member(self, A):
         """Return (s, c, d) of a matrix of the family, d its diagonal, or None."""
         if A.data.size != self.nnz or A.shape[0] != self.n or not self.off.size:

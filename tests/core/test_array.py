@@ -53,6 +53,12 @@ def test_other_dtypes_are_refused_by_name(dtype):
         _array.float_dtype(np, weights=np.zeros(2, dtype=dtype))
 
 
+@pytest.mark.parametrize("given", [None, len, object])
+def test_what_is_no_array_is_told_by_its_type(given):
+    with pytest.raises(InvalidTypeError, match=f"x is {type(given).__name__}: an array of numbers is expected"):
+        _array.float_dtype(np, x=np.asarray(given))
+
+
 def test_host_returns_floats_and_numpy_arrays(xp):
     x = xp.asarray([1.0, 2.0, 3.0])
     total, again, plain, array = _array.host(xp.xp.sum(x), x[1], np.float32(4), x)

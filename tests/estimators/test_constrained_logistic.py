@@ -180,7 +180,13 @@ def test_bad_input(data, keywords, match):
 
 
 @pytest.mark.parametrize(
-    ("keywords", "match"), [({"C": np.ones(2)}, "C is array"), ({"A_eq": [["x"] * 5]}, "A_eq has dtype <U1")]
+    ("keywords", "match"),
+    [
+        ({"C": np.ones(2)}, "C is array"),
+        ({"A_eq": [["x"] * 5]}, "A_eq has dtype <U1"),
+        ({"fit_intercept": np.ones(2)}, "fit_intercept is array"),
+        ({"fit_intercept": "no"}, "fit_intercept is 'no': True or False"),
+    ],
 )
 def test_bad_types(data, keywords, match):
     with pytest.raises(InvalidTypeError, match=match):

@@ -132,7 +132,7 @@ def test_values(call, message):
      "component_lipschitz has dtype <U1"),
     (lambda: FiniteSumOperator(2, 2, lambda i, z: z, full=lambda z: z, component_lipschitz=np.ones(3)),
      r"component_lipschitz has shape \(3,\)"),
-    (lambda: Box(None, 1.0), "lower has dtype object"),
+    (lambda: Box(None, 1.0), "lower is NoneType: an array"),
     (lambda: Box(0.0, "high"), "upper has dtype <U4"),
     (lambda: Box(0.0, 1j), "upper has dtype complex128"),
     (lambda: Product(3), "parts is 3"),
