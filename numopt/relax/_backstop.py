@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from numopt import _array
 from numopt._check import one_of, scalar
+from numopt._result import Result
 from numopt._status import Status
 from numopt.exceptions import InvalidTypeError, SolverError
+from numopt.relax._result import RelaxResult
 
 _LEAST = 20  # iterations that a run may always take
 
@@ -25,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 class Runner:
-    """Runs `solve`; with `x0`, `max_iter` and `on_failure` among its arguments, it can be stopped and resumed."""
+    """Runs `solve`; if it takes `x0`, `max_iter` and `on_failure` and returns a `Result`, it can be resumed."""
 
     def __init__(self, solve, cost, backstop):
         if not callable(solve):
@@ -44,6 +46,8 @@ class Runner:
             result, cost = self._timed(args, keywords | params)
             return Outcome(result, cost, cost, getattr(result, "nit", None), self._failed(result))
         stopped, first = self._timed(args, keywords | params | {"max_iter": limit, "on_failure": "ignore"})
+        if not self.resumes:  # it was thought so of another result
+            return self.run(args, keywords, params, math.inf, incumbent)
         if stopped.status != Status.MAX_ITER:
             return Outcome(stopped, first, first, stopped.nit, self._failed(stopped))
         rest = keywords | incumbent() | {"x0": _going_on(args, keywords, stopped)}
@@ -92,8 +96,13 @@ class Runner:
                 raise InvalidTypeError(
                     f"the result has no {self.cost!r}: one is expected; pass cost='seconds' or a function of it"
                 )
-        cost = scalar("cost", float(cost), low=0.0, remedy="return a finite cost")
-        self.costs, self.steps = self.costs + cost, self.steps + int(getattr(result, "nit", 0))
+        try:
+            cost = float(cost)
+        except (TypeError, ValueError):
+            raise InvalidTypeError(f"cost is {cost!r}: a number is expected; return one") from None
+        scalar("cost", cost, low=0.0, remedy="return a finite cost")
+        self.costs, self.steps = self.costs + cost, self.steps + int(getattr(result, "nit", None) or 0)
+        self.resumes = self.resumes and isinstance(result, Result) and hasattr(result, "x")
         return result, cost
 
 
@@ -103,8 +112,8 @@ def interrupted(result):
 
 
 def _going_on(args, keywords, stopped):
-    """Return the point reached, or that of the start if it was better; `args` begins with A and b, else who knows."""
-    if len(args) < 2:
+    """Return the point reached, or that of the start if it was better, which is known of linear systems alone."""
+    if len(args) < 2 or not isinstance(stopped, RelaxResult):
         return stopped.x
     A, b, *rest = args
     x0 = rest[0] if rest else keywords.get("x0")

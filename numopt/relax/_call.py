@@ -46,7 +46,7 @@ def shown(problem, callback):
     return call
 
 
-def columns(solve, b, x0, max_time, on_failure):
+def columns(solve, A, b, x0, max_time, on_failure):
     """Solve for a vector, for a matrix of one column, or for each column of a matrix.
 
     The limit on the time, a callback that stops, and Ctrl-C hold for all columns together.
@@ -60,7 +60,8 @@ def columns(solve, b, x0, max_time, on_failure):
             f"expected; make the shapes agree"
         )
     checks = Checks({"b": b, "x0": x0})
-    checks.matrix("b", low=-LARGEST_ENTRY, high=LARGEST_ENTRY, remedy="rescale the system")
+    rows = (*getattr(A, "shape", ()), None)[0]
+    checks.matrix("b", shape=(rows, None), low=-LARGEST_ENTRY, high=LARGEST_ENTRY, remedy="rescale the system")
     if x0 is not None:
         (checks.vector if len(x0.shape) == 1 else checks.matrix)("x0")
     checks.settle()

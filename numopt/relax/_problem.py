@@ -69,7 +69,8 @@ class Problem:
 
     def target(self):
         """Return the squared norm of the residual at which a recursion may stop: rounding adds to it."""
-        return (0.99 * self.tol * self.scale) ** 2
+        size = 0.99 * self.tol * self.scale
+        return size * size  # inf, where a power would raise
 
 
 def matrix(A):

@@ -45,9 +45,12 @@ class Solving(AskTell):
 
     def _solve(self, args, context, keywords):
         """Return (result, cost, parameters first tried)."""
+        for p in self._space.parameters:
+            if p.name in keywords:
+                raise InvalidInputError(f"{p.name} is given: the tuner chooses it; leave it out, or call the solver")
         if self._plans:
             args, keywords = _by_position(args, keywords)
-            if "plan" not in keywords:
+            if keywords.get("plan") is None:
                 keywords = keywords | {"plan": self._plan_for(args[0])}
             if self._theory and is_plain_csr(args[0]):
                 if context is not None or self._contexts:

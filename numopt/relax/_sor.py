@@ -136,7 +136,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
             callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
-    return columns(solve, b, x0, max_time, on_failure)
+    return columns(solve, A, b, x0, max_time, on_failure)
 
 
 def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):

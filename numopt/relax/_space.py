@@ -107,10 +107,13 @@ class Space:
 
     def point(self, params):
         """Return the point of the unit cube and the number of the combination of choices of these parameters."""
+        if not isinstance(params, dict):
+            raise InvalidTypeError(f"params is {params!r}: a dict is expected; pass what ask() returns")
         combos = list(itertools.product(*(c.options for c in self.choices)))
         try:
             which = combos.index(tuple(params[c.name] for c in self.choices))
-            return [r.place(scalar(f"params[{r.name!r}]", params[r.name])) for r in self.ranges], which
+            values = [scalar(f"params[{r.name!r}]", params[r.name], low=r.low, high=r.high) for r in self.ranges]
+            return [r.place(v) for r, v in zip(self.ranges, values, strict=True)], which
         except (KeyError, ValueError) as error:
             names = ", ".join(repr(p.name) for p in self.parameters)
             raise InvalidInputError(

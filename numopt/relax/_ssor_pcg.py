@@ -123,7 +123,7 @@ def ssor_pcg(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_00
             callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
 
-    return columns(solve, b, x0, max_time, on_failure)
+    return columns(solve, A, b, x0, max_time, on_failure)
 
 
 def _iterates(problem, trial, max_iter, stride, counts, kept):
@@ -188,7 +188,8 @@ def _excess(problem):
 def _expect_symmetry(problem):
     plan = problem.plan
     if not plan.symmetric or problem.skew > _SKEW:
-        kind = f"by {problem.skew:.1e} of the diagonal" if plan.symmetric else "in its pattern"
+        kind = "in its pattern, where stored zeros count"
+        kind = f"by {problem.skew:.1e} of the diagonal" if plan.symmetric else kind
         raise InvalidInputError(
             f"A is not symmetric ({kind}): a symmetric matrix is expected; use sor, or assume_symmetric=True if "
             f"only rounding differs"

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterable
 from time import perf_counter
 
 import numpy as np
@@ -22,8 +23,8 @@ class Tuner(Solving):
     Parameters
     ----------
     solve : callable
-        ``solve(*args, **params)``. If it also takes `x0`, `max_iter` and `on_failure`, as the solvers here do, a run
-        with bad parameters is stopped and gone on with.
+        ``solve(*args, **params)``. If it also takes `x0`, `max_iter` and `on_failure` and returns what the solvers
+        here do, a run with bad parameters is stopped and gone on with.
     space : dict of str to (low, high), (low, high, scale) or list
         The parameters. A range is even on its scale: ``"linear"`` (default), ``"log"``, or ``"sor"``, which is
         -log(2 - omega). A list holds choices, which may be whole solvers.
@@ -122,7 +123,7 @@ class Tuner(Solving):
         context : float or array_like of shape (contexts,), optional
             As for `ask`.
         **keywords
-            For the solver.
+            For the solver, without what the tuner chooses.
 
         Returns
         -------
@@ -131,6 +132,8 @@ class Tuner(Solving):
 
         Raises
         ------
+        InvalidInputError
+            A parameter of the tuner's is among `keywords`.
         Exception
             Whatever the solver raises; the tuner has then learnt a high cost.
         """
@@ -159,6 +162,8 @@ class Tuner(Solving):
         until = math.inf
         if max_time is not None:
             until = perf_counter() + scalar("max_time", max_time, low=0.0, remedy="pass seconds, or None for no limit")
+        if not isinstance(problems, Iterable):
+            raise InvalidTypeError(f"problems is {problems!r}: an iterable is expected; pass [((A, b), None)]")
         rounds = []
         try:
             for i, problem in enumerate(problems):

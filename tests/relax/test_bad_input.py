@@ -32,6 +32,7 @@ BAD = [
     ({"A": stored(4, 4, 0.0)}, r"A\[4, 4\] is 0: a non-zero diagonal.*row 4"),
     ({"A": changed(6, 6, 0)}, r"A\[6, 6\] is missing.*row 6"),
     ({"b": b[:4]}, r"b has shape \(4,\)"),
+    ({"b": np.ones((1, 9))}, r"b has shape \(1, 9\): .* \(9, any\) is expected"),
     ({"b": np.ones((9, 0))}, r"b has shape \(9, 0\)"),
     ({"b": np.where(b == 3, np.nan, b)}, r"b\[3\] is nan"),
     ({"b": np.where(b == 2, np.inf, b)}, r"b\[2\] is inf"),
@@ -103,3 +104,9 @@ def test_bad_types(solve, arguments, match):
 def test_promises_are_true_or_false(solve, name):
     with pytest.raises(InvalidTypeError, match=f"{name} is 'no': True or False"):
         solve(A, b, **{name: "no"})
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_a_tolerance_may_be_as_large_as_a_number(solve, name):
+    assert solve(A, b, **{name: 1e300}).success

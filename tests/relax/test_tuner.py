@@ -350,14 +350,45 @@ def test_what_is_no_problem_is_refused_by_name():
             tuner.run([((A, b), None), problem])
     with pytest.raises(InvalidTypeError, match="max_iter is '3'"):
         tuner.solve(A, b, max_iter="3")
-    for params in ({"x": 1.0}, {"omega": np.nan}):
+    for params in ({"x": 1.0}, {"omega": np.nan}, {"omega": 1.96}):
         with pytest.raises(InvalidInputError, match="params"):
             tuner.predict(params=params)
+    with pytest.raises(InvalidTypeError, match=r"params is \[1.5\]: a dict"):
+        tuner.predict(params=[1.5])
+    with pytest.raises(InvalidTypeError, match="problems is None: an iterable"):
+        tuner.run(None)
+    for policy in ("auto", "surface", "tsallis-inf"):
+        with pytest.raises(InvalidInputError, match="omega is given: the tuner chooses it"):
+            Tuner(sor, OMEGA, policy=policy).solve(A, b, omega=1.3)
+        assert Tuner(sor, OMEGA, policy=policy).solve(A, b, plan=None).success
     for context in ("high", 1j):
         with pytest.raises(InvalidTypeError, match=r"context is .* real numbers"):
             toy().ask(context)
     with pytest.raises(InvalidTypeError, match="space has the key 1"):
         Tuner(sor, {1: (1.0, 1.5)})
+
+
+@pytest.mark.parametrize("cost", [None, "dear", 1j, np.ones(2)])
+def test_a_cost_that_is_no_number_is_named(cost):
+    tuner = Tuner(sor, OMEGA, cost=lambda result: cost)
+    with pytest.raises(InvalidTypeError, match=r"cost is .*: a number is expected"):
+        tuner.solve(laplacian_2d(4), np.ones(16))
+
+
+def test_results_of_others_are_not_gone_on_with():
+    """With the arguments of a solver that can be stopped, but not its result."""
+    limits = []
+
+    def solve(A, b, x0=None, max_iter=10_000, on_failure="warn", x=0.0):
+        limits.append(max_iter)
+        return SimpleNamespace(x=b, work=2.0, nit=None)
+
+    tuner = Tuner(solve, {"x": (0.0, 1.0)}, rng=0)
+    for _ in range(3):
+        assert tuner.solve(1.0, 2.0).x == 2.0
+    other = Tuner(solve, {"x": (0.0, 1.0)}, rng=0)
+    other.load_state_dict(tuner.state_dict() | {"steps": 9})
+    assert other.solve(1.0, 2.0).x == 2.0 and limits == [10_000] * 3 + [20, 10_000]
 
 
 def test_a_result_without_a_cost_is_an_error():
