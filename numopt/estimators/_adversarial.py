@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_consistent_length
 from numopt._check import positive_scalar
 from numopt._given import as_array
 from numopt.estimators._linear import BinaryClassifier
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 from numopt.monotone import DROLogistic, FairClassification
 
 
@@ -167,7 +168,21 @@ class FairLogisticRegression(BinaryClassifier):
         X, b = self._checked(X, y)
         groups = b if groups is None else as_array("groups", groups)
         check_consistent_length(X, groups)
-        self.groups_ = np.unique(groups)
+        self.groups_ = _names(groups)
         self._learn(X, lambda A, ridge: FairClassification(A, b, groups, ridge))
         self.weights_ = self.result_.y
         return self
+
+
+def _names(groups):
+    """Return the different groups; raise where one is missing."""
+    try:
+        missing, names = np.argwhere(groups != groups), np.unique(groups)  # NaN and its kind
+    except TypeError as error:
+        raise InvalidTypeError(
+            f"groups are of several kinds ({error}): all numbers, or all strings, are expected; name the missing ones"
+        ) from None
+    if missing.size:
+        i = int(missing[0, 0])
+        raise InvalidInputError(f"groups[{i}] is {groups[i]}: a group is expected; name it, or drop the observation")
+    return names

@@ -31,11 +31,12 @@ class LinearModel(BaseEstimator):
         w = np.asarray(result.x, dtype=float)
         self.n_iter_, self.residual_ = result.nit, result.residual
         pass_on(result)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             coef = w[:-1] * (size / scale)
-        if not np.isfinite(coef).all():
-            j = int(np.argmin(scale))
-            raise InvalidInputError(f"X[:, {j}] varies by {scale[j]:.3g}: its coefficient overflows; rescale it")
+            lost = np.abs(coef * scale - size * w[:-1]) > 1e-8 * size
+        for bad, j, what in ((~np.isfinite(coef), np.argmin(scale), "over"), (lost, np.argmax(scale), "under")):
+            if bad.any():
+                raise InvalidInputError(f"X[:, {j}] varies by {scale[j]:.3g}: its coefficient {what}flows; rescale it")
         return coef, size * w[-1] - coef @ centre
 
     def _scores(self, X):

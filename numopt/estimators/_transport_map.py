@@ -229,12 +229,16 @@ def _point_cost(X, Y, cost):
 def _typical(X, Y, cost):
     """Return the median of a sample of costs, or their mean if that is 0, or 1."""
     one_of("cost", cost, tuple(COSTS))
-    sample = (Z[:: max(1, Z.shape[0] // 256), ...] for Z in (X, Y))
-    costs = host(kernels("ot", namespace(X)).cost_block(_point_cost(*sample, cost)))
+    X, Y = (Z[:: max(1, Z.shape[0] // 256), ...] for Z in (X, Y))
+    costs = host(kernels("ot", namespace(X)).cost_block(_point_cost(X, Y, cost)))
     with np.errstate(over="ignore"):
-        typical = float(np.median(costs) or np.mean(costs) or 1.0)
+        typical = float(np.median(costs) or np.mean(costs))
     if not typical < math.inf:
         raise InvalidInputError(
             "X and Y are too far apart: points whose costs do not overflow are expected; rescale X and Y"
         )
-    return typical
+    if not typical and any(host(namespace(Z).any(Y[0, ...] != Z)) for Z in (X, Y)):
+        raise InvalidInputError(
+            "X and Y are too close: points whose costs do not underflow are expected; rescale X and Y"
+        )
+    return typical or 1.0

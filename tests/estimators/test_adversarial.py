@@ -7,6 +7,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from numopt.estimators import DROLogisticRegression, FairLogisticRegression, RobustRegression
+from numopt.exceptions import InvalidInputError, InvalidTypeError
 
 
 @parametrize_with_checks([DROLogisticRegression(), FairLogisticRegression(), RobustRegression()])
@@ -117,3 +118,26 @@ def test_responses_may_have_any_unit(unit):
     fit = RobustRegression().fit(X, unit * (X @ [1.0, 2.0] + 3.0))
     assert [*fit.coef_ / unit, fit.intercept_ / unit] == pytest.approx([1.0, 2.0, 3.0], rel=1e-4)
     assert np.isfinite(fit.worst_).all()
+
+
+@pytest.mark.parametrize(("columns", "responses"), [(1e150, 1e-300), (1e300, 1e-150), (1e-150, 1e300)])
+def test_coefficients_that_are_no_numbers_are_refused(columns, responses):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(InvalidInputError, match=r"X\[:, \d\] varies by .*: its coefficient (over|under)flows"):
+        RobustRegression().fit(columns * X, responses * (X @ [1.0, 2.0]))
+    fit = RobustRegression().fit(columns * X, X @ [1.0, 0.0])  # a coefficient of 0 is none the worse for it
+    assert fit.coef_[0] * columns == pytest.approx(1.0, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("missing", "error", "match"),
+    [
+        (np.where(np.arange(200) == 3, np.nan, 1.0), InvalidInputError, r"groups\[3\] is nan: a group is expected"),
+        (np.array(["2000-01-01", "NaT"] * 100, "M8[D]"), InvalidInputError, r"groups\[1\] is NaT"),
+        (np.array(["a", None] * 100, dtype=object), InvalidTypeError, "groups are of several kinds"),
+    ],
+)
+def test_missing_groups_are_refused(missing, error, match):
+    X, y, _ = data()
+    with pytest.raises(error, match=match):
+        FairLogisticRegression().fit(X, y, groups=missing)

@@ -232,6 +232,17 @@ def test_masked_weights_are_refused(clouds):
             TransportMap().fit(X, Y, **{name: hidden})
 
 
+@pytest.mark.parametrize("cost", ["sqeuclidean", "euclidean"])
+@pytest.mark.parametrize(("dtype", "unit"), [("float64", 1e-200), ("float32", 1e-30)])
+def test_points_whose_costs_underflow_are_refused(cost, dtype, unit):
+    X = (unit * np.random.default_rng(0).normal(size=(30, 2))).astype(dtype)
+    for Y in (X[::-1] + X[:1], X[:1]):
+        with pytest.raises(InvalidInputError, match=r"X and Y are too close: .* do not underflow"):
+            TransportMap(cost=cost).fit(X, Y)
+    one = TransportMap(cost=cost).fit(X[:1], X[:1])  # one point is no cost apart from itself
+    np.testing.assert_array_equal(one.transform(X[:1]), X[:1])
+
+
 def test_points_whose_costs_overflow_are_refused(clouds):
     X, Y = clouds[:2]
     for spread in (1e154, 1e200):
