@@ -53,7 +53,7 @@ class LASDPClustering(ClusterMixin, BaseEstimator):
     covariances_ : ndarray of shape (K, p, p)
         Covariances, shrunk as asked.
     objective_ : float
-        Minus the log-likelihood of the labels.
+        Minus the log-likelihood of the labels; inf if a group has fewer than two points.
     gap_ : float
         inf: no bound is computed.
     converged_ : bool

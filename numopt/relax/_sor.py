@@ -131,7 +131,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
         return run(
             _iterates(problem, adapt, symmetric, max_iter, stride(problem, check_every, callback), counts, rates),
             certify=problem.certificate,
-            finish=lambda x, info, common: _finish(problem, counts, rates, common),
+            finish=lambda x, info, common: _finish(problem, x, counts, rates, common),
             tol=problem.tol, max_iter=max_iter, max_time=max_time, check_every=check_every,
             callback=shown(problem, callback), on_failure=on_failure, start=problem.start,
         )  # fmt: skip
@@ -166,10 +166,10 @@ def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
             counts["omega"], counts["restarts"] = suggested, counts["restarts"] + 1
 
 
-def _finish(problem, counts, rates, common):
+def _finish(problem, x, counts, rates, common):
     n, nnz = problem.b.shape[0], problem.A.nnz
     return RelaxResult(
-        x=problem.kept["point"],
+        x=problem.judged(x),
         residual_norm=common["certificate"]["residual"] * problem.scale,
         omega=float(counts["omega"]),
         nit_paper=max(counts["nit"] - 1, 0),

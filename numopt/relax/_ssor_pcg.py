@@ -16,6 +16,7 @@ from numopt.relax._theory import best_ssor, mu_from
 
 _SKEW = 1e-6  # of sqrt(a_ii a_jj): more than rounding in float32
 _EXTREME = 1e140
+_DROWNED = 1e-28  # how far the squared residual of a recursion may fall before rounding alone leads it on
 _FIRST, _TRIAL = 1.5, 20  # omega of a run that knows nothing, and steps after which it does
 
 
@@ -138,20 +139,20 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
         omega, g = counts["omega"], xp.zeros_like(x)
         square = k.pcg_start(s, problem.rhs, x, omega, g)
         y, p, t = (xp.zeros_like(x) for _ in range(3))
-        carry, request = np.zeros(3), None
+        carry, request, goal = np.zeros(3), None, max(target, _DROWNED * square)
         yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)
         kept.update(coefficients=[], begin=_array.copied(x))
         while request != "rebuild":
             budget = min(_TRIAL if trial else stride, max_iter - counts["nit"])
             squares, coefficients = np.empty(budget + 1), np.empty((budget, 2))
-            steps, square = k.pcg(s, x, g, y, p, t, carry, omega, target, budget, squares, coefficients)
+            steps, square = k.pcg(s, x, g, y, p, t, carry, omega, goal, budget, squares, coefficients)
             kept["coefficients"].append(coefficients[:steps])
             kept["energy"] = carry[2]
             counts["nit"] += steps
             if math.isnan(carry[0]):
                 return Status.INVALID_MODEL, "A is not positive definite: a direction has no positive curvature", steps
             request = yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=steps)
-            if trial and square > target and _better(counts, kept):
+            if target < square <= goal or (trial and square > target and _better(counts, kept)):
                 break
             trial = False
         trial = False
@@ -207,7 +208,7 @@ def _finish(problem, x, counts, kept, common):
         rayleigh = max((d / a for d, a in pairs if a > 0 and 0 < d < math.inf), default=None)
     n, nnz = problem.b.shape[0], problem.A.nnz
     return RelaxResult(
-        x=problem.kept["point"],
+        x=problem.judged(x),
         residual_norm=common["certificate"]["residual"] * problem.scale,
         omega=float(counts["omega"]),
         nit_paper=counts["nit"],

@@ -394,3 +394,28 @@ def test_an_exception_keeps_the_right_hand_sides_that_are_solved(solve):
     assert found.status == Status.EVALUATION_ERROR and not found.success and "ZeroDivision" in found.message
     np.testing.assert_allclose(GRID @ found.x[:, :2], b[:, :2], atol=1e-6 * np.linalg.norm(b))
     assert abs(found.residual_norm - np.linalg.norm(b[:, 2] - GRID @ found.x[:, 2])) < 1e-12
+
+
+@pytest.mark.parametrize(("omega", "max_iter"), [(1.0, 2), (1.0, 3), (1.5, 2), (1.5, 3), (1.5, 200)])
+@pytest.mark.parametrize("x0", [None, np.ones(3)])
+def test_the_certificate_is_that_of_the_point_returned(omega, max_iter, x0):
+    """Sweeps diverge: the best point is not the one that was judged last."""
+    A, b = np.array([[3.0, 1.0, 0.0], [-2.0, 2.0, -3.0], [-3.0, -3.0, 3.0]]), np.ones(3)
+    for callback in (None, id):
+        found = sor(A, b, x0, omega=omega, max_iter=max_iter, callback=callback, on_failure="ignore")
+        residual = np.linalg.norm(b - A @ found.x)
+        assert not found.success and found.residual_norm == pytest.approx(residual, rel=1e-12)
+        assert found.certificate["residual"] == pytest.approx(residual / np.sqrt(3), rel=1e-12)
+
+
+@pytest.mark.parametrize("callback", [None, id])
+@pytest.mark.parametrize("seed", range(12))
+def test_conjugate_gradients_stop_where_rounding_leads_them_on(seed, callback):
+    """From so far a start that the answer is below the rounding of its residual, or with too small a tolerance."""
+    rng = np.random.default_rng(seed)
+    A = np.diag(rng.uniform(0.5, 2, 37))
+    b, keywords = rng.normal(size=37), {"omega": 1.0, "callback": callback, "on_failure": "ignore"}
+    far = ssor_pcg(A, 1e-20 * b, 10.0 ** rng.integers(-3, 3) * rng.normal(size=37), rtol=1e-4, **keywords)
+    assert far.success and np.linalg.norm(1e-20 * b - A @ far.x) <= 1e-4 * np.linalg.norm(1e-20 * b)
+    near = ssor_pcg(A, b, rtol=1e-30, **keywords)
+    assert near.status in (Status.CONVERGED, Status.STALLED) and near.certificate["residual"] < 1e-15
