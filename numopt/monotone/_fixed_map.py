@@ -60,7 +60,7 @@ class Map:
         xp = self.xp
         self.n += 1
         y = self.function(xp.reshape(xp.astype(x, self.dtype, copy=False), self.shape), *self.args)
-        given, y = is_array(y), expect_real("func", y)
+        given, y = is_array(y), expect_real("func", y, xp)
         if tuple(y.shape) != self.shape:
             raise InvalidInputError(f"func returned shape {tuple(y.shape)}: {self.shape} is expected, that of x0")
         y = xp.astype(y, xp.float64, copy=False) if given else like(xp, y, device(x), xp.float64)

@@ -181,9 +181,9 @@ def inclusion(op, z0, prox, tol, by_gap=False):
     p = Inclusion(op, prox, xp, place, dtype, prox(start, 1.0))
     if tuple(getattr(p.start, "shape", ())) != (dim,):
         raise InvalidInputError(f"prox(z0, 1) is no vector of shape ({dim},): one is expected; return what z0 becomes")
-    expect_real("prox", p.start)
+    expect_real("prox", p.start, xp)
     F0 = p.full(p.start)
-    expect_norm("op.full(z0)", xp, expect_real("op.full", F0))
+    expect_norm("op.full(z0)", xp, expect_real("op.full", F0, xp))
     L = getattr(op, "lipschitz", None)
     p.eta = 1 / (estimate_lipschitz(p, F0) if L is None else positive_scalar("op.lipschitz", L))
     p.claims = L is not None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numopt._array import host
+from numopt._array import host, is_array
 from numopt._given import unmasked
 from numopt.exceptions import InvalidInputError, InvalidTypeError
 
@@ -10,7 +10,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError
 def ends_of(bounds, n):
     """Return lower and upper bounds as vectors."""
     pairs = [] if bounds is None else unmasked("bounds", bounds)
-    pairs = host(pairs) if hasattr(pairs, "__array_namespace__") else pairs
+    pairs = host(pairs) if is_array(pairs) else pairs
     pairs = list(pairs) if np.iterable(pairs) else pairs
     if isinstance(pairs, list) and not any(map(np.size, pairs)):
         pairs = [(0, None)]

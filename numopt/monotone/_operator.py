@@ -155,7 +155,7 @@ class FiniteSumOperator(Operator):
 
 def _checked(value, z, name):
     """Return what a function of the caller gave as an array beside z."""
-    given, value = is_array(value), expect_real(name, value)
+    given, value = is_array(value), expect_real(name, value, namespace(z))
     if tuple(value.shape) != tuple(z.shape):
         raise InvalidInputError(
             f"{name} returned shape {tuple(value.shape)}: {tuple(z.shape)} is expected; return a vector like z"

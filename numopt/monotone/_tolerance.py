@@ -2,7 +2,7 @@
 
 import math
 
-from numopt._array import extremes, host
+from numopt._array import extremes, host, is_array, namespace
 from numopt._check import Extent, scalar
 from numopt._given import as_array
 from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarning, warn
@@ -38,8 +38,13 @@ def expect_norm(name, xp, v):
         expect_squares(name, Extent(low, high, math.nan), xp, xp.float64)
 
 
-def expect_real(name, answer):
-    """Return what a function of the caller gave, without a mask; raise if it is no array of real numbers."""
+def expect_real(name, answer, xp):
+    """Return what a function of the caller gave, without a mask; raise if it is no array of real numbers, of `xp`."""
+    if is_array(answer) and namespace(answer) is not xp:
+        raise InvalidTypeError(
+            f"{name} returned a {type(answer).__module__} array and was given one of another library: that one is "
+            f"expected; convert the answer"
+        )
     answer = as_array(f"what {name} returned", answer)
     if getattr(answer.dtype, "kind", "c" if "complex" in str(answer.dtype) else "f") not in "biufO":
         raise InvalidTypeError(f"{name} returned dtype {answer.dtype}: real numbers are expected; return them")

@@ -163,6 +163,21 @@ def test_types(call, message):
         call()
 
 
+@pytest.mark.parametrize("call, name", [
+    (lambda zeros, other: fixed_point(lambda x: other(2), zeros(2)), "func"),
+    (lambda zeros, other: monotone_root(FiniteSumOperator(1, 2, lambda i, z: other(2)), zeros(2)), "component"),
+    (lambda zeros, other: monotone_root(Bare(dim=2, full=lambda z: other(2)), zeros(2)), "op.full"),
+    (lambda zeros, other: monotone_root(Bare(dim=2), zeros(2), prox=lambda v, t: other(2)), "prox"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::numopt.exceptions.PerformanceWarning")
+def test_answers_are_of_the_library_of_the_argument(call, name):
+    strict = pytest.importorskip("array_api_strict")
+    with pytest.raises(InvalidTypeError, match=f"^{name} returned a numpy array"):
+        call(strict.zeros, np.ones)
+    with pytest.raises(InvalidTypeError, match=f"^{name} returned a array_api_strict"):
+        call(np.zeros, strict.ones)
+
+
 def test_a_start_at_the_solution_is_one_with_a_generous_constant_too():
     """The step from there is lost in rounding, whatever the constant, if that is not absurd."""
     for lipschitz in (1.0, 1e3):

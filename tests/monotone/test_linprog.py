@@ -415,6 +415,11 @@ def test_no_cost_and_many_equations():
         assert linprog_pd(np.zeros(120), A_eq=A, b_eq=A @ x, method=method).success
 
 
+def test_bounds_may_be_an_array_of_any_library(xp):
+    result = linprog_pd(xp.asarray([1.0, -1.0]), bounds=xp.asarray([[-1.0, 2.0], [0.0, 3.0]]))
+    np.testing.assert_array_equal(xp.to_numpy(result.x), [-1.0, 3.0])
+
+
 @pytest.mark.cuda
 def test_a_sparse_program_on_a_device():
     cupy = pytest.importorskip("cupy", exc_type=ImportError)
