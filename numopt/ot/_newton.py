@@ -25,6 +25,7 @@ SWEEPS = 2  # on each of those at most, on every second row if there are a thous
 SWEPT = 0.1  # down to this error
 DENSE = 0.3  # share of entries that matter above which the whole plan is kept, if it is no larger than may be held
 DEPTH, PASSING = 1e-12, 1e-7  # what matters, at the target and before: P_ij >= DEPTH min(a_i, b_j)
+SINGLE = 1e-6  # an error below may be one that rounding to float32 hides, where many exponents are equal
 ATTEMPTS = 12  # at a level: predictions that missed, steps that led nowhere
 
 
@@ -131,6 +132,9 @@ def _on_passes(p, f, g, reg, last, work, refuse=False, strong=0):
     group, count = k.groups(p.cost, f)
     some = None if whole else _large.by_some_entries(p, reg, strong, group, count, work, last)
     while last or point.error > ROUGH:
+        if rough and point.error <= min(p.tol, SINGLE):
+            rough = False
+            point = evaluate(point.v)
         f, P = point.rows
         yield _shown(f if last else None, g + reg * point.v, point.error, work, last)
         rest = p.b - point.c, *accuracy(point.error, 0.1)
