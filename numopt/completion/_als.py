@@ -20,6 +20,7 @@ _MAX_CG = 60  # steps for a row
 _GROWING = 1.05  # of |U|^2 |V|^2 in a sweep
 _SPARING = 8  # what share of the sweeps so far may pass before the next certificate
 _HARDLY, _LONG = 0.999, 100  # a fall that counts as one, and for how many sweeps there may be none
+_ROUNDS = 3  # sweeps for biases alone, which need not be exact
 _LARGE, _FAR = 64, 1e-3  # rank and residual from which on conjugate gradients cost less than systems
 
 
@@ -57,15 +58,13 @@ def alternate(p, state, counts, least=0.0):
     """
     r, due, before, size = state.U.shape[1], 1, None, 0.0
     for sweep in itertools.count(1):
-        q, _ = p.weighted(state, least)
+        state, slope = _swept(p, state, least), None
         least *= 0.5
-        U, b = _lines(q, q.rows, state.V, state.c)
-        V, c = _lines(q, q.columns, U, b)
         counts.n_als += 1
-        if not p.counted and p.bias_ridge is None:
-            U, V, _ = balanced(finite(U), finite(V))
-        state, slope = type(state)(U, V, b, c), None
-        last, size = size, math.prod(host(dot(U, U), dot(V, V)))
+        if not p.counted and (p.ridge > 0 or p.bias_ridge is None):
+            U, V, _ = balanced(finite(state.U), finite(state.V))
+            state = state._replace(U=U, V=V)
+        last, size = size, math.prod(host(dot(state.U, state.U), dot(state.V, state.V)))
         # Factors that still grow are on their way from the saddle at 0, where the gradient is small as well.
         if sweep >= due and p.held is None and not size > _GROWING * last:
             slope, near = _certified(p, state) if p.robust else (measure(p, state),) * 2
@@ -75,6 +74,14 @@ def alternate(p, state, counts, least=0.0):
         yield Iterate(state, slope, counts.info(r))
         if p.robust and before and sweep - before[0] > max(_LONG, sweep // 2):  # too few are judged for `run` to see it
             return Status.STALLED
+
+
+def biases(p):
+    """Return the state of biases alone, as Huber's loss sees the entries."""
+    state = p.zeros()
+    for _ in range(_ROUNDS):
+        state = _swept(p, state)
+    return state
 
 
 def interpolate(p, V, counts, rng, inner):
@@ -130,6 +137,14 @@ def validated(p, iterates):
         if rises == PATIENCE:
             yield Iterate(kept.state, 0.0, kept.info)
             return None
+
+
+def _swept(p, state, least=0.0):
+    """Solve for either side once, with Huber's weights at `state` if that is the loss."""
+    q, _ = p.weighted(state, least)
+    U, b = _lines(q, q.rows, state.V, state.c)
+    V, c = _lines(q, q.columns, U, b)
+    return type(state)(U, V, b, c)
 
 
 def _lines(p, side, V, offset):

@@ -4,10 +4,13 @@ from functools import partial
 
 import numpy as np
 
+from numopt._array import host
 from numopt.completion._factors import NotFiniteError, balanced
 from numopt.completion._result import CompletionResult
 from numopt.completion._unique import reasons, structure
 from numopt.exceptions import BackendError
+
+_HEAVY = 3.0  # times the mean: an outlier of that weight may take its row along
 
 
 def finish(p, state, info, common):
@@ -33,6 +36,11 @@ def finish(p, state, info, common):
         U, V, b, c, rows, columns = V, U, c, b, columns, rows
     if count := found.get("ambiguity"):
         common = common | {"message": partial(_explained, common["message"], reasons(p, r, count))}
+    if p.robust and p.rows.weights.shape[0] and not common["success"]:
+        heavy = host(xp.max(p.rows.weights))  # their mean is 1
+        if heavy > _HEAVY:
+            why = f"weights are up to {heavy:.3g} times their mean, and outliers pull as much harder: cut them at it"
+            common = common | {"message": partial(_explained, common["message"], why)}
     size = p.rows.y.shape[0]
     scale = p.scale * p.weighted(state)[1] if p.robust else np.inf
     return CompletionResult(

@@ -4,7 +4,7 @@ import numpy as np
 
 from numopt._array import namespace
 from numopt._loop import Iterate, Relay, Status
-from numopt.completion._als import alternate, interpolate, validated
+from numopt.completion._als import alternate, biases, interpolate, validated
 from numopt.completion._altmin_sketch import altmin_sketch
 from numopt.completion._auto import recover
 from numopt.completion._descent import scaled_gradient, subgradient
@@ -57,8 +57,11 @@ def iterates(p, method, inner, init, rng, splitting):
         rank, V = start.V.shape[1], start.V
     elif rank == "auto":
         rank, V = yield from chosen_rank(p, counts, rng)
-    if init == "random" or (init == "spectral" and p.bias_ridge is not None):
-        V = (_TINY if p.counted and p.bias_ridge is not None else _SMALL) * p.draw(rng, p.shape[1], rank)
+    biased = p.bias_ridge is not None
+    if init == "spectral" and biased and p.robust:  # factors of nothing are free to follow outliers
+        start, V = biases(p), None
+    elif init == "random" or (init == "spectral" and biased):
+        V = (_TINY if p.counted and biased else _SMALL) * p.draw(rng, p.shape[1], rank)
     if V is not None:  # columns without entries stay what they are
         V = V * p.xp.asarray(np.diff(p.columns.indptr) > 0, dtype=p.dtype, device=p.device)[:, None]
     if method == "auto" and p.plain:
@@ -66,7 +69,7 @@ def iterates(p, method, inner, init, rng, splitting):
     if init == "spectral" and method in ("altmin-sketch", "softimpute"):  # they have ways of their own to it
         V = None
     elif V is None:  # beside outliers the entries as Huber's loss sees them
-        _, V = directions(p.weighted(zero)[0], zero, rank, rng)
+        _, V = directions(p.weighted(start)[0], start, rank, rng)
     if init != "spectral" and method in ("auto", "irls"):  # sweeps from there, not rank continuation
         method = "als"
     start = (p.zeros(rank) if start is zero else start)._replace(V=V)

@@ -15,6 +15,7 @@ from numopt.completion._nuclear import nuclear_gap
 from numopt.completion._unique import FLAT, ambiguity, conditioning, open_to_outliers
 
 TUNING = 1.345 * 1.4826  # Huber's constant on the scale of the median absolute residual
+_HOLD = 10.0  # how much stronger all entries of a line, at Huber's threshold, are than the ridge
 AMPLIFIED = 10.0  # times the residual: where the error is larger, it is judged itself
 PATIENCE = 3  # rises of the validation error in a row that end a run
 
@@ -121,8 +122,10 @@ class Problem:
         return dataclasses.replace(self, rows=sides[0], columns=sides[1]), delta
 
     def loss_scale(self, r):
-        """Return Huber's threshold for these residuals."""
-        return max(TUNING * median(self.xp, self.xp.abs(r)), 1e-10)
+        """Return Huber's threshold for these residuals, above what would let a ridge outweigh the pulls it bounds."""
+        ridge, (m, n) = max(self.ridge, self.bias_ridge or 0.0), self.shape
+        held = _HOLD * ridge / (1.0 if self.counted else self.density * math.sqrt(m * n))
+        return max(TUNING * median(self.xp, self.xp.abs(r)), held, 1e-10)
 
     def robust_residual(self, state):
         """Return the median size of the residuals over that of the data."""
@@ -171,8 +174,10 @@ class Problem:
         U, V = problem.augmented(state)
         k, norm = state.U.shape[1], self.norm
         parts = {}
+        # Whether nothing but residuals pulls; biases by squares are judged as if a ridge did.
+        free = not self.penalised or (self.robust and not (self.ridge or self.bias_ridge))
         if self.robust:  # what a gradient is compared with is cut as well, lest it be outliers, fitted or not
-            norm = math.sqrt(self._cut(self.rows.y, TUNING * self._usual()))
+            norm = math.sqrt(self._cut(self.rows.y, TUNING * self._usual() if free else delta))
         for name, side, one, two in (("u", problem.rows, U, V), ("v", problem.columns, V, U)):
             if self.robust and k and not self.penalised:  # an outlier's direction may be 1e4 times the others
                 two, turn = self.kernels.orthonormal(finite(two))
@@ -185,12 +190,11 @@ class Problem:
         if self.robust:
             r = self.residuals(state)
             rel, r2 = median(self.xp, self.xp.abs(r)) / self._usual(), self._cut(r, delta)
-        # Whether nothing but residuals pulls; biases by squares are judged as if a ridge did.
-        free = not self.penalised or (self.robust and not (self.ridge or self.bias_ridge))
         if free and r2 > 0:
             parts = {name: value * norm / math.sqrt(r2) for name, value in parts.items()}
         stationarity = max(parts.values())
-        first = {"rel_residual": rel} if rel <= self.tol and free else {"stationarity": stationarity}
+        fits = rel <= self.tol and (free or self.robust)
+        first = {"rel_residual": rel} if fits else {"stationarity": stationarity}
         rest = {"rel_residual": rel, "stationarity": stationarity} | parts
         if not self.penalised and not self.robust:
             # Also of points that are far from done, lest one of them be preferred; so with a flat direction, once seen.
@@ -204,13 +208,13 @@ class Problem:
                 if rel <= self.tol and factor > AMPLIFIED:
                     first = {"error_estimate": error} | first
             rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == k)}
-        if self.bias_ridge is not None and self.ridge == 0:  # curvature is not looked at, counts are
+        if self.ridge == 0 and (self.robust or self.penalised):  # curvature is not looked at, counts are
             rest |= {"ambiguity": ambiguity(self, k + (self.bias_ridge == 0))}
-        if self.robust and free:
-            if rel <= self.tol:  # and of points far from done, as above
-                rough = self._lagging(state, delta)
-                self.kept["open"] = rough if rough or self.penalised else open_to_outliers(self, state)
-            rest |= {"ambiguity": self.kept.get("open", 0.0) or ambiguity(self, k + self.penalised)}
+        if self.robust and fits:  # and of points far from done, as above
+            rough = self._lagging(state, delta, free)
+            self.kept["open"] = rough if rough or self.penalised else open_to_outliers(self, state)
+        if self.kept.get("open"):
+            rest |= {"ambiguity": self.kept["open"]}
         if self.convex and stationarity <= self.tol:
             rest |= {"nuclear_gap": nuclear_gap(self, state)}
         if self.held is not None:
@@ -219,15 +223,19 @@ class Problem:
             first = {"ambiguity": rest["ambiguity"]} | first
         return first | rest
 
-    def _lagging(self, state, delta):
-        """Return how many lines fit no more entries than they have unknowns, which they can do with wrong ones too."""
+    def _lagging(self, state, delta, free):
+        """Return how many lines fit no more entries than they have unknowns, which they can do with wrong ones too.
+
+        A ridge chooses where there are too few: those that fit all of their entries count only in a `free` problem.
+        """
         xp, close = self.xp, 10 * max(delta, self.tol * self._usual())
         one = xp.ones((max(self.shape), 1), dtype=self.dtype, device=self.device)
         count, unknowns = 0, state.U.shape[1] + (self.bias_ridge is not None)
         for side in (self.rows, self.columns):
             fits = xp.astype(xp.abs(self.residuals(state, side)) <= close, self.dtype)
             found = np.asarray(host(self.kernels.multiply(side, fits, one)[:, 0]))
-            count += np.sum((found <= unknowns) & (np.diff(side.indptr) > 0))
+            size = np.diff(side.indptr)
+            count += np.sum((found <= unknowns) & ((size > 0) if free else (found < size)))
         return float(count)
 
     def _rises_left(self, state):

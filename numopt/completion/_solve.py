@@ -45,7 +45,8 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         True where a dense `X` is observed; other entries of `X` are not looked at.
     sample_weight : array_like, optional
         Weights w >= 0: of shape (m, n) for a dense `X`, else one for each entry in its order. An entry of
-        weight 0 is left out. None (default) is 1 everywhere.
+        weight 0 is left out. None (default) is 1 everywhere. With the Huber loss a weight multiplies the pull of an
+        outlier too: cut weights that differ a lot at their mean.
     method : {"auto", "als", "vpgn", "altmin-sketch", "scaledgd", "softimpute", "subgm", "irls"}, default "auto"
         ``"auto"``: alternating sweeps, then variable projection with Gauss-Newton, then rank continuation if that
         fails; with a ridge, biases or the Huber loss, alternating sweeps. ``"als"``: alternating least
@@ -66,15 +67,16 @@ def matrix_completion(X, rank=10, *, mask=None, sample_weight=None, method="auto
         Ridge of the biases, in the unit of w. None (default): as `ridge`.
     loss : {"squared", "huber"}, default "squared"
         ``"huber"`` bounds the pull of outliers. Its threshold is 1.345 times the robust standard deviation of the
-        residuals, estimated anew after each sweep.
+        residuals, estimated anew after each sweep, but not so low that a ridge would outweigh what it bounds.
     center : {"none", "global", "biases"}, default "none"
         Whether the mean of the entries (with the Huber loss their median), or also a bias for each row and column, is
         part of the model.
     init : {"spectral", "random"} or CompletionResult, default "spectral"
         Start from the leading singular vectors of the observed entries, at random, or from the factors of an earlier
-        result, whose rank is then kept. With biases "spectral" is a random start too, and with a ridge by counts one
-        close to 0: held-out entries are then predicted best after 5 to 10 sweeps, which `validation_fraction` finds.
-        From any other start ``"irls"``, and ``"auto"`` with the Huber loss, are sweeps without rank continuation.
+        result, whose rank is then kept. With biases and the squared loss "spectral" is a random start too, and with a
+        ridge by counts one close to 0: held-out entries are then predicted best after 5 to 10 sweeps, which
+        `validation_fraction` finds. From any other start ``"irls"``, and ``"auto"`` with the Huber loss, are sweeps
+        without rank continuation.
     duplicates : {"raise", "mean", "sum"}, default "raise"
         What to do with an entry that is given more than once.
     sample_splitting : bool, default False

@@ -184,4 +184,3 @@ def _smallest(p, U, V, kept, blocks):
         R.append(s / size**0.5)
         Z.append(z / size**0.5)
     return 0.0
-

@@ -173,6 +173,13 @@ def test_a_rank_too_large_for_noise_is_held_by_ridge_and_validation():
         assert matrix_completion(X, "auto", rng=0).rank == 3
 
 
+def test_a_constant_ridge_makes_factors_even_with_biases_too():
+    (rows, columns, values, shape), full = haar(120, 110, 3, 6, 3)
+    result = matrix_completion((rows, columns, values + 1, shape), 3, center="biases", ridge=1e-3, rng=0, max_iter=100,
+                               on_failure="ignore")  # fmt: skip
+    assert np.allclose(result.U.T @ result.U, result.V.T @ result.V) and error(result, full + 1) < 1e-4
+
+
 def test_popular_rows_do_not_mislead_the_start():
     for seed in range(4):
         rng = np.random.default_rng(seed)
@@ -256,7 +263,6 @@ def test_rows_that_outliers_leave_open_are_no_success():
         X, full = haar(200, 200, 4, 3, outliers=0.15, seed=seed)
         result = matrix_completion(X, 4, loss="huber", tol=1e-6, rng=seed, on_failure="ignore", max_iter=300)
         assert not result.success or error(result, full) < 1e-3
-
 
 
 def test_a_row_that_fits_as_many_entries_as_it_has_unknowns_is_no_success():
