@@ -193,8 +193,11 @@ def linear_program(c, A_ub, b_ub, A_eq, b_eq, bounds, x0=None):
         if A is None:
             continue
         if (getattr(A, "shape", None) or (1,))[0] == 0:
-            if math.prod(vectors[f"b_{name}"].shape) > 0:
-                raise InvalidInputError(f"A_{name} has no rows, and b_{name} is not empty: give both or none")
+            shape = tuple(vectors[f"b_{name}"].shape)
+            if math.prod(shape) > 0:
+                raise InvalidInputError(
+                    f"b_{name} has shape {shape}: no numbers are expected, since A_{name} has no rows; pass none"
+                )
             continue
         sparse = is_sparse(A)
         A = checks.csr(f"A_{name}", shape=(None, n)) if sparse else checks.matrix(f"A_{name}", shape=(None, n))

@@ -226,7 +226,7 @@ def test_no_false_certificate():
     ({"c": [1.0, np.nan]}, r"c\[1\] is nan"),
     ({"A_ub": [[1.0, np.inf]]}, r"A_ub\[0, 1\] is inf"),
     ({"b_ub": None}, "A_ub and b_ub"),
-    ({"A_ub": np.zeros((0, 2))}, "A_ub has no rows, and b_ub is not empty"),
+    ({"A_ub": np.zeros((0, 2))}, "b_ub has shape .* A_ub has no rows"),
     ({"b_ub": [1.0, 2.0]}, r"b_ub has shape \(2,\)"),
     ({"A_ub": [[1.0]]}, r"A_ub has shape \(1, 1\)"),
     ({"bounds": [(0, 1)] * 3}, "bounds has 3"),
