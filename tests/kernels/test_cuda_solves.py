@@ -43,3 +43,14 @@ def test_a_separable_cost_takes_no_newton_step(spread, reg):
     C = spread * (rng.random(7)[:, None] + rng.random(5)) + 3.0
     result = sinkhorn_newton(np.full(7, 1 / 7), np.full(5, 1 / 5), C, reg=reg)
     assert result.success and result.n_newton == 0
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_plan_shown_is_the_one_that_was_judged(seed):
+    """At a small reg it depends on how exponents are rounded."""
+    rng = np.random.default_rng(seed)
+    C = ((rng.random((5, 3))[:, None] - rng.random((6, 3))) ** 2).sum(axis=2)
+    result = sinkhorn_newton(np.full(5, 0.2), np.full(6, 1 / 6), C, reg=1e-10)
+    P = result.plan.todense()
+    error = np.abs(P.sum(axis=1) - 0.2).sum() + np.abs(P.sum(axis=0) - 1 / 6).sum()
+    assert result.success and error == pytest.approx(result.marginal_error, rel=1e-3, abs=1e-14)

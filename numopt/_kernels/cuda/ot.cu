@@ -87,7 +87,7 @@ extern "C" __global__ void extract(const REAL *C, const REAL *X, const REAL *YT,
         Int to = at + before - __popc(own);
         for (; own; own &= own - 1, to++) {
             Int j = low + 32 * lane + __ffs(own) - 1;
-            data[to] = exp(clamped((f[i] + g[j] - entry(cost, i, j)) / reg));
+            data[to] = exp(clamped(((g[j] - entry(cost, i, j)) + f[i]) / reg));
             indices[to] = (int)j;
         }
         at += all;

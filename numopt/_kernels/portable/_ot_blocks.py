@@ -38,7 +38,7 @@ def exponents(cost, f, g, reg):
     """Yield (slice of rows, these rows of the cost, those of (f + g - C) / reg in float64)."""
     f, g = wide(f), wide(g)
     for rows, D in blocks(cost):
-        yield rows, D, ((f[rows, None] + g) - D) / reg
+        yield rows, D, ((g - D) + f[rows, None]) / reg  # added up as in all rooms: at a small reg the last bits matter
 
 
 def _distances(X, YT, kind):
