@@ -15,6 +15,7 @@ from numopt.exceptions import InvalidInputError, InvalidTypeError, PrecisionWarn
 from numopt.relax._plan import RelaxPlan, is_plain_csr, plan_of
 
 LARGEST_ENTRY, _LEAST = 1e150, 1e-140  # squares of more would overflow, and those of residuals of less underflow
+DROWNED = 1e-28  # how far a squared residual may fall before rounding alone leads a recursion on
 _SINGLE = 6e-6  # 50 rounding errors of float32
 
 
@@ -70,6 +71,10 @@ class Problem:
     def judged(self, x):
         """Return x as the caller will see it; in most runs it was judged last."""
         return self.kept["point"] if self.kept.get("x") is x else self.point(x)
+
+    def drowns(self, square):
+        """Say whether a start with this squared residual is worse than 0, and the answer below its rounding."""
+        return not square <= self.scale**2 and not DROWNED * square <= self.target()  # true for NaN
 
     def target(self):
         """Return the squared norm of the residual at which a recursion may stop: rounding adds to it."""

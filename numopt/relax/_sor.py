@@ -30,7 +30,7 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
         Right-hand sides; k of them are solved one after the other, until the first that is stopped: then the others
         take a sweep each.
     x0 : array_like of shape (n,) or (n, k), optional
-        Start; None (default) is 0.
+        Start; None (default) is 0, and so is one that is so far off that the answer would drown in its rounding.
     omega : float or "auto", default "auto"
         Relaxation parameter in (0, 2). ``"auto"`` sweeps with 1 until the rate at which the residual falls has
         settled, then with Young's optimum for that rate, raised again if it proves too small.
@@ -141,9 +141,17 @@ def sor(A, b, x0=None, *, omega="auto", rtol=1e-8, atol=0.0, max_iter=10_000, sy
 
 def _iterates(problem, adapt, symmetric, max_iter, stride, counts, rates):
     k, s, zeros = problem.kernels, problem.system, problem.xp.zeros_like
-    x = zeros(problem.start) if problem.from_zero else _array.copied(problem.start)
+    if not problem.from_zero:
+        x = _array.copied(problem.start)
+        low, up = k.products(s, x)
+        with np.errstate(all="ignore"):
+            r = s.diagonal * (problem.rhs - x - low - up)
+            square = _array.host(problem.xp.sum(r * r))
+        if problem.drowns(square):
+            problem.start, problem.from_zero = zeros(x), True
+    if problem.from_zero:
+        x, low, up = zeros(problem.start), zeros(problem.start), None
     first = None  # the squared residual of the start
-    low, up = (zeros(x), None) if problem.from_zero else k.products(s, x)
     if symmetric:
         half, up = zeros(x), zeros(x) if up is None else up
     if problem.solved:

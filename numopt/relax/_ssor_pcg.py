@@ -10,13 +10,12 @@ from numopt._loop import Iterate, Status, run
 from numopt._solver import solver
 from numopt.exceptions import InvalidInputError
 from numopt.relax._call import checked_omega, columns, scipy_names, shown, stride
-from numopt.relax._problem import linear_system
+from numopt.relax._problem import DROWNED, linear_system
 from numopt.relax._result import RelaxResult, ritz
 from numopt.relax._theory import best_ssor, mu_from
 
 _SKEW = 1e-6  # of sqrt(a_ii a_jj): more than rounding in float32
 _EXTREME = 1e140
-_DROWNED = 1e-28  # how far the squared residual of a recursion may fall before rounding alone leads it on
 _FIRST, _TRIAL = 1.5, 20  # omega of a run that knows nothing, and steps after which it does
 
 
@@ -138,8 +137,11 @@ def _iterates(problem, trial, max_iter, stride, counts, kept):
     while True:
         omega, g = counts["omega"], xp.zeros_like(x)
         square = k.pcg_start(s, problem.rhs, x, omega, g)
+        if problem.drowns(square):
+            x[...] = 0.0
+            square = k.pcg_start(s, problem.rhs, x, omega, g)
         y, p, t = (xp.zeros_like(x) for _ in range(3))
-        carry, request, goal = np.zeros(3), None, max(target, _DROWNED * square)
+        carry, request, goal = np.zeros(3), None, max(target, DROWNED * square)
         yield Iterate(x, math.sqrt(square) / problem.scale, dict(counts), steps=0)
         kept.update(coefficients=[], begin=_array.copied(x))
         while request != "rebuild":

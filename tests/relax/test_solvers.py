@@ -419,3 +419,13 @@ def test_conjugate_gradients_stop_where_rounding_leads_them_on(seed, callback):
     assert far.success and np.linalg.norm(1e-20 * b - A @ far.x) <= 1e-4 * np.linalg.norm(1e-20 * b)
     near = ssor_pcg(A, b, rtol=1e-30, **keywords)
     assert near.status in (Status.CONVERGED, Status.STALLED) and near.certificate["residual"] < 1e-15
+
+
+@pytest.mark.parametrize("solve", [sor, ssor_pcg])
+@pytest.mark.parametrize("size", [1e20, 1e100, 1e160, 1e308])
+@pytest.mark.parametrize("callback", [None, id])
+def test_a_start_that_would_drown_the_answer_is_no_start(solve, size, callback):
+    found = solve(GRID, RHS, size * np.ones(RHS.size), callback=callback, omega=1.5)
+    from_zero = solve(GRID, RHS, callback=callback, omega=1.5)
+    assert found.success and found.nit == from_zero.nit and (found.x == from_zero.x).all()
+    assert solve(GRID, RHS, 1e3 * np.ones(RHS.size), omega=1.5).nit > from_zero.nit  # others are honoured
