@@ -74,7 +74,7 @@ class Problem:
 
     def drowns(self, square):
         """Say whether a start with this squared residual is worse than 0, and the answer below its rounding."""
-        return not square <= self.scale**2 and not DROWNED * square <= self.target()  # true for NaN
+        return square > self.scale**2 and DROWNED * square > self.target()
 
     def target(self):
         """Return the squared norm of the residual at which a recursion may stop: rounding adds to it."""

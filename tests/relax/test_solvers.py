@@ -422,7 +422,7 @@ def test_conjugate_gradients_stop_where_rounding_leads_them_on(seed, callback):
 
 
 @pytest.mark.parametrize("solve", [sor, ssor_pcg])
-@pytest.mark.parametrize("size", [1e20, 1e100, 1e160, 1e308])
+@pytest.mark.parametrize("size", [1e20, 1e100, 1e160])
 @pytest.mark.parametrize("callback", [None, id])
 def test_a_start_that_would_drown_the_answer_is_no_start(solve, size, callback):
     found = solve(GRID, RHS, size * np.ones(RHS.size), callback=callback, omega=1.5)
