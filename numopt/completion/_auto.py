@@ -9,6 +9,7 @@ from numopt.completion._factors import balanced, qr
 from numopt.completion._gauss_newton import gauss_newton
 from numopt.completion._single import single
 from numopt.completion._spectral import directions, noise_share, structured
+from numopt.completion._unique import meets_any
 
 _SWEEPS = 8  # at most, of alternating least squares before Gauss-Newton
 _STAGE = 8  # Gauss-Newton steps at a rank on the way
@@ -65,7 +66,7 @@ def continuation(p, rank, counts, rng):
         state, rel, slope, end = yield from gauss_newton(
             p, V, counts, enough=_AIM * p.tol, steps=steps, stage=not full, patience=_PATIENCE, judged=False
         )
-        if full or end == "met":
+        if full or (end == "met" and not meets_any(p, V.shape[1])):
             return state, rel, slope, end
 
 
@@ -77,6 +78,8 @@ def lowered(p, state, rel, counts):
     if rel > p.tol or not gaps.size or gaps.max() < _GAP:
         return state, rel
     V = V[:, : int(np.argmax(gaps)) + 1]
+    if meets_any(p, V.shape[1]):
+        return state, rel
     found, less, _, end = yield from gauss_newton(p, V, counts, enough=p.tol, steps=_STAGE, judged=False)
     if end != "met":
         return state, rel

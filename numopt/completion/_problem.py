@@ -200,14 +200,14 @@ class Problem:
             # Also of points that are far from done, lest one of them be preferred; so with a flat direction, once seen.
             met, open_lines = next(iter(first.values())) <= self.tol, ambiguity(self, k)
             if met:
-                flat, factor = conditioning(self, state)
+                flat, factor = conditioning(self, state, sure=not open_lines)
                 error = factor * rel if rel > 0 else 0.0
                 rest |= {"local_conditioning": flat, "error_estimate": error}
                 # Validation ends runs early: of directions without curvature it keeps what predicts.
                 self.kept["flat at"] = k if flat < FLAT and self.held is None else None
                 if rel <= self.tol and factor > AMPLIFIED:
                     first = {"error_estimate": error} | first
-            rest |= {"ambiguity": open_lines + (self.kept.get("flat at") == k)}
+            rest |= {"ambiguity": open_lines or float(self.kept.get("flat at") == k)}
         if self.ridge == 0 and (self.robust or self.penalised):  # curvature is not looked at, counts are
             rest |= {"ambiguity": ambiguity(self, k + (self.bias_ridge == 0))}
         if self.robust and fits:  # and of points far from done, as above

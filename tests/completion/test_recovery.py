@@ -76,6 +76,60 @@ def test_blocks_that_share_too_little_are_no_success():
     assert result.success and error(result, full) < 1e-5
 
 
+def planted(m, n, rank, condition, seed):
+    """Return a matrix whose entries have RMS 1."""
+    rng = np.random.default_rng(seed)
+    U, V = (np.linalg.qr(rng.standard_normal((size, rank)))[0] for size in (m, n))
+    s = np.geomspace(1.0, 1.0 / condition, rank)
+    return (U * s * np.sqrt(m * n) / np.linalg.norm(s)) @ V.T
+
+
+@pytest.mark.parametrize(("rank", "columns", "rows"), [(4, 3, 1), (4, 2, 2), (3, 2, 0), (3, 2, 2)])
+@pytest.mark.parametrize("condition", [1, 100])
+def test_flat_directions_that_hardly_count_at_random_are_found(rank, columns, rows, condition):
+    """Blocks with so many lines in common leave (rank - columns) (rank - rows) directions, with steep ones beside."""
+    for seed in range(3):
+        full, seen = planted(100, 80, rank, condition, seed), np.zeros((100, 80), bool)
+        seen[:50, : 40 + columns], seen[50 - rows :, 40:] = True, True
+        result = matrix_completion(np.where(seen, full, np.nan), rank, rng=seed, max_iter=100, on_failure="ignore")
+        assert not result.success, seed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_direction_that_a_row_does_not_see_is_no_success(dtype):
+    """The last column alone has the last direction, and is missing in the first row; the residual is 1e-16."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        V = rng.standard_normal((8, 3))
+        V[:7, 2], V[7] = 0, (0, 0, 1)
+        full = rng.standard_normal((9, 3)) @ V.T
+        seen = np.ones((9, 8), bool)
+        seen[0, 7] = False
+        X = np.where(seen, full, np.nan).astype(dtype)
+        result = matrix_completion(X, 3, rng=seed, tol=1e-5, on_failure="ignore")
+        assert not result.success and abs(result.to_dense() - full)[0, 7] > 1e-2
+
+
+def test_a_pattern_that_fixes_what_it_cannot_see_is_no_success():
+    """Block A is nearly of rank 1: its second direction, 1e-4 of the first, hides two flat ones."""
+    full, seen = planted(30, 25, 2, 1e4, 0), np.zeros((30, 25), bool)
+    seen[:15, :13], seen[15:, 12:] = True, True
+    for seed in range(5):
+        result = matrix_completion(np.where(seen, full, np.nan), 2, rng=seed, on_failure="ignore")
+        assert not result.success
+
+
+@pytest.mark.filterwarnings("ignore:rank is 3 and half")
+def test_a_rank_is_not_lowered_to_one_that_would_meet_any_entries():
+    """Two full rows and columns and the diagonal's ends: 16 entries, which some matrix of rank 2 always meets."""
+    seen = np.zeros((5, 5), bool)
+    seen[:2], seen[:, :2] = True, True
+    for seed in range(5):
+        result = matrix_completion(np.where(seen, planted(5, 5, 3, 3, seed), np.nan), 3, rng=0, on_failure="ignore")
+        assert not result.success and (result.rank == 3 or result.rel_residual > 1e-6)
+        assert matrix_completion(np.where(seen, planted(5, 5, 2, 3, seed), np.nan), 2, rng=0).success
+
+
 @pytest.mark.parametrize("method", ["auto", "als"])
 def test_the_error_is_judged_where_entries_amplify_it(method):
     """The two entries of row 3 lie in columns that are nearly parallel."""
