@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, help="folder of the record, benchmarks/results by default")
     parser.add_argument("--budget", type=float, default=BUDGET, help="seconds in all")
-    parser.add_argument("--only", default="", help="parts, separated by commas, or beginnings of their names")
+    parser.add_argument("--only", default="", help="parts, or beginnings of names, by commas; needs --out")
     parser.add_argument("--wheels", help="folder with pure Python wheels to use")
     parser.add_argument("--stand-in", action="store_true", help="rehearse with NumPy; needs --out")
     parser.add_argument("--part", help=argparse.SUPPRESS)
@@ -170,8 +170,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.path[:0] = own
     if arguments.part:
         return one_part(arguments)
-    if arguments.stand_in and arguments.out is None:
-        parser.error("a rehearsal is no record of a device: name a folder with --out")
+    if (arguments.stand_in or arguments.only) and arguments.out is None:
+        parser.error("a rehearsal, or some parts, are no record of a device: name a folder with --out")
     if not arguments.stand_in and (missing := absent()):
         print(missing)
         return 2

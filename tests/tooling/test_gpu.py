@@ -165,5 +165,10 @@ def test_without_a_device_it_says_so_and_writes_nothing(tmp_path, capsys, monkey
     monkeypatch.setitem(sys.modules, "cupy", None)
     assert gpu.main(["--out", str(tmp_path)]) == 2
     assert "CuPy cannot be imported" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("options", [["--stand-in"], ["--only", "peers"]])
+def test_what_is_no_whole_record_takes_its_place_nowhere(options, capsys):
     with pytest.raises(SystemExit):
-        gpu.main(["--stand-in"])
+        gpu.main(options)
+    assert "--out" in capsys.readouterr().err
