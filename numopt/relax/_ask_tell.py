@@ -147,12 +147,17 @@ class AskTell:
 
     def _checked(self, context):
         """Return the context as a list of floats."""
-        given = [] if context is None else unmasked("context", context)
-        try:
-            given = np.asarray(given, dtype=float)
-        except (TypeError, ValueError):
-            raise InvalidTypeError(f"context is {context!r}: real numbers are expected; pass those announced") from None
-        given = np.atleast_1d(given).tolist()
+        if isinstance(context, float):  # the common case, in every round
+            given = [float(context)]
+        else:
+            given = [] if context is None else unmasked("context", context)
+            try:
+                given = np.asarray(given, dtype=float)
+            except (TypeError, ValueError):
+                raise InvalidTypeError(
+                    f"context is {context!r}: real numbers are expected; pass those announced"
+                ) from None
+            given = np.atleast_1d(given).tolist()
         if len(given) != self._contexts:
             raise InvalidInputError(
                 f"context has {len(given)} entries: {self._contexts} are expected, as announced; pass that many"

@@ -50,9 +50,10 @@ class Solving(AskTell):
                 raise InvalidInputError(f"{p.name} is given: the tuner chooses it; leave it out, or call the solver")
         if self._plans:
             args, keywords = _by_position(args, keywords)
+            plain = is_plain_csr(args[0])
             if keywords.get("plan") is None:
-                keywords = keywords | {"plan": self._plan_for(args[0])}
-            if self._theory and is_plain_csr(args[0]):
+                keywords = keywords | {"plan": self._plan_for(args[0] if plain else matrix(args[0]))}
+            if self._theory and plain:
                 if context is not None or self._contexts:
                     self._checked(context)  # theory does not need it, but a wrong one is a mistake
                 return self._solve_by_theory(args, keywords)
@@ -95,7 +96,6 @@ class Solving(AskTell):
         return self._incumbent(context) | ({"omega": "auto"} if adapts else {})
 
     def _plan_for(self, A):
-        A = A if is_plain_csr(A) else matrix(A)
         if self._plan is None or not self._plan.fits(A):
             self._plan = plan_of(A)
         return self._plan

@@ -16,12 +16,6 @@ def best_sor(beta):
     return 1 + (beta / (1 + math.sqrt(1 - beta * beta))) ** 2
 
 
-def rate_sor(omega, beta):
-    """Return the spectral radius of the sweep by Young's formula."""
-    inside = (omega * beta) ** 2 - 4 * (omega - 1)
-    return omega - 1 if inside <= 0 else (omega * beta + math.sqrt(inside)) ** 2 / 4
-
-
 def beta_from(rate, omega):
     """Return beta from the rate of the sweep, None where `omega` was too large for the rate to depend on it."""
     if not 0 < rate < 1 or rate <= omega - 1 + 0.02 * (2 - omega):

@@ -181,12 +181,11 @@ class Tuner(Solving):
         return self._sequence(rounds)
 
     def _sequence(self, rounds):
-        costs, params, contexts, results = ([r[k] for r in rounds] for k in range(4))
-        bound = 2 * max(costs, default=0.0) * math.sqrt(2 * len(self._arms or ()) * len(costs))
-        return SequenceResult(
-            np.array(costs), params, contexts, results, float(sum(costs)),
-            bound if self.policy == "tsallis-inf" else None,
-        )  # fmt: skip
+        costs, params, contexts, results = map(list, zip(*rounds, strict=True)) if rounds else ([], [], [], [])
+        bound = None
+        if self.policy == "tsallis-inf":
+            bound = 2 * max(costs, default=0.0) * math.sqrt(2 * len(self._arms) * len(costs))
+        return SequenceResult(np.array(costs), params, contexts, results, float(sum(costs)), bound)
 
     def best(self, context=None, *, A=None):
         """Return the parameters that seem best.

@@ -3,7 +3,7 @@
 import math
 
 from numopt.relax._spectrum import Family, smallest_eigenvalue
-from numopt.relax._theory import LARGEST, best_sor, best_ssor, rate_sor
+from numopt.relax._theory import LARGEST, best_sor, best_ssor
 
 _LEARNT = "least", "confirmed", "rough", "misses", "ratio", "rounds"
 _TRUSTED = 4.0  # how far beyond the mu that Ritz values have confirmed a rough estimate is relied on
@@ -76,9 +76,8 @@ class Young:
         if self.least is None or self.least + c <= 0:
             return None
         eigenvalue = s * (self.least + c) / d
-        if self.method == "sor":
-            beta = 1 - eigenvalue
-            return 1 + 18.4 / -math.log(max(rate_sor(best_sor(beta), beta), 1e-8))  # 18.4: eight digits
+        if self.method == "sor":  # at Young's omega a sweep leaves omega - 1 of the error; 18.4: eight digits
+            return 1 + 18.4 / -math.log(max(best_sor(1 - eigenvalue) - 1, 1e-8))
         return 1 + math.sqrt(math.sqrt(2 / eigenvalue))
 
     def state(self):
