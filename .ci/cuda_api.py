@@ -43,6 +43,8 @@ SOURCES = {  # the macros that the wrappers compile each source with
     "ot_turned": [()],
     "sparse": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
     "monotone": [(f"REAL={r}", f"ROWS={n}") for r in ("float", "double") for n in (1, 4)],
+    "monotone_errors": [()],
+    "monotone_steps": [(f"INDEX={i}", f"INDPTR={p}") for i in ("int", "Int") for p in ("int", "Int")],
     "relax": [
         (f"INDEX={i}", f"START={s}", f"SLICED={k}") for i, s, k in
         (("int", "Int", 1), ("int", "int", 0), ("Int", "Int", 1), ("Int", "Int", 0))

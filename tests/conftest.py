@@ -49,11 +49,11 @@ def _numpy(request, readonly):
 
 def _strict(request):
     """Set the synchronisation trap: a device read outside the one door fails on any machine."""
-    array_api_strict = pytest.importorskip("array_api_strict")  # a machine with a device may do without
-    patch, array = request.getfixturevalue("monkeypatch"), type(array_api_strict.empty(0))
+    strict, patch = request.getfixturevalue("strict"), request.getfixturevalue("monkeypatch")
+    array = type(strict.empty(0))
     for name in ("__bool__", "__float__", "__int__", "__index__", "__complex__"):
         patch.setattr(array, name, _trapped(getattr(array, name)))
-    return Backend("strict", array_api_strict, array_api_strict.Device("device1"))
+    return Backend("strict", strict, strict.Device("device1"))
 
 
 def _trapped(read):
@@ -86,6 +86,12 @@ _MAKERS = {
 _BACKENDS = ["numpy", "readonly", "strict"]
 if find_spec("cupy"):  # without it a quarter of all tests would be collected only to be skipped
     _BACKENDS.append(pytest.param("cupy", marks=pytest.mark.cuda))
+
+
+@pytest.fixture
+def strict():
+    """Return array-api-strict, which a machine with a device may do without."""
+    return pytest.importorskip("array_api_strict")
 
 
 @pytest.fixture(params=_BACKENDS)

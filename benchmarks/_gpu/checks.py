@@ -183,6 +183,7 @@ def _monotone(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
         for simplex in (False, True):
             call = partial(_pdhg, parts=parts, simplex=simplex, family="monotone", **vectors)
             yield f"pdhg_steps, {label}, {'simplex' if simplex else 'box'}", call
+        yield f"errors of a program, {label}", partial(_program, parts=parts, family="monotone", **vectors)
 
 
 def _products(k: Any, move: Any, parts: Any, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
@@ -201,6 +202,15 @@ def _pdhg(k: Any, move: Any, parts: Any, simplex: bool, x: Any, y: Any, c: Any, 
     point = (x, y, *k.products(parts, x, y))
     after, hat, moved = k.pdhg_steps(parts, c, b, X, (0.0, y - 1, y + 1), point, point, 0, 0.02, 0.02, 5)
     return *after, *hat, *moved
+
+
+def _program(k: Any, move: Any, parts: Any, x: Any, y: Any, c: Any, b: Any, family: str) -> Any:
+    parts, (x, y, c, b) = tuple(map(move, parts)), map(move, (x, y, c, b))
+    absolute = tuple(part if q % 3 else abs(part) for q, part in enumerate(parts))
+    rows, columns = k.largest(absolute, y, x)
+    sizes = 1.5, 0.75, 2.0, 0.5
+    errors = k.program_errors(c, b, x - 1, x + 1, 3, rows + 1, columns + 1, sizes, 1e-3, x, y, *k.products(parts, x, y))
+    return rows, columns, *errors
 
 
 def _relax(rng: Any, dtype: str, machine: Machine) -> Iterator[Case]:
@@ -362,14 +372,19 @@ def parity(machine: Machine, dtype: str) -> Iterator[Row]:
             yield row | {"status": "wrong", "note": " ".join(note.split())[:300]}
 
 
+def files_of_tests() -> list[str]:
+    """Return the files of tests of which some may use a device, relative to the root."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [file.relative_to(ROOT).as_posix() for file in files if ON_A_DEVICE.search(file.read_text(encoding="utf8"))]
+
+
 def tests(machine: Machine) -> Iterator[Row]:
     """Run the tests marked `cuda`."""
     missing = [name for name in ("pytest",) if importlib.util.find_spec(name) is None]
     if missing:
         yield {"what": "tests marked cuda", "status": "skipped", "note": f"{', '.join(missing)} is not installed"}
         return
-    files = (path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py")))
-    chosen = ["-m", "cuda", *(file for file in files if ON_A_DEVICE.search((ROOT / file).read_text(encoding="utf8")))]
+    chosen = ["-m", "cuda", *files_of_tests()]
     if machine.name != "cupy":
         chosen = ["-k", "portable_room", "tests/core/test_kernels.py"]
     without = [option for plugin in ("cacheprovider", "benchmark") for option in ("-p", f"no:{plugin}")]

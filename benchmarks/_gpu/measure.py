@@ -146,6 +146,8 @@ def monotone(machine: Machine) -> Iterator[Row]:
 
         row = {"what": f"{steps} steps of PDHG on a game", "size": n, "dtype": dtype, "most": 2.0}
         pairs.append((row, 2.0 * steps * n * n * (8 if dtype == "float64" else 4), call, "monotone"))
+    for m in (100, 1000):
+        pairs += _passes_over_a_program(machine, _sized(machine, m), steps)
     yield from _timed(machine, pairs)
     from numopt.monotone import matrix_game
 
@@ -159,6 +161,32 @@ def monotone(machine: Machine) -> Iterator[Row]:
         name = f"game to {tol:g}{' by PDHG' if method == 'pdhg' else ''}"
         rooms = machine.rooms if method == "pdhg" else machine.rooms[-1:]
         yield from _solves(machine, {"what": name, "size": n, "dtype": "float64"}, solve, rooms)
+
+
+def _passes_over_a_program(machine: Machine, m: int, steps: int) -> list[Any]:
+    """Return steps on the program of transport between m and m places, of m^2 variables, and its errors."""
+    from numopt.gallery import transport_program
+
+    c, A, b = transport_program(m, m)
+    S, T = machine.csr(A.tocsr()), machine.csr(A.T.tocsr())
+    parts = S.data, S.indices, S.indptr, T.data, T.indices, T.indptr
+    c, b, x, y = machine.asarray(c), machine.asarray(b), machine.xp.zeros(m * m), machine.xp.zeros(2 * m)
+    point, one, sizes = (x, y, y, x), (x + 1, y + 1), (1.0, 1.0, 1.0, 1.0)
+    sets = (0.0, x, x + np.inf), (0.0, y - np.inf, y + np.inf)
+
+    def step(k: Any) -> Any:
+        return k.pdhg_steps(parts, c, b, *sets, point, point, 0, 0.1, 0.1, steps)
+
+    def errors(k: Any) -> Any:
+        return k.program_errors(c, b, x, x + np.inf, 0, one[1], one[0], sizes, 1e-3, x, y, y, x)
+
+    row = {"size": f"{m} x {m}", "dtype": "float64"}
+    entries, variables = 2.0 * m * m * 12 * 2, 8.0 * m * m  # both products; a step reads 8 vectors and writes 3
+    return [
+        (row | {"what": f"{steps} steps of PDHG on a transport program"}, steps * (entries + 11 * variables), step,
+         "monotone"),
+        (row | {"what": "errors of a transport program"}, 6 * variables, errors, "monotone"),
+    ]  # fmt: skip
 
 
 def red_black(machine: Machine, m: int) -> tuple[Any, Any]:

@@ -184,10 +184,10 @@ def _iterates(p, x, y, method):
     norm = A.norm()
 
     def errors(x, y, Ax, ATy):
-        return p.errors(x * columns, y * rows, Ax / rows, ATy / columns)[:3]
+        return p.errors(x * columns, y * rows, Ax / rows, ATy / columns)
 
     def measure(*hat):
-        return xp.max(xp.stack(errors(*hat)))
+        return errors(*hat)[0]
 
     weight = p.costs[1] / p.sides[1] if p.costly else 1.0
     problem = Bilinear(A, c, b, X, Y, measure, errors)

@@ -35,7 +35,7 @@ class Bilinear:
     X: tuple
     Y: tuple
     measure: object  # (x, y, A x, A^T y) -> scalar on the device
-    errors: object = None  # (x, y, A x, A^T y) -> (primal, dual, ...), on the device
+    errors: object = None  # (x, y, A x, A^T y) -> (largest, primal, dual, ...), on the device
     whole: object = None  # (x, y, ...) -> (x, y, A x, A^T y) of the problem of which this is a part
     inside: object = None  # the measure of the part alone
 
@@ -121,7 +121,7 @@ def _rebalanced(at, p, hat, anchor):
     Where the errors of both sides are known, the worse one is given longer steps as well.
     """
     w, norm = at.weight, p.matrix.xp.linalg.vector_norm
-    errors = () if p.errors is None else p.errors(*hat)[:2]
+    errors = () if p.errors is None else p.errors(*hat)[1:3]
     dx, dy, *errors = host(norm(hat[0] - anchor[0]), norm(hat[1] - anchor[1]), *errors)
     if min(dx, dy) < 1e-14 or max(dx, dy) > 1e6 * min(dx, dy):
         return w

@@ -1,6 +1,5 @@
 """Sketch and precondition: few products where the Hessian is ill-conditioned, the same minimum, any library."""
 
-import array_api_strict
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint
@@ -22,8 +21,9 @@ def _problem(N=2000, n=20, xp=np):
     return lambda x: ((B @ x - y) @ (B @ x - y) + 1e-6 * (x @ x)) / 2, xp.zeros(n), keywords, B, A
 
 
-@pytest.mark.parametrize(("xp", "n"), [(np, 20), (array_api_strict, 6)], ids=["numpy", "strict"])
-def test_few_products_reach_the_minimum(xp, n):
+@pytest.mark.parametrize(("library", "n"), [("numpy", 20), ("array_api_strict", 6)])
+def test_few_products_reach_the_minimum(library, n):
+    xp = pytest.importorskip(library)
     f, x0, keywords, B, A = _problem(100 * n, n, xp=xp)
     eye = xp.eye(n)
     exact = minimize_constrained(f, x0, hess=lambda x: B.T @ B + 1e-6 * eye, **keywords)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from numopt._kernels.cpu import completion as fast
 from numopt._kernels.portable import clustering as portable
@@ -66,6 +67,27 @@ def test_steps_of_pdhg(turned, shape, dtype):
     for got, want in zip((*one[0], *one[1], *one[2]), (*wanted[0], *wanted[1], *wanted[2]), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-10 * max(1, np.abs(want).max()))
     assert np.isnan(k.project_simplex(np.full(n, np.nan), 1.0)).all()  # and it ends
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+@pytest.mark.parametrize("index", ["int32", "int64"])
+@pytest.mark.parametrize(("m", "n", "share"), [(1, 1, 1.0), (5, 700, 0.9), (300, 40, 0.05), (90, 1100, 0.04)])
+def test_steps_of_pdhg_with_a_sparse_matrix_on_boxes(turned, m, n, share, index, steps):
+    """All in one launch, of blocks that wait for one another; a matrix may have rows without entries."""
+    rng, results = np.random.default_rng(6), []
+    A = scipy.sparse.random_array((m, n), density=share, rng=rng, format="csr")
+    T = A.T.tocsr()
+    matrix = tuple(v if v.dtype == float else v.astype(index) for M in (A, T) for v in (M.data, M.indices, M.indptr))
+    c, b, x, y = (rng.standard_normal(size) for size in (n, m, n, m))
+    X, Y = (0.0, x - 0.1, np.full(n, np.inf)), (0.0, np.where(y > 0, 0.0, -np.inf), np.full(m, np.inf))
+    point, anchor = ((x, y, A @ x, A.T @ y), (2 * x, -y, A @ (2 * x), A.T @ -y))
+    for blocks in (1, 3):
+        k = cuda_host.kernels("monotone", blocks)
+        results += turned(lambda k=k: k.pdhg_steps(matrix, c, b, X, Y, point, anchor, 4, 0.1, 0.2, steps))
+    assert all(same(one, results[0]) for one in results)
+    wanted = monotone.pdhg_steps(matrix, c, b, X, Y, point, anchor, 4, 0.1, 0.2, steps)
+    for got, want in zip(sum(results[0], ()), sum(wanted, ()), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * max(1, np.abs(want).max()))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -174,6 +174,33 @@ def test_normal_matrix_and_maxima(k, xp, sparse, dtype):
     np.testing.assert_allclose(xp.to_numpy(wide), S.max(axis=0), rtol=1e-12)
 
 
+def test_largest_of_rows_without_entries_or_with_infinite_ones(k, xp):
+    A = sp.csr_array((np.array([1.0, 2.0, 0.5]), np.array([0, 2, 1]), np.array([0, 2, 2, 3])), shape=(3, 3))
+    rows, columns = np.array([1.0, 1.0, 2.0]), np.array([1.0, np.inf, 0.25])
+    high, wide = k.largest(parts(xp, A), xp.asarray(rows), xp.asarray(columns))
+    assert xp.to_numpy(high).tolist() == [1.0, 0.0, np.inf]
+    assert xp.to_numpy(wide).tolist() == [1.0, np.inf, 0.5]
+
+
+@pytest.mark.parametrize("m_ub", [0, 2, 5])
+@pytest.mark.parametrize("spoilt", [None, "x", "y", "Ax", "ATy"])
+@pytest.mark.parametrize("n", [9, 1500])
+def test_errors_of_a_linear_program(k, xp, n, m_ub, spoilt):
+    rng, m = np.random.default_rng(n + m_ub), 5
+    A, c, b = rng.standard_normal((m, n)), rng.standard_normal(n), rng.standard_normal(m)
+    low, high = np.where(rng.random(n) < 0.3, -np.inf, -rng.random(n)), np.where(rng.random(n) < 0.3, np.inf, 1.0)
+    rows, columns, sizes = rng.random(m) + 0.5, rng.random(n) + 0.5, (1.5, 0.75, 2.0, 0.5)
+    at = {"x": rng.standard_normal(n), "y": rng.standard_normal(m)}
+    at |= {"Ax": A @ at["x"], "ATy": at["y"] @ A}
+    if spoilt:
+        at[spoilt][-1] = np.nan
+    wanted = oracle.program_errors(c, b, low, high, m_ub, rows, columns, sizes, 1e-3, *at.values())
+    data = [xp.asarray(v) for v in (c, b, low, high)], [xp.asarray(v) for v in (rows, columns)]
+    found = k.program_errors(*data[0], m_ub, *data[1], sizes, 1e-3, *map(xp.asarray, at.values()))
+    np.testing.assert_allclose([float(xp.to_numpy(v)) for v in found], wanted, rtol=1e-11)
+    assert np.isnan(wanted[0]) == (spoilt is not None)
+
+
 def test_scatter(k, xp):
     index, values = np.array([3, 0, 3]), np.array([1.0, 2.0, 4.0])
     assert xp.to_numpy(k.scatter(index, xp.asarray(values), 5)).tolist() == [2, 0, 0, 5, 0]

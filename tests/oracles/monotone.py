@@ -47,3 +47,21 @@ def svrg(A, b, phi, ridge, z, index, weights, step, lower, upper, shrink):
         z = z - step * (F + weight * ((phi(A[i] @ z, b[i]) - phi(A[i] @ w, b[i])) * A[i] + ridge * (z - w)))
         z = np.clip(np.sign(z) * np.maximum(abs(z) - step * shrink, 0), lower, upper)
     return z
+
+
+def program_errors(c, b, low, high, m_ub, rows, columns, sizes, least, x, y, Ax, ATy):
+    """Return (largest, primal, dual, gap, value, dual value), a row and a column at a time."""
+    off = [Ax[i] - b[i] if i >= m_ub or not Ax[i] < b[i] else 0.0 for i in range(b.size)]
+    paid, loose = [], []
+    for j, reduced in enumerate(c + ATy):
+        bound = low[j] if reduced > 0 else high[j]
+        paid.append(reduced * bound if np.isfinite(bound) else 0.0)
+        loose.append(0.0 if np.isfinite(bound) else reduced)
+    norm, (side, side_scaled, cost, cost_scaled) = np.linalg.norm, sizes
+    primal = np.maximum(norm(off) / side, norm(off * rows) / side_scaled)
+    dual = np.maximum(norm(loose) / cost, norm(loose * columns) / cost_scaled)
+    value, dual_value = c @ x, sum(paid) - b @ y
+    size = abs(c * x).sum() + abs(b * y).sum() + abs(np.array(paid)).sum()
+    size = max(size, least * (cost_scaled * norm(x / columns) + side_scaled * norm(y / rows)))
+    gap = abs(value - dual_value) / size
+    return np.max([primal, dual, gap]), primal, dual, gap, value, dual_value

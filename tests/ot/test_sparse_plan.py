@@ -1,6 +1,5 @@
 """Sparse transport plans: kernels, optimality, the limit on columns, bad and degenerate input."""
 
-import array_api_strict
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -54,8 +53,8 @@ def test_kernels_agree_with_the_oracle(n, m, dtype, room):
     C[rng.random((n, m)) < 0.1] = np.inf
     C[0], C[:, 0] = 0.5, 0.25
     f, b, reg = rng.integers(0, 20, n) / 16, rng.random(m) + 0.1, 0.37
-    xp = array_api_strict if room == "strict" else np
-    device = array_api_strict.Device("device1") if room == "strict" else "cpu"
+    xp = pytest.importorskip("array_api_strict" if room == "strict" else "numpy")
+    device = xp.Device("device1") if room == "strict" else "cpu"
     C_, f_, b_ = (xp.asarray(x, device=device) for x in (C, f, b))
     with numopt.use_kernels("portable") if room == "portable" else numopt.threads(1):
         k = kernels("ot_sparse", numopt._array.namespace(C_))

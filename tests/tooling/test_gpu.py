@@ -1,5 +1,6 @@
 """``benchmarks/gpu.py`` without a device: its budget, its records, its checks; NumPy takes the place of CuPy."""
 
+import ast
 import json
 import sys
 from threading import Barrier
@@ -137,6 +138,17 @@ def test_red_black_is_the_system_that_a_plan_would_make():
     k, x = StandIn().kernels("relax", "portable"), np.random.default_rng(1).random(36)
     for found, expected in zip(k.products(system, x), k.products(wanted, x), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-14)
+
+
+def test_tests_for_a_device_need_the_hard_dependencies_alone():
+    """What else a file needs, its tests ask for when they run, so that its other tests are not lost."""
+    known = {"numpy", "scipy", "numba", "sklearn", "array_api_compat", "array_api_extra", "pytest", "_pytest", "cupy"}
+    known |= {"numopt", "tests", "benchmarks", *sys.stdlib_module_names}
+    for file in checks.files_of_tests():
+        for node in ast.parse((checks.ROOT / file).read_text(encoding="utf8")).body:
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {name.split(".")[0] for name in names} <= known, file
 
 
 def test_a_peer_that_is_missing_says_so():

@@ -4,7 +4,7 @@ import numpy as np
 
 from numopt._kernels.cuda._launch import empty, launch, module, rows_first, wide
 
-_C = {"int32": "int", "uint32": "unsigned", "int64": "Int"}
+INTEGERS = {"int32": "int", "uint32": "unsigned", "int64": "Int"}
 
 
 def times(values, index, start, x, order=None, out=None):
@@ -13,8 +13,21 @@ def times(values, index, start, x, order=None, out=None):
     With `order` (int64), the entries order[start[i]] ... of run i are taken. `out` is written to if it is given.
     """
     n = start.shape[0] - 1
-    compiled = module("sparse", f"INDEX={_C[index.dtype.name]}", f"INDPTR={_C[start.dtype.name]}")
     out = empty((n,), np.float64) if out is None else out
     order = empty((0,), np.int64) if order is None else order
-    launch(compiled, "row_sums", -(-n // 8), 256, wide(values), rows_first(index), order, start, wide(x), n, out)
+    entries = wide(values), rows_first(index), order, start
+    launch(_compiled(index, start), "row_sums", -(-n // 8), 256, *entries, wide(x), n, out)
     return out
+
+
+def maxima(values, index, start, x):
+    """Return the largest values[q] x[index[q]] of each run of entries, 0 for an empty one, in float64."""
+    n = start.shape[0] - 1
+    out = empty((n,), np.float64)
+    entries = wide(values), rows_first(index), start
+    launch(_compiled(index, start), "row_maxima", -(-n // 8), 256, *entries, wide(x), n, out)
+    return out
+
+
+def _compiled(index, start):
+    return module("sparse", f"INDEX={INTEGERS[index.dtype.name]}", f"INDPTR={INTEGERS[start.dtype.name]}")

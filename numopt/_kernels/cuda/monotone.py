@@ -1,7 +1,7 @@
 """Kernels of games and linear programs on a CUDA device; what a matrix and a set are: the portable room.
 
-A step of the primal-dual method is five launches, none of which asks the host. Products with a dense matrix read it as
-it is and add up in float64.
+A step of the primal-dual method is five launches, none of which asks the host; with a sparse matrix on boxes all steps
+are one. Products with a dense matrix read it as it is and add up in float64.
 """
 
 from functools import partial
@@ -10,12 +10,15 @@ import numpy as np
 
 from numopt._kernels.cuda import _sparse
 from numopt._kernels.cuda._launch import empty, launch, module, prepared, real, rows_first, wide
+from numopt._kernels.cuda._monotone_steps import steps_on_boxes
+from numopt._kernels.portable import monotone as portable
 
 _ONE = 1024  # threads, at most, of what one block does alone
 _PROJECTED = 512  # of them where it projects: each holds more
 _MANY = 256
 _BLOCKS = 256  # of a sum over rows: as many as fill a large device
 _TALL = 1024  # rows from which blocks take four
+_SUMS = 12  # that the errors of a linear program are made of
 
 
 def forward(matrix, x):
@@ -56,6 +59,24 @@ def bidiagonal(matrix, x, normal_x, normal_y, steps):
     return band[1:]
 
 
+def largest(matrix, rows, columns):
+    """Return the largest entries of the rows and of the columns of diag(rows) A diag(columns), for A >= 0."""
+    if len(matrix) == 1:
+        return portable.largest(matrix, rows, columns)
+    return rows * _sparse.maxima(*matrix[:3], columns), columns * _sparse.maxima(*matrix[3:], rows)
+
+
+def program_errors(c, b, low, high, m_ub, rows, columns, sizes, least, x, y, Ax, ATy):
+    """Return (largest, primal, dual, gap, value, dual value) of a pair with its products."""
+    compiled, n, m = module("monotone_errors"), c.shape[0], b.shape[0]
+    blocks = min(-(-max(n, m) // _MANY), _BLOCKS)
+    parts, out = _vectors(_SUMS * blocks, 6)
+    vectors = map(wide, (c, b, low, high, rows, columns, x, y, Ax, ATy))
+    launch(compiled, "error_parts", blocks, _MANY, *vectors, n, m, m_ub, parts)
+    launch(compiled, "errors", 1, 32 * _SUMS, parts, blocks, *map(float, sizes), least, out)
+    return tuple(out[k, ...] for k in range(6))
+
+
 def project_simplex(v, total):
     """Return the point of {x >= 0, sum x = total} nearest to v."""
     v, none = wide(v), empty((0,), np.float64)
@@ -70,6 +91,10 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
     point, (x0, y0, Ax0, ATy0) = tuple(map(wide, point)), map(wide, anchor)
     n, m = x0.shape[0], y0.shape[0]
+    if len(matrix) > 1 and max(X[0], Y[0]) <= 0:
+        anchor = x0, y0, Ax0, ATy0
+        point, before, hat = steps_on_boxes(matrix, c, b, X, Y, point, anchor, k, float(tau), float(sigma), steps)
+        return point, hat, _displacement(compiled, before, hat)
     xh, Axh = _vectors(n, m)
     forwards = _product(matrix, xh, Axh)
 
@@ -100,9 +125,16 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
         for call in (*moves, *returns):
             call()
         mean((k + i + 1) / (k + i + 2))
-    moved, (x, y, Ax, _) = empty((3,), np.float64), before
+    hat = xh, yh, Axh, ATyh
+    return point, hat, _displacement(compiled, before, hat)
+
+
+def _displacement(compiled, before, hat):
+    """Return |xh - x|^2, |yh - y|^2 and <yh - y, A (xh - x)>."""
+    moved, (x, y, Ax, _), (xh, yh, Axh, _) = empty((3,), np.float64), before, hat
+    n, m = x.shape[0], y.shape[0]
     launch(compiled, "displacement", 1, _alone(max(n, m)), x, xh, y, yh, Ax, Axh, n, m, moved)
-    return point, (xh, yh, Axh, ATyh), (moved[0, ...], moved[1, ...], moved[2, ...])
+    return moved[0, ...], moved[1, ...], moved[2, ...]
 
 
 def _compiled(matrix):

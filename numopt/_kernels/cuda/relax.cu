@@ -7,9 +7,8 @@
 // The rows of a level are dealt out to workers, whose number depends on the level alone, and the workers to the
 // blocks: sums have one order on every device.
 
-#ifndef WAIT
-#define WAIT  // nothing: only blocks that share a core have to yield it
-#endif
+#include "together.cuh"
+
 #define THREADS 640  // of a block, at most: what a row needs fits into the registers of so many
 #define SUMS 5  // at most, in one pass
 #define SLOTS 4  // workers of a block whose sums wait for the other warps
@@ -66,27 +65,13 @@ struct Levels {
     const Int *table;
     Int count;
     double *parts;  // two sets: who is late may still read the other
-    unsigned long long *arrived;  // how many blocks have come to the meetings so far
-    Int turn;
+    Int *arrived, turn;  // as `meet` has them
     int set;
 
     __device__ const Int *operator[](Int level) const { return table + FACTS * level; }
 };
 
-// Waits until every block has come here; what they wrote before can then be read. Nothing but the count is atomic, and
-// no result depends on its order.
-__device__ inline void meet(Levels &all) {
-    __syncthreads();
-    if (gridDim.x == 1) return;
-    all.turn++;
-    if (threadIdx.x == 0) {
-        __threadfence();
-        atomicAdd(all.arrived, 1ull);
-        while (*(volatile unsigned long long *)all.arrived < all.turn * gridDim.x) WAIT;
-        __threadfence();
-    }
-    __syncthreads();
-}
+__device__ inline void meet(Levels &all) { meet(all.arrived, all.turn); }
 
 // The sum over a warp, known to its first lane.
 __device__ inline double folded(double x) {
@@ -161,7 +146,7 @@ __device__ inline void repeat(Levels &all, double target, double growth, Int bud
 
 #define OPENED \
     Triangle lower = {lower_values, lower_columns, lower_starts}, upper = {upper_values, upper_columns, upper_starts}; \
-    Levels all = {table, count, parts, (unsigned long long *)arrived, 0, 0};
+    Levels all = {table, count, parts, arrived, 0, 0};
 #define ENTER(level) \
     lower.enter(all[level]); \
     upper.enter(all[level]);

@@ -115,6 +115,32 @@ def largest(matrix, rows, columns):
     return rows * _row_maxima(*matrix[:3], columns), columns * _row_maxima(*matrix[3:], rows)
 
 
+def program_errors(c, b, low, high, m_ub, rows, columns, sizes, least, x, y, Ax, ATy):
+    """Return (largest, primal, dual, gap, value, dual value) of a pair with its products.
+
+    The program is min c.x, A x <= b in the first `m_ub` rows and A x = b in the others, low <= x <= high; rows and
+    columns scale it. Errors are relative to the `sizes` of b and c, each in the caller's units and in scaled ones, the
+    gap to no less than `least` times what they allow c.x and b.y to be.
+    """
+    xp = namespace(c)
+    norm, zero, (side, side_scaled, cost, cost_scaled) = xp.linalg.vector_norm, xp.zeros_like(Ax), sizes
+    off = Ax - b
+    off = xp.concat((xp.maximum(off[:m_ub], zero[:m_ub]), off[m_ub:]))
+    reduced = c + ATy
+    bound = xp.where(reduced > 0, low, high)
+    held = xp.isfinite(bound)
+    paid = xp.where(held, reduced * xp.where(held, bound, 0.0), 0.0)
+    loose = xp.where(held, 0.0, reduced)
+    value, dual_value = xp.sum(c * x), xp.sum(paid) - xp.sum(b * y)
+    size = xp.sum(xp.abs(c * x)) + xp.sum(xp.abs(b * y)) + xp.sum(xp.abs(paid))
+    size = xp.maximum(size, least * (cost_scaled * norm(x / columns) + side_scaled * norm(y / rows)))
+    size = xp.where(size > 0, size, xp.ones_like(size))
+    primal = xp.maximum(norm(off) / side, norm(off * rows) / side_scaled)
+    dual = xp.maximum(norm(loose) / cost, norm(loose * columns) / cost_scaled)
+    gap = xp.abs(value - dual_value) / size
+    return xp.max(xp.stack((primal, dual, gap))), primal, dual, gap, value, dual_value
+
+
 def gram(matrix, d, e):
     """Return A diag(d) A^T + diag(e) for d > 0."""
     xp = namespace(d)
