@@ -5,15 +5,18 @@ Of a program of some thousand entries a step takes less time than it takes to la
 
 import numpy as np
 
+from numopt._array import host, namespace
 from numopt._kernels.cuda._launch import empty, launch, module, multiprocessors, wide, zeros
 from numopt._kernels.cuda._sparse import INTEGERS
+from numopt._kernels.portable._runs import once
 
 _THREADS = 256, 1024  # of a block: the fewest and the most
+_LONG = 64  # entries of a row for one lane, at most
 
 
 def steps_on_boxes(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     """Return (the point after `steps` steps, that before the last one, what that one found), with their products."""
-    (m, lanes), (n, turned_lanes) = map(_shares, (matrix[2], matrix[5]), (matrix[0], matrix[3]))
+    n, m, lanes, turned_lanes = c.shape[0], b.shape[0], _lanes(matrix[2]), _lanes(matrix[5])
     work = max(m * lanes, n * turned_lanes)
     blocks = min(-(-work // _THREADS[0]), multiprocessors())
     threads = min(max(-(-work // (32 * blocks)) * 32, _THREADS[0]), _THREADS[1])
@@ -27,10 +30,12 @@ def steps_on_boxes(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     return _parted(out, n, m), _parted(last, n, m) if steps > 1 else point, _parted(hat, n, m)
 
 
-def _shares(start, values):
-    """Return how many rows a matrix has, and how many lanes of a warp add up each of them."""
-    rows = start.shape[0] - 1
-    return rows, 1 << min(max(values.shape[0] // rows, 1).bit_length() - 1, 5)
+@once
+def _lanes(start):
+    """Return how many lanes of a warp add up a row: as many as fit its mean length, or all if that left some behind."""
+    longest, entries = host(namespace(start).max(start[1:] - start[:-1]), start[-1])
+    lanes = 1 << min(max(int(entries) // (start.shape[0] - 1), 1).bit_length() - 1, 5)
+    return lanes if longest <= _LONG * lanes else 32
 
 
 def _parted(room, n, m):
