@@ -2,6 +2,8 @@
 
 import ast
 import json
+import re
+import subprocess
 import sys
 from threading import Barrier
 
@@ -171,6 +173,18 @@ def test_a_rehearsal_from_end_to_end(tmp_path, capsys):
     text = (tmp_path / "gpu.md").read_text()
     assert "a rehearsal with NumPy" in text and "split_step" in text and "## peers: ok" in text
     assert "check-clustering" in capsys.readouterr().out
+
+
+def test_the_commit_measured_is_told_and_that_files_differ_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    assert gpu.commit() == "unknown"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    (tmp_path / "file").write_text("one")
+    for command in (["init", "-q"], ["add", "file"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    assert re.fullmatch("[0-9a-f]{40}", gpu.commit())
+    (tmp_path / "file").write_text("two")
+    assert re.fullmatch("[0-9a-f]{40}, with changes", gpu.commit())
 
 
 def test_without_a_device_it_says_so_and_writes_nothing(tmp_path, capsys, monkeypatch):
