@@ -89,12 +89,12 @@ def pdhg_steps(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps):
     """Take `steps` Halpern steps of reflected PDHG."""
     compiled = _compiled(matrix)
     (c, b), (X, Y) = map(wide, (c, b)), ((S[0], wide(S[1]), wide(S[2])) for S in (X, Y))
-    point, (x0, y0, Ax0, ATy0) = tuple(map(wide, point)), map(wide, anchor)
-    n, m = x0.shape[0], y0.shape[0]
+    point, anchor = (tuple(map(wide, at)) for at in (point, anchor))
     if len(matrix) > 1 and max(X[0], Y[0]) <= 0:
-        anchor = x0, y0, Ax0, ATy0
-        point, before, hat = steps_on_boxes(matrix, c, b, X, Y, point, anchor, k, float(tau), float(sigma), steps)
+        point, before, hat = steps_on_boxes(matrix, c, b, X, Y, point, anchor, k, tau, sigma, steps)
         return point, hat, _displacement(compiled, before, hat)
+    x0, y0, Ax0, ATy0 = anchor
+    n, m = x0.shape[0], y0.shape[0]
     xh, Axh = _vectors(n, m)
     forwards = _product(matrix, xh, Axh)
 
